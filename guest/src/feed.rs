@@ -1,0 +1,49 @@
+//! Reading a camera: its feed and its first frame, or the answer that says why there is none.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::bindings::hotshoe::camera::cameras::{Feed, Frame, State, list_cameras};
+use crate::bindings::wasi::http::types::ResponseOutparam;
+use crate::reply;
+
+/// How long to wait for a frame. A USB camera takes one or two seconds from opening to its first.
+pub const WAIT_NANOSECONDS: u64 = 4_000_000_000;
+
+/// Start to read the camera of this name, or the first one. Answers with 404 itself if there is none.
+pub fn open(out: ResponseOutparam, head_only: bool, camera: Option<&str>) -> Option<(Feed, ResponseOutparam)> {
+    let opened = match camera {
+        Some(name) => Feed::open(name).ok(),
+        None => list_cameras().first().and_then(|camera| Feed::open(&camera.name).ok()),
+    };
+    match opened {
+        Some(feed) => Some((feed, out)),
+        None => {
+            reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no camera of that name; see /\n");
+            None
+        }
+    }
+}
+
+/// The camera's first frame for us. Answers with 503 itself, and the reason, if there is none soon.
+pub fn first_frame(feed: &Feed, out: ResponseOutparam, head_only: bool) -> Option<(Frame, ResponseOutparam)> {
+    // A lost camera is not waited for, and its last frame is no answer to what there is to see now. One that
+    // is being opened is waited for, until it works or is lost.
+    let is_lost = matches!(feed.camera().state, State::Lost(_));
+    let frame = if is_lost { None } else { feed.blocking_next(WAIT_NANOSECONDS).ok().flatten() };
+    match frame {
+        Some(frame) => Some((frame, out)),
+        None => {
+            reply::text(out, head_only, &reply::NO_PICTURE, &reason(&feed.camera().state));
+            None
+        }
+    }
+}
+
+/// Why the camera gives no picture, for a person.
+fn reason(state: &State) -> String {
+    match state {
+        State::Lost(outage) => format!("503 no picture: {}\n", outage.message),
+        State::Idle | State::Starting | State::Live => "503 no picture yet, try again soon\n".into(),
+    }
+}

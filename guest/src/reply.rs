@@ -1,0 +1,145 @@
+//! Responses over `wasi:http`.
+
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+
+/// A response's status, and the headers that come with it beside the content type.
+pub struct Head<'a> {
+    /// The status code.
+    pub status: u16,
+    /// Names and values.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+/// For a page or picture that is only true now.
+pub const FRESH: [(&str, &str); 3] = [
+    ("cache-control", "no-store, no-cache, must-revalidate, max-age=0"),
+    ("pragma", "no-cache"),
+    ("expires", "Mon, 3 Jan 2000 12:34:56 GMT"),
+];
+
+pub const NOT_FOUND: Head = Head { status: 404, headers: &[] };
+pub const METHOD_NOT_ALLOWED: Head = Head { status: 405, headers: &[("allow", "GET, HEAD")] };
+/// There is no picture now; a client may ask again in a second.
+pub const NO_PICTURE: Head = Head { status: 503, headers: &[("retry-after", "1"), FRESH[0]] };
+
+/// The client is gone: the end of a stream's output.
+pub struct Gone;
+
+/// A response that was begun, to be written to. It ends when [`Writer::finish`] is called; dropped without,
+/// it breaks off.
+pub struct Writer {
+    // Dropped in this order: a stream before the body that it belongs to.
+    stream: OutputStream,
+    body: OutgoingBody,
+}
+
+/// Send a response's head. A client that asked for the head alone (HEAD) gets no more: there is no writer then.
+pub fn begin(
+    out: ResponseOutparam,
+    head_only: bool,
+    head: &Head,
+    content_type: &str,
+    length: Option<u64>,
+) -> Option<Writer> {
+    let fields = Fields::new();
+    let set = |name: &str, value: &str| {
+        // Fails for names and values that HTTP does not allow, of which there are none here.
+        let _ = fields.append(name, value.as_bytes());
+    };
+    set("content-type", content_type);
+    if let Some(length) = length {
+        set("content-length", &length.to_string());
+    }
+    for (name, value) in head.headers {
+        set(name, value);
+    }
+    let response = OutgoingResponse::new(fields);
+    let _ = response.set_status_code(head.status);
+    if head_only {
+        ResponseOutparam::set(out, Ok(response));
+        return None;
+    }
+    let body = response.body().ok();
+    ResponseOutparam::set(out, Ok(response));
+    let body = body?;
+    let stream = body.write().ok()?;
+    Some(Writer { stream, body })
+}
+
+/// Send a whole response with a line of text.
+pub fn text(out: ResponseOutparam, head_only: bool, head: &Head, line: &str) {
+    whole(out, head_only, head, "text/plain; charset=utf-8", line.as_bytes());
+}
+
+/// Send a whole response.
+pub fn whole(out: ResponseOutparam, head_only: bool, head: &Head, content_type: &str, bytes: &[u8]) {
+    let Some(mut writer) = begin(out, head_only, head, content_type, Some(bytes.len() as u64)) else { return };
+    if writer.write(bytes).is_ok() {
+        writer.finish();
+    }
+}
+
+impl Writer {
+    /// Write bytes. Waits while the client does not take them.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Gone> {
+        while !bytes.is_empty() {
+            let permit = self.permit()?.min(bytes.len());
+            let (now, later) = bytes.split_at(permit);
+            self.stream.write(now).map_err(gone)?;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Write `length` bytes of a stream of the host's. They do not pass through here.
+    pub fn splice(&mut self, from: &InputStream, mut length: u64) -> Result<(), Gone> {
+        while length > 0 {
+            match self.stream.splice(from, length).map_err(gone)? {
+                // The client has to take something first.
+                0 => self.wait(),
+                moved => length -= moved,
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes may be written at once; waits until that is at least one.
+    fn permit(&self) -> Result<usize, Gone> {
+        loop {
+            match self.stream.check_write().map_err(gone)? {
+                0 => self.wait(),
+                permit => return Ok(usize::try_from(permit).unwrap_or(usize::MAX)),
+            }
+        }
+    }
+
+    fn wait(&self) {
+        self.stream.subscribe().block();
+    }
+
+    /// End the response.
+    pub fn finish(self) {
+        let Self { stream, body } = self;
+        drop(stream);
+        // Fails if less was written than announced; the client will see that.
+        let _ = OutgoingBody::finish(body, None);
+    }
+}
+
+/// Whatever ends the output, nobody is there to be told.
+fn gone(_: StreamError) -> Gone {
+    Gone
+}
+
+/// The headers for something that is only true now, and some more.
+pub fn fresh_and<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut headers = vec![];
+    headers.extend(FRESH);
+    headers.extend(more);
+    headers
+}

@@ -1,0 +1,38 @@
+//! `/snapshot`: one picture of a camera.
+
+use crate::bindings::hotshoe::camera::cameras::{Feed, Frame};
+use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::http::types::ResponseOutparam;
+use crate::feed::{self, WAIT_NANOSECONDS};
+use crate::part;
+use crate::reply::{self, Head};
+
+/// A frame younger than this is as good as the next one: clients that poll get their answer at once.
+const FRESH_FOR_NANOSECONDS: u64 = 300_000_000;
+
+/// Answer with a picture of this camera.
+pub fn serve(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
+    let Some((feed, out)) = feed::open(out, head_only, camera) else { return };
+    let Some((frame, out)) = feed::first_frame(&feed, out, head_only) else { return };
+    let frame = newer_than_stale(&feed, frame);
+    let info = frame.info();
+    let timestamp = part::timestamp(info.captured_on.seconds, info.captured_on.nanoseconds);
+    let headers = reply::fresh_and(&[("x-timestamp", &timestamp)]);
+    let head = Head { status: 200, headers: &headers };
+    let Some(mut writer) = reply::begin(out, head_only, &head, "image/jpeg", Some(info.length)) else { return };
+    if writer.splice(&frame.data(), info.length).is_ok() {
+        writer.finish();
+    }
+}
+
+/// This frame if it is fresh, else the next one; and this one after all if the camera is too slow for that.
+fn newer_than_stale(feed: &Feed, frame: Frame) -> Frame {
+    let age = monotonic_clock::now().saturating_sub(frame.info().captured_at);
+    if age <= FRESH_FOR_NANOSECONDS {
+        return frame;
+    }
+    match feed.blocking_next(WAIT_NANOSECONDS) {
+        Ok(Some(next)) => next,
+        _ => frame,
+    }
+}

@@ -1,0 +1,88 @@
+//! One image of a camera: immutable, and shared by reference from the capture thread to the sockets.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::jpeg::{self, NotJpeg};
+
+/// A size in pixels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Dimensions {
+    /// Width, at least 1.
+    pub width: u32,
+    /// Height, at least 1.
+    pub height: u32,
+}
+
+impl std::fmt::Display for Dimensions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// The same moment by two clocks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Moment {
+    /// Time since boot by `CLOCK_MONOTONIC`, the clock that V4L2 drivers stamp their buffers with. Guests
+    /// see this very clock as `wasi:clocks/monotonic-clock`.
+    pub monotonic: Duration,
+    /// The time of day.
+    pub wall: SystemTime,
+}
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Self {
+        Self { monotonic: monotonic_now(), wall: SystemTime::now() }
+    }
+
+    /// The moment at which `CLOCK_MONOTONIC` showed `monotonic`. A time in the future, which only a broken
+    /// driver reports, is taken as now.
+    pub fn at(monotonic: Duration) -> Self {
+        let now = Self::now();
+        match now.monotonic.checked_sub(monotonic) {
+            Some(age) => Self { monotonic, wall: now.wall.checked_sub(age).unwrap_or(now.wall) },
+            None => now,
+        }
+    }
+}
+
+/// The reading of `CLOCK_MONOTONIC`.
+pub fn monotonic_now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    // Since boot, thus neither part is negative.
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}
+
+/// A whole JPEG image as it came from a source, before its camera numbers it.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The image: from its start-of-image to its end-of-image marker, and nothing else.
+    pub jpeg: Bytes,
+    /// The size that the image's frame header states.
+    pub dimensions: Dimensions,
+}
+
+impl Picture {
+    /// Take `jpeg` as a picture, if it is a whole JPEG image. Zero bytes after the image are cut off.
+    ///
+    /// This is the only way to make one, so whatever has the type can be shown to a viewer.
+    pub fn new(mut jpeg: Bytes) -> Result<Self, NotJpeg> {
+        let found = jpeg::examine(&jpeg)?;
+        jpeg.truncate(found.length);
+        Ok(Self { jpeg, dimensions: found.dimensions })
+    }
+}
+
+/// One image of one camera.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The image.
+    pub picture: Picture,
+    /// When it was captured.
+    pub captured: Moment,
+    /// Its number: grows for as long as the host runs, also across reopening; gaps are frames lost at the device.
+    pub sequence: u64,
+}

@@ -1,0 +1,201 @@
+//! `--camera [NAME=]SOURCE[,KEY=VALUE]…`, as it is typed.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::camera::Dimensions;
+
+/// The longest name of a camera. It appears in URLs, on pages and in the log, so it stays readable.
+pub const NAME_LIMIT: usize = 32;
+
+/// No camera is faster; what is above is a typing mistake.
+const FASTEST: f64 = 1000.0;
+
+/// No camera takes longer for a frame than a day; the inverse, so that times stay finite.
+const SLOWEST: f64 = 1.0 / 86_400.0;
+
+/// No sensor is wider or higher.
+const LARGEST_SIDE: u32 = 32_768;
+
+/// A camera as it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraSpec {
+    /// The name before `=`, if there was one.
+    pub name: Option<String>,
+    /// What gives the pictures.
+    pub source: SourceSpec,
+    /// `size=`: what to ask the device for.
+    pub size: Option<Dimensions>,
+    /// `fps=`: frames per second to ask the device for, or to play at.
+    pub rate: Option<f64>,
+}
+
+/// What gives the pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceSpec {
+    /// `auto`: the first camera that is there, else the emulated one.
+    Auto,
+    /// `emulated`, `emulated:DIR`: pictures from a folder, or the built-in ones.
+    Emulated(Option<PathBuf>),
+    /// A path: that V4L2 device.
+    Device(PathBuf),
+}
+
+/// Why a `--camera` can't be understood.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CameraSpecError {
+    /// Neither a known word nor a path.
+    #[error(
+        "unknown camera `{0}`: give `auto`, `emulated`, `emulated:DIR`, or the path of a device such as /dev/video0"
+    )]
+    UnknownSource(String),
+    /// The name before `=` can't be one.
+    #[error("`{0}` cannot name a camera: use 1 to {NAME_LIMIT} letters, digits, `-` and `_`")]
+    BadName(String),
+    /// Not `KEY=VALUE`, or no known key.
+    #[error("unknown camera option `{0}`: there are size=WIDTHxHEIGHT and fps=RATE")]
+    UnknownOption(String),
+    /// `size=` with something else than a size.
+    #[error("`{0}` is not a size: give WIDTHxHEIGHT, such as size=1280x720")]
+    BadSize(String),
+    /// `fps=` with something else than a rate.
+    #[error("`{0}` is not a rate: give frames per second from 1/86400 to {FASTEST}, such as fps=30 or fps=0.2")]
+    BadRate(String),
+    /// `emulated,size=`.
+    #[error("the emulated camera plays its pictures in the size that they have: leave size= out")]
+    SizeOfEmulated,
+}
+
+/// Whether `name` can name a camera. The WIT promises guests that it needs no escaping.
+fn is_name(name: &str) -> bool {
+    (1..=NAME_LIMIT).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+impl FromStr for CameraSpec {
+    type Err = CameraSpecError;
+
+    fn from_str(typed: &str) -> Result<Self, Self::Err> {
+        let mut parts = typed.split(',');
+        let first = parts.next().unwrap_or_default();
+        // A path may hold `=`, so what is before it is a name only where it is not a part of a path.
+        let (name, source) = match first.split_once('=') {
+            Some((name, source)) if !name.contains(['/', ':']) => (Some(name), source),
+            _ => (None, first),
+        };
+        if let Some(name) = name
+            && !is_name(name)
+        {
+            return Err(CameraSpecError::BadName(name.to_owned()));
+        }
+        let mut spec = Self { name: name.map(str::to_owned), source: source.parse()?, size: None, rate: None };
+        for option in parts {
+            match option.split_once('=') {
+                Some(("size", size)) => spec.size = Some(parse_size(size)?),
+                Some(("fps", rate)) => spec.rate = Some(parse_rate(rate)?),
+                _ => return Err(CameraSpecError::UnknownOption(option.to_owned())),
+            }
+        }
+        if spec.size.is_some() && matches!(spec.source, SourceSpec::Emulated(_)) {
+            return Err(CameraSpecError::SizeOfEmulated);
+        }
+        Ok(spec)
+    }
+}
+
+impl FromStr for SourceSpec {
+    type Err = CameraSpecError;
+
+    fn from_str(typed: &str) -> Result<Self, Self::Err> {
+        match typed.split_once(':') {
+            Some(("emulated", folder)) if !folder.is_empty() => return Ok(Self::Emulated(Some(folder.into()))),
+            _ => {}
+        }
+        match typed {
+            "auto" => Ok(Self::Auto),
+            "emulated" => Ok(Self::Emulated(None)),
+            path if path.contains('/') => Ok(Self::Device(path.into())),
+            other => Err(CameraSpecError::UnknownSource(other.to_owned())),
+        }
+    }
+}
+
+fn parse_size(typed: &str) -> Result<Dimensions, CameraSpecError> {
+    let side = |side: &str| side.parse().ok().filter(|side| (1..=LARGEST_SIDE).contains(side));
+    typed
+        .split_once(['x', 'X'])
+        .and_then(|(width, height)| Some(Dimensions { width: side(width)?, height: side(height)? }))
+        .ok_or_else(|| CameraSpecError::BadSize(typed.to_owned()))
+}
+
+fn parse_rate(typed: &str) -> Result<f64, CameraSpecError> {
+    typed
+        .parse()
+        .ok()
+        .filter(|rate| (SLOWEST..=FASTEST).contains(rate))
+        .ok_or_else(|| CameraSpecError::BadRate(typed.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(typed: &str) -> Result<CameraSpec, CameraSpecError> {
+        typed.parse()
+    }
+
+    #[test]
+    fn everything_can_be_given_at_once() {
+        assert_eq!(
+            parse("front=/dev/video0,size=1280x720,fps=29.97"),
+            Ok(CameraSpec {
+                name: Some("front".into()),
+                source: SourceSpec::Device("/dev/video0".into()),
+                size: Some(Dimensions { width: 1280, height: 720 }),
+                rate: Some(29.97),
+            })
+        );
+    }
+
+    #[test]
+    fn sources_are_words_or_paths() {
+        assert_eq!(parse("auto").unwrap().source, SourceSpec::Auto);
+        assert_eq!(parse("emulated").unwrap().source, SourceSpec::Emulated(None));
+        assert_eq!(parse("yard=emulated:frames").unwrap().source, SourceSpec::Emulated(Some("frames".into())));
+        assert_eq!(parse("./cam").unwrap().source, SourceSpec::Device("./cam".into()));
+        assert_eq!(parse("webcam"), Err(CameraSpecError::UnknownSource("webcam".into())));
+        assert_eq!(parse(""), Err(CameraSpecError::UnknownSource("".into())));
+        assert_eq!(parse("emulated:"), Err(CameraSpecError::UnknownSource("emulated:".into())));
+    }
+
+    #[test]
+    fn an_equals_sign_in_a_path_is_not_a_name() {
+        let by_path = parse("/dev/v4l/by-path/pci=1-usb").unwrap();
+        assert_eq!(by_path.name, None);
+        assert_eq!(by_path.source, SourceSpec::Device("/dev/v4l/by-path/pci=1-usb".into()));
+        assert_eq!(parse("emulated:a=b").unwrap().source, SourceSpec::Emulated(Some("a=b".into())));
+    }
+
+    #[test]
+    fn names_need_no_escaping() {
+        for name in ["a", "front-door_2", &"n".repeat(NAME_LIMIT)] {
+            assert_eq!(parse(&format!("{name}=auto")).unwrap().name.as_deref(), Some(name));
+        }
+        for name in ["", "front door", "caf\u{e9}", "<b>", "a%20b", &"n".repeat(NAME_LIMIT + 1)] {
+            assert_eq!(parse(&format!("{name}=auto")), Err(CameraSpecError::BadName(name.into())));
+        }
+    }
+
+    #[test]
+    fn nonsense_values_are_refused() {
+        for size in ["", "640", "x480", "640x", "0x0", "-1x4", "640x480x2", "99999x1"] {
+            assert_eq!(parse(&format!("/dev/video0,size={size}")), Err(CameraSpecError::BadSize(size.into())));
+        }
+        for rate in ["", "0", "-1", "nan", "inf", "1e9", "fast"] {
+            assert_eq!(parse(&format!("emulated,fps={rate}")), Err(CameraSpecError::BadRate(rate.into())));
+        }
+        assert_eq!(parse("auto,colour=red"), Err(CameraSpecError::UnknownOption("colour=red".into())));
+        assert_eq!(parse("auto,"), Err(CameraSpecError::UnknownOption("".into())));
+        assert_eq!(parse("emulated,size=1x1"), Err(CameraSpecError::SizeOfEmulated));
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line, as it is typed. What it means is decided in [`super`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::camera_spec::CameraSpec;
+
+/// A camera server whose web side is a sandboxed WebAssembly component
+///
+/// Without arguments it serves the first camera it finds, or else an emulated one, at http://127.0.0.1:5000.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  hotshoe
+  hotshoe --camera /dev/video0,size=1280x720,fps=30 --listen 0.0.0.0:5000
+  hotshoe --camera front=/dev/video0 --camera yard=emulated:pictures,fps=5
+  RUST_LOG=debug hotshoe --guest my-guest.wasm";
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the V4L2 cameras of this machine with their formats, sizes and rates
+    Cameras,
+    /// See what a guest can reach, or save the built-in one
+    Guest {
+        /// What to do.
+        #[command(subcommand)]
+        command: GuestCommand,
+    },
+}
+
+/// What to do with a guest.
+#[derive(Debug, Subcommand)]
+pub enum GuestCommand {
+    /// Print what a guest can reach: its imports, and there is nothing else
+    Imports {
+        /// The component; the built-in guest unless given
+        file: Option<PathBuf>,
+    },
+    /// Write the built-in guest, a WebAssembly component, to a file
+    Save {
+        /// The file to write
+        file: PathBuf,
+    },
+}
+
+/// How to serve.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// A camera: [NAME=]auto, emulated, emulated:DIR or a device's path, then ,size=WxH and ,fps=RATE.
+    /// May be given several times
+    #[arg(long = "camera", value_name = "SPEC", default_value = "auto")]
+    pub cameras: Vec<CameraSpec>,
+
+    /// The address to serve at; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000")]
+    pub listen: SocketAddr,
+
+    /// The guest: a WebAssembly component file to serve with, instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub guest: Option<PathBuf>,
+
+    /// How long a camera stays open after its last reader has gone
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub linger: Duration,
+
+    /// How many requests are served at once, streams included; those beyond get 503
+    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_requests: u32,
+
+    /// How long the guest may take to begin its answer; after that the answer is 504
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub answer_timeout: Duration,
+
+    /// How much memory one instance of the guest may use, in MiB
+    #[arg(long, value_name = "MIB", default_value = "32", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub guest_memory: u32,
+}
+
+/// A number of seconds, with decimals where wanted.
+fn seconds(typed: &str) -> Result<Duration, String> {
+    typed
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        // A year; beyond, sums with the clock could overflow.
+        .filter(|duration| duration.as_secs() < 31_536_000)
+        .ok_or_else(|| format!("`{typed}` is not a number of seconds, such as 10 or 0.5"))
+}

@@ -1,0 +1,74 @@
+//! What was typed ([`cli`], [`camera_spec`]), and what it means: cameras that were looked at and named.
+
+pub mod camera_spec;
+pub mod cli;
+
+use std::sync::Arc;
+
+use crate::camera::emulated::{DEFAULT_RATE, Emulated};
+use crate::camera::v4l2::{self, V4l2};
+use crate::camera::{Camera, Cameras, Dimensions, Source, SourceError};
+
+use self::camera_spec::{CameraSpec, NAME_LIMIT, SourceSpec};
+
+/// Why cameras that were typed well can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CamerasError {
+    /// One of them is not there, or is no camera.
+    #[error("camera {name}: {source}")]
+    Source {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: SourceError,
+    },
+    /// Two have the same name.
+    #[error("two cameras are named `{0}`; name one otherwise, as in --camera NAME=SOURCE")]
+    SameName(String),
+}
+
+/// Look for the cameras that were asked for, and name them. Opens none of them for longer than it takes to
+/// see what they are.
+pub fn find_cameras(specs: &[CameraSpec]) -> Result<Cameras, CamerasError> {
+    let mut cameras: Vec<Camera> = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let kind = resolve(&spec.source);
+        let name = spec.name.clone().unwrap_or_else(|| default_name(&kind));
+        if cameras.iter().any(|camera| camera.name() == name) {
+            return Err(CamerasError::SameName(name));
+        }
+        let source = find_source(&kind, spec.size, spec.rate)
+            .map_err(|source| CamerasError::Source { name: name.clone(), source })?;
+        cameras.push(Camera::new(name, source));
+    }
+    Ok(Cameras::new(cameras))
+}
+
+/// What `auto` means on this machine at this moment.
+fn resolve(source: &SourceSpec) -> SourceSpec {
+    match source {
+        SourceSpec::Auto => v4l2::list::first_camera().map_or(SourceSpec::Emulated(None), SourceSpec::Device),
+        other => other.clone(),
+    }
+}
+
+/// The name of a camera that was given none: the last part of its path, or the kind of its source.
+fn default_name(source: &SourceSpec) -> String {
+    let path = match source {
+        SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) => path.file_name(),
+        SourceSpec::Emulated(None) | SourceSpec::Auto => None,
+    };
+    let allowed = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
+    let name: String =
+        path.map(|name| name.to_string_lossy().chars().filter(allowed).take(NAME_LIMIT).collect()).unwrap_or_default();
+    if name.is_empty() { "emulated".to_owned() } else { name }
+}
+
+fn find_source(spec: &SourceSpec, size: Option<Dimensions>, rate: Option<f64>) -> Result<Arc<dyn Source>, SourceError> {
+    Ok(match spec {
+        SourceSpec::Device(path) => Arc::new(V4l2::probe(path, size, rate)?),
+        SourceSpec::Emulated(Some(folder)) => Arc::new(Emulated::from_folder(folder, rate.unwrap_or(DEFAULT_RATE))?),
+        // `Auto` was resolved before.
+        SourceSpec::Emulated(None) | SourceSpec::Auto => Arc::new(Emulated::embedded(rate.unwrap_or(DEFAULT_RATE))?),
+    })
+}

@@ -1,0 +1,19 @@
+//! The host's side of `hotshoe:camera`, generated from `wit/`. The only place where `bindgen!` is called.
+
+#![allow(missing_docs, reason = "generated; the documentation is in wit/")]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "hotshoe:camera/imports",
+    imports: {
+        "hotshoe:camera/cameras.[method]feed.blocking-next": async | trappable,
+        default: trappable,
+    },
+    with: {
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+        "hotshoe:camera/cameras.feed": crate::camera::Feed,
+        "hotshoe:camera/cameras.frame": super::cameras::HeldFrame,
+    },
+    require_store_data_send: true,
+});

@@ -1,0 +1,254 @@
+//! The body of a guest's response. It owns the instance that writes it, and runs it when more is wanted.
+//!
+//! hyper asks a body for more when the socket has taken what came before. Only then is the guest run, so it
+//! looks for the newest frame when the viewer can take one, and a slow viewer skips frames without any
+//! queue. There is no task beside the connection's, and dropping the body ends the guest.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use tracing::warn;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use super::call::{CallError, Running};
+
+/// The body of a guest's response.
+pub struct GuestBody {
+    state: State,
+    /// What the guest has written and finished. It has no waker of ours: it changes only when the guest is
+    /// run, and nobody else runs it.
+    written: HyperOutgoingBody,
+    /// Names the request in the log: `GET /video_feed`.
+    label: String,
+}
+
+enum State {
+    /// The guest is at work. Boxed, since it is much larger than the others.
+    Running(Box<Running>),
+    /// The guest has returned, and all that it wrote may be sent.
+    Returned,
+    /// The guest was ended; what it wrote before may be sent, and then the body breaks off.
+    Failed,
+    /// All has been given.
+    Ended,
+}
+
+/// The body broke off, since the guest failed. The client sees a response that is cut off.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest failed while it was answering")]
+pub struct BrokenOff;
+
+impl GuestBody {
+    pub(super) fn new(running: Running, written: HyperOutgoingBody) -> Self {
+        Self { state: State::Running(Box::new(running)), written, label: String::new() }
+    }
+
+    /// Name the request in the log.
+    pub fn with_label(mut self, label: String) -> Self {
+        self.label = label;
+        self
+    }
+
+    /// Run the guest until it waits for something.
+    fn run(&mut self, context: &mut Context<'_>) {
+        let State::Running(running) = &mut self.state else { return };
+        let failure = match running.poll(context) {
+            Poll::Ready(Ok(())) => {
+                self.state = State::Returned;
+                return;
+            }
+            Poll::Ready(Err(error)) => error,
+            Poll::Pending if running.spins() => CallError::Spun,
+            Poll::Pending => return,
+        };
+        warn!("{}: ended in mid-answer: {failure}", self.label);
+        self.state = State::Failed;
+    }
+
+    /// Take all that has been written so far.
+    fn take(&mut self) -> Taken {
+        let mut chunks = Chunks::default();
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match Pin::new(&mut self.written).poll_frame(&mut context) {
+                Poll::Pending => return Taken { chunks, end: None },
+                Poll::Ready(None) => return Taken { chunks, end: Some(End::Finished(None)) },
+                Poll::Ready(Some(Err(_))) => return Taken { chunks, end: Some(End::Aborted) },
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(chunk) => chunks.push(chunk),
+                    Err(frame) => return Taken { chunks, end: Some(End::Finished(frame.into_trailers().ok())) },
+                },
+            }
+        }
+    }
+
+    /// What to give for what was taken; none if nothing was.
+    fn give(&mut self, taken: Taken) -> Option<Given> {
+        if taken.chunks.has_remaining() {
+            // An end that came with it comes again: a finished body stays finished.
+            return Some(Poll::Ready(Some(Ok(Frame::data(taken.chunks)))));
+        }
+        let failed = matches!(self.state, State::Failed);
+        let end = match taken.end? {
+            End::Finished(_) | End::Aborted if failed => Some(Err(BrokenOff)),
+            End::Finished(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+            End::Aborted => {
+                warn!("{}: the guest left its answer unfinished", self.label);
+                Some(Err(BrokenOff))
+            }
+        };
+        self.state = State::Ended;
+        Some(Poll::Ready(end))
+    }
+}
+
+/// What a body gives when it is asked for more.
+type Given = Poll<Option<Result<Frame<Chunks>, BrokenOff>>>;
+
+/// What was taken from the guest's output at once.
+struct Taken {
+    chunks: Chunks,
+    end: Option<End>,
+}
+
+/// How a guest's output ended.
+enum End {
+    Finished(Option<http::HeaderMap>),
+    Aborted,
+}
+
+impl Body for GuestBody {
+    type Data = Chunks;
+    type Error = BrokenOff;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Given {
+        if matches!(self.state, State::Ended) {
+            return Poll::Ready(None);
+        }
+        let taken = self.take();
+        if let Some(given) = self.give(taken) {
+            return given;
+        }
+        self.run(context);
+        let taken = self.take();
+        self.give(taken).unwrap_or(Poll::Pending)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Ended) || self.written.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.written.size_hint()
+    }
+}
+
+/// Some byte strings one after the other, by reference: what a guest wrote at once, such as a part's head,
+/// its image and the boundary after it. Sent as one piece, by one `writev`.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    chunks: VecDeque<Bytes>,
+    remaining: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.remaining += chunk.len();
+            self.chunks.push_back(chunk);
+        }
+    }
+}
+
+impl From<Bytes> for Chunks {
+    fn from(chunk: Bytes) -> Self {
+        let mut chunks = Self::default();
+        chunks.push(chunk);
+        chunks
+    }
+}
+
+impl Buf for Chunks {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.chunks.front().map_or(&[], |chunk| chunk)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
+            *slice = IoSlice::new(chunk);
+            filled += 1;
+        }
+        filled
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(front) = self.chunks.front_mut() {
+            let step = count.min(front.len());
+            front.advance(step);
+            count -= step;
+            self.remaining -= step;
+            if !front.is_empty() {
+                return;
+            }
+            self.chunks.pop_front();
+        }
+        // The contract of `Buf`: a caller that goes past the end has a defect, and must not go on.
+        assert!(count == 0, "advanced past the end");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(parts: &[&'static [u8]]) -> Chunks {
+        let mut chunks = Chunks::default();
+        for part in parts {
+            chunks.push(Bytes::from_static(part));
+        }
+        chunks
+    }
+
+    #[test]
+    fn chunks_read_as_one_string_however_they_are_advanced() {
+        for step in 1..=9 {
+            let mut buffer = chunks(&[b"head", b"", b"image", b"tail"]);
+            let mut read = Vec::new();
+            while buffer.has_remaining() {
+                let count = step.min(buffer.chunk().len());
+                read.extend_from_slice(&buffer.chunk()[..count]);
+                buffer.advance(count);
+            }
+            assert_eq!(read, b"headimagetail", "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn advancing_across_chunks_leaves_the_rest() {
+        let mut buffer = chunks(&[b"head", b"image", b"tail"]);
+        buffer.advance(6);
+        assert_eq!(buffer.remaining(), 7);
+        assert_eq!(buffer.chunk(), b"age");
+        buffer.advance(7);
+        assert!(!buffer.has_remaining());
+        assert_eq!(buffer.chunk(), b"");
+    }
+
+    #[test]
+    fn all_chunks_go_out_in_one_write() {
+        let buffer = chunks(&[b"head", b"image", b"tail"]);
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(buffer.chunks_vectored(&mut slices), 3);
+        assert_eq!(&*slices[1], b"image");
+        assert_eq!(buffer.chunks_vectored(&mut slices[..2]), 2);
+    }
+}

@@ -1,0 +1,118 @@
+//! The sandbox: how WebAssembly is compiled and run, and the bounds that hold for every guest.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tracing::warn;
+use wasmtime::{Config, Engine, PoolingAllocationConfig};
+
+/// The time between two epochs: how long a guest may compute before other tasks get a turn. Ten times a
+/// frame at 30 a second, it would be seen as a stutter; a tenth, it would cost more than it gains.
+const TICK: Duration = Duration::from_millis(10);
+
+/// What is kept of an instance's memory and tables for the next one to use, instead of giving it back to the
+/// kernel: about what the built-in guest touches.
+const MEMORY_KEPT: usize = 64 << 10;
+const TABLE_KEPT: usize = 4 << 10;
+
+/// How many free slots keep what is kept. More would only help after more instances ended at once.
+const WARM_SLOTS: u32 = 16;
+
+/// Core modules, memories and tables in one component. A component made by `wasm32-wasip2` has one core
+/// module with one memory, and a few that adapt; one composed of several has more.
+const CORES_PER_INSTANCE: u32 = 8;
+const TABLES_PER_INSTANCE: u32 = 4;
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// wasmtime refuses, even without the pool.
+    #[error("cannot set up the sandbox: {0:#}")]
+    Engine(wasmtime::Error),
+    /// No thread for the clock that interrupts guests.
+    #[error("cannot start the thread that interrupts guests: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The engine that all guests run in, with the clock that interrupts them. Dropping it ends the clock.
+pub struct Sandbox {
+    engine: Engine,
+    memory_bytes: usize,
+    /// Dropped with the sandbox, which is what ends the clock's thread.
+    _clock: mpsc::Sender<()>,
+}
+
+impl Sandbox {
+    /// Set up for at most `instances` instances at a time, each with up to `memory_mib` MiB of memory.
+    ///
+    /// Takes address space for all of them in advance (not memory). Where there is too little, as on a
+    /// 39-bit system or under `ulimit -v`, it says so and takes it instance by instance, which is slower.
+    pub fn new(instances: u32, memory_mib: u32) -> Result<Self, SandboxError> {
+        let memory_bytes = (memory_mib as usize) << 20;
+        let mut config = base_config(memory_bytes);
+        config.allocation_strategy(pool(instances, memory_bytes));
+        let engine = Engine::new(&config).or_else(|error| {
+            warn!("no address space for {instances} guests at once, taking it one by one: {error}");
+            Engine::new(&base_config(memory_bytes))
+        });
+        let engine = engine.map_err(SandboxError::Engine)?;
+        let clock = start_clock(&engine).map_err(SandboxError::Thread)?;
+        Ok(Self { engine, memory_bytes, _clock: clock })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// How much memory one instance may use, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+}
+
+fn base_config(memory_bytes: usize) -> Config {
+    let mut config = Config::new();
+    config
+        // Without it, a guest that computes for ever could not be ended, and would hold its thread.
+        .epoch_interruption(true)
+        // Exactly what an instance may use, and never moved. The default, 4 GiB, saves bounds checks, which
+        // a guest that hardly touches memory does not notice; but a thousand instances would need 4 TiB.
+        .memory_reservation(memory_bytes as u64)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(64 << 10)
+        .memory_may_move(false);
+    config
+}
+
+fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .max_core_instances_per_component(CORES_PER_INSTANCE)
+        .max_memories_per_component(CORES_PER_INSTANCE)
+        .max_tables_per_component(TABLES_PER_INSTANCE)
+        // Guests of one kind run at a time, so the sums are for the common one: a memory, three core modules.
+        .total_core_instances(instances.saturating_mul(4))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(2))
+        .total_stacks(instances)
+        .max_memory_size(memory_bytes)
+        .linear_memory_keep_resident(MEMORY_KEPT)
+        .table_keep_resident(TABLE_KEPT)
+        .max_unused_warm_slots(WARM_SLOTS);
+    pool
+}
+
+/// Start the clock that advances the epoch. Its thread ends when the sender is dropped.
+fn start_clock(engine: &Engine) -> std::io::Result<mpsc::Sender<()>> {
+    let (sender, receiver) = mpsc::channel();
+    let engine = engine.weak();
+    thread::Builder::new().name("guest-clock".to_owned()).spawn(move || {
+        while receiver.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let Some(engine) = engine.upgrade() else { return };
+            engine.increment_epoch();
+        }
+    })?;
+    Ok(sender)
+}

@@ -1,0 +1,145 @@
+//! What one instance of a guest has in its hands, and how much of it.
+//!
+//! There is an instance for each request. It ends with the response, and everything in here with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime_wasi::clocks::HostMonotonicClock;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
+use wasmtime_wasi_http::{
+    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+use super::cameras::nanoseconds;
+use super::engine::Sandbox;
+use super::log::GuestLog;
+use crate::camera::Cameras;
+use crate::camera::frame::monotonic_now;
+
+/// The most resources (streams, headers, frames, …) that one instance may hold. A guest that streams holds
+/// about ten; without a bound, a leak in a guest would be one in the host.
+const RESOURCES: usize = 256;
+
+/// The most that a guest may pass to the host in one call, in bytes. A write to a body is at most 1 MiB.
+const CALL_BYTES: usize = 4 << 20;
+
+/// How many writes of a guest are taken before it must wait: a part's head, image and tail, and one more,
+/// so that all of a part can be sent at once.
+const WRITES: usize = 3;
+
+/// The number of epochs after which a guest is interrupted.
+const TICKS: u64 = 1;
+
+/// The first interruption says nothing: the guest may have just been entered after waiting for many epochs.
+/// Only at those after it has the guest computed for a whole one, and must let others run.
+pub(super) const FREE_INTERRUPTIONS: u32 = 1;
+
+/// The state behind one instance of a guest.
+pub(super) struct Instance {
+    pub(super) cameras: Cameras,
+    pub(super) table: ResourceTable,
+    /// How many feeds the guest holds.
+    pub(super) feeds_held: u32,
+    /// How many frames the guest holds.
+    pub(super) frames_held: u32,
+    /// How often the guest was interrupted since it was last entered. Set back by who enters it.
+    pub(super) interruptions: Arc<AtomicU32>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    limits: StoreLimits,
+}
+
+/// A store for one instance, with all its limits set.
+pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras) -> Store<Instance> {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(RESOURCES);
+    let wasi = WasiCtx::builder().monotonic_clock(SystemMonotonicClock).stdout(GuestLog).stderr(GuestLog).build();
+    let instance = Instance {
+        cameras,
+        table,
+        feeds_held: 0,
+        frames_held: 0,
+        interruptions: Arc::default(),
+        wasi,
+        http: WasiHttpCtx::new(),
+        hooks: Hooks,
+        limits: StoreLimitsBuilder::new().memory_size(sandbox.memory_bytes()).build(),
+    };
+    let mut store = Store::new(sandbox.engine(), instance);
+    store.limiter(|instance| &mut instance.limits);
+    store.set_hostcall_fuel(CALL_BYTES);
+    store.set_max_component_handles(RESOURCES);
+    store.set_epoch_deadline(TICKS);
+    store.epoch_deadline_callback(|store| {
+        let before = store.data().interruptions.fetch_add(1, Ordering::Relaxed);
+        Ok(if before < FREE_INTERRUPTIONS {
+            UpdateDeadline::Continue(TICKS)
+        } else {
+            // Tokio's own way of yielding: a future that merely wakes itself would be polled again at once.
+            UpdateDeadline::YieldCustom(TICKS, Box::pin(tokio::task::yield_now()))
+        })
+    });
+    store
+}
+
+impl Instance {
+    /// Whether the guest holds the body of a response, which it should have finished. `wasi:http` takes a body
+    /// that is dropped unfinished for broken off; one that is merely left behind is no better.
+    pub(super) fn has_unfinished_body(&mut self) -> bool {
+        self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
+    }
+}
+
+impl WasiView for Instance {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Instance {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// How `wasi:http` behaves.
+struct Hooks;
+
+impl WasiHttpHooks for Hooks {
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        WRITES
+    }
+
+    /// Never called, since guests are not given `outgoing-handler`. If they were, the answer would be no.
+    fn send_request(
+        &mut self,
+        _: http::Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = SendResult> + Send> {
+        Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)))
+    }
+}
+
+/// What [`WasiHttpHooks::send_request`] comes to.
+type SendResult = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
+
+/// `CLOCK_MONOTONIC` as guests see it: the very clock that stamps the frames, and not, as by default, one
+/// that starts with each instance.
+struct SystemMonotonicClock;
+
+impl HostMonotonicClock for SystemMonotonicClock {
+    fn resolution(&self) -> u64 {
+        nanoseconds(Duration::from_nanos(1))
+    }
+
+    fn now(&self) -> u64 {
+        nanoseconds(monotonic_now())
+    }
+}

@@ -1,0 +1,26 @@
+//! The guest: a WebAssembly component that is the whole web side, and the sandbox that it runs in.
+//!
+//! ```text
+//! file ── Candidate ── load ──► Loaded ── Guest::answer(request) ──► Response<GuestBody>
+//!                                             │ a new Instance, in its own Store
+//! ```
+//!
+//! * [`engine`]: the sandbox and its bounds.
+//! * [`component`]: from a file to a guest that can be called; what it can reach.
+//! * [`call`]: one request: a new instance, its answer, and what can go wrong.
+//! * [`body`]: a response's body, which owns the instance that writes it.
+//! * `instance`, `cameras`, `log`, `bindings`: the host's side of what guests import.
+
+mod bindings;
+pub mod body;
+pub mod call;
+mod cameras;
+pub mod component;
+pub mod engine;
+mod instance;
+mod log;
+
+pub use body::GuestBody;
+pub use call::{CallError, Guest};
+pub use component::{Candidate, LoadError};
+pub use engine::{Sandbox, SandboxError};

@@ -1,0 +1,9 @@
+//! HTTP: connections, their bounds, and what a client is told when the guest has no answer.
+//!
+//! * [`server`]: accepting connections, and ending them.
+//! * [`service`]: one request: room for it, the guest's answer, or a line that says why there is none.
+//!
+//! Nothing in here knows where frames come from.
+
+pub mod server;
+pub mod service;

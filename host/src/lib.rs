@@ -1,0 +1,19 @@
+//! Hotshoe: a camera server whose web side is a sandboxed WebAssembly component, the guest.
+//!
+//! # Layout
+//!
+//! Data flow from top to bottom, and modules depend on those above them alone:
+//!
+//! * [`camera`]: cameras and their frames, each frame shared by all who read it.
+//! * [`guest`]: the sandbox, and the host's side of what guests import (`wit/`).
+//! * [`http`]: connections and requests.
+//! * [`config`]: the command line, and what it means.
+//! * [`app`]: puts them together.
+//!
+//! ARCHITECTURE.md tells the way of a frame, and what always holds.
+
+pub mod app;
+pub mod camera;
+pub mod config;
+pub mod guest;
+pub mod http;

@@ -1,0 +1,50 @@
+//! The `hotshoe` command. See the library for everything else.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use hotshoe::app;
+use hotshoe::config::cli::{Cli, Command, GuestCommand};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Log to standard error: from `info` up, or what `RUST_LOG` says, such as `debug` or `info,hyper=trace`.
+fn start_log() {
+    let asked = std::env::var("RUST_LOG").ok();
+    let (filter, misunderstood) = match asked.as_deref().map(str::parse::<Targets>) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (Targets::new().with_default(LevelFilter::INFO), Some(error)),
+        None => (Targets::new().with_default(LevelFilter::INFO), None),
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    if let Some(error) = misunderstood {
+        tracing::warn!("RUST_LOG is not understood, so it is taken as info: {error}");
+    }
+}
+
+fn main() -> ExitCode {
+    // Ends the process with code 2 where something was typed wrong.
+    let cli = Cli::parse();
+    start_log();
+    let result = match &cli.command {
+        None => app::serve(&cli.serve),
+        Some(Command::Cameras) => app::print_cameras(),
+        Some(Command::Guest { command }) => match command {
+            GuestCommand::Imports { file } => app::print_imports(file.as_deref()),
+            GuestCommand::Save { file } => app::save_guest(file),
+        },
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Guests that misbehave, in WebAssembly text.
+//!
+//! Each is a core module against the world in `wit/`, of which `PRELUDE` is the first half and says how to
+//! answer; it is made a component here, so no test needs the target `wasm32-wasip2`. All of them answer
+//! `/ok` properly, which shows that the host is still there after whatever they did.
+
+use std::path::{Path, PathBuf};
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use super::workspace;
+
+/// Imports, memory, and functions to answer with.
+const PRELUDE: &str = r#"
+  (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.12" "[constructor]outgoing-response" (func $response (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-response.body" (func $response_body (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-body.write" (func $body_write (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[static]outgoing-body.finish" (func $body_finish (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[static]response-outparam.set"
+    (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[method]incoming-request.path-with-query" (func $path (param i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
+    (func $write (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $write_unasked (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop_stream (param i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+  (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+  (import "hotshoe:camera/cameras@0.1.0" "[static]feed.open" (func $feed_open (param i32 i32 i32)))
+  (import "hotshoe:camera/cameras@0.1.0" "[method]feed.blocking-next" (func $feed_next (param i32 i64 i32)))
+
+  (memory (export "memory") 2)
+  (data (i32.const 16) "ok\0a")
+  (data (i32.const 32) "begun\0a")
+  (data (i32.const 48) "emulated")
+  (data (i32.const 64) "full\0a")
+  (data (i32.const 80) "/ok")
+
+  ;; What the host passes in goes here, one after the other; an instance lives for one request.
+  (global $top (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+    (global.set $top (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+
+  ;; Results with more than one value go to 256.
+  (global $body (mut i32) (i32.const 0))
+
+  ;; Begin an answer of status 200. Returns the stream to write its body to.
+  (func $begin (param $out i32) (result i32)
+    (local $r i32)
+    (local.set $r (call $response (call $fields)))
+    (call $response_body (local.get $r) (i32.const 256))
+    (global.set $body (i32.load (i32.const 260)))
+    (call $set (local.get $out) (i32.const 0) (local.get $r)
+      (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+    (call $body_write (global.get $body) (i32.const 256))
+    (i32.load (i32.const 260)))
+
+  (func $say (param $stream i32) (param $at i32) (param $length i32)
+    (call $write (local.get $stream) (local.get $at) (local.get $length) (i32.const 256)))
+
+  ;; Begin an answer, and wait until the client has its beginning.
+  (func $begin_and_wait (param $out i32) (result i32)
+    (local $stream i32)
+    (local.set $stream (call $begin (local.get $out)))
+    (call $say (local.get $stream) (i32.const 32) (i32.const 6))
+    (call $block (call $timer (i64.const 50000000)))
+    (local.get $stream))
+
+  ;; End an answer that was begun.
+  (func $end (param $stream i32)
+    (call $drop_stream (local.get $stream))
+    (call $body_finish (global.get $body) (i32.const 0) (i32.const 0) (i32.const 256)))
+
+  ;; Whether the request is for /ok.
+  (func $is_ok (param $request i32) (result i32)
+    (local $at i32)
+    (call $path (local.get $request) (i32.const 256))
+    (local.set $at (i32.load (i32.const 260)))
+    (i32.and
+      (i32.eq (i32.load (i32.const 264)) (i32.const 3))
+      (i32.eq (i32.load8_u offset=1 (local.get $at)) (i32.const 0x6f))))
+
+  (func (export "wasi:http/incoming-handler@0.2.12#handle") (param $request i32) (param $out i32)
+    (local $stream i32)
+    (if (call $is_ok (local.get $request))
+      (then
+        (local.set $stream (call $begin (local.get $out)))
+        (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+        (call $end (local.get $stream)))
+      (else (call $misbehave (local.get $out)))))
+"#;
+
+/// Traps before it answers.
+pub const TRAPS: &str = "(func $misbehave (param $out i32) unreachable)";
+
+/// Traps when it has begun to answer.
+pub const TRAPS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
+  (drop (call $begin_and_wait (local.get $out)))
+  unreachable)"#;
+
+/// Traps when it has begun to answer, and has not waited since, so that nothing can have been sent.
+pub const TRAPS_AT_ONCE_AFTER_BEGINNING: &str = r#"(func $misbehave (param $out i32)
+  (call $say (call $begin (local.get $out)) (i32.const 32) (i32.const 6))
+  unreachable)"#;
+
+/// Waits for an hour before it answers.
+pub const NEVER_ANSWERS: &str =
+    "(func $misbehave (param $out i32) (call $block (call $timer (i64.const 3600000000000))))";
+
+/// Returns without an answer.
+pub const RETURNS_WITHOUT_ANSWER: &str = "(func $misbehave (param $out i32))";
+
+/// Computes for ever before it answers.
+pub const SPINS: &str = "(func $misbehave (param $out i32) (loop $again (br $again)))";
+
+/// Computes for ever when it has begun to answer.
+pub const SPINS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
+  (drop (call $begin_and_wait (local.get $out)))
+  (loop $again (br $again)))"#;
+
+/// Takes all the memory that it gets and writes to each page of it, and traps when it gets no more.
+pub const HOARDS_MEMORY: &str = r#"(func $misbehave (param $out i32)
+  (local $page i32)
+  (loop $again
+    (local.set $page (memory.grow (i32.const 1)))
+    (if (i32.eq (local.get $page) (i32.const -1)) (then unreachable))
+    (i32.store (i32.mul (local.get $page) (i32.const 65536)) (i32.const 1))
+    (br $again)))"#;
+
+/// Calls itself without end.
+pub const RECURSES: &str = "(func $misbehave (param $out i32) (call $misbehave (local.get $out)))";
+
+/// Makes headers without end and drops none.
+pub const LEAKS_HANDLES: &str = "(func $misbehave (param $out i32) (loop $again (drop (call $fields)) (br $again)))";
+
+/// Takes frames and drops none. Says `full` when it is given no more.
+pub const LEAKS_FRAMES: &str = r#"(func $misbehave (param $out i32)
+  (local $feed i32) (local $stream i32)
+  (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
+  (local.set $feed (i32.load (i32.const 260)))
+  (loop $again
+    (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
+    (br_if $again (i32.eqz (i32.load (i32.const 256)))))
+  (local.set $stream (call $begin (local.get $out)))
+  (call $say (local.get $stream) (i32.const 64) (i32.const 5))
+  (call $end (local.get $stream)))"#;
+
+/// Writes and writes, and never asks whether it may.
+pub const WRITES_UNASKED: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32)
+  (local.set $stream (call $begin_and_wait (local.get $out)))
+  (loop $again
+    (call $write_unasked (local.get $stream) (i32.const 0) (i32.const 65536) (i32.const 256))
+    (br $again)))"#;
+
+/// Begins an answer and leaves it unfinished.
+pub const LEAVES_UNFINISHED: &str = r#"(func $misbehave (param $out i32)
+  (drop (call $begin_and_wait (local.get $out))))"#;
+
+/// A guest made of the prelude and this function, as a component file in `folder`.
+pub fn component(folder: &Path, misbehave: &str) -> PathBuf {
+    let path = folder.join("guest.wasm");
+    std::fs::write(&path, encode(&format!("(module {PRELUDE} {misbehave})"))).unwrap();
+    path
+}
+
+/// A core module against the world `guest`, made a component.
+fn encode(module: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap();
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(workspace().join("wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("guest")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+}

@@ -1,0 +1,32 @@
+//! Folders of pictures that tell which they are.
+
+use std::fs;
+use std::path::Path;
+
+use super::built_in_pictures;
+
+/// Fill a folder with `count` pictures of at least `length` bytes. Each has its number, from 0, in a comment
+/// (a COM segment) behind its start, where [`number`] finds it.
+pub fn fill(folder: &Path, count: u32, length: usize) {
+    let base = &built_in_pictures()[0];
+    // A comment holds 65,533 bytes at most.
+    let mut filling = Vec::new();
+    while base.len() + filling.len() < length {
+        filling.extend([0xFF, 0xFE, 0xFF, 0xFF]);
+        filling.extend([b'x'; 65_533]);
+    }
+    for number in 0..count {
+        let mut picture = base[..2].to_vec();
+        picture.extend([0xFF, 0xFE, 0, 6]);
+        picture.extend(number.to_be_bytes());
+        picture.extend(&filling);
+        picture.extend(&base[2..]);
+        fs::write(folder.join(format!("{number:05}.jpg")), picture).unwrap();
+    }
+}
+
+/// The number of a picture that [`fill`] made.
+pub fn number(picture: &[u8]) -> u32 {
+    assert_eq!(picture[2..6], [0xFF, 0xFE, 0, 6]);
+    u32::from_be_bytes(picture[6..10].try_into().unwrap())
+}

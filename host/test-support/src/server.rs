@@ -1,0 +1,163 @@
+//! The program under test, run as a user would.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use super::DEADLINE;
+
+/// The program that was built with this test: cargo puts tests into a folder beside it.
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("hotshoe");
+    assert!(program.is_file(), "{} is not there: run the tests by `cargo test`", program.display());
+    program
+}
+
+/// Run the program to its end.
+pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
+    Command::new(program()).args(args).env_remove("RUST_LOG").output().unwrap()
+}
+
+/// A server at a free port of 127.0.0.1. Killed when dropped.
+pub struct Server {
+    child: Child,
+    log: Arc<Log>,
+    pub address: SocketAddr,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Server {
+    /// Start a server with these arguments and wait until it can be talked to.
+    pub fn start<S: AsRef<OsStr>>(args: &[S]) -> Self {
+        let mut command = Command::new(program());
+        command.args(args).env_remove("RUST_LOG");
+        Self::start_command(command)
+    }
+
+    /// Start a server in this folder.
+    pub fn start_in<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Self {
+        let mut command = Command::new(program());
+        command.args(args).env_remove("RUST_LOG").current_dir(folder);
+        Self::start_command(command)
+    }
+
+    /// Start a server by this command, to which the address is added.
+    pub fn start_command(mut command: Command) -> Self {
+        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = Arc::new(Log::default());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let writer = log.clone();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                writer.lines.lock().unwrap().push(line);
+                writer.more.notify_all();
+            }
+        });
+        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into() };
+        let line = server.wait_for_log("open http://");
+        let address = line.split_once("http://").unwrap().1.trim_end_matches('/');
+        server.address = address.parse().unwrap();
+        server
+    }
+
+    /// Wait for a line of the log that contains this text, and return it.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) -> String {
+        self.wait_for_logs(text, 1)
+    }
+
+    /// Wait until this many lines of the log contain this text, and return the last of them.
+    #[track_caller]
+    pub fn wait_for_logs(&self, text: &str, count: usize) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut lines = self.log.lines.lock().unwrap();
+        loop {
+            if let Some(line) = lines.iter().filter(|line| line.contains(text)).nth(count - 1) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(lines);
+                panic!("{text:?} is not {count} times in the log:\n{}", self.log());
+            }
+            lines = self.log.more.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// All of the log so far.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().unwrap().join("\n")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The names of the process's threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect()
+    }
+
+    /// How many of its threads capture.
+    pub fn capture_threads(&self) -> usize {
+        self.threads().iter().filter(|name| name.starts_with("capture-")).count()
+    }
+
+    /// How many files it has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// How much memory it has in use, in KiB.
+    pub fn memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Send it a signal: `TERM`, `INT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Wait until it ends.
+    #[track_caller]
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.log());
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+    }
+}

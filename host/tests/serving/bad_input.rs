@@ -1,0 +1,102 @@
+//! What is typed wrong or is not there: one line that says what and what to do, and the right exit code.
+
+use std::fs;
+use std::net::TcpListener;
+
+use hotshoe_test_support::server::{Server, program, run};
+
+/// Run the program, which must fail with this code and one line that contains all of `parts`.
+#[track_caller]
+fn fails(args: &[&str], code: i32, parts: &[&str]) {
+    let output = run(args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+    let errors: Vec<_> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{args:?}: {stderr}");
+    for part in parts {
+        assert!(errors[0].contains(part), "{args:?}: {part:?} is not in {:?}", errors[0]);
+    }
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn unknown_flags_and_options_are_usage_errors() {
+    fails(&["--colour"], 2, &["--colour"]);
+    fails(&["serve"], 2, &["serve"]);
+    fails(&["--camera", "webcam"], 2, &["unknown camera `webcam`", "/dev/video0"]);
+    fails(&["--camera", "emulated,colour=red"], 2, &["unknown camera option `colour=red`", "fps=RATE"]);
+    fails(&["--camera", "emulated,fps=fast"], 2, &["`fast` is not a rate", "fps=30"]);
+    fails(&["--camera", "/dev/video0,size=big"], 2, &["`big` is not a size", "1280x720"]);
+    fails(&["--camera", "a b=auto"], 2, &["`a b` cannot name a camera"]);
+    fails(&["--listen", "here"], 2, &["here", "--listen"]);
+    fails(&["--linger", "soon"], 2, &["`soon` is not a number of seconds"]);
+    fails(&["--max-requests", "0"], 2, &["--max-requests"]);
+}
+
+#[test]
+fn cameras_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    fails(&["--camera", "front=/dev/video987"], 1, &["camera front: no device at /dev/video987", "hotshoe cameras"]);
+    fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a camera", "no V4L2 device"]);
+    fails(&["--camera", &format!("emulated:{path}/gone")], 1, &["cannot read the folder", "/gone", "check the path"]);
+    fails(&["--camera", &format!("emulated:{path}")], 1, &["no JPEG files", path, "put some there"]);
+    fs::write(folder.path().join("a.jpg"), "GIF89a").unwrap();
+    fails(&["--camera", &format!("emulated:{path}")], 1, &["a.jpg is not a whole JPEG image", "remove or replace it"]);
+    fs::write(folder.path().join("a.jpg"), &hotshoe_test_support::built_in_pictures()[0][..20_000]).unwrap();
+    fails(&["--camera", &format!("emulated:{path}")], 1, &["a.jpg is not a whole JPEG image", "cut off"]);
+    fails(&["--camera", "emulated", "--camera", "emulated"], 1, &["two cameras are named `emulated`", "NAME="]);
+}
+
+#[test]
+fn addresses_that_cannot_be_served() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fails(&["--camera", "emulated", "--listen", &address], 1, &[&address, "is in use", "--listen"]);
+    // An address for documentation (RFC 5737), which no machine has.
+    fails(&["--camera", "emulated", "--listen", "192.0.2.1:5000"], 1, &["is not an address of this machine"]);
+}
+
+#[test]
+fn guests_that_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let refused = |path: &str, parts: &[&str]| fails(&["--camera", "emulated", "--guest", path], 1, parts);
+    refused("/nowhere/guest.wasm", &["cannot read the guest /nowhere/guest.wasm", "check the path"]);
+    refused(&file("empty", b""), &["is not a WebAssembly component"]);
+    refused(&file("text", b"hello"), &["is not a WebAssembly component"]);
+    refused(&file("elf", &fs::read(program()).unwrap()[..4096]), &["is not a WebAssembly component"]);
+    let module = wat::parse_str("(module)").unwrap();
+    refused(&file("module", &module), &["is a core module and not a component", "wasm32-wasip2"]);
+    let whole = wat::parse_str("(component (core module (func (export \"f\"))))").unwrap();
+    refused(&file("cut", &whole[..whole.len() - 5]), &["is not a valid component"]);
+    let no_handler = wat::parse_str("(component)").unwrap();
+    refused(&file("no-handler", &no_handler), &["does not export wasi:http/incoming-handler"]);
+    let sockets = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "x" (func)))))"#;
+    refused(&file("sockets", &wat::parse_str(sockets).unwrap()), &["wasi:sockets/tcp@0.2.0", "hotshoe guest imports"]);
+    let outgoing = r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))"#;
+    refused(&file("outgoing", &wat::parse_str(outgoing).unwrap()), &["wasi:http/outgoing-handler@0.2.0"]);
+    let files = r#"(component (import "wasi:filesystem/preopens@0.2.0" (instance (export "get-directories" (func)))))"#;
+    refused(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.2.0"]);
+}
+
+#[test]
+fn a_log_filter_that_is_not_understood_is_said_and_ignored() {
+    let mut command = std::process::Command::new(program());
+    command.args(["--camera", "emulated"]).env("RUST_LOG", "hotshoe=loud");
+    let server = Server::start_command(command);
+    assert!(server.log().contains("RUST_LOG is not understood"), "{}", server.log());
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for flag in ["--help", "-h", "--version"] {
+        let output = run([flag]);
+        assert!(output.status.success());
+        assert!(String::from_utf8(output.stdout).unwrap().contains("hotshoe") && output.stderr.is_empty());
+    }
+}

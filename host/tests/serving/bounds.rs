@@ -1,0 +1,113 @@
+//! Bounds: how much at once, for how long, and nothing left behind.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hotshoe_test_support::client::{Viewer, connect, get, raw_request};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{DEADLINE, guests, wait_until};
+
+#[test]
+fn requests_beyond_the_limit_get_503_until_there_is_room() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--max-requests", "2"]);
+    let first = Viewer::watch(server.address, "/video_feed");
+    let second = Viewer::watch(server.address, "/video_feed");
+    let refused = get(server.address, "/snapshot");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    server.wait_for_log("GET /snapshot: 503, all places are taken; see --max-requests");
+    drop(first);
+    wait_until("there is room", || get(server.address, "/snapshot").status == 200);
+    drop(second);
+}
+
+#[test]
+fn a_client_that_drips_its_head_does_not_hold_others_up_and_loses_its_connection() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let mut dripping: Vec<_> = (0..20).map(|_| connect(server.address)).collect();
+    for stream in &mut dripping {
+        stream.write_all(b"GET / HT").unwrap();
+    }
+    assert_eq!(get(server.address, "/").status, 200);
+    // Closed by the server (or answered with 408); reading ends before its own deadline.
+    let mut rest = Vec::new();
+    dripping[0].read_to_end(&mut rest).unwrap();
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
+    let (reply, _) = raw_request(server.address, long.as_bytes(), false);
+    assert_eq!(reply.status, 431);
+    let (reply, _) =
+        raw_request(server.address, format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000)).as_bytes(), false);
+    assert!([414, 431].contains(&reply.status), "{}", reply.status);
+    assert_eq!(get(server.address, "/").status, 200);
+}
+
+#[test]
+fn memory_and_files_stay_flat_over_2000_viewers_who_come_and_go() {
+    const WARM_UP: usize = 300;
+    const CYCLES: usize = 2000;
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let cycle = |number: usize| {
+        let mut viewer = Viewer::watch(server.address, "/video_feed");
+        viewer.part();
+        if number.is_multiple_of(3) {
+            // Some leave in the middle of a part.
+            viewer.begin_part();
+        }
+    };
+    (0..WARM_UP).for_each(cycle);
+    let settled = |server: &Server| {
+        // The connection of the one who left last is closed a moment later.
+        let files = server.open_files();
+        thread::sleep(Duration::from_millis(200));
+        (server.open_files() <= files).then(|| (server.open_files(), server.memory_kib()))
+    };
+    let (files, memory) = settled(&server).unwrap();
+    (0..CYCLES).for_each(cycle);
+    wait_until("all files are closed again", || server.open_files() <= files + 1);
+    let grown = server.memory_kib().saturating_sub(memory);
+    // Two kilobytes for each would be 4,000.
+    assert!(grown < 4000, "{grown} KiB more after {CYCLES} viewers");
+}
+
+#[test]
+fn a_client_that_leaves_while_the_guest_thinks_frees_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::NEVER_ANSWERS);
+    let guest = guest.to_str().unwrap();
+    let server =
+        Server::start(&["--camera", "emulated", "--guest", guest, "--max-requests", "4", "--answer-timeout", "3600"]);
+    for _ in 0..4 {
+        let mut streams: Vec<_> = (0..4).map(|_| connect(server.address)).collect();
+        for stream in &mut streams {
+            write!(stream, "GET /bad HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        }
+        wait_until("all places are taken", || get(server.address, "/ok").status == 503);
+        drop(streams);
+        wait_until("there is room again", || get(server.address, "/ok").status == 200);
+    }
+}
+
+#[test]
+fn ctrl_c_and_sigterm_end_it_cleanly_under_viewers() {
+    for signal in ["INT", "TERM"] {
+        let mut server = Server::start(&["--camera", "emulated,fps=20"]);
+        let mut viewers: Vec<_> = (0..5).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
+        for viewer in &mut viewers {
+            viewer.part();
+        }
+        let idle = connect(server.address);
+        server.signal(signal);
+        let told = Instant::now();
+        let status = server.wait();
+        assert!(status.success(), "{status}\n{}", server.log());
+        assert!(told.elapsed() < DEADLINE / 3);
+        assert!(server.log().contains(&format!("ending, told by SIG{signal}")), "{}", server.log());
+        server.wait_for_log("ended");
+        drop(idle);
+    }
+}

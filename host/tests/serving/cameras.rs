@@ -1,0 +1,95 @@
+//! When cameras open and close, and what may be one.
+
+use std::fs;
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{built_in_pictures, pictures, wait_until};
+
+#[test]
+fn the_log_says_which_camera_which_guest_and_the_address() {
+    let server = Server::start(&["--camera", "front=emulated", "--camera", "yard=emulated"]);
+    let log = server.log();
+    let lines: Vec<_> = log.lines().map(|line| line.split_once(" INFO ").expect(line).1).collect();
+    assert_eq!(lines.len(), 4, "{log}");
+    assert_eq!(lines[0], "camera front: emulated: 3 built-in pictures");
+    assert_eq!(lines[1], "camera yard: emulated: 3 built-in pictures");
+    assert!(lines[2].starts_with("guest: the built-in guest, sha256 "), "{log}");
+    assert_eq!(lines[3], format!("open http://{}/", server.address));
+}
+
+#[test]
+fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "0.3"]);
+    get(server.address, "/");
+    assert_eq!(server.capture_threads(), 0, "the page alone opens no camera");
+    let mut first = Viewer::watch(server.address, "/video_feed");
+    first.part();
+    server.wait_for_log("camera emulated: open, 640x480, 20 frames a second");
+    let mut second = Viewer::watch(server.address, "/video_feed");
+    second.part();
+    assert_eq!(server.capture_threads(), 1);
+    drop(first);
+    for _ in 0..20 {
+        second.part();
+    }
+    assert!(!server.log().contains("closed"), "it has a reader");
+    drop(second);
+    server.wait_for_log("camera emulated: closed, nobody watches");
+    wait_until("the thread has ended", || server.capture_threads() == 0);
+    // And again.
+    get(server.address, "/snapshot");
+    server.wait_for_logs("camera emulated: open", 2);
+    server.wait_for_logs("camera emulated: closed", 2);
+}
+
+#[test]
+fn a_reader_within_the_linger_finds_the_camera_open() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "5"]);
+    for _ in 0..20 {
+        get(server.address, "/snapshot");
+    }
+    server.wait_for_log("camera emulated: open");
+    let log = server.log();
+    assert_eq!(log.matches("camera emulated: open").count(), 1, "{log}");
+    assert!(!log.contains("closed"), "{log}");
+}
+
+#[test]
+fn the_binary_runs_from_an_empty_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_in(folder.path(), &["--camera", "emulated,fps=20"]);
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    for _ in 0..6 {
+        assert!(built_in_pictures().contains(&viewer.part().jpeg));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+}
+
+#[test]
+fn a_folder_is_played_in_name_order_in_a_loop() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures::fill(folder.path(), 5, 0);
+    // Names in any case; other files are left alone.
+    fs::rename(folder.path().join("00003.jpg"), folder.path().join("00003.JPEG")).unwrap();
+    fs::write(folder.path().join("README.txt"), "not a picture").unwrap();
+    let server = Server::start(&["--camera", &format!("emulated:{},fps=20", folder.path().display())]);
+    assert!(server.log().contains("emulated: 5 pictures from "), "{}", server.log());
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let mut last = pictures::number(&viewer.part().jpeg);
+    for _ in 0..12 {
+        let number = pictures::number(&viewer.part().jpeg);
+        assert_eq!(number, (last + 1) % 5);
+        last = number;
+    }
+}
+
+#[test]
+fn padding_after_a_picture_is_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut padded = built_in_pictures().remove(0);
+    padded.extend([0; 1000]);
+    fs::write(folder.path().join("padded.jpg"), padded).unwrap();
+    let server = Server::start(&["--camera", &format!("emulated:{}", folder.path().display())]);
+    assert_eq!(get(server.address, "/snapshot").body, built_in_pictures()[0]);
+}

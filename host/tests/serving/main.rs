@@ -1,0 +1,18 @@
+//! The server, tested from the outside: started as a user would, spoken to in bytes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod bad_input;
+mod bounds;
+mod cameras;
+mod misbehaving_guests;
+mod other_guests;
+mod pages;
+mod streams;
+mod wit;

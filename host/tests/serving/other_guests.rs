@@ -1,0 +1,79 @@
+//! Guests other than the built-in one, and what guests can reach.
+
+use hotshoe_test_support::client::get;
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::{Server, run};
+
+/// What the built-in guest can reach, and there is nothing else: the paragraph in the README that says so
+/// stands on this list. Whoever adds to it should know why.
+const IMPORTS: &str = "\
+wasi:io/poll@0.2.12
+    [method]pollable.block
+wasi:clocks/monotonic-clock@0.2.12
+    now
+wasi:clocks/wall-clock@0.2.12
+wasi:io/error@0.2.12
+wasi:io/streams@0.2.12
+    [method]output-stream.check-write
+    [method]output-stream.write
+    [method]output-stream.subscribe
+    [method]output-stream.splice
+wasi:http/types@0.2.12
+    [constructor]fields
+    [method]fields.append
+    [method]incoming-request.method
+    [method]incoming-request.path-with-query
+    [static]response-outparam.set
+    [constructor]outgoing-response
+    [method]outgoing-response.set-status-code
+    [method]outgoing-response.body
+    [method]outgoing-body.write
+    [static]outgoing-body.finish
+hotshoe:camera/cameras@0.1.0
+    [static]feed.open
+    [method]feed.blocking-next
+    [method]feed.camera
+    [method]frame.info
+    [method]frame.data
+    list-cameras
+";
+
+#[test]
+fn the_built_in_guest_can_reach_what_it_needs_and_nothing_else() {
+    let output = run(["guest", "imports"]);
+    assert!(output.status.success());
+    let imports = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(imports, IMPORTS);
+    // Above all: no `bytes` of frames, so no image ever enters its memory.
+    assert!(!imports.contains("frame.bytes"));
+}
+
+#[test]
+fn the_imports_of_any_component_can_be_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    // Also of one that would be refused: that is how one finds out why.
+    let component = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func)))))"#;
+    let path = folder.path().join("guest.wasm");
+    std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
+    let output = run(["guest".as_ref(), "imports".as_ref(), path.as_os_str()]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "wasi:sockets/tcp@0.2.0\n    connect\n");
+}
+
+#[test]
+fn another_guest_can_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::TRAPS);
+    let guest = guest.to_str().unwrap();
+    let server = Server::start(&["--camera", "emulated", "--guest", guest]);
+    assert!(server.log().contains(&format!("guest: {guest}, sha256 ")), "{}", server.log());
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+}
+
+#[test]
+fn the_built_in_guest_saved_to_a_file_serves_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guest.wasm");
+    assert!(run(["guest".as_ref(), "save".as_ref(), path.as_os_str()]).status.success());
+    let server = Server::start(&["--camera", "emulated,fps=20", "--guest", path.to_str().unwrap()]);
+    assert_eq!(get(server.address, "/snapshot").status, 200);
+}

@@ -1,0 +1,133 @@
+//! The page, snapshots, and what is not there.
+
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use hotshoe_test_support::built_in_pictures;
+use hotshoe_test_support::client::{get, raw_request, request};
+use hotshoe_test_support::server::Server;
+
+const CAMERAS: [&str; 6] = ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=20", "--linger", "1"];
+
+#[test]
+fn the_page_shows_every_camera() {
+    let server = Server::start(&CAMERAS);
+    let page = get(server.address, "/");
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let html = page.text();
+    for name in ["front", "yard"] {
+        // Relative, so that it works behind a proxy under any path.
+        assert!(html.contains(&format!("<img src=\"video_feed/{name}\"")), "{html}");
+        assert!(html.contains(&format!("<a href=\"snapshot/{name}\"")), "{html}");
+    }
+    assert!(html.find("video_feed/front") < html.find("video_feed/yard"), "not in the order given");
+}
+
+#[test]
+fn a_snapshot_is_one_of_the_pictures() {
+    let server = Server::start(&CAMERAS);
+    for path in ["/snapshot", "/snapshot/front", "/snapshot/yard", "/snapshot/yard?cacheBust=1"] {
+        let snapshot = get(server.address, path);
+        assert_eq!(snapshot.status, 200, "{path}");
+        assert_eq!(snapshot.header("content-type"), Some("image/jpeg"));
+        assert_eq!(snapshot.header("content-length"), Some(snapshot.body.len().to_string().as_str()));
+        assert!(snapshot.header("cache-control").unwrap().contains("no-store"));
+        assert!(snapshot.header("x-timestamp").unwrap().parse::<f64>().unwrap() > 1.7e9);
+        assert!(built_in_pictures().contains(&snapshot.body), "{path}");
+    }
+}
+
+#[test]
+fn a_snapshot_is_fresh_and_where_the_newest_frame_is_not_it_is_the_next() {
+    // At 2 frames a second, the newest is stale for 200 of 500 ms.
+    let server = Server::start(&["--camera", "emulated,fps=2"]);
+    let taken = || {
+        let snapshot = get(server.address, "/snapshot");
+        UNIX_EPOCH + Duration::from_secs_f64(snapshot.header("x-timestamp").unwrap().parse().unwrap())
+    };
+    let mut last = taken();
+    for _ in 0..4 {
+        let age = last.elapsed().unwrap();
+        thread::sleep(Duration::from_millis(310).saturating_sub(age));
+        // The one of before is now 310 ms old at least.
+        let next = taken();
+        assert!(next > last);
+        last = next;
+    }
+}
+
+#[test]
+fn head_answers_as_get_but_without_a_body() {
+    let server = Server::start(&CAMERAS);
+    for path in ["/", "/snapshot", "/video_feed", "/nothing"] {
+        let head = request(server.address, "HEAD", path);
+        assert!(head.body.is_empty(), "{path}");
+        let (status, content_type) = match path {
+            "/" => (200, "text/html; charset=utf-8"),
+            "/snapshot" => (200, "image/jpeg"),
+            "/video_feed" => (200, "multipart/x-mixed-replace; boundary=frame"),
+            _ => (404, "text/plain; charset=utf-8"),
+        };
+        assert_eq!((head.status, head.header("content-type")), (status, Some(content_type)), "{path}");
+    }
+    let length = |method| request(server.address, method, "/").header("content-length").unwrap().to_owned();
+    assert_eq!(length("HEAD"), length("GET"));
+}
+
+#[test]
+fn what_is_not_there_is_404() {
+    let server = Server::start(&CAMERAS);
+    for path in
+        ["/nothing", "/video_feed/attic", "/snapshot/attic", "/video_feed/", "/snapshot/front/x", "/%2e%2e", "//"]
+    {
+        assert_eq!(get(server.address, path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn other_methods_are_405() {
+    let server = Server::start(&CAMERAS);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
+        let reply = request(server.address, method, "/video_feed");
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+}
+
+#[test]
+fn http_1_0_without_a_host_is_served() {
+    let server = Server::start(&CAMERAS);
+    let (snapshot, rest) = raw_request(server.address, b"GET /snapshot HTTP/1.0\r\n\r\n", false);
+    rest.unwrap();
+    assert_eq!(snapshot.status, 200);
+    assert!(built_in_pictures().contains(&snapshot.body));
+}
+
+#[test]
+fn requests_that_are_not_http_are_400() {
+    let server = Server::start(&CAMERAS);
+    for bytes in ["GET\r\n\r\n", "\x01\x02\x03\r\n\r\n", "GET / HTTP/1.1\r\nHost\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+        let (reply, _) = raw_request(server.address, bytes.as_bytes(), false);
+        assert_eq!(reply.status, 400, "{bytes:?}");
+    }
+    assert_eq!(get(server.address, "/").status, 200);
+}
+
+#[test]
+fn one_connection_serves_many_requests() {
+    use hotshoe_test_support::client::{connect, read_head};
+    use std::io::{BufReader, Read, Write};
+    let server = Server::start(&CAMERAS);
+    let mut stream = connect(server.address);
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    for _ in 0..10 {
+        write!(stream, "GET /snapshot HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let (status, headers) = read_head(&mut reader);
+        assert_eq!(status, 200);
+        let length =
+            headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length")).unwrap().1.parse().unwrap();
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        assert!(built_in_pictures().contains(&body));
+    }
+}
