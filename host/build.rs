@@ -92,9 +92,15 @@ fn remap_paths(workspace: &Path) -> Vec<String> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    let mut flags = vec![format!("--remap-path-prefix={}=.", workspace.display())];
-    flags.extend(home.map(|home| format!("--remap-path-prefix={}=cargo", home.display())));
-    flags
+    let mut remap = vec![(workspace.to_owned(), ".")];
+    if let Some(home) = home {
+        // Folders in there are named after the registry and a hash, which differ between machines. Of several
+        // prefixes that match, the last is taken.
+        let registries = fs::read_dir(home.join("registry").join("src"));
+        remap.push((home, "cargo"));
+        remap.extend(registries.into_iter().flatten().flatten().map(|entry| (entry.path(), "crates")));
+    }
+    remap.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect()
 }
 
 /// The copy that is checked in.

@@ -82,11 +82,13 @@ fn a_client_that_leaves_while_the_guest_thinks_frees_its_place() {
     let server =
         Server::start(&["--camera", "emulated", "--guest", guest, "--max-requests", "4", "--answer-timeout", "3600"]);
     for _ in 0..4 {
-        let mut streams: Vec<_> = (0..4).map(|_| connect(server.address)).collect();
-        for stream in &mut streams {
+        let mut streams = Vec::new();
+        wait_until("all places are taken", || {
+            let mut stream = connect(server.address);
             write!(stream, "GET /bad HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        }
-        wait_until("all places are taken", || get(server.address, "/ok").status == 503);
+            streams.push(stream);
+            get(server.address, "/ok").status == 503
+        });
         drop(streams);
         wait_until("there is room again", || get(server.address, "/ok").status == 200);
     }
