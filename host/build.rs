@@ -28,7 +28,7 @@ fn embed() -> Result<(), String> {
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = manifest_dir.parent().ok_or("the host has no parent folder")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
-    for path in sources::FOLDERS_AND_FILES.iter().chain(&[sources::PREBUILT, "Cargo.lock"]) {
+    for path in sources::FOLDERS_AND_FILES.iter().chain(&[sources::PREBUILT, "Cargo.toml", "Cargo.lock"]) {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     let digest = sources::digest(workspace).map_err(|error| format!("cannot read the guest's sources: {error}"))?;

@@ -1,7 +1,6 @@
 //! Reading a camera: its feed and its first frame, or the answer that says why there is none.
 
 use alloc::format;
-use alloc::string::String;
 
 use crate::bindings::hotshoe::camera::cameras::{Feed, Frame, State, list_cameras};
 use crate::bindings::wasi::http::types::ResponseOutparam;
@@ -27,23 +26,27 @@ pub fn open(out: ResponseOutparam, head_only: bool, camera: Option<&str>) -> Opt
 
 /// The camera's first frame for us. Answers with 503 itself, and the reason, if there is none soon.
 pub fn first_frame(feed: &Feed, out: ResponseOutparam, head_only: bool) -> Option<(Frame, ResponseOutparam)> {
-    // A lost camera is not waited for, and its last frame is no answer to what there is to see now. One that
-    // is being opened is waited for, until it works or is lost.
-    let is_lost = matches!(feed.camera().state, State::Lost(_));
-    let frame = if is_lost { None } else { feed.blocking_next(WAIT_NANOSECONDS).ok().flatten() };
+    // A lost camera is not waited for. One that is being opened is, until it works or is lost.
+    let frame = if is_lost(feed) { None } else { feed.blocking_next(WAIT_NANOSECONDS).ok().flatten() };
     match frame {
         Some(frame) => Some((frame, out)),
         None => {
-            reply::text(out, head_only, &reply::NO_PICTURE, &reason(&feed.camera().state));
+            no_picture(out, head_only, feed);
             None
         }
     }
 }
 
-/// Why the camera gives no picture, for a person.
-fn reason(state: &State) -> String {
-    match state {
+/// Whether the host is trying to get the camera back.
+pub fn is_lost(feed: &Feed) -> bool {
+    matches!(feed.camera().state, State::Lost(_))
+}
+
+/// Answer with 503, and why there is no picture.
+pub fn no_picture(out: ResponseOutparam, head_only: bool, feed: &Feed) {
+    let line = match feed.camera().state {
         State::Lost(outage) => format!("503 no picture: {}\n", outage.message),
         State::Idle | State::Starting | State::Live => "503 no picture yet, try again soon\n".into(),
-    }
+    };
+    reply::text(out, head_only, &reply::NO_PICTURE, &line);
 }

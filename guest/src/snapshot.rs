@@ -14,7 +14,7 @@ const FRESH_FOR_NANOSECONDS: u64 = 300_000_000;
 pub fn serve(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
     let Some((feed, out)) = feed::open(out, head_only, camera) else { return };
     let Some((frame, out)) = feed::first_frame(&feed, out, head_only) else { return };
-    let frame = newer_than_stale(&feed, frame);
+    let Some(frame) = newer_than_stale(&feed, frame) else { return feed::no_picture(out, head_only, &feed) };
     let info = frame.info();
     let timestamp = part::timestamp(info.captured_on.seconds, info.captured_on.nanoseconds);
     let headers = reply::fresh_and(&[("x-timestamp", &timestamp)]);
@@ -26,13 +26,14 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
 }
 
 /// This frame if it is fresh, else the next one; and this one after all if the camera is too slow for that.
-fn newer_than_stale(feed: &Feed, frame: Frame) -> Frame {
+/// None if the camera was lost meanwhile.
+fn newer_than_stale(feed: &Feed, frame: Frame) -> Option<Frame> {
     let age = monotonic_clock::now().saturating_sub(frame.info().captured_at);
     if age <= FRESH_FOR_NANOSECONDS {
-        return frame;
+        return Some(frame);
     }
     match feed.blocking_next(WAIT_NANOSECONDS) {
-        Ok(Some(next)) => next,
-        _ => frame,
+        Ok(Some(next)) => Some(next),
+        _ => (!feed::is_lost(feed)).then_some(frame),
     }
 }

@@ -28,9 +28,25 @@ fn start_log() {
     }
 }
 
+/// The exit code for something that was typed wrong; everything else that fails is 1.
+const USAGE_ERROR: u8 = 2;
+
+/// What is wrong, in one line, without the tips and the usage that clap adds below.
+fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
 fn main() -> ExitCode {
-    // Ends the process with code 2 where something was typed wrong.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(error) => {
+            eprintln!("{}; see `hotshoe --help`", first_paragraph(&error));
+            return ExitCode::from(USAGE_ERROR);
+        }
+    };
     start_log();
     let result = match &cli.command {
         None => app::serve(&cli.serve),

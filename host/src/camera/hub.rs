@@ -130,7 +130,14 @@ impl Camera {
     /// Become a reader. The camera is open from here until `linger` after its last reader is dropped.
     pub fn feed(self: &Arc<Self>) -> Feed {
         self.readers.send_modify(|readers| *readers += 1);
-        Feed { camera: self.clone(), status: self.status.subscribe(), given: None }
+        let status = self.status.subscribe();
+        let given = {
+            let status = status.borrow();
+            // The last frame of a camera that is lost is for those who were there: it may be of long ago.
+            let is_lost = matches!(status.state, State::Lost(_));
+            status.frame.as_ref().filter(|_| is_lost).map(|frame| frame.sequence)
+        };
+        Feed { camera: self.clone(), status, given }
     }
 
     /// Run this camera until the future is dropped: open it for its first reader, close it when it has been
@@ -144,25 +151,31 @@ impl Camera {
             let _ = readers.wait_for(|readers| *readers > 0).await;
             let mut idle = Box::pin(idle(readers, linger));
             self.status.send_modify(|status| status.state = State::Starting);
-            while let Err(error) = self.run(idle.as_mut()).await {
-                self.lose(&error);
+            // Opened anew after each failure, until nobody reads any more.
+            let was_open = loop {
+                match self.run(idle.as_mut()).await {
+                    Ok(was_open) => break was_open,
+                    Err(error) => self.lose(&error),
+                }
                 tokio::select! {
-                    () = &mut idle => break,
+                    () = &mut idle => break false,
                     () = sleep(RETRY_PAUSE) => {}
                 }
-            }
+            };
             // A reader who comes now starts with a fresh picture and not with one of a while ago.
             self.status.send_modify(|status| {
                 status.state = State::Idle;
                 status.frame = None;
             });
-            info!("camera {}: closed, nobody watches", self.name);
+            if was_open {
+                info!("camera {}: closed, nobody watches", self.name);
+            }
         }
     }
 
-    /// Open the camera once and pass its frames on. Ends well, with the camera closed, when `idle` does;
-    /// ends with an error when the camera fails.
-    async fn run(&self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<(), CaptureError> {
+    /// Open the camera once and pass its frames on. Ends well, with the camera closed, when `idle` does, and
+    /// tells whether the camera was open by then; ends with an error when the camera fails.
+    async fn run(&self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<bool, CaptureError> {
         let first_sequence = self.next_sequence.load(Ordering::Relaxed);
         let mut thread = CaptureThread::start(&self.name, self.source.clone(), first_sequence)?;
         let mut is_open = false;
@@ -170,7 +183,7 @@ impl Camera {
             tokio::select! {
                 () = &mut idle => {
                     thread.stop().await;
-                    return Ok(());
+                    return Ok(is_open);
                 }
                 // Fails when the thread has ended and all it had to tell has been seen.
                 changed = thread.progress.changed() => match changed {

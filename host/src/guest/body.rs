@@ -5,12 +5,14 @@
 //! queue. There is no task beside the connection's, and dropping the body ends the guest.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::IoSlice;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
+use tokio::task::coop::unconstrained;
 use tracing::warn;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
@@ -19,9 +21,11 @@ use super::call::{CallError, Running};
 /// The body of a guest's response.
 pub struct GuestBody {
     state: State,
-    /// What the guest has written and finished. It has no waker of ours: it changes only when the guest is
-    /// run, and nobody else runs it.
+    /// What the guest has written and finished. It is given no waker: it changes only when the guest is run,
+    /// and nobody else runs it.
     written: HyperOutgoingBody,
+    /// How what was written ended, kept until all of it is given.
+    end: Option<End>,
     /// Names the request in the log: `GET /video_feed`.
     label: String,
 }
@@ -44,7 +48,7 @@ pub struct BrokenOff;
 
 impl GuestBody {
     pub(super) fn new(running: Running, written: HyperOutgoingBody) -> Self {
-        Self { state: State::Running(Box::new(running)), written, label: String::new() }
+        Self { state: State::Running(Box::new(running)), written, end: None, label: String::new() }
     }
 
     /// Name the request in the log.
@@ -69,51 +73,47 @@ impl GuestBody {
         self.state = State::Failed;
     }
 
-    /// Take all that has been written so far.
-    fn take(&mut self) -> Taken {
+    /// Take all that has been written so far, and how it ended if it did.
+    fn take(&mut self) -> Chunks {
         let mut chunks = Chunks::default();
         let mut context = Context::from_waker(Waker::noop());
-        loop {
-            match Pin::new(&mut self.written).poll_frame(&mut context) {
-                Poll::Pending => return Taken { chunks, end: None },
-                Poll::Ready(None) => return Taken { chunks, end: Some(End::Finished(None)) },
-                Poll::Ready(Some(Err(_))) => return Taken { chunks, end: Some(End::Aborted) },
+        while self.end.is_none() {
+            // Not counted against the task's budget: with none left the channel would say that it is empty
+            // when it is not, and ask for a wake-up that goes nowhere.
+            let written = unconstrained(poll_fn(|context| Pin::new(&mut self.written).poll_frame(context)));
+            match pin!(written).poll(&mut context) {
+                Poll::Pending => break,
+                Poll::Ready(None) => self.end = Some(End::Finished(None)),
+                Poll::Ready(Some(Err(_))) => self.end = Some(End::Aborted),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(chunk) => chunks.push(chunk),
-                    Err(frame) => return Taken { chunks, end: Some(End::Finished(frame.into_trailers().ok())) },
+                    Err(frame) => self.end = Some(End::Finished(frame.into_trailers().ok())),
                 },
             }
         }
+        chunks
     }
 
-    /// What to give for what was taken; none if nothing was.
-    fn give(&mut self, taken: Taken) -> Option<Given> {
-        if taken.chunks.has_remaining() {
-            // An end that came with it comes again: a finished body stays finished.
-            return Some(Poll::Ready(Some(Ok(Frame::data(taken.chunks)))));
+    /// What to give for what was taken; none if there is nothing, and more may come.
+    fn give(&mut self, chunks: Chunks) -> Option<Given> {
+        if chunks.has_remaining() {
+            return Some(Poll::Ready(Some(Ok(Frame::data(chunks)))));
         }
-        let failed = matches!(self.state, State::Failed);
-        let end = match taken.end? {
-            End::Finished(_) | End::Aborted if failed => Some(Err(BrokenOff)),
+        let last = match self.end.take()? {
+            _ if matches!(self.state, State::Failed) => Some(Err(BrokenOff)),
             End::Finished(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
             End::Aborted => {
-                warn!("{}: the guest left its answer unfinished", self.label);
+                warn!("{}: ended in mid-answer: {}", self.label, CallError::Unfinished);
                 Some(Err(BrokenOff))
             }
         };
         self.state = State::Ended;
-        Some(Poll::Ready(end))
+        Some(Poll::Ready(last))
     }
 }
 
 /// What a body gives when it is asked for more.
 type Given = Poll<Option<Result<Frame<Chunks>, BrokenOff>>>;
-
-/// What was taken from the guest's output at once.
-struct Taken {
-    chunks: Chunks,
-    end: Option<End>,
-}
 
 /// How a guest's output ended.
 enum End {
@@ -129,17 +129,17 @@ impl Body for GuestBody {
         if matches!(self.state, State::Ended) {
             return Poll::Ready(None);
         }
-        let taken = self.take();
-        if let Some(given) = self.give(taken) {
+        let chunks = self.take();
+        if let Some(given) = self.give(chunks) {
             return given;
         }
         self.run(context);
-        let taken = self.take();
-        self.give(taken).unwrap_or(Poll::Pending)
+        let chunks = self.take();
+        self.give(chunks).unwrap_or(Poll::Pending)
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.state, State::Ended) || self.written.is_end_stream()
+        matches!(self.state, State::Ended)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,12 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant as Clock};
 
 use bytes::Bytes;
-use futures_util::stream::{FuturesUnordered, Stream};
+use futures_util::task::AtomicWaker;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
@@ -105,6 +105,8 @@ impl Guest {
         let head = timeout(self.answer_timeout, begin(&mut running, answer))
             .await
             .map_err(|_| CallError::TimedOut(self.answer_timeout))??;
+        // From here on, that limit counts and not the answer's timeout.
+        running.busy = Duration::ZERO;
         Ok(head.map(|body| GuestBody::new(running, body)))
     }
 }
@@ -140,54 +142,64 @@ type Call = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
 /// A call that runs for as long as it is polled, and ends when dropped.
 ///
 /// It belongs to the task of the connection, which is woken for many reasons: the socket takes bytes again,
-/// the client sends something. The set of one future sees to it that the guest is entered only when
-/// something has happened that the guest itself waits for.
+/// the client sends something. The guest is entered only when something has happened that it waits for.
 pub(super) struct Running {
-    call: FuturesUnordered<Metered>,
-    /// Shared with the future in the set, which keeps it.
-    busy_nanoseconds: Arc<AtomicU64>,
+    /// None when it has returned.
+    call: Option<Call>,
+    doorbell: Arc<Doorbell>,
+    /// How often the guest was interrupted since it was entered; see `Instance`.
+    interruptions: Arc<AtomicU32>,
+    /// For how long the guest has computed without waiting for anything.
+    busy: Duration,
 }
 
 impl Running {
     fn new(call: Call, interruptions: Arc<AtomicU32>) -> Self {
-        let busy_nanoseconds = Arc::<AtomicU64>::default();
-        let metered = Metered { call, interruptions, busy_nanoseconds: busy_nanoseconds.clone() };
-        Self { call: FuturesUnordered::from_iter([metered]), busy_nanoseconds }
+        let doorbell = Arc::new(Doorbell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { call: Some(call), doorbell, interruptions, busy: Duration::ZERO }
     }
 
     /// Let the guest run until it waits for something. Ready when it has returned (again and again, if
     /// polled on) or trapped.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        Pin::new(&mut self.call).poll_next(context).map(|outcome| outcome.unwrap_or(Ok(())))
+        let Some(call) = &mut self.call else { return Poll::Ready(Ok(())) };
+        self.doorbell.task.register(context.waker());
+        if !self.doorbell.rung.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let entered = Clock::now();
+        let polled = call.as_mut().poll(&mut Context::from_waker(&Waker::from(self.doorbell.clone())));
+        if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
+            self.busy += entered.elapsed();
+        } else {
+            self.busy = Duration::ZERO;
+        }
+        if polled.is_ready() {
+            self.call = None;
+        }
+        polled
     }
 
     /// Whether the guest has been computing without a pause for longer than it may.
     pub(super) fn spins(&self) -> bool {
-        u128::from(self.busy_nanoseconds.load(Ordering::Relaxed)) > SPIN_LIMIT.as_nanos()
+        self.busy > SPIN_LIMIT
     }
 }
 
-/// A call that keeps the time for which the guest has computed without waiting for anything.
-struct Metered {
-    call: Call,
-    /// How often the guest was interrupted since it was entered; see `Instance`.
-    interruptions: Arc<AtomicU32>,
-    busy_nanoseconds: Arc<AtomicU64>,
+/// The waker that a guest waits with: it remembers that it was rung, and wakes the connection's task.
+struct Doorbell {
+    rung: AtomicBool,
+    task: AtomicWaker,
 }
 
-impl Future for Metered {
-    type Output = Result<(), CallError>;
+impl Wake for Doorbell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let entered = Clock::now();
-        let polled = self.call.as_mut().poll(context);
-        if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
-            let nanoseconds = u64::try_from(entered.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.busy_nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
-        } else {
-            self.busy_nanoseconds.store(0, Ordering::Relaxed);
-        }
-        polled
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake();
     }
 }
 

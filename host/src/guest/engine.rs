@@ -53,7 +53,7 @@ impl Sandbox {
         let mut config = base_config(memory_bytes);
         config.allocation_strategy(pool(instances, memory_bytes));
         let engine = Engine::new(&config).or_else(|error| {
-            warn!("no address space for {instances} guests at once, taking it one by one: {error}");
+            warn!("no room set aside for {instances} guests, taking it one by one (slower): {error}");
             Engine::new(&base_config(memory_bytes))
         });
         let engine = engine.map_err(SandboxError::Engine)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::clocks::HostMonotonicClock;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
@@ -27,6 +27,13 @@ const RESOURCES: usize = 256;
 
 /// The most that a guest may pass to the host in one call, in bytes. A write to a body is at most 1 MiB.
 const CALL_BYTES: usize = 4 << 20;
+
+/// The most random bytes that a guest may have in one call, which nothing can interrupt.
+const RANDOM_BYTES: u64 = 64 << 10;
+
+/// The most elements in all tables of an instance together: functions that can be called indirectly. The
+/// built-in guest has 30, an interpreter for another language some thousands.
+const TABLE_ELEMENTS: usize = 100_000;
 
 /// How many writes of a guest are taken before it must wait: a part's head, image and tail, and one more,
 /// so that all of a part can be sent at once.
@@ -52,14 +59,19 @@ pub(super) struct Instance {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
-    limits: StoreLimits,
+    limits: Limits,
 }
 
 /// A store for one instance, with all its limits set.
 pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras) -> Store<Instance> {
     let mut table = ResourceTable::new();
     table.set_max_capacity(RESOURCES);
-    let wasi = WasiCtx::builder().monotonic_clock(SystemMonotonicClock).stdout(GuestLog).stderr(GuestLog).build();
+    let wasi = WasiCtx::builder()
+        .monotonic_clock(SystemMonotonicClock)
+        .max_random_size(RANDOM_BYTES)
+        .stdout(GuestLog)
+        .stderr(GuestLog)
+        .build();
     let instance = Instance {
         cameras,
         table,
@@ -69,7 +81,7 @@ pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras) -> Store<Instance> 
         wasi,
         http: WasiHttpCtx::new(),
         hooks: Hooks,
-        limits: StoreLimitsBuilder::new().memory_size(sandbox.memory_bytes()).build(),
+        limits: Limits { memory_left: sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
     };
     let mut store = Store::new(sandbox.engine(), instance);
     store.limiter(|instance| &mut instance.limits);
@@ -106,6 +118,30 @@ impl WasiHttpView for Instance {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
     }
+}
+
+/// What an instance may still take. Growing beyond fails, which WebAssembly lets a guest see and handle.
+struct Limits {
+    /// In bytes, in all of its memories together.
+    memory_left: usize,
+    table_elements_left: usize,
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(take(&mut self.memory_left, desired.saturating_sub(current)))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(take(&mut self.table_elements_left, desired.saturating_sub(current)))
+    }
+}
+
+/// Take `wanted` from what is left, if there is that much. What fails to be granted after all stays taken.
+fn take(left: &mut usize, wanted: usize) -> bool {
+    let rest = left.checked_sub(wanted);
+    *left = rest.unwrap_or(*left);
+    rest.is_some()
 }
 
 /// How `wasi:http` behaves.

@@ -64,8 +64,8 @@ impl Service {
 
 /// Names a request in the log: `GET /video_feed`. What a client sends can't forge lines of the log.
 fn label<B>(request: &Request<B>) -> String {
-    // A URI holds printable characters alone; `http` sees to that.
-    let path: String = request.uri().path().chars().take(LOGGED_PATH).collect();
+    let printable = |char: char| if char.is_ascii_graphic() { char } else { '?' };
+    let path: String = request.uri().path().chars().take(LOGGED_PATH).map(printable).collect();
     format!("{} {path}", request.method())
 }
 

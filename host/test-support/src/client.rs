@@ -133,8 +133,9 @@ pub struct Viewer {
     reader: BufReader<TcpStream>,
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    /// Bytes of chunks that were read and belong to the next parts.
+    /// Bytes of chunks that were read; those up to `taken` were given out.
     pending: Vec<u8>,
+    taken: usize,
     opened: bool,
 }
 
@@ -162,7 +163,7 @@ impl Viewer {
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
         let mut reader = BufReader::new(stream);
         let (status, headers) = read_head(&mut reader);
-        Self { reader, status, headers, pending: Vec::new(), opened: false }
+        Self { reader, status, headers, pending: Vec::new(), taken: 0, opened: false }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -172,7 +173,7 @@ impl Viewer {
     /// Read one chunk of the transfer encoding: what the server sent as one piece.
     #[track_caller]
     pub fn chunk(&mut self) -> Vec<u8> {
-        assert!(self.pending.is_empty());
+        assert_eq!(self.taken, self.pending.len());
         read_chunk(&mut self.reader).unwrap().expect("the stream goes on")
     }
 
@@ -215,21 +216,33 @@ impl Viewer {
     }
 
     fn take_line(&mut self) -> std::io::Result<String> {
-        let mut line = Vec::new();
-        while !line.ends_with(b"\r\n") {
-            line.extend(self.take(1)?);
+        loop {
+            let rest = &self.pending[self.taken..];
+            if let Some(length) = rest.windows(2).position(|pair| pair == b"\r\n") {
+                let line = String::from_utf8(rest[..length].to_vec()).unwrap();
+                self.taken += length + 2;
+                return Ok(line);
+            }
+            self.read_more()?;
         }
-        line.truncate(line.len() - 2);
-        Ok(String::from_utf8(line).unwrap())
     }
 
     fn take(&mut self, count: usize) -> std::io::Result<Vec<u8>> {
-        while self.pending.len() < count {
-            match read_chunk(&mut self.reader)? {
-                Some(chunk) => self.pending.extend(chunk),
-                None => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            }
+        while self.pending.len() - self.taken < count {
+            self.read_more()?;
         }
-        Ok(self.pending.drain(..count).collect())
+        let bytes = self.pending[self.taken..self.taken + count].to_vec();
+        self.taken += count;
+        Ok(bytes)
+    }
+
+    fn read_more(&mut self) -> std::io::Result<()> {
+        let Some(chunk) = read_chunk(&mut self.reader)? else {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        };
+        self.pending.drain(..self.taken);
+        self.taken = 0;
+        self.pending.extend(chunk);
+        Ok(())
     }
 }

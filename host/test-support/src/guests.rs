@@ -24,6 +24,7 @@ const PRELUDE: &str = r#"
   (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush"
     (func $write (param i32 i32 i32 i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $write_unasked (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]outgoing-body" (func $drop_body (param i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop_stream (param i32)))
   (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
   (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
@@ -121,6 +122,19 @@ pub const SPINS: &str = "(func $misbehave (param $out i32) (loop $again (br $aga
 pub const SPINS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
   (drop (call $begin_and_wait (local.get $out)))
   (loop $again (br $again)))"#;
+
+/// Begins an answer and then waits for an hour.
+pub const WAITS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
+  (drop (call $begin_and_wait (local.get $out)))
+  (call $block (call $timer (i64.const 3600000000000))))"#;
+
+/// Begins an answer and drops its body, which means that it is broken off.
+pub const BREAKS_OFF: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32)
+  (local.set $stream (call $begin_and_wait (local.get $out)))
+  (call $say (local.get $stream) (i32.const 64) (i32.const 5))
+  (call $drop_stream (local.get $stream))
+  (call $drop_body (global.get $body)))"#;
 
 /// Takes all the memory that it gets and writes to each page of it, and traps when it gets no more.
 pub const HOARDS_MEMORY: &str = r#"(func $misbehave (param $out i32)

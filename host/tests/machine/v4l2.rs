@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::succeed;
+use rustix::process::{Pid, Signal};
+
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::{Server, program};
 use hotshoe_test_support::{DEADLINE, wait_until};
@@ -242,7 +244,7 @@ struct Ended(Child);
 impl Drop for Ended {
     fn drop(&mut self) {
         // Asked first, so that it ends its machine.
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = rustix::process::kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hotshoe_test_support::client::{Viewer, connect, get, raw_request};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
+use rustix::process::Signal;
 
 #[test]
 fn requests_beyond_the_limit_get_503_until_there_is_room() {
@@ -95,8 +96,34 @@ fn a_client_that_leaves_while_the_guest_thinks_frees_its_place() {
 }
 
 #[test]
+fn a_client_that_leaves_in_mid_answer_ends_its_guest_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::WAITS_IN_MID_STREAM);
+    let guest = guest.to_str().unwrap();
+    // The guest writes nothing for an hour, so it can't be a failing write that tells.
+    let server = Server::start(&["--camera", "emulated", "--guest", guest, "--max-requests", "1"]);
+    for _ in 0..3 {
+        wait_until("there is room", || get(server.address, "/ok").status == 200);
+        let mut viewer = wait_for_place(&server);
+        assert_eq!(viewer.chunk(), b"begun\n");
+        assert_eq!(get(server.address, "/ok").status, 503, "the one place is taken");
+    }
+    wait_until("there is room", || get(server.address, "/ok").status == 200);
+}
+
+/// Ask for /bad until there is room for it: the request before may have its place for a moment still.
+fn wait_for_place(server: &Server) -> Viewer {
+    let mut viewer = None;
+    wait_until("there is room", || {
+        viewer = Some(Viewer::watch(server.address, "/bad"));
+        viewer.as_ref().is_some_and(|viewer| viewer.status == 200)
+    });
+    viewer.unwrap()
+}
+
+#[test]
 fn ctrl_c_and_sigterm_end_it_cleanly_under_viewers() {
-    for signal in ["INT", "TERM"] {
+    for (signal, name) in [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM")] {
         let mut server = Server::start(&["--camera", "emulated,fps=20"]);
         let mut viewers: Vec<_> = (0..5).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
         for viewer in &mut viewers {
@@ -108,7 +135,7 @@ fn ctrl_c_and_sigterm_end_it_cleanly_under_viewers() {
         let status = server.wait();
         assert!(status.success(), "{status}\n{}", server.log());
         assert!(told.elapsed() < DEADLINE / 3);
-        assert!(server.log().contains(&format!("ending, told by SIG{signal}")), "{}", server.log());
+        assert!(server.log().contains(&format!("ending, told by {name}")), "{}", server.log());
         server.wait_for_log("ended");
         drop(idle);
     }

@@ -73,13 +73,14 @@ fn a_folder_is_played_in_name_order_in_a_loop() {
     // Names in any case; other files are left alone.
     fs::rename(folder.path().join("00003.jpg"), folder.path().join("00003.JPEG")).unwrap();
     fs::write(folder.path().join("README.txt"), "not a picture").unwrap();
-    let server = Server::start(&["--camera", &format!("emulated:{},fps=20", folder.path().display())]);
+    let server = Server::start(&["--camera", &format!("emulated:{},fps=10", folder.path().display())]);
     assert!(server.log().contains("emulated: 5 pictures from "), "{}", server.log());
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     let mut last = pictures::number(&viewer.part().jpeg);
     for _ in 0..12 {
         let number = pictures::number(&viewer.part().jpeg);
-        assert_eq!(number, (last + 1) % 5);
+        // A viewer on a busy machine may miss one; it never goes back.
+        assert!([1, 2].contains(&((number + 5 - last) % 5)), "{number} after {last}");
         last = number;
     }
 }

@@ -148,6 +148,12 @@ fn one_that_writes_unasked_is_cut_off() {
 }
 
 #[test]
+fn one_that_breaks_its_answer_off_is_cut_off() {
+    // The last bytes and the breaking off come at once.
+    serve(guests::BREAKS_OFF).breaks_off("the guest left its answer unfinished");
+}
+
+#[test]
 fn one_that_leaves_its_answer_unfinished_is_cut_off() {
     serve(guests::LEAVES_UNFINISHED).breaks_off("the guest left its answer unfinished");
 }

@@ -4,9 +4,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use super::kernel::{Device, OfferedSize};
 use super::{JPEG_FORMATS, code_text, open_camera};
 use crate::camera::frame::Dimensions;
+use crate::camera::source::SourceError;
 
 /// Where the kernel's device nodes are.
 const DEVICES: &str = "/dev";
@@ -53,9 +56,17 @@ fn nodes() -> Vec<PathBuf> {
     nodes.into_iter().map(|(_, path)| path).collect()
 }
 
-/// The first device that can be served; none if there is none.
+/// The first device that can be served; none if there is none. Says in the log why a camera before it can't.
 pub fn first_camera() -> Option<PathBuf> {
-    nodes().into_iter().find(|path| open_camera(path).is_ok())
+    nodes().into_iter().find(|path| match open_camera(path) {
+        Ok(_) => true,
+        // Not a camera at all: most of them have a second node, for metadata.
+        Err(SourceError::NotCamera { .. }) => false,
+        Err(error) => {
+            warn!("not used: {error}");
+            false
+        }
+    })
 }
 
 /// All devices that capture video, be they usable or not, and the nodes that could not be opened, with why.

@@ -5,6 +5,7 @@ pub mod list;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,6 +38,8 @@ pub struct V4l2 {
     card: String,
     size: Option<Dimensions>,
     rate: Option<f64>,
+    /// What the driver gave when that was last logged, so that each retry does not say it again.
+    said: Mutex<Option<Mode>>,
 }
 
 impl V4l2 {
@@ -45,7 +48,7 @@ impl V4l2 {
     /// `size` and `rate` (frames per second) are asked for at each opening; without, the driver's own stay.
     pub fn probe(path: &Path, size: Option<Dimensions>, rate: Option<f64>) -> Result<Self, SourceError> {
         let (_, card) = open_camera(path)?;
-        Ok(Self { path: path.to_owned(), card, size, rate })
+        Ok(Self { path: path.to_owned(), card, size, rate, said: Mutex::default() })
     }
 }
 
@@ -105,7 +108,7 @@ impl Source for V4l2 {
 }
 
 impl V4l2 {
-    /// Ask the driver for what was asked of us. Says in the log what it did not grant.
+    /// Ask the driver for what was asked of us.
     fn negotiate(&self, device: &Device) -> Result<Mode, SourceError> {
         let failed = |step| move |error| device_error(&self.path, step, error);
         let code = jpeg_format(device).unwrap_or(JPEG_FORMATS[0]);
@@ -115,17 +118,24 @@ impl V4l2 {
             return Err(SourceError::NoMjpg { path: self.path.clone(), offered: code_text(format.code) });
         }
         let rate = self.rate.map_or_else(|| device.rate(), |rate| device.set_rate(rate));
+        let mode = Mode { dimensions: format.dimensions, rate };
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).replace(mode) != Some(mode) {
+            self.say_what_was_not_granted(mode);
+        }
+        Ok(mode)
+    }
+
+    fn say_what_was_not_granted(&self, given: Mode) {
         let path = self.path.display();
-        if let Some(asked) = self.size.filter(|asked| *asked != format.dimensions) {
-            warn!("{path}: asked for {asked}, the driver gave {}; see `hotshoe cameras`", format.dimensions);
+        if let Some(asked) = self.size.filter(|asked| *asked != given.dimensions) {
+            warn!("{path}: asked for {asked}, the driver gave {}; see `hotshoe cameras`", given.dimensions);
         }
         // Rates are fractions of whole numbers: 29.97 may be asked for, and 30000/1001 given.
-        if let (Some(asked), Some(given)) = (self.rate, rate)
+        if let (Some(asked), Some(given)) = (self.rate, given.rate)
             && (asked - given).abs() > 0.01 * asked
         {
             warn!("{path}: asked for {asked} frames a second, the driver gave {given:.2}; see `hotshoe cameras`");
         }
-        Ok(Mode { dimensions: format.dimensions, rate })
     }
 }
 
