@@ -60,6 +60,27 @@ fn the_imports_of_any_component_can_be_shown() {
 }
 
 #[test]
+fn what_standard_libraries_import_is_offered() {
+    // Rust's `std` asks for these, the last for its `HashMap`. The component gets past the check of its
+    // imports, and is only refused because it can't be called.
+    let component = r#"(component
+        (import "wasi:cli/environment@0.2.6" (instance
+            (export "get-environment" (func (result (list (tuple string string)))))))
+        (import "wasi:cli/exit@0.2.6" (instance (export "exit" (func (param "status" (result))))))
+        (import "wasi:random/random@0.2.6" (instance
+            (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+        (import "wasi:random/insecure@0.2.6" (instance (export "get-insecure-random-u64" (func (result u64)))))
+        (import "wasi:random/insecure-seed@0.2.6" (instance
+            (export "insecure-seed" (func (result (tuple u64 u64)))))))"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guest.wasm");
+    std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
+    let output = run(["--camera", "emulated", "--guest", path.to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("does not export wasi:http/incoming-handler"), "{error}");
+}
+
+#[test]
 fn another_guest_can_serve() {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), guests::TRAPS);
