@@ -5,22 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::dimensions::Dimensions;
 use super::jpeg::{self, NotJpeg};
-
-/// A size in pixels.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Dimensions {
-    /// Width, at least 1.
-    pub width: u32,
-    /// Height, at least 1.
-    pub height: u32,
-}
-
-impl std::fmt::Display for Dimensions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
-    }
-}
 
 /// The same moment by two clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,7 +5,7 @@
 //! the segments from the start of the image to the first scan are walked, and its end is looked at.
 //! (ITU-T T.81, annex B.)
 
-use super::frame::Dimensions;
+use super::dimensions::Dimensions;
 
 /// What [`examine`] found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! * [`frame`]: what flows: a [`Picture`], and the numbered [`Frame`] that is shared.
-//! * [`jpeg`]: which bytes may become a picture.
+//! * [`dimensions`], [`jpeg`]: a picture's size, and which bytes may become a picture.
 //! * [`source`]: the traits that every kind of camera implements, and its errors.
 //! * [`emulated`], [`v4l2`]: the kinds of camera.
 //! * `capture`: the thread that reads an open camera.
@@ -14,6 +14,7 @@
 //! Nothing in here knows of WebAssembly or HTTP.
 
 mod capture;
+pub mod dimensions;
 pub mod emulated;
 pub mod frame;
 pub mod hub;
@@ -21,6 +22,7 @@ pub mod jpeg;
 pub mod source;
 pub mod v4l2;
 
-pub use frame::{Dimensions, Frame, Moment, Picture};
+pub use dimensions::Dimensions;
+pub use frame::{Frame, Moment, Picture};
 pub use hub::{Camera, Cameras, Feed, State, Status};
 pub use source::{Capture, Mode, Source, SourceError};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::frame::{Dimensions, Moment, Picture};
+use super::dimensions::Dimensions;
+use super::frame::{Moment, Picture};
 use super::jpeg::NotJpeg;
 
 /// A camera that can be opened, again and again.

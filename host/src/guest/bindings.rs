@@ -2,6 +2,13 @@
 
 #![allow(missing_docs, reason = "generated; the documentation is in wit/")]
 
+use std::sync::Arc;
+
+use crate::camera::Frame;
+
+/// A frame in a guest's hands.
+pub type HeldFrame = Arc<Frame>;
+
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "hotshoe:camera/imports",
@@ -13,7 +20,7 @@ wasmtime::component::bindgen!({
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
         "hotshoe:camera/cameras.feed": crate::camera::Feed,
-        "hotshoe:camera/cameras.frame": super::cameras::HeldFrame,
+        "hotshoe:camera/cameras.frame": crate::guest::bindings::HeldFrame,
     },
     require_store_data_send: true,
 });

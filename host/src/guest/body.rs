@@ -16,7 +16,8 @@ use tokio::task::coop::unconstrained;
 use tracing::warn;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use super::call::{CallError, Running};
+use super::error::CallError;
+use super::running::Running;
 
 /// The body of a guest's response.
 pub struct GuestBody {

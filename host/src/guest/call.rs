@@ -1,13 +1,10 @@
 //! One request: a new instance of the guest is made, called, and waited for until it begins its answer.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant as Clock};
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
@@ -21,42 +18,10 @@ use wasmtime_wasi_http::{Error as HttpError, WasiHttpView};
 use super::body::GuestBody;
 use super::component::{Loaded, one_line};
 use super::engine::Sandbox;
-use super::instance::{FREE_INTERRUPTIONS, new_store};
+use super::error::CallError;
+use super::instance::new_store;
+use super::running::Running;
 use crate::camera::Cameras;
-
-/// How long a guest may compute without waiting for anything, once its answer has begun. (Before that, the
-/// answer's timeout counts.) Formatting a part takes microseconds; even a guest that encodes pictures waits
-/// for the next one in between.
-const SPIN_LIMIT: Duration = Duration::from_secs(2);
-
-/// Why a request got no answer from the guest, or no whole one.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// It can't be passed to a guest at all.
-    #[error("the request is not valid: {0}")]
-    BadRequest(String),
-    /// All slots of the pool are taken.
-    #[error("no room for another instance of the guest")]
-    NoRoom,
-    /// It trapped. One line; the rest is in the debug log.
-    #[error("the guest trapped: {0}")]
-    Trapped(String),
-    /// It returned without an answer.
-    #[error("the guest returned without an answer")]
-    NoAnswer,
-    /// It answered that it failed.
-    #[error("the guest answered with an error: {0}")]
-    Refused(ErrorCode),
-    /// It did not begin its answer in time.
-    #[error("the guest did not begin its answer within {} seconds", .0.as_secs_f64())]
-    TimedOut(Duration),
-    /// It returned and had not finished the body of its answer.
-    #[error("the guest left its answer unfinished")]
-    Unfinished,
-    /// It computed without a pause while it was answering.
-    #[error("the guest computed for {} seconds without a pause", SPIN_LIMIT.as_secs())]
-    Spun,
-}
 
 /// A guest that answers requests.
 pub struct Guest {
@@ -105,8 +70,8 @@ impl Guest {
         let head = timeout(self.answer_timeout, begin(&mut running, answer))
             .await
             .map_err(|_| CallError::TimedOut(self.answer_timeout))??;
-        // From here on, that limit counts and not the answer's timeout.
-        running.busy = Duration::ZERO;
+        // From here on the limit on computing counts, and not the answer's timeout.
+        running.forgive();
         Ok(head.map(|body| GuestBody::new(running, body)))
     }
 }
@@ -134,73 +99,6 @@ async fn begin(
         }
     })
     .await
-}
-
-/// A call's future, with its instance inside.
-type Call = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
-
-/// A call that runs for as long as it is polled, and ends when dropped.
-///
-/// It belongs to the task of the connection, which is woken for many reasons: the socket takes bytes again,
-/// the client sends something. The guest is entered only when something has happened that it waits for.
-pub(super) struct Running {
-    /// None when it has returned.
-    call: Option<Call>,
-    doorbell: Arc<Doorbell>,
-    /// How often the guest was interrupted since it was entered; see `Instance`.
-    interruptions: Arc<AtomicU32>,
-    /// For how long the guest has computed without waiting for anything.
-    busy: Duration,
-}
-
-impl Running {
-    fn new(call: Call, interruptions: Arc<AtomicU32>) -> Self {
-        let doorbell = Arc::new(Doorbell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { call: Some(call), doorbell, interruptions, busy: Duration::ZERO }
-    }
-
-    /// Let the guest run until it waits for something. Ready when it has returned (again and again, if
-    /// polled on) or trapped.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let Some(call) = &mut self.call else { return Poll::Ready(Ok(())) };
-        self.doorbell.task.register(context.waker());
-        if !self.doorbell.rung.swap(false, Ordering::AcqRel) {
-            return Poll::Pending;
-        }
-        let entered = Clock::now();
-        let polled = call.as_mut().poll(&mut Context::from_waker(&Waker::from(self.doorbell.clone())));
-        if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
-            self.busy += entered.elapsed();
-        } else {
-            self.busy = Duration::ZERO;
-        }
-        if polled.is_ready() {
-            self.call = None;
-        }
-        polled
-    }
-
-    /// Whether the guest has been computing without a pause for longer than it may.
-    pub(super) fn spins(&self) -> bool {
-        self.busy > SPIN_LIMIT
-    }
-}
-
-/// The waker that a guest waits with: it remembers that it was rung, and wakes the connection's task.
-struct Doorbell {
-    rung: AtomicBool,
-    task: AtomicWaker,
-}
-
-impl Wake for Doorbell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
-        self.task.wake();
-    }
 }
 
 fn call_error(error: wasmtime::Error) -> CallError {

@@ -2,7 +2,6 @@
 //!
 //! What each function promises is said in `wit/cameras.wit`; here stands only how it is kept.
 
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -12,19 +11,17 @@ use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::{DynInputStream, DynPollable, InputStream, Pollable, StreamError, StreamResult, subscribe};
 use wasmtime_wasi_io::async_trait;
 
+use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::cameras as wit;
-use super::instance::Instance;
+use super::instance::{Instance, nanoseconds};
 use crate::camera::hub::{Outage, OutageCause};
-use crate::camera::{Camera, Dimensions, Feed, Frame, State};
+use crate::camera::{Camera, Dimensions, Feed, State};
 
 /// The most feeds that one instance may hold: a page that mixes some cameras into one picture has room.
 const FEEDS: u32 = 16;
 
 /// The most frames that one instance may hold. Each may be several megabytes of the host's memory.
 const FRAMES: u32 = 16;
-
-/// A frame in a guest's hands.
-pub type HeldFrame = Arc<Frame>;
 
 impl wit::Host for Instance {
     fn list_cameras(&mut self) -> Result<Vec<wit::Camera>> {
@@ -176,9 +173,4 @@ fn outage_now(outage: &Outage) -> wit::Outage {
 
 fn dimensions(size: Dimensions) -> wit::Dimensions {
     wit::Dimensions { width: size.width, height: size.height }
-}
-
-/// Since boot, in nanoseconds: enough for 584 years.
-pub(super) fn nanoseconds(since_boot: Duration) -> u64 {
-    u64::try_from(since_boot.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -15,7 +15,6 @@ use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use super::cameras::nanoseconds;
 use super::engine::Sandbox;
 use super::log::GuestLog;
 use crate::camera::Cameras;
@@ -178,4 +177,9 @@ impl HostMonotonicClock for SystemMonotonicClock {
     fn now(&self) -> u64 {
         nanoseconds(monotonic_now())
     }
+}
+
+/// Since boot, in nanoseconds: enough for 584 years.
+pub(super) fn nanoseconds(since_boot: Duration) -> u64 {
+    u64::try_from(since_boot.as_nanos()).unwrap_or(u64::MAX)
 }

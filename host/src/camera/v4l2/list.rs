@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::kernel::{Device, OfferedSize};
 use super::{JPEG_FORMATS, code_text, open_camera};
-use crate::camera::frame::Dimensions;
+use crate::camera::dimensions::Dimensions;
 use crate::camera::source::SourceError;
 
 /// Where the kernel's device nodes are.

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 
 use self::kernel::{Device, Filled, FourCc, Stream};
-use super::frame::{Dimensions, Moment, Picture};
+use super::dimensions::Dimensions;
+use super::frame::{Moment, Picture};
 use super::jpeg;
 use super::source::{Capture, Captured, Mode, Source, SourceError};
 

@@ -1,0 +1,16 @@
+//! The size of a picture.
+
+/// A size in pixels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Dimensions {
+    /// Width, at least 1.
+    pub width: u32,
+    /// Height, at least 1.
+    pub height: u32,
+}
+
+impl std::fmt::Display for Dimensions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}

@@ -1,0 +1,39 @@
+//! What can go wrong with a request.
+
+use std::time::Duration;
+
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+
+/// How long a guest may compute without waiting for anything, once its answer has begun. (Before that, the
+/// answer's timeout counts.) Formatting a part takes microseconds; even a guest that encodes pictures waits
+/// for the next one in between.
+pub(super) const SPIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why a request got no answer from the guest, or no whole one.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It can't be passed to a guest at all.
+    #[error("the request is not valid: {0}")]
+    BadRequest(String),
+    /// All slots of the pool are taken.
+    #[error("no room for another instance of the guest")]
+    NoRoom,
+    /// It trapped. One line; the rest is in the debug log.
+    #[error("the guest trapped: {0}")]
+    Trapped(String),
+    /// It returned without an answer.
+    #[error("the guest returned without an answer")]
+    NoAnswer,
+    /// It answered that it failed.
+    #[error("the guest answered with an error: {0}")]
+    Refused(ErrorCode),
+    /// It did not begin its answer in time.
+    #[error("the guest did not begin its answer within {} seconds", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// It returned and had not finished the body of its answer.
+    #[error("the guest left its answer unfinished")]
+    Unfinished,
+    /// It computed without a pause while it was answering.
+    #[error("the guest computed for {} seconds without a pause", SPIN_LIMIT.as_secs())]
+    Spun,
+}

@@ -1,0 +1,84 @@
+//! A guest at work: entered when something has happened that it waits for, and watched while it computes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant as Clock};
+
+use futures_util::task::AtomicWaker;
+
+use super::error::{CallError, SPIN_LIMIT};
+use super::instance::FREE_INTERRUPTIONS;
+
+/// A call's future, with its instance inside.
+pub(super) type Call = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
+
+/// A call that runs for as long as it is polled, and ends when dropped.
+///
+/// It belongs to the task of the connection, which is woken for many reasons: the socket takes bytes again,
+/// the client sends something. The guest is entered only when something has happened that it waits for.
+pub(super) struct Running {
+    /// None when it has returned.
+    call: Option<Call>,
+    doorbell: Arc<Doorbell>,
+    /// How often the guest was interrupted since it was entered; see `Instance`.
+    interruptions: Arc<AtomicU32>,
+    /// For how long the guest has computed without waiting for anything.
+    busy: Duration,
+}
+
+impl Running {
+    pub(super) fn new(call: Call, interruptions: Arc<AtomicU32>) -> Self {
+        let doorbell = Arc::new(Doorbell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { call: Some(call), doorbell, interruptions, busy: Duration::ZERO }
+    }
+
+    /// Let the guest run until it waits for something. Ready when it has returned (again and again, if
+    /// polled on) or trapped.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        let Some(call) = &mut self.call else { return Poll::Ready(Ok(())) };
+        self.doorbell.task.register(context.waker());
+        if !self.doorbell.rung.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let entered = Clock::now();
+        let polled = call.as_mut().poll(&mut Context::from_waker(&Waker::from(self.doorbell.clone())));
+        if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
+            self.busy += entered.elapsed();
+        } else {
+            self.busy = Duration::ZERO;
+        }
+        if polled.is_ready() {
+            self.call = None;
+        }
+        polled
+    }
+
+    /// Forget for how long the guest has computed so far.
+    pub(super) fn forgive(&mut self) {
+        self.busy = Duration::ZERO;
+    }
+
+    /// Whether the guest has been computing without a pause for longer than it may.
+    pub(super) fn spins(&self) -> bool {
+        self.busy > SPIN_LIMIT
+    }
+}
+
+/// The waker that a guest waits with: it remembers that it was rung, and wakes the connection's task.
+struct Doorbell {
+    rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Doorbell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
