@@ -45,7 +45,7 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rate {
             // Two decimals for 29.97; none for 30.
-            Some(rate) => write!(f, "{}, {} frames a second", self.dimensions, (rate * 100.0).round() / 100.0),
+            Some(rate) => write!(f, "{}, {} fps", self.dimensions, (rate * 100.0).round() / 100.0),
             None => write!(f, "{}", self.dimensions),
         }
     }

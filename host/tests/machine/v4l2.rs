@@ -98,7 +98,7 @@ pub fn gives_what_is_asked_for() {
     for _ in 0..10 {
         assert_eq!(size(&viewer.part().jpeg), (1280, 720));
     }
-    assert!(server.log().contains("camera front: open, 1280x720, 15 frames a second"), "{}", server.log());
+    assert!(server.log().contains("camera front: open, 1280x720, 15 fps"), "{}", server.log());
     assert!(!server.log().contains("asked for"), "{}", server.log());
 }
 
