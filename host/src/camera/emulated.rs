@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::dimensions::Dimensions;
 use super::frame::{Moment, Picture};
 use super::source::{Capture, Captured, Mode, Source, SourceError};
 
@@ -30,8 +31,8 @@ static EMBEDDED: [&[u8]; 3] = [
 pub struct Emulated {
     /// The pictures in the order in which they are played; never empty. Shared with each opening.
     pictures: Arc<[Picture]>,
-    /// The size of the first picture, and the rate.
-    mode: Mode,
+    /// The size of the first picture.
+    dimensions: Dimensions,
     /// Frames per second, greater than 0.
     rate: f64,
     /// Where the pictures are from; none for the embedded ones.
@@ -59,8 +60,8 @@ impl Emulated {
         let Some(first) = pictures.first() else {
             return Err(SourceError::NoPictures { path: folder.unwrap_or_default() });
         };
-        let mode = Mode { dimensions: first.dimensions, rate: Some(rate) };
-        Ok(Self { pictures: pictures.into(), mode, rate, folder })
+        let dimensions = first.dimensions;
+        Ok(Self { pictures: pictures.into(), dimensions, rate, folder })
     }
 }
 
@@ -106,7 +107,7 @@ impl Source for Emulated {
     fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
         Ok(Box::new(Playback {
             pictures: self.pictures.clone(),
-            mode: self.mode,
+            dimensions: self.dimensions,
             rate: self.rate,
             started: Instant::now(),
             next: 0,
@@ -117,7 +118,7 @@ impl Source for Emulated {
 /// An emulated camera that is open.
 struct Playback {
     pictures: Arc<[Picture]>,
-    mode: Mode,
+    dimensions: Dimensions,
     rate: f64,
     /// When the first picture was due.
     started: Instant,
@@ -134,7 +135,7 @@ impl Playback {
 
 impl Capture for Playback {
     fn mode(&self) -> Mode {
-        self.mode
+        Mode { dimensions: self.dimensions, rate: Some(self.rate) }
     }
 
     fn next(&mut self, deadline: Instant) -> Result<Option<Captured>, SourceError> {

@@ -7,7 +7,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -96,20 +95,12 @@ pub struct Camera {
     status: watch::Sender<Status>,
     /// How many feeds there are. The supervisor waits on it.
     readers: watch::Sender<usize>,
-    /// The number that the next frame must not be below. The supervisor alone uses it.
-    next_sequence: AtomicU64,
 }
 
 impl Camera {
     /// A closed camera. It opens only while its [`supervise`](Self::supervise) runs.
     pub fn new(name: String, source: Arc<dyn Source>) -> Self {
-        Self {
-            name,
-            source,
-            status: watch::Sender::default(),
-            readers: watch::Sender::default(),
-            next_sequence: AtomicU64::new(0),
-        }
+        Self { name, source, status: watch::Sender::default(), readers: watch::Sender::default() }
     }
 
     /// Its name, unique among the cameras.
@@ -145,6 +136,7 @@ impl Camera {
     ///
     /// Dropping the future tells the capture thread to end.
     pub async fn supervise(self: Arc<Self>, linger: Duration) {
+        let mut next_sequence = 0;
         loop {
             let mut readers = self.readers.subscribe();
             // The sender is in `self`, so waiting can't fail.
@@ -153,7 +145,7 @@ impl Camera {
             self.status.send_modify(|status| status.state = State::Starting);
             // Opened anew after each failure, until nobody reads any more.
             let was_open = loop {
-                match self.run(idle.as_mut()).await {
+                match self.run(idle.as_mut(), &mut next_sequence).await {
                     Ok(was_open) => break was_open,
                     Err(error) => self.lose(&error),
                 }
@@ -174,10 +166,14 @@ impl Camera {
     }
 
     /// Open the camera once and pass its frames on. Ends well, with the camera closed, when `idle` does, and
-    /// tells whether the camera was open by then; ends with an error when the camera fails.
-    async fn run(&self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<bool, CaptureError> {
-        let first_sequence = self.next_sequence.load(Ordering::Relaxed);
-        let mut thread = CaptureThread::start(&self.name, self.source.clone(), first_sequence)?;
+    /// tells whether the camera was open by then; ends with an error when the camera fails. Frames are
+    /// numbered from `next_sequence`, which is left behind the last of them.
+    async fn run(
+        &self,
+        mut idle: Pin<&mut impl Future<Output = ()>>,
+        next_sequence: &mut u64,
+    ) -> Result<bool, CaptureError> {
+        let mut thread = CaptureThread::start(&self.name, self.source.clone(), *next_sequence)?;
         let mut is_open = false;
         loop {
             tokio::select! {
@@ -194,6 +190,9 @@ impl Camera {
                             info!("camera {}: open, {mode}", self.name);
                             is_open = true;
                         }
+                        if let Progress::Frame(_, frame) = &progress {
+                            *next_sequence = frame.sequence + 1;
+                        }
                         self.publish(progress);
                     }
                     Err(_) => return Err(thread.failed().await),
@@ -208,7 +207,6 @@ impl Camera {
             Progress::Opening => {}
             Progress::Open(mode) => self.status.send_modify(|status| status.mode = Some(mode)),
             Progress::Frame(mode, frame) => {
-                self.next_sequence.store(frame.sequence + 1, Ordering::Relaxed);
                 self.status.send_modify(|status| {
                     status.state = State::Live;
                     status.mode = Some(mode);

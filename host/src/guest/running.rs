@@ -22,6 +22,8 @@ pub(super) struct Running {
     /// None when it has returned.
     call: Option<Call>,
     doorbell: Arc<Doorbell>,
+    /// Rings the doorbell. Made once, since the guest is entered for every frame.
+    waker: Waker,
     /// How often the guest was interrupted since it was entered; see `Instance`.
     interruptions: Arc<AtomicU32>,
     /// For how long the guest has computed without waiting for anything.
@@ -31,7 +33,8 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn new(call: Call, interruptions: Arc<AtomicU32>) -> Self {
         let doorbell = Arc::new(Doorbell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { call: Some(call), doorbell, interruptions, busy: Duration::ZERO }
+        let waker = Waker::from(doorbell.clone());
+        Self { call: Some(call), doorbell, waker, interruptions, busy: Duration::ZERO }
     }
 
     /// Let the guest run until it waits for something. Ready when it has returned (again and again, if
@@ -43,7 +46,7 @@ impl Running {
             return Poll::Pending;
         }
         let entered = Clock::now();
-        let polled = call.as_mut().poll(&mut Context::from_waker(&Waker::from(self.doorbell.clone())));
+        let polled = call.as_mut().poll(&mut Context::from_waker(&self.waker));
         if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
             self.busy += entered.elapsed();
         } else {

@@ -48,13 +48,22 @@ impl V4l2 {
     ///
     /// `size` and `rate` (frames per second) are asked for at each opening; without, the driver's own stay.
     pub fn probe(path: &Path, size: Option<Dimensions>, rate: Option<f64>) -> Result<Self, SourceError> {
-        let (_, card) = open_camera(path)?;
+        let card = open_camera(path)?.card;
         Ok(Self { path: path.to_owned(), card, size, rate, said: Mutex::default() })
     }
 }
 
-/// Open the node, and check what it is. Returns it with its card's name.
-fn open_camera(path: &Path) -> Result<(Device, String), SourceError> {
+/// An open device that can be served.
+struct Usable {
+    device: Device,
+    /// Its name.
+    card: String,
+    /// The first offered format whose buffers are JPEG images.
+    format: FourCc,
+}
+
+/// Open the node, and check what it is.
+fn open_camera(path: &Path) -> Result<Usable, SourceError> {
     let not_camera = |reason: &str| SourceError::NotCamera { path: path.to_owned(), reason: reason.to_owned() };
     let device = Device::open(path).map_err(|error| device_error(path, "open", error))?;
     let capability = device.capability().map_err(|_| not_camera("it is no V4L2 device"))?;
@@ -68,17 +77,13 @@ fn open_camera(path: &Path) -> Result<(Device, String), SourceError> {
     if !capability.streams() {
         return Err(not_camera("its buffers cannot be mapped"));
     }
-    if jpeg_format(&device).is_none() {
-        let offered: Vec<_> = device.formats().iter().map(|format| code_text(format.code)).collect();
+    let formats = device.formats();
+    let Some(format) = formats.iter().map(|format| format.code).find(|code| JPEG_FORMATS.contains(code)) else {
+        let offered: Vec<_> = formats.iter().map(|format| code_text(format.code)).collect();
         let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
         return Err(SourceError::NoMjpg { path: path.to_owned(), offered });
-    }
-    Ok((device, capability.card))
-}
-
-/// The first offered format whose buffers are JPEG images.
-fn jpeg_format(device: &Device) -> Option<FourCc> {
-    device.formats().iter().map(|format| format.code).find(|code| JPEG_FORMATS.contains(code))
+    };
+    Ok(Usable { device, card: capability.card, format })
 }
 
 /// A four-character code to show: `MJPG`.
@@ -92,8 +97,8 @@ impl Source for V4l2 {
     }
 
     fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
-        let (device, _) = open_camera(&self.path)?;
-        let mode = self.negotiate(&device)?;
+        let Usable { device, format, .. } = open_camera(&self.path)?;
+        let mode = self.negotiate(&device, format)?;
         let stream = device.stream(BUFFERS).map_err(|error| device_error(&self.path, "start its stream", error))?;
         let patience = mode.rate.map_or(STALL, |rate| STALL.max(Duration::from_secs_f64(STALL_FRAMES / rate)));
         Ok(Box::new(Streaming {
@@ -110,9 +115,8 @@ impl Source for V4l2 {
 
 impl V4l2 {
     /// Ask the driver for what was asked of us.
-    fn negotiate(&self, device: &Device) -> Result<Mode, SourceError> {
+    fn negotiate(&self, device: &Device, code: FourCc) -> Result<Mode, SourceError> {
         let failed = |step| move |error| device_error(&self.path, step, error);
-        let code = jpeg_format(device).unwrap_or(JPEG_FORMATS[0]);
         let current = device.format().map_err(failed("tell its format"))?.dimensions;
         let format = device.set_format(code, self.size.unwrap_or(current)).map_err(failed("set its format"))?;
         if !JPEG_FORMATS.contains(&format.code) {
