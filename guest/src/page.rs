@@ -4,27 +4,36 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::bindings::hotshoe::camera::cameras::{Camera, list_cameras};
+use crate::bindings::hotshoe::camera::generations;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::reply::{self, FRESH, Head};
 
-/// The page, with a place for the cameras.
+/// The page, with places for the cameras and for the digest of the guest that made it.
 const INDEX: &str = include_str!("index.html");
-const PLACE: &str = "<!-- cameras -->";
+const CAMERAS: &str = "<!-- cameras -->";
+const GUEST: &str = "<!-- guest -->";
+
+/// How many cameras are shown as streams. A browser holds six connections to a server, and of those the page needs
+/// one for its events, and one for all that comes and goes: the other cameras' snapshots.
+const STREAMS: usize = 4;
 
 /// Answer with the page.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
-    let cameras: String = list_cameras().iter().map(figure).collect();
-    let page = INDEX.replacen(PLACE, &cameras, 1);
+    let cameras: String =
+        list_cameras().iter().enumerate().map(|(index, camera)| figure(camera, index < STREAMS)).collect();
+    let digest = generations::own_generation().digest;
+    let page = INDEX.replacen(GUEST, &digest, 1).replacen(CAMERAS, &cameras, 1);
     reply::whole(out, head_only, &Head { status: 200, headers: &FRESH }, "text/html; charset=utf-8", page.as_bytes());
 }
 
 /// One camera. Links are relative, so that the page works behind a proxy under any path.
-fn figure(camera: &Camera) -> String {
+fn figure(camera: &Camera, live: bool) -> String {
     let name = &camera.name;
     let description = escape(&camera.description);
+    let (source, class) = if live { ("video_feed", "live") } else { ("snapshot", "still") };
     format!(
         "<figure>\n\
-         <img src=\"video_feed/{name}\" alt=\"Live picture of {name}\">\n\
+         <img src=\"{source}/{name}\" class=\"{class}\" alt=\"Live picture of {name}\">\n\
          <figcaption><b>{name}</b> <span>{description}</span> <a href=\"snapshot/{name}\">snapshot</a></figcaption>\n\
          </figure>\n"
     )
@@ -56,7 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_one_place_for_the_cameras() {
-        assert_eq!(INDEX.matches(PLACE).count(), 1);
+    fn the_page_has_its_places() {
+        for place in [CAMERAS, GUEST] {
+            assert_eq!(INDEX.matches(place).count(), 1);
+        }
     }
 }

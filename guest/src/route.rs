@@ -5,6 +5,8 @@
 pub enum Route {
     /// `/`
     Index,
+    /// `/events`
+    Events,
     /// `/video_feed`, `/video_feed/NAME`
     Stream,
     /// `/snapshot`, `/snapshot/NAME`
@@ -31,6 +33,7 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
     // Names of cameras need no escaping, so none is undone.
     match (page, rest) {
         ("", None) => Some(Request { route: Route::Index, camera: None }),
+        ("events", None) => Some(Request { route: Route::Events, camera: None }),
         ("video_feed", camera) => Some(Request { route: Route::Stream, camera }),
         ("snapshot", camera) => Some(Request { route: Route::Snapshot, camera }),
         _ => None,

@@ -1,21 +1,31 @@
-//! Puts the parts together: cameras, sandbox, guest, server.
+//! Puts the parts together: cameras, sandbox, guest, servers.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hyper::service::service_fn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
-use tracing::{debug, info};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+use tracing::{debug, info, warn};
+use wasmtime::Cache;
 
+use crate::admin::{Access, Admin, TokenError};
 use crate::camera::v4l2;
+use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
-use crate::config::{CamerasError, find_cameras};
-use crate::guest::{Candidate, Guest, LoadError, Sandbox, SandboxError};
-use crate::http::server::{self, ListenError};
+use crate::config::{CamerasError, default_cache, find_cameras};
+use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache};
+use crate::http::listen::{ListenError, listen, listen_local};
+use crate::http::server;
 use crate::http::service::Service;
+use crate::swap::{Generations, SwapError, watch::watch};
+
+/// Where the admin listener is unless that was typed.
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5001);
 
 /// Why the program ended without having done what it was asked. One line, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +33,18 @@ pub enum AppError {
     /// A camera is not there.
     #[error(transparent)]
     Cameras(#[from] CamerasError),
-    /// The guest can't be used.
+    /// The guest can't be read.
     #[error(transparent)]
     Guest(#[from] LoadError),
+    /// The guest can't be used.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
+    /// There is no token for the admin listener.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The admin listener would let everyone in.
+    #[error("an admin listener at {0} needs a token: give a file that holds one with --admin-token-file")]
+    Unguarded(SocketAddr),
     /// There is no sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -52,27 +71,118 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         info!("camera {}: {}", camera.name(), camera.description());
     }
     raise_open_files();
-    let sandbox = Arc::new(Sandbox::new(args.max_requests, args.guest_memory)?);
+    // One more than there are requests, for the guest that is tried out before it serves.
+    let sandbox = Sandbox::new(args.max_requests + 1, args.guest_memory, open_cache(args))?;
     let candidate = Candidate::read(args.guest.as_deref())?;
-    let loaded = candidate.load(&sandbox)?;
-    info!("guest: {}, sha256 {}", candidate.origin, candidate.digest());
+    let digest = candidate.digest.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let shutdown = end_signals()?;
-        let listener = server::listen(args.listen)?;
-        info!("open http://{}/", address_to_open(listener.local_addr()?));
-        let mut supervisors = JoinSet::new();
+        let told_to_end = end_signals()?;
+        let hangups = signal(SignalKind::hangup())?;
+        // All that goes on beside answering requests. Ends with this block.
+        let mut tasks = JoinSet::new();
         for camera in cameras.iter() {
-            supervisors.spawn(camera.clone().supervise(args.linger));
+            tasks.spawn(camera.clone().supervise(args.linger));
         }
-        let guest = Guest::new(sandbox, loaded, cameras.clone(), args.answer_timeout);
-        let service = Arc::new(Service::new(guest, args.max_requests));
-        server::serve(listener, service, shutdown).await;
-        supervisors.shutdown().await;
+        let caller = Caller::new(sandbox, cameras.clone(), args.answer_timeout);
+        let generations = Generations::start(caller, candidate, args.drain).await?;
+        let listener = listen(args.listen, "--listen")?;
+        let admin = admin_listener(args)?;
+        tasks.spawn(load_again_on(hangups, args.guest.clone(), generations.clone()));
+        if let Some(file) = args.guest.clone().filter(|_| args.watch) {
+            tasks.spawn(watch(file, digest, generations.clone()));
+        }
+        let (end, ending) = watch::channel(false);
+        if let Some((listener, access)) = admin {
+            let admin = Arc::new(Admin::new(generations.clone(), access));
+            tasks.spawn(serve_admin(listener, admin, ending));
+        }
+        info!("open http://{}/", address_to_open(listener.local_addr()?));
+        let service = Arc::new(Service::new(generations, args.max_requests));
+        let answer = service_fn(move |request| {
+            let service = service.clone();
+            async move { service.answer(request).await }
+        });
+        server::serve(listener, answer, told_to_end).await;
+        // Its socket is removed when it ends by itself.
+        drop(end);
+        tasks.shutdown().await;
         Ok::<_, AppError>(())
     })?;
     info!("ended");
     Ok(())
+}
+
+/// The compile cache that was asked for. Where there can be none, the log says why.
+fn open_cache(args: &ServeArgs) -> Option<Cache> {
+    if args.no_cache {
+        return None;
+    }
+    let folder = args.cache.clone().or_else(default_cache)?;
+    cache::open(&folder)
+        .inspect_err(|error| warn!("compiled guests are not kept, each start compiles: {error}; see --cache"))
+        .ok()
+}
+
+/// The admin listener that was asked for, and who is let in there.
+fn admin_listener(args: &ServeArgs) -> Result<Option<(AdminListener, Access)>, AppError> {
+    let token_file = args.admin_token_file.as_deref();
+    let (address, typed) = match &args.admin {
+        Some(AdminAddress::Off) => return Ok(None),
+        Some(AdminAddress::Unix(path)) => {
+            let access = Access::new(token_file, false)?;
+            let listener = listen_local(path, "--admin")?;
+            info!("admin at unix:{}", path.display());
+            return Ok(Some((AdminListener::Unix(listener), access)));
+        }
+        Some(AdminAddress::Tcp(address)) => (*address, true),
+        None => (ADMIN, false),
+    };
+    if token_file.is_none() && !address.ip().is_loopback() {
+        return Err(AppError::Unguarded(address));
+    }
+    let access = Access::new(token_file, true)?;
+    match listen(address, "--admin") {
+        Ok(listener) => {
+            info!("admin at http://{}/guest", listener.local_addr()?);
+            Ok(Some((AdminListener::Tcp(listener), access)))
+        }
+        // Nobody asked for it, and a second server on the same machine is nothing unusual.
+        Err(error) if !typed => {
+            warn!("no admin listener: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the admin listener listens.
+enum AdminListener {
+    Tcp(tokio::net::TcpListener),
+    Unix(crate::http::listen::LocalListener),
+}
+
+/// Serve the admin listener until `ending` ends.
+async fn serve_admin(listener: AdminListener, admin: Arc<Admin>, mut ending: watch::Receiver<bool>) {
+    let answer = service_fn(move |request| admin.clone().answer(request));
+    let ending = async move {
+        let _ = ending.wait_for(|ending| *ending).await;
+    };
+    match listener {
+        AdminListener::Tcp(listener) => server::serve(listener, answer, ending).await,
+        AdminListener::Unix(listener) => server::serve(listener, answer, ending).await,
+    }
+}
+
+/// Offer the guest of this file, or the built-in one, at each SIGHUP.
+async fn load_again_on(mut hangups: Signal, file: Option<PathBuf>, generations: Generations) {
+    while hangups.recv().await.is_some() {
+        info!("loading the guest again, told by SIGHUP");
+        let file = file.clone();
+        let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
+        // The log tells what came of it.
+        let _ = generations.offer(candidate).await;
+    }
 }
 
 /// A future that is done when the program is told to end, with Ctrl-C or by a service manager.
@@ -111,7 +221,7 @@ fn raise_open_files() {
 /// Print the imports of a component, or of the built-in guest.
 pub fn print_imports(file: Option<&Path>) -> Result<(), AppError> {
     // Room for a component of any size, once; nothing is run.
-    let sandbox = Sandbox::new(1, 4096)?;
+    let sandbox = Sandbox::new(1, 4096, None)?;
     print(&Candidate::read(file)?.imports(&sandbox)?)
 }
 

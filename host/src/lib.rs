@@ -6,14 +6,18 @@
 //!
 //! * [`camera`]: cameras and their frames, each frame shared by all who read it.
 //! * [`guest`]: the sandbox, and the host's side of what guests import (`wit/`).
+//! * [`swap`]: which guest serves, and how it is replaced.
 //! * [`http`]: connections and requests.
+//! * [`admin`]: seeing and replacing the guest by HTTP.
 //! * [`config`]: the command line, and what it means.
 //! * [`app`]: puts them together.
 //!
 //! ARCHITECTURE.md tells the way of a frame, and what always holds.
 
+pub mod admin;
 pub mod app;
 pub mod camera;
 pub mod config;
 pub mod guest;
 pub mod http;
+pub mod swap;

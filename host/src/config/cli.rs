@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 
 /// A camera server whose web side is a sandboxed WebAssembly component
@@ -27,6 +28,7 @@ Examples:
   hotshoe
   hotshoe --camera /dev/video0,size=1280x720,fps=30 --listen 0.0.0.0:5000
   hotshoe --camera front=/dev/video0 --camera yard=emulated:pictures,fps=5
+  hotshoe --guest my-guest.wasm --watch
   RUST_LOG=debug hotshoe --guest my-guest.wasm";
 
 /// What to do instead of serving.
@@ -72,6 +74,30 @@ pub struct ServeArgs {
     /// The guest: a WebAssembly component file to serve with, instead of the built-in one
     #[arg(long, value_name = "FILE")]
     pub guest: Option<PathBuf>,
+
+    /// Watch the guest's file, and serve by what is put there, under live streams
+    #[arg(long, requires = "guest")]
+    pub watch: bool,
+
+    /// How long responses go on when their guest was replaced; then they are ended, and clients reconnect
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub drain: Duration,
+
+    /// Where guests can be replaced by HTTP: an address and port, unix:PATH, or off [default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH|off")]
+    pub admin: Option<AdminAddress>,
+
+    /// A file with a token that requests to the admin listener must carry; for addresses other than loopback
+    #[arg(long, value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
+    /// Where compiled guests are kept [default: hotshoe in the user's cache folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    pub cache: Option<PathBuf>,
+
+    /// Keep no compiled guests: each start compiles
+    #[arg(long)]
+    pub no_cache: bool,
 
     /// How long a camera stays open after its last reader has gone
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -1,8 +1,12 @@
-//! What was typed ([`cli`], [`camera_spec`]), and what it means: cameras that were looked at and named.
+//! What was typed ([`cli`], [`camera_spec`], [`admin_address`]), and what it means: cameras that were looked at
+//! and named, and where things are.
 
+pub mod admin_address;
 pub mod camera_spec;
 pub mod cli;
 
+use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::camera::emulated::{DEFAULT_RATE, Emulated};
@@ -25,6 +29,17 @@ pub enum CamerasError {
     /// Two have the same name.
     #[error("two cameras are named `{0}`; name one otherwise, as in --camera NAME=SOURCE")]
     SameName(String),
+}
+
+/// Where compiled guests are kept unless that was typed: the folder that a service manager gives
+/// (systemd.exec(5), `CacheDirectory=`), or `hotshoe` in the user's own (XDG Base Directory Specification).
+/// None where the environment names neither.
+pub fn default_cache() -> Option<PathBuf> {
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    folder("CACHE_DIRECTORY").or_else(|| {
+        let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("hotshoe"))
+    })
 }
 
 /// Look for the cameras that were asked for, and name them. Opens none of them for longer than it takes to

@@ -13,7 +13,6 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::coop::unconstrained;
-use tracing::warn;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::error::CallError;
@@ -27,8 +26,6 @@ pub struct GuestBody {
     written: HyperOutgoingBody,
     /// How what was written ended, kept until all of it is given.
     end: Option<End>,
-    /// Names the request in the log: `GET /video_feed`.
-    label: String,
 }
 
 enum State {
@@ -36,26 +33,26 @@ enum State {
     Running(Box<Running>),
     /// The guest has returned, and all that it wrote may be sent.
     Returned,
-    /// The guest was ended; what it wrote before may be sent, and then the body breaks off.
-    Failed,
+    /// The guest was ended, for this reason; what it wrote before may be sent, and then the body breaks off.
+    Failed(CallError),
     /// All has been given.
     Ended,
 }
 
-/// The body broke off, since the guest failed. The client sees a response that is cut off.
+/// The body broke off, since the guest failed in this way. The client sees a response that is cut off.
 #[derive(Debug, thiserror::Error)]
-#[error("the guest failed while it was answering")]
-pub struct BrokenOff;
+#[error("ended in mid-answer: {0}")]
+pub struct BrokenOff(pub CallError);
 
 impl GuestBody {
     pub(super) fn new(running: Running, written: HyperOutgoingBody) -> Self {
-        Self { state: State::Running(Box::new(running)), written, end: None, label: String::new() }
+        Self { state: State::Running(Box::new(running)), written, end: None }
     }
 
-    /// Name the request in the log.
-    pub fn with_label(mut self, label: String) -> Self {
-        self.label = label;
-        self
+    /// Whether the guest waits for something, after all that it wrote was given: for a stream, between two parts.
+    /// It does not where it was interrupted while it computed, which may be in the middle of one.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(&self.state, State::Running(running) if running.waits())
     }
 
     /// Run the guest until it waits for something.
@@ -70,8 +67,7 @@ impl GuestBody {
             Poll::Pending if running.spins() => CallError::Spun,
             Poll::Pending => return,
         };
-        warn!("{}: ended in mid-answer: {failure}", self.label);
-        self.state = State::Failed;
+        self.state = State::Failed(failure);
     }
 
     /// Take all that has been written so far, and how it ended if it did.
@@ -100,15 +96,12 @@ impl GuestBody {
         if chunks.has_remaining() {
             return Some(Poll::Ready(Some(Ok(Frame::data(chunks)))));
         }
-        let last = match self.end.take()? {
-            _ if matches!(self.state, State::Failed) => Some(Err(BrokenOff)),
-            End::Finished(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
-            End::Aborted => {
-                warn!("{}: ended in mid-answer: {}", self.label, CallError::Unfinished);
-                Some(Err(BrokenOff))
-            }
+        let end = self.end.take()?;
+        let last = match (std::mem::replace(&mut self.state, State::Ended), end) {
+            (State::Failed(failure), _) => Some(Err(BrokenOff(failure))),
+            (_, End::Finished(trailers)) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+            (_, End::Aborted) => Some(Err(BrokenOff(CallError::Unfinished))),
         };
-        self.state = State::Ended;
         Some(Poll::Ready(last))
     }
 }

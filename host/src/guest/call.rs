@@ -1,6 +1,5 @@
 //! One request: a new instance of the guest is made, called, and waited for until it begins its answer.
 
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,27 +20,38 @@ use super::engine::Sandbox;
 use super::error::CallError;
 use super::instance::new_store;
 use super::running::Running;
+use super::term::Term;
 use crate::camera::Cameras;
 
-/// A guest that answers requests.
-pub struct Guest {
-    sandbox: Arc<Sandbox>,
-    loaded: Loaded,
+/// Calls guests: what every instance of every guest is given.
+pub struct Caller {
+    sandbox: Sandbox,
     cameras: Cameras,
     answer_timeout: Duration,
 }
 
-impl Guest {
-    /// Answer with this component. `answer_timeout` is how long it may take to begin an answer.
-    pub fn new(sandbox: Arc<Sandbox>, loaded: Loaded, cameras: Cameras, answer_timeout: Duration) -> Self {
-        Self { sandbox, loaded, cameras, answer_timeout }
+impl Caller {
+    /// Call guests in this sandbox, with these cameras. `answer_timeout` is how long one may take to begin an
+    /// answer.
+    pub fn new(sandbox: Sandbox, cameras: Cameras, answer_timeout: Duration) -> Self {
+        Self { sandbox, cameras, answer_timeout }
     }
 
-    /// Answer one request, by a new instance.
+    /// The sandbox.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Have one request answered by a new instance of `guest`, as part of this term.
     ///
     /// Returns when the guest has begun its answer; the body of the response then runs the instance, and
     /// ends it when dropped. Dropping the future before that ends the instance as well.
-    pub async fn answer<B>(&self, mut request: Request<B>) -> Result<Response<GuestBody>, CallError>
+    pub async fn answer<B>(
+        &self,
+        guest: &Loaded,
+        term: Term,
+        mut request: Request<B>,
+    ) -> Result<Response<GuestBody>, CallError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<HttpError>,
@@ -51,12 +61,12 @@ impl Guest {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
         let bad = |error: wasmtime::Error| CallError::BadRequest(one_line(&error));
-        let mut store = new_store(&self.sandbox, self.cameras.clone());
+        let mut store = new_store(&self.sandbox, self.cameras.clone(), term);
         let (answer_sender, answer) = oneshot::channel();
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(bad)?;
         let outparam = store.data_mut().http().new_response_outparam(answer_sender).map_err(bad)?;
         let interruptions = store.data().interruptions.clone();
-        let handler = self.loaded.handler.clone();
+        let handler = guest.handler.clone();
         let call = async move {
             let instance = handler.instantiate_async(&mut store).await.map_err(call_error)?;
             instance

@@ -1,7 +1,10 @@
 //! From a file to a guest that can be called: loading, checking, and saying what a component can reach.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -14,7 +17,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use super::bindings::hotshoe::camera::cameras;
+use super::bindings::hotshoe::camera::{cameras, generations};
 use super::engine::Sandbox;
 use super::instance::Instance;
 
@@ -25,6 +28,10 @@ static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_GUEST"));
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
+/// The largest component that is taken, in bytes: room for an interpreter of another language with its
+/// libraries. What is compiled needs many times its size in memory, and this is compiled beside live streams.
+pub const COMPONENT_LIMIT: usize = 64 << 20;
+
 /// Why a file can't be the guest.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -34,8 +41,11 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// It is too large.
+    #[error("{0} is larger than a guest may be, {limit} MiB", limit = COMPONENT_LIMIT >> 20)]
+    TooLarge(Origin),
     /// It is a WebAssembly core module.
     #[error(
         "{0} is a core module and not a component; build it with `cargo build --target wasm32-wasip2`, or wrap it with `wasm-tools component new`"
@@ -75,6 +85,8 @@ pub enum Origin {
     Embedded,
     /// A file.
     File(PathBuf),
+    /// It was sent to the admin listener.
+    Upload,
 }
 
 impl std::fmt::Display for Origin {
@@ -82,25 +94,44 @@ impl std::fmt::Display for Origin {
         match self {
             Self::Embedded => write!(f, "the built-in guest"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Upload => write!(f, "the uploaded guest"),
         }
     }
 }
 
-/// The bytes of a component.
+/// The bytes of what may become the guest. Nothing is known of them yet.
 pub struct Candidate {
     /// Where they are from.
     pub origin: Origin,
+    /// Their SHA-256, in hexadecimal digits.
+    pub digest: Arc<str>,
     bytes: Vec<u8>,
 }
 
 impl Candidate {
-    /// The bytes of this file, or of the built-in guest.
+    /// The bytes of this file, or of the built-in guest. Blocks while the file is read, and as [`Candidate::new`].
     pub fn read(file: Option<&Path>) -> Result<Self, LoadError> {
-        let Some(path) = file else {
-            return Ok(Self { origin: Origin::Embedded, bytes: EMBEDDED.to_vec() });
-        };
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-        Ok(Self { origin: Origin::File(path.to_owned()), bytes })
+        let Some(path) = file else { return Self::new(Origin::Embedded, EMBEDDED.to_vec()) };
+        let mut bytes = Vec::new();
+        // One more than may be, to know whether there are more; a file that grows meanwhile ends here as well.
+        let read = File::open(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => Self::new(Origin::File(path.to_owned()), bytes),
+            Err(source) => Err(LoadError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// These bytes. Fails if they are too many. Computes their digest: a third of a second for the longest.
+    pub fn new(origin: Origin, bytes: Vec<u8>) -> Result<Self, LoadError> {
+        if bytes.len() > COMPONENT_LIMIT {
+            return Err(LoadError::TooLarge(origin));
+        }
+        let hex = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a String can't fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        Ok(Self { origin, digest: hex.into(), bytes })
     }
 
     /// The bytes, as they were read.
@@ -108,17 +139,8 @@ impl Candidate {
         &self.bytes
     }
 
-    /// The SHA-256 of the bytes, in hexadecimal digits.
-    pub fn digest(&self) -> String {
-        Sha256::digest(&self.bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
-    }
-
-    /// Compile it to machine code, on all cores. Takes a tenth of a second for the built-in guest, and ten
-    /// times that in a debug build.
+    /// Compile it to machine code, or take that from the cache. Takes a tenth of a second for the built-in
+    /// guest, ten times that in a debug build, and a few milliseconds from the cache.
     fn compile(&self, engine: &Engine) -> Result<Component, LoadError> {
         let origin = || self.origin.clone();
         if Engine::detect_precompiled(&self.bytes).is_some() {
@@ -134,14 +156,16 @@ impl Candidate {
             .map_err(|error| LoadError::Invalid { origin: origin(), reason: one_line(&error) })
     }
 
-    /// Compile it, and check that the host offers all that it imports and that it can be called.
+    /// Compile it, and check that the host offers all that it imports and that it can be called. Computes for
+    /// as long as compiling takes.
     pub fn load(&self, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
         let component = self.compile(sandbox.engine())?;
         let import =
             |error: wasmtime::Error| LoadError::Import { origin: self.origin.clone(), reason: one_line(&error) };
         let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(import)?;
         let handler = ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(self.origin.clone()))?;
-        Ok(Loaded { handler })
+        let (origin, digest) = (self.origin.clone(), self.digest.clone());
+        Ok(Loaded { handler, origin, digest, length: self.bytes.len() })
     }
 
     /// What it imports: each interface, and below it each function, as lines of text. What is not in it, it
@@ -163,10 +187,16 @@ impl Candidate {
     }
 }
 
-/// A component that has passed all checks and is compiled: ready to be instantiated for each request.
+/// A component that is compiled, and offered all that it imports: ready to be instantiated for each request.
 #[derive(Clone)]
 pub struct Loaded {
     pub(super) handler: ProxyPre<Instance>,
+    /// Where it is from.
+    pub origin: Origin,
+    /// The SHA-256 of the component's bytes, in hexadecimal digits.
+    pub digest: Arc<str>,
+    /// The number of the component's bytes.
+    pub length: usize,
 }
 
 /// All that guests may import.
@@ -176,6 +206,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Instance>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     cameras::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
+    generations::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), Instance::http)?;
     // Streams and polls, clocks, random numbers, standard input (empty), output and error (the log).
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(l)?;

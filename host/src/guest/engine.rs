@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::warn;
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::{Cache, Config, Engine, PoolingAllocationConfig};
 
 /// The time between two epochs: how long a guest may compute before other tasks get a turn. Ten times a
 /// frame at 30 a second, it would be seen as a stutter; a tenth, it would cost more than it gains.
@@ -48,8 +48,15 @@ impl Sandbox {
     ///
     /// Takes address space for all of them in advance (not memory). Where there is too little, as on a
     /// 39-bit system or under `ulimit -v`, it says so and takes it instance by instance, which is slower.
-    pub fn new(instances: u32, memory_mib: u32) -> Result<Self, SandboxError> {
+    ///
+    /// What was compiled once is kept in `cache`, if there is one.
+    pub fn new(instances: u32, memory_mib: u32, cache: Option<Cache>) -> Result<Self, SandboxError> {
         let memory_bytes = (memory_mib as usize) << 20;
+        let base_config = |memory_bytes| {
+            let mut config = base_config(memory_bytes);
+            config.cache(cache.clone());
+            config
+        };
         let mut config = base_config(memory_bytes);
         config.allocation_strategy(pool(instances, memory_bytes));
         let engine = Engine::new(&config).or_else(|error| {

@@ -33,7 +33,25 @@ pub enum CallError {
     /// It returned and had not finished the body of its answer.
     #[error("the guest left its answer unfinished")]
     Unfinished,
+    /// It was replaced and had not begun its answer when all of its responses were ended.
+    #[error("the guest was replaced before it answered")]
+    Replaced,
     /// It computed without a pause while it was answering.
     #[error("the guest computed for {} seconds without a pause", SPIN_LIMIT.as_secs())]
     Spun,
+}
+
+impl CallError {
+    /// Whether it shows that the guest is broken, and not the request, the host, or an operator's wish.
+    pub fn is_the_guests(&self) -> bool {
+        match self {
+            Self::BadRequest(_) | Self::NoRoom | Self::Replaced => false,
+            Self::Trapped(_)
+            | Self::NoAnswer
+            | Self::Refused(_)
+            | Self::TimedOut(_)
+            | Self::Unfinished
+            | Self::Spun => true,
+        }
+    }
 }

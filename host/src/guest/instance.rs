@@ -17,6 +17,7 @@ use wasmtime_wasi_http::{
 
 use super::engine::Sandbox;
 use super::log::GuestLog;
+use super::term::Term;
 use crate::camera::Cameras;
 use crate::camera::frame::monotonic_now;
 
@@ -48,6 +49,8 @@ pub(super) const FREE_INTERRUPTIONS: u32 = 1;
 /// The state behind one instance of a guest.
 pub(super) struct Instance {
     pub(super) cameras: Cameras,
+    /// The time in which its guest serves.
+    pub(super) term: Term,
     pub(super) table: ResourceTable,
     /// How many feeds the guest holds.
     pub(super) feeds_held: u32,
@@ -62,7 +65,7 @@ pub(super) struct Instance {
 }
 
 /// A store for one instance, with all its limits set.
-pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras) -> Store<Instance> {
+pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras, term: Term) -> Store<Instance> {
     let mut table = ResourceTable::new();
     table.set_max_capacity(RESOURCES);
     let wasi = WasiCtx::builder()
@@ -73,6 +76,7 @@ pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras) -> Store<Instance> 
         .build();
     let instance = Instance {
         cameras,
+        term,
         table,
         feeds_held: 0,
         frames_held: 0,

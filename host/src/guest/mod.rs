@@ -1,30 +1,37 @@
 //! The guest: a WebAssembly component that is the whole web side, and the sandbox that it runs in.
 //!
 //! ```text
-//! file ── Candidate ── load ──► Loaded ── Guest::answer(request) ──► Response<GuestBody>
+//! file ── Candidate ── load ──► Loaded ── Caller::answer(request) ──► Response<GuestBody>
 //!                                             │ a new Instance, in its own Store
 //! ```
 //!
-//! * [`engine`]: the sandbox and its bounds.
+//! * [`engine`]: the sandbox and its bounds; [`cache`]: what was compiled before.
 //! * [`component`]: from a file to a guest that can be called; what it can reach.
 //! * [`call`]: one request: a new instance and its answer; [`error`]: what can go wrong.
 //! * [`body`]: a response's body, which owns the instance that writes it.
 //! * `running`: the instance at work.
-//! * `instance`, `cameras`, `log`, `bindings`: the host's side of what guests import.
+//! * [`term`]: the time in which a guest serves, as its instances see it.
+//! * `instance`, `cameras`, `generations`, `log`, `bindings`: the host's side of what guests import.
+//!
+//! Which guest serves, and how it is replaced, is decided in [`crate::swap`].
 
 mod bindings;
 pub mod body;
+pub mod cache;
 pub mod call;
 mod cameras;
 pub mod component;
 pub mod engine;
 pub mod error;
+mod generations;
 mod instance;
 mod log;
 mod running;
+pub mod term;
 
 pub use body::GuestBody;
-pub use call::Guest;
-pub use component::{Candidate, LoadError};
+pub use call::Caller;
+pub use component::{Candidate, LoadError, Loaded, Origin};
 pub use engine::{Sandbox, SandboxError};
 pub use error::CallError;
+pub use term::{Stage, Term};

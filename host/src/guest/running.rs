@@ -26,7 +26,7 @@ pub(super) struct Running {
     waker: Waker,
     /// How often the guest was interrupted since it was entered; see `Instance`.
     interruptions: Arc<AtomicU32>,
-    /// For how long the guest has computed without waiting for anything.
+    /// For how long the guest has computed without waiting for anything; zero while it waits.
     busy: Duration,
 }
 
@@ -61,6 +61,11 @@ impl Running {
     /// Forget for how long the guest has computed so far.
     pub(super) fn forgive(&mut self) {
         self.busy = Duration::ZERO;
+    }
+
+    /// Whether the guest waits for something, and was not merely interrupted while it computed.
+    pub(super) fn waits(&self) -> bool {
+        self.busy.is_zero()
     }
 
     /// Whether the guest has been computing without a pause for longer than it may.

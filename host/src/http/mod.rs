@@ -1,9 +1,11 @@
 //! HTTP: connections, their bounds, and what a client is told when the guest has no answer.
 //!
+//! * [`listen`]: the addresses to serve at, and the options of their connections.
 //! * [`server`]: accepting connections, and ending them.
 //! * [`service`]: one request: room for it, the guest's answer, or a line that says why there is none.
 //!
 //! Nothing in here knows where frames come from.
 
+pub mod listen;
 pub mod server;
 pub mod service;

@@ -1,25 +1,24 @@
 //! Accepting connections, and ending them.
 
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::service::Service;
-
-/// How many connections may wait to be accepted: a page full of viewers that reload at once. The kernel
-/// cuts it to `net.core.somaxconn`.
-const BACKLOG: i32 = 1024;
+use super::listen::Listener;
 
 /// How long a client may take for a request's head, and how long it may keep a connection open without a
 /// request. A client that drips its head byte by byte loses its connection.
@@ -29,15 +28,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// write a part as soon as it has one. hyper accepts no less.
 const BUFFER: usize = 8 * 1024;
 
-/// How much of a response the kernel may hold that it has not begun to send. Without a bound it takes
-/// megabytes, and a viewer on a slow link sees pictures that are seconds old; with it, what waits is about
-/// one frame.
-const UNSENT: u32 = 128 * 1024;
-
-/// How long what was sent may stay unacknowledged, or a full window closed, before the kernel gives the
-/// client up: a viewer that has stopped reading, or whose power was cut. Wi-Fi outages are shorter.
-const STUCK_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long to wait after the system refused to accept a connection: it has no file descriptors left, and
 /// trying at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -45,52 +35,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long responses may go on after the server was told to end. Streams have no end of their own.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
-/// Why an address can't be served.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// Somebody else serves there.
-    #[error("{0} is in use; end the program that serves there, or choose another with --listen")]
-    InUse(SocketAddr),
-    /// A port that only root may use.
-    #[error("no permission to serve at {0}; choose a port of 1024 or more with --listen")]
-    Denied(SocketAddr),
-    /// Not an address of this machine.
-    #[error("{0} is not an address of this machine; choose one that is with --listen, or 0.0.0.0 for all")]
-    NotHere(SocketAddr),
-    /// Something else.
-    #[error("cannot serve at {address}: {source}")]
-    Other {
-        /// The address.
-        address: SocketAddr,
-        /// The system's reason.
-        source: io::Error,
-    },
+/// What answers requests; of each connection, a clone does. Never fails: its response says what is wrong.
+pub trait Answer<B>:
+    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
 }
 
-/// Take an address to serve at. Must be called inside a Tokio runtime.
-pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    bind(address).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ListenError::InUse(address),
-        io::ErrorKind::PermissionDenied => ListenError::Denied(address),
-        io::ErrorKind::AddrNotAvailable => ListenError::NotHere(address),
-        _ => ListenError::Other { address, source },
-    })
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A server that is started again must not wait for the connections of the one before to time out.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+impl<B, S> Answer<B> for S where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
 }
 
 /// Serve until `shutdown` is done, then end all connections and return.
 ///
 /// Every connection is a task of this future's own: dropping it ends them all.
-pub async fn serve(listener: TcpListener, service: Arc<Service>, shutdown: impl Future<Output = ()>) {
+pub async fn serve<B>(listener: impl Listener, service: impl Answer<B>, shutdown: impl Future<Output = ()>)
+where
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     let (ending, _) = watch::channel(false);
     let mut shutdown = std::pin::pin!(shutdown);
@@ -128,17 +90,14 @@ fn is_of_connection(error: &io::Error) -> bool {
 }
 
 /// Serve one connection until it ends, or until the request under way is answered when `ending` turns true.
-async fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    service: Arc<Service>,
+async fn serve_connection<B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: impl Display,
+    service: impl Answer<B>,
     mut ending: watch::Receiver<bool>,
-) {
-    if let Err(error) = set_options(&stream) {
-        debug!("{peer}: {error}");
-        return;
-    }
-    let answer = service_fn(|request| service.answer(request));
+) where
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -146,7 +105,7 @@ async fn serve_connection(
         // Names of headers are not case-sensitive, but some small clients compare them as if they were.
         .title_case_headers(true)
         // hyper-util's adapter, for it has vectored writes: without them hyper copies every byte of a body.
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,
@@ -165,12 +124,4 @@ async fn serve_connection(
 async fn told_to_end(ending: &mut watch::Receiver<bool>) {
     // Fails when the server is gone, which is an end as well.
     let _ = ending.wait_for(|ending| *ending).await;
-}
-
-fn set_options(stream: &TcpStream) -> io::Result<()> {
-    // A part is one write; waiting for more to put into a packet would only delay it (by up to 40 ms).
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_notsent_lowat(UNSENT)?;
-    socket.set_tcp_user_timeout(Some(STUCK_TIMEOUT))
 }

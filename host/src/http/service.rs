@@ -14,8 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 use wasmtime_wasi_http::Error as HttpError;
 
+use crate::guest::CallError;
 use crate::guest::body::{BrokenOff, Chunks};
-use crate::guest::{CallError, Guest, GuestBody};
+use crate::swap::{Generations, ServedBody};
 
 /// How long a client that found no room should wait: viewers come and go by the second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -23,17 +24,17 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// The most of a path that is put into the log for one request.
 const LOGGED_PATH: usize = 200;
 
-/// Answers requests by a guest, within bounds.
+/// Answers requests by the guest that serves at that moment, within bounds.
 pub struct Service {
-    guest: Guest,
+    generations: Generations,
     /// A permit for each request that is being answered, kept by the response's body.
     room: Arc<Semaphore>,
 }
 
 impl Service {
-    /// Answer by `guest`, at most `max_requests` at a time.
-    pub fn new(guest: Guest, max_requests: u32) -> Self {
-        Self { guest, room: Arc::new(Semaphore::new(max_requests as usize)) }
+    /// Answer at most `max_requests` at a time.
+    pub fn new(generations: Generations, max_requests: u32) -> Self {
+        Self { generations, room: Arc::new(Semaphore::new(max_requests as usize)) }
     }
 
     /// Answer one request. Never fails: where the guest has no answer, the response says why.
@@ -51,8 +52,8 @@ impl Service {
         };
         // Only a guest that reads the request's body ever sees this error.
         let request = request.map(|body| body.map_err(|_| HttpError::HttpProtocolError));
-        Ok(match self.guest.answer(request).await {
-            Ok(response) => response.map(|body| ServiceBody::Guest { body: body.with_label(label), _permit: permit }),
+        Ok(match self.generations.answer(request, &label).await {
+            Ok(response) => response.map(|body| ServiceBody::Guest { body: Box::new(body), _permit: permit }),
             Err(error) => {
                 let (status, told) = told(&error);
                 warn!("{label}: {}, {error}", status.as_u16());
@@ -74,6 +75,7 @@ fn told(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::BadRequest(_) => (StatusCode::BAD_REQUEST, "this request cannot be understood"),
         CallError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon"),
+        CallError::Replaced => (StatusCode::SERVICE_UNAVAILABLE, "the guest was just replaced, try again"),
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
         }
@@ -103,8 +105,8 @@ fn refusal(status: StatusCode, line: &str) -> Response<ServiceBody> {
 pub enum ServiceBody {
     /// The guest's, with its place among the requests.
     Guest {
-        /// The body.
-        body: GuestBody,
+        /// The body. Boxed, since it is much larger than the other.
+        body: Box<ServedBody>,
         /// Given back when the body is dropped.
         _permit: OwnedSemaphorePermit,
     },

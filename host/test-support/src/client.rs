@@ -23,6 +23,10 @@ impl Reply {
     pub fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -60,17 +64,54 @@ pub fn try_request(address: SocketAddr, method: &str, path: &str) -> (Reply, std
     raw_request(address, head.as_bytes(), method == "HEAD")
 }
 
+/// Make a request with these headers and this body, and read the whole response.
+#[track_caller]
+pub fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    send_over(connect(address), &address.to_string(), method, path, headers, body)
+}
+
+/// As [`send`], over this connection. Headers that are given replace those for the host and the length.
+#[track_caller]
+pub fn send_over(
+    mut stream: impl Read + Write,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Reply {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    let length = body.len().to_string();
+    for (name, value) in [("Host", host), ("Content-Length", &length)] {
+        if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            head += &format!("{name}: {value}\r\n");
+        }
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all((head + "\r\n").as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let (reply, rest) = read_response(&mut BufReader::new(stream), method == "HEAD");
+    rest.unwrap();
+    reply
+}
+
 /// Send these bytes and read a response.
 pub fn raw_request(address: SocketAddr, bytes: &[u8], head_only: bool) -> (Reply, std::io::Result<()>) {
     let mut stream = connect(address);
     stream.write_all(bytes).unwrap();
-    let mut reader = BufReader::new(stream);
-    let (status, headers) = read_head(&mut reader);
+    read_response(&mut BufReader::new(stream), head_only)
+}
+
+/// Read a response; the error tells how it broke off.
+fn read_response(reader: &mut impl BufRead, head_only: bool) -> (Reply, std::io::Result<()>) {
+    let (status, headers) = read_head(reader);
     let mut reply = Reply { status, headers, body: Vec::new() };
     let rest = if head_only {
         reader.read_to_end(&mut reply.body).map(drop)
     } else if reply.header("transfer-encoding") == Some("chunked") {
-        read_chunks(&mut reader, &mut reply.body)
+        read_chunks(reader, &mut reply.body)
     } else if let Some(length) = reply.header("content-length") {
         reply.body.resize(length.parse().unwrap(), 0);
         reader.read_exact(&mut reply.body)
@@ -137,6 +178,8 @@ pub struct Viewer {
     pending: Vec<u8>,
     taken: usize,
     opened: bool,
+    /// Whether the stream has come to its proper end.
+    ended: bool,
 }
 
 /// One part of a multipart stream.
@@ -163,7 +206,7 @@ impl Viewer {
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
         let mut reader = BufReader::new(stream);
         let (status, headers) = read_head(&mut reader);
-        Self { reader, status, headers, pending: Vec::new(), taken: 0, opened: false }
+        Self { reader, status, headers, pending: Vec::new(), taken: 0, opened: false, ended: false }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -181,6 +224,15 @@ impl Viewer {
     #[track_caller]
     pub fn part(&mut self) -> Part {
         self.try_part().expect("the stream goes on")
+    }
+
+    /// Read one part; none if the stream has ended as it should, between two parts. Panics if it broke off.
+    #[track_caller]
+    pub fn next_part(&mut self) -> Option<Part> {
+        if self.taken == self.pending.len() && self.read_more().is_err() && self.ended {
+            return None;
+        }
+        Some(self.try_part().expect("the stream goes on, or ends between two parts"))
     }
 
     /// Read one part; the error tells how the stream ended.
@@ -238,6 +290,7 @@ impl Viewer {
 
     fn read_more(&mut self) -> std::io::Result<()> {
         let Some(chunk) = read_chunk(&mut self.reader)? else {
+            self.ended = true;
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         };
         self.pending.drain(..self.taken);

@@ -2,13 +2,15 @@
 //!
 //! Each is a core module against the world in `wit/`, of which `PRELUDE` is the first half and says how to
 //! answer; it is made a component here, so no test needs the target `wasm32-wasip2`. All of them answer
-//! `/ok` properly, which shows that the host is still there after whatever they did.
+//! `/ok` properly, which shows that the host is still there after whatever they did, and `/`, or they would not
+//! be let serve.
 
 use std::path::{Path, PathBuf};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
+use super::server::run;
 use super::workspace;
 
 /// Imports, memory, and functions to answer with.
@@ -76,14 +78,16 @@ const PRELUDE: &str = r#"
     (call $drop_stream (local.get $stream))
     (call $body_finish (global.get $body) (i32.const 0) (i32.const 0) (i32.const 256)))
 
-  ;; Whether the request is for /ok.
+  ;; Whether the request is for /ok, or for / where that is to be answered.
   (func $is_ok (param $request i32) (result i32)
     (local $at i32)
     (call $path (local.get $request) (i32.const 256))
     (local.set $at (i32.load (i32.const 260)))
-    (i32.and
-      (i32.eq (i32.load (i32.const 264)) (i32.const 3))
-      (i32.eq (i32.load8_u offset=1 (local.get $at)) (i32.const 0x6f))))
+    (if (result i32) (i32.eq (i32.load (i32.const 264)) (i32.const 1))
+      (then (global.get $answers_index))
+      (else (i32.and
+        (i32.eq (i32.load (i32.const 264)) (i32.const 3))
+        (i32.eq (i32.load8_u offset=1 (local.get $at)) (i32.const 0x6f))))))
 
   (func (export "wasi:http/incoming-handler@0.2.12#handle") (param $request i32) (param $out i32)
     (local $stream i32)
@@ -171,6 +175,14 @@ pub const WRITES_UNASKED: &str = r#"(func $misbehave (param $out i32)
     (call $write_unasked (local.get $stream) (i32.const 0) (i32.const 65536) (i32.const 256))
     (br $again)))"#;
 
+/// Writes and writes, whenever it may.
+pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32)
+  (local.set $stream (call $begin_and_wait (local.get $out)))
+  (loop $again
+    (call $say (local.get $stream) (i32.const 0) (i32.const 4096))
+    (br $again)))"#;
+
 /// Begins an answer and leaves it unfinished.
 pub const LEAVES_UNFINISHED: &str = r#"(func $misbehave (param $out i32)
   (drop (call $begin_and_wait (local.get $out))))"#;
@@ -178,8 +190,42 @@ pub const LEAVES_UNFINISHED: &str = r#"(func $misbehave (param $out i32)
 /// A guest made of the prelude and this function, as a component file in `folder`.
 pub fn component(folder: &Path, misbehave: &str) -> PathBuf {
     let path = folder.join("guest.wasm");
-    std::fs::write(&path, encode(&format!("(module {PRELUDE} {misbehave})"))).unwrap();
+    std::fs::write(&path, serving(misbehave)).unwrap();
     path
+}
+
+/// A component made of the prelude and this function.
+pub fn serving(misbehave: &str) -> Vec<u8> {
+    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})"))
+}
+
+/// The same, but it misbehaves at `/` as well, which it is asked for before it may serve.
+pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
+    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 0)) {misbehave})"))
+}
+
+/// A component whose memory has this size from the start, in bytes.
+pub fn needing_memory(bytes: usize) -> Vec<u8> {
+    let pages = format!("(memory (export \"memory\") {})", bytes.div_ceil(65_536));
+    let module = format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {TRAPS})");
+    encode(&module.replace("(memory (export \"memory\") 2)", &pages))
+}
+
+/// The built-in guest.
+pub fn built_in() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guest.wasm");
+    assert!(run(["guest".as_ref(), "save".as_ref(), path.as_os_str()]).status.success());
+    std::fs::read(path).unwrap()
+}
+
+/// A component that does the same, but is another: it has one more custom section, with this number in it.
+pub fn variant(component: &[u8], number: u32) -> Vec<u8> {
+    // Component Model, Binary.md: id 0, the section's length, the name's length, the name, the contents.
+    let mut other = component.to_vec();
+    other.extend([0, 6, 1, b'v']);
+    other.extend(number.to_be_bytes());
+    other
 }
 
 /// A core module against the world `guest`, made a component.

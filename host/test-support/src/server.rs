@@ -11,8 +11,10 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal};
+use serde_json::Value;
 
 use super::DEADLINE;
+use super::client::{Reply, get, send};
 
 /// The program that was built with this test: cargo puts tests into a folder beside it.
 pub fn program() -> PathBuf {
@@ -22,9 +24,17 @@ pub fn program() -> PathBuf {
     program
 }
 
+/// The program, to be given arguments. What it compiles is kept with the build, for the next test.
+pub fn command() -> Command {
+    let mut command = Command::new(program());
+    let cache = program().parent().unwrap().join("test-cache");
+    command.env_remove("RUST_LOG").env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", cache);
+    command
+}
+
 /// Run the program to its end.
 pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
-    Command::new(program()).args(args).env_remove("RUST_LOG").output().unwrap()
+    command().args(args).output().unwrap()
 }
 
 /// A server at a free port of 127.0.0.1. Killed when dropped.
@@ -32,6 +42,8 @@ pub struct Server {
     child: Child,
     log: Arc<Log>,
     pub address: SocketAddr,
+    /// Of the admin listener, which is at a free port as well unless `--admin` was given.
+    pub admin: Option<SocketAddr>,
 }
 
 #[derive(Default)]
@@ -43,21 +55,26 @@ struct Log {
 impl Server {
     /// Start a server with these arguments and wait until it can be talked to.
     pub fn start<S: AsRef<OsStr>>(args: &[S]) -> Self {
-        let mut command = Command::new(program());
-        command.args(args).env_remove("RUST_LOG");
+        let mut command = command();
+        command.args(args);
         Self::start_command(command)
     }
 
     /// Start a server in this folder.
     pub fn start_in<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Self {
-        let mut command = Command::new(program());
-        command.args(args).env_remove("RUST_LOG").current_dir(folder);
+        let mut command = command();
+        command.args(args).current_dir(folder);
         Self::start_command(command)
     }
 
-    /// Start a server by this command, to which the address is added.
+    /// Start a server by this command, to which free addresses are added where it has none.
     pub fn start_command(mut command: Command) -> Self {
-        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        for option in ["--listen", "--admin"] {
+            if !command.get_args().any(|arg| arg == option) {
+                command.args([option, "127.0.0.1:0"]);
+            }
+        }
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Log::default());
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -68,10 +85,13 @@ impl Server {
                 writer.more.notify_all();
             }
         });
-        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into() };
+        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), admin: None };
         let line = server.wait_for_log("open http://");
         let address = line.split_once("http://").unwrap().1.trim_end_matches('/');
         server.address = address.parse().unwrap();
+        let log = server.log();
+        let admin = log.lines().find_map(|line| line.split_once("admin at http://")?.1.strip_suffix("/guest"));
+        server.admin = admin.map(|admin| admin.parse().unwrap());
         server
     }
 
@@ -108,18 +128,47 @@ impl Server {
         self.child.id()
     }
 
-    /// The names of the process's threads.
-    pub fn threads(&self) -> Vec<String> {
+    /// The names of the process's threads, with their numbers.
+    pub fn threads(&self) -> Vec<(u32, String)> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
         tasks
-            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
-            .map(|name| name.trim_end().to_owned())
+            .filter_map(|task| {
+                let task = task.ok()?;
+                let name = fs::read_to_string(task.path().join("comm")).ok()?;
+                Some((task.file_name().to_str()?.parse().ok()?, name.trim_end().to_owned()))
+            })
             .collect()
     }
 
     /// How many of its threads capture.
     pub fn capture_threads(&self) -> usize {
-        self.threads().iter().filter(|name| name.starts_with("capture-")).count()
+        self.capture_thread_numbers().len()
+    }
+
+    /// The numbers of those of its threads that capture. A thread that was ended and started again has another.
+    pub fn capture_thread_numbers(&self) -> Vec<u32> {
+        let threads = self.threads().into_iter();
+        threads.filter(|(_, name)| name.starts_with("capture-")).map(|(number, _)| number).collect()
+    }
+
+    /// The generations, as the admin listener shows them.
+    #[track_caller]
+    pub fn generations(&self) -> Value {
+        let reply = get(self.admin.unwrap(), "/guest");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    /// The number of the generation that serves.
+    #[track_caller]
+    pub fn generation(&self) -> u64 {
+        self.generations()["current"]["generation"].as_u64().unwrap()
+    }
+
+    /// Replace its guest by this component, through the admin listener.
+    #[track_caller]
+    pub fn put_guest(&self, component: &[u8]) -> Reply {
+        send(self.admin.unwrap(), "PUT", "/guest", &[], component)
     }
 
     /// How many files it has open.

@@ -3,14 +3,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use hotshoe_test_support::DEADLINE;
 use hotshoe_test_support::client::{connect, read_head};
 use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{guests, wait_until};
 
 /// The page shows the pictures of both cameras, and they move: an image looks otherwise some time later.
 pub fn shows_moving_pictures() {
@@ -20,14 +19,58 @@ pub fn shows_moving_pictures() {
     let images = browser.find_all("img");
     assert_eq!(images.len(), 2);
     for image in &images {
-        let before = browser.screenshot(image);
-        let deadline = Instant::now() + DEADLINE;
-        while browser.screenshot(image) == before {
-            assert!(Instant::now() < deadline, "the picture does not move");
-        }
+        browser.moves(image);
     }
     let sizes = browser.run("return [...document.images].map(i => [i.naturalWidth, i.naturalHeight])");
     assert_eq!(sizes, json!([[640, 480], [640, 480]]), "what moves are the camera's pictures");
+}
+
+/// The page loads itself again when another guest serves, and shows what that has to show.
+pub fn reloads_itself() {
+    let server = Server::start(&["--camera", "emulated,fps=4", "--drain", "0.2"]);
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/", server.address));
+    let shown = || browser.run("return document.documentElement.dataset.guest");
+    let built_in = guests::built_in();
+    for number in 1..4 {
+        server.put_guest(&guests::variant(&built_in, number));
+        let serving = server.generations()["current"]["sha256"].clone();
+        wait_until("the new guest's page is shown", || shown() == serving);
+        browser.shows_moving_picture();
+    }
+}
+
+/// The page comes back to its streams when the server was away, though nothing tells it that they ended.
+pub fn comes_back() {
+    let camera = ["--camera", "emulated,fps=4"];
+    let server = Server::start(&camera);
+    let address = server.address;
+    let browser = Browser::start();
+    browser.open(&format!("http://{address}/"));
+    browser.shows_moving_picture();
+    browser.run("document.sameAsBefore = true");
+    drop(server);
+    let server = Server::start(&[&camera[..], &["--listen", &address.to_string()]].concat());
+    wait_until("it watches again", || server.capture_threads() == 1);
+    browser.shows_moving_picture();
+    assert_eq!(browser.run("return document.sameAsBefore"), true, "the same guest needs no other page");
+}
+
+/// More cameras than a browser has connections: all of them are seen, and the page still hears of a swap.
+pub fn shows_many_cameras() {
+    let cameras: Vec<_> =
+        (0..10).flat_map(|number| ["--camera".to_owned(), format!("c{number}=emulated,fps=4")]).collect();
+    let server = Server::start(&cameras);
+    let browser = Browser::start();
+    browser.open(&format!("http://{}/", server.address));
+    let seen = "return [...document.images].filter(image => image.naturalWidth == 640).length";
+    wait_until("all pictures are seen", || browser.run(seen) == 10);
+    server.put_guest(&guests::variant(&guests::built_in(), 1));
+    let serving = server.generations()["current"]["sha256"].clone();
+    wait_until("the new guest's page is shown", || {
+        browser.run("return document.documentElement.dataset.guest") == serving
+    });
+    wait_until("all pictures are seen", || browser.run(seen) == 10);
 }
 
 /// A headless Chromium under its driver. Both end when dropped.
@@ -69,6 +112,22 @@ impl Browser {
     fn find_all(&self, selector: &str) -> Vec<String> {
         let found = self.post("elements", &json!({ "using": "css selector", "value": selector }));
         found.as_array().unwrap().iter().map(|element| element[ELEMENT].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The page must show one picture, and it must move.
+    #[track_caller]
+    fn shows_moving_picture(&self) {
+        let images = self.find_all("img");
+        assert_eq!(images.len(), 1);
+        self.moves(&images[0]);
+        assert_eq!(self.run("return document.images[0].naturalWidth"), 640, "what moves is the camera's picture");
+    }
+
+    /// An image must look otherwise some time later.
+    #[track_caller]
+    fn moves(&self, image: &str) {
+        let before = self.screenshot(image);
+        wait_until("the picture moves", || self.screenshot(image) != before);
     }
 
     /// A picture of one element, as a PNG file.

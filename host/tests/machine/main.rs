@@ -35,6 +35,9 @@ fn main() -> ExitCode {
     let target = (!guest_target::is_installed()).then(|| "the target wasm32-wasip2".to_owned());
     let trials = vec![
         trial("chromium_shows_moving_pictures", &browser, browser::shows_moving_pictures),
+        trial("chromium_loads_the_page_again_when_the_guest_is_replaced", &browser, browser::reloads_itself),
+        trial("chromium_comes_back_to_a_server_that_was_restarted", &browser, browser::comes_back),
+        trial("chromium_shows_more_cameras_than_it_has_connections", &browser, browser::shows_many_cameras),
         trial("curl_saves_a_snapshot", &curl, programs::curl_saves_a_snapshot),
         trial("ffmpeg_reads_the_stream", &ffmpeg, programs::ffmpeg_reads_the_stream),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),

@@ -12,7 +12,7 @@ use crate::succeed;
 use rustix::process::{Pid, Signal};
 
 use hotshoe_test_support::client::{Viewer, get};
-use hotshoe_test_support::server::{Server, program};
+use hotshoe_test_support::server::{Server, command, program};
 use hotshoe_test_support::{DEADLINE, wait_until};
 
 fn fakecam() -> PathBuf {
@@ -21,9 +21,9 @@ fn fakecam() -> PathBuf {
 
 /// The program with a camera at /dev/video0 that behaves like this.
 fn with_camera(settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = command();
     command.env("LD_PRELOAD", fakecam().join("libfakecam.so")).env("FAKECAM_FRAMES", fakecam().join("frames"));
-    command.envs(settings.iter().copied()).env_remove("RUST_LOG");
+    command.envs(settings.iter().copied());
     command
 }
 

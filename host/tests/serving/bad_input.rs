@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use hotshoe_test_support::server::{Server, program, run};
+use hotshoe_test_support::server::{Server, command, program, run};
 
 /// Run the program, which must fail with this code and one line that contains all of `parts`.
 #[track_caller]
@@ -88,7 +88,7 @@ fn guests_that_are_none() {
 
 #[test]
 fn a_log_filter_that_is_not_understood_is_said_and_ignored() {
-    let mut command = std::process::Command::new(program());
+    let mut command = command();
     command.args(["--camera", "emulated"]).env("RUST_LOG", "hotshoe=loud");
     let server = Server::start_command(command);
     assert!(server.log().contains("RUST_LOG is not understood"), "{}", server.log());

@@ -8,11 +8,16 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod admin;
 mod bad_input;
 mod bounds;
 mod cameras;
+mod compile_cache;
+mod generations;
 mod misbehaving_guests;
 mod other_guests;
 mod pages;
+mod refused_guests;
+mod rollback;
 mod streams;
 mod wit;

@@ -8,9 +8,12 @@ use hotshoe_test_support::server::{Server, run};
 /// stands on this list. Whoever adds to it should know why.
 const IMPORTS: &str = "\
 wasi:io/poll@0.2.12
+    [method]pollable.ready
     [method]pollable.block
+    poll
 wasi:clocks/monotonic-clock@0.2.12
     now
+    subscribe-duration
 wasi:clocks/wall-clock@0.2.12
 wasi:io/error@0.2.12
 wasi:io/streams@0.2.12
@@ -36,6 +39,9 @@ hotshoe:camera/cameras@0.1.0
     [method]frame.info
     [method]frame.data
     list-cameras
+hotshoe:camera/generations@0.1.0
+    own-generation
+    subscribe-replaced
 ";
 
 #[test]
@@ -86,7 +92,7 @@ fn another_guest_can_serve() {
     let guest = guests::component(folder.path(), guests::TRAPS);
     let guest = guest.to_str().unwrap();
     let server = Server::start(&["--camera", "emulated", "--guest", guest]);
-    assert!(server.log().contains(&format!("guest: {guest}, sha256 ")), "{}", server.log());
+    assert!(server.log().contains(&format!("generation 1: {guest}, sha256 ")), "{}", server.log());
     assert_eq!(get(server.address, "/ok").text(), "ok\n");
 }
 

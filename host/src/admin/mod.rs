@@ -1,0 +1,18 @@
+//! The admin listener: seeing and replacing the guest by HTTP, at an address of its own.
+//!
+//! | | |
+//! | --- | --- |
+//! | `GET /guest` | the current generation, the guest before it, what is draining, what was refused |
+//! | `PUT /guest` | serve by the component in the body; answers as GET, or 422 with the reason |
+//! | `POST /guest/rollback` | go back to the guest before the current one; answers as GET, or 409 |
+//!
+//! All answers are JSON; what went wrong is in `error`.
+//!
+//! * [`access`]: who may do that.
+//! * [`api`]: doing it.
+
+pub mod access;
+pub mod api;
+
+pub use access::{Access, TokenError};
+pub use api::Admin;

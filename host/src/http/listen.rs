@@ -1,0 +1,165 @@
+//! The addresses to serve at: TCP, and Unix sockets.
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// How many connections may wait to be accepted: a page full of viewers that reload at once. The kernel
+/// cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 1024;
+
+/// How much of a response the kernel may hold that it has not begun to send. Without a bound it takes
+/// megabytes, and a viewer on a slow link sees pictures that are seconds old; with it, what waits is about
+/// one frame.
+const UNSENT: u32 = 128 * 1024;
+
+/// How long what was sent may stay unacknowledged, or a full window closed, before the kernel gives the
+/// client up: a viewer that has stopped reading, or whose power was cut. Wi-Fi outages are shorter.
+const STUCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Who may use a Unix socket that is listened at: its owner alone.
+const OWNER_ONLY: u32 = 0o600;
+
+/// Why an address can't be served. Each has the address and the option that gives another.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody else serves there.
+    #[error("{0} is in use; end the program that serves there, or choose another with {1}")]
+    InUse(String, &'static str),
+    /// A port that only root may use, or a folder that is not ours.
+    #[error("no permission to serve at {0}; choose another with {1} (a port of 1024 or more)")]
+    Denied(String, &'static str),
+    /// Not an address of this machine.
+    #[error("{0} is not an address of this machine; choose one that is with {1}, or 0.0.0.0 for all")]
+    NotHere(String, &'static str),
+    /// There is a file that is no socket.
+    #[error("{0} is there and is no socket; choose another path with {1}")]
+    NoSocket(String, &'static str),
+    /// Something else.
+    #[error("cannot serve at {at}: {source}; choose another address with {option}")]
+    Other {
+        /// The address.
+        at: String,
+        /// The option that gives another.
+        option: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl ListenError {
+    fn new(source: io::Error, at: String, option: &'static str) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse(at, option),
+            io::ErrorKind::PermissionDenied => Self::Denied(at, option),
+            io::ErrorKind::AddrNotAvailable => Self::NotHere(at, option),
+            io::ErrorKind::AlreadyExists => Self::NoSocket(at, option),
+            _ => Self::Other { at, option, source },
+        }
+    }
+}
+
+/// Where clients connect to.
+pub trait Listener: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    /// Who connected, for the log.
+    type Peer: Display + Send + 'static;
+
+    /// Wait for a client. Dropping the future loses none.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.accept().await?;
+        // Fails if the client has left.
+        set_options(&stream).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
+        Ok((stream, peer))
+    }
+}
+
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    // A part is one write; waiting for more to put into a packet would only delay it (by up to 40 ms).
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_notsent_lowat(UNSENT)?;
+    socket.set_tcp_user_timeout(Some(STUCK_TIMEOUT))
+}
+
+/// Take a TCP address to serve at, which was given by `option`. Must be called inside a Tokio runtime.
+pub fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, ListenError> {
+    bind(address).map_err(|source| ListenError::new(source, address.to_string(), option))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that is started again must not wait for the connections of the one before to time out.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// A Unix socket that only its owner can use. Its file is removed when this is dropped.
+pub struct LocalListener {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Listener for LocalListener {
+    type Stream = UnixStream;
+    type Peer = &'static str;
+
+    async fn accept(&self) -> io::Result<(UnixStream, &'static str)> {
+        self.listener.accept().await.map(|(stream, _)| (stream, "a local client"))
+    }
+}
+
+impl Drop for LocalListener {
+    fn drop(&mut self) {
+        // If it is gone already, that is what was wanted.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Take a path to serve at, which was given by `option`. A socket there that nobody serves is replaced. Must be
+/// called inside a Tokio runtime.
+pub fn listen_local(path: &Path, option: &'static str) -> Result<LocalListener, ListenError> {
+    bind_local(path)
+        .map(|listener| LocalListener { listener, path: path.to_owned() })
+        .map_err(|source| ListenError::new(source, path.display().to_string(), option))
+}
+
+fn bind_local(path: &Path) -> io::Result<UnixListener> {
+    if let Ok(metadata) = fs::symlink_metadata(path) {
+        if !metadata.file_type().is_socket() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if StdUnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        // Left behind by a server that was killed.
+        fs::remove_file(path)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Before it listens, so that nobody else can have connected.
+    fs::set_permissions(path, fs::Permissions::from_mode(OWNER_ONLY))?;
+    socket.listen(BACKLOG)?;
+    UnixListener::from_std(socket.into())
+}

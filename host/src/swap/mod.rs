@@ -1,0 +1,29 @@
+//! Which guest serves, and how it is replaced under live streams.
+//!
+//! ```text
+//! watched file, signal, upload ── Candidate ──► check ──► Generations ──► the current Generation answers
+//!                                                 │            │
+//!                                         refused: logged,     └─ the one before goes on with what it
+//!                                         the current goes on     has begun, until the drain limit
+//! ```
+//!
+//! * [`generations`]: the current guest, the one before it, and going from one to the other.
+//! * `generation`: the time in which one guest answers; `trial`: when a new one is taken back.
+//! * `check`: what a candidate has to pass before it serves.
+//! * [`response`]: a response under way, which belongs to the generation that began it.
+//! * [`watch`]: the guest's file, watched for changes.
+//! * [`report`]: all of this at one moment, for a person.
+//!
+//! Nothing in here knows where requests come from.
+
+mod check;
+mod generation;
+pub mod generations;
+pub mod report;
+pub mod response;
+mod trial;
+pub mod watch;
+
+pub use check::SwapError;
+pub use generations::{Generations, Swapped};
+pub use response::ServedBody;

@@ -1,0 +1,85 @@
+//! A response under way: it belongs to the generation that began it, and ends with that at the latest.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+use tracing::warn;
+
+use super::generation::Visit;
+use super::generations::Generations;
+use crate::guest::body::{BrokenOff, Chunks};
+use crate::guest::{GuestBody, Stage};
+
+/// How many more pieces a guest that never waits may send when its generation has ended. One that waits is
+/// ended at that moment, which for a stream is between two parts.
+const LAST_PIECES: u32 = 16;
+
+/// The body of a response. When its generation ends, it does: a stream after a whole part, so that clients see
+/// a proper end and come back.
+pub struct ServedBody {
+    body: GuestBody,
+    visit: Visit,
+    generations: Generations,
+    /// Names the request in the log: `GET /video_feed`.
+    label: String,
+    /// Done when the generation has ended; none after that.
+    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pieces_left: u32,
+    over: bool,
+}
+
+impl ServedBody {
+    pub(super) fn new(body: GuestBody, visit: Visit, generations: Generations, label: String) -> Self {
+        let end = Box::pin(visit.generation().term.clone().reaches(Stage::Ended));
+        Self { body, visit, generations, label, end: Some(end), pieces_left: LAST_PIECES, over: false }
+    }
+
+    /// Whether the generation has ended. If not, the task is woken when it does.
+    fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
+        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(context).is_ready()) {
+            self.end = None;
+        }
+        self.end.is_none()
+    }
+}
+
+impl Body for ServedBody {
+    type Data = Chunks;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
+        let this = &mut *self;
+        if this.over {
+            return Poll::Ready(None);
+        }
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        match &polled {
+            Poll::Pending => {
+                this.over = this.has_ended(context) && this.body.is_at_rest();
+                return if this.over { Poll::Ready(None) } else { Poll::Pending };
+            }
+            Poll::Ready(Some(Ok(_))) if *this.visit.generation().term.stage.borrow() == Stage::Ended => {
+                this.pieces_left = this.pieces_left.saturating_sub(1);
+                this.over = this.pieces_left == 0;
+            }
+            Poll::Ready(Some(Err(broken_off))) => {
+                warn!("{}: {broken_off}", this.label);
+                this.generations.note_failure(&this.visit, &broken_off.0);
+            }
+            Poll::Ready(_) => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

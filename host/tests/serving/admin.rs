@@ -1,0 +1,184 @@
+//! The admin listener: who is let in, and what is answered.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use hotshoe_test_support::client::{Reply, get, raw_request, request, send, send_over};
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::{Server, run};
+use rustix::process::Signal;
+
+const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
+const TOKEN: &str = "0123456789abcdef0123";
+
+fn error(reply: &Reply) -> String {
+    reply.json()["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn it_is_not_at_the_viewers_address() {
+    let server = Server::start(&CAMERA);
+    assert_eq!(get(server.address, "/guest").status, 404);
+    assert_eq!(request(server.address, "PUT", "/guest").status, 405);
+    assert_eq!(get(server.admin.unwrap(), "/video_feed").status, 404);
+    assert_eq!(get(server.admin.unwrap(), "/").status, 404);
+}
+
+#[test]
+fn web_pages_cannot_replace_the_guest() {
+    let server = Server::start(&CAMERA);
+    let admin = server.admin.unwrap();
+    let own = admin.to_string();
+    let component = guests::serving(guests::TRAPS);
+    for (method, path) in [("PUT", "/guest"), ("GET", "/guest"), ("POST", "/guest/rollback"), ("OPTIONS", "/guest")] {
+        for origin in ["http://evil.example", "null", &format!("http://{}", server.address), &format!("https://{own}")]
+        {
+            let reply = send(admin, method, path, &[("Origin", origin)], &component);
+            assert_eq!((reply.status, reply.header("access-control-allow-origin")), (403, None), "{method} {origin}");
+        }
+        // A name that was made to lead here (DNS rebinding).
+        for host in ["evil.example", &format!("evil.example:{}", admin.port()), "127.0.0.1.evil.example"] {
+            let reply = send(admin, method, path, &[("Host", host)], &component);
+            assert_eq!(reply.status, 403, "{method} {host}");
+            assert!(error(&reply).contains("Host"));
+        }
+    }
+    let (nameless, _) = raw_request(admin, b"GET /guest HTTP/1.0\r\n\r\n", false);
+    assert_eq!(nameless.status, 403);
+    server.wait_for_log("admin: PUT /guest is refused: requests from web pages are refused");
+    assert_eq!(server.generation(), 1);
+    // Its own page, if there were one, and people by number and by name.
+    let own_origin = format!("http://{own}");
+    assert_eq!(send(admin, "GET", "/guest", &[("Origin", &own_origin)], b"").status, 200);
+    assert_eq!(send(admin, "GET", "/guest", &[("Host", &format!("localhost:{}", admin.port()))], b"").status, 200);
+}
+
+#[test]
+fn with_a_token_it_is_needed_for_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let server = Server::start(&[&CAMERA[..], &["--admin-token-file", file.to_str().unwrap()]].concat());
+    let admin = server.admin.unwrap();
+    let component = guests::serving(guests::TRAPS);
+    for (method, path) in [("GET", "/guest"), ("PUT", "/guest"), ("POST", "/guest/rollback"), ("GET", "/other")] {
+        for authorization in ["", "Bearer", "Bearer 0123456789abcdef0124", "Basic MDEyMzQ1Njc4OWFiY2RlZjAxMjM="] {
+            let reply = send(admin, method, path, &[("Authorization", authorization)], &component);
+            assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{authorization}");
+        }
+    }
+    let bearer = format!("Bearer {TOKEN}");
+    let reply = send(admin, "PUT", "/guest", &[("Authorization", &bearer)], &component);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(!server.log().contains(TOKEN));
+}
+
+#[test]
+fn other_addresses_than_loopback_need_a_token() {
+    let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0"]].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("an admin listener at 0.0.0.0:0 needs a token") && stderr.contains("--admin-token-file"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let path = file.to_str().unwrap();
+    for (contents, complaint) in
+        [(None, "cannot read"), (Some("short"), "at least 16"), (Some("with a space in it"), "at least")]
+    {
+        if let Some(contents) = contents {
+            fs::write(&file, contents).unwrap();
+        }
+        let args = ["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0", "--admin-token-file", path];
+        let output = run([&CAMERA[..], &args].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(complaint) && stderr.contains(path), "{stderr}");
+    }
+    fs::write(&file, TOKEN).unwrap();
+    let server = Server::start(&[&CAMERA[..], &["--admin", "0.0.0.0:0", "--admin-token-file", path]].concat());
+    let admin = (std::net::Ipv4Addr::LOCALHOST, server.admin.unwrap().port()).into();
+    assert_eq!(get(admin, "/guest").status, 401);
+    let bearer = format!("Bearer {TOKEN}");
+    // By whatever name: nobody else's page has the token.
+    assert_eq!(send(admin, "GET", "/guest", &[("Authorization", &bearer), ("Host", "pi.local")], b"").status, 200);
+}
+
+#[test]
+fn a_unix_socket_is_its_owners_and_is_removed_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("admin.sock");
+    // Left behind by a server that was killed.
+    drop(UnixListener::bind(&socket).unwrap());
+    let admin = format!("unix:{}", socket.display());
+    let args = [&CAMERA[..], &["--admin", &admin]].concat();
+    let mut server = Server::start(&args);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let put = |headers: &[(&str, &str)]| {
+        let component = guests::serving(guests::TRAPS);
+        send_over(UnixStream::connect(&socket).unwrap(), "whatever", "PUT", "/guest", headers, &component)
+    };
+    assert_eq!(put(&[("Origin", "http://evil.example")]).status, 403);
+    assert_eq!(put(&[]).status, 200);
+    server.wait_for_log("generation 2: ");
+
+    // A second server does not take it away from the first.
+    let output = run([&args[..], &["--listen", "127.0.0.1:0"]].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && stderr.contains("is in use") && stderr.contains("--admin"), "{stderr}");
+    let file = folder.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    let output = run([&CAMERA[..], &["--admin", &format!("unix:{}", file.display())]].concat());
+    assert!(!output.status.success() && String::from_utf8(output.stderr).unwrap().contains("is no socket"));
+    assert_eq!(fs::read(&file).unwrap(), b"precious");
+
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+    assert!(!socket.exists());
+}
+
+#[test]
+fn it_can_be_off_and_an_address_in_use_is_said() {
+    let server = Server::start(&[&CAMERA[..], &["--admin", "off"]].concat());
+    assert_eq!(server.admin, None);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin", &address]].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && stderr.contains(&format!("{address} is in use")) && stderr.contains("--admin"));
+}
+
+#[test]
+fn what_it_does_not_do_is_405_or_404() {
+    let server = Server::start(&CAMERA);
+    let admin = server.admin.unwrap();
+    for (method, path, status, allow) in [
+        ("DELETE", "/guest", 405, Some("GET, HEAD, PUT")),
+        ("POST", "/guest", 405, Some("GET, HEAD, PUT")),
+        ("GET", "/guest/rollback", 405, Some("POST")),
+        ("GET", "/guest/", 404, None),
+        ("PUT", "/", 404, None),
+    ] {
+        let reply = request(admin, method, path);
+        assert_eq!((reply.status, reply.header("allow")), (status, allow), "{method} {path}");
+        assert!(!error(&reply).is_empty());
+    }
+    assert_eq!(request(admin, "HEAD", "/guest").status, 200);
+}
+
+#[test]
+fn a_component_that_breaks_off_on_its_way_changes_nothing() {
+    use hotshoe_test_support::client::connect;
+    use std::io::Write as _;
+    let server = Server::start(&CAMERA);
+    let component = guests::serving(guests::TRAPS);
+    // More at a time than may be under way, and none of them keeps its place.
+    for _ in 0..5 {
+        let mut stream = connect(server.admin.unwrap());
+        write!(stream, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len())
+            .unwrap();
+        stream.write_all(&component[..component.len() / 2]).unwrap();
+    }
+    hotshoe_test_support::wait_until("there is room", || server.put_guest(&component).status != 503);
+    assert_eq!(server.generation(), 2);
+}

@@ -1,0 +1,271 @@
+//! Replacing the guest, by each way there is, and what becomes of those who are connected.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use hotshoe_test_support::client::{Viewer, get, request, try_request};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{guests, wait_until};
+use rustix::process::Signal;
+use serde_json::json;
+
+/// A server whose guest is a file, which is watched if that is asked for.
+struct FromFile {
+    server: Server,
+    file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl FromFile {
+    fn start(component: &[u8], more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("builds").join("guest.wasm");
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        fs::write(&file, component).unwrap();
+        let mut args = vec!["--camera", "emulated,fps=20", "--guest", file.to_str().unwrap()];
+        args.extend(more);
+        Self { server: Server::start(&args), file, _folder: folder }
+    }
+
+    #[track_caller]
+    fn comes_to(&self, generation: u64) {
+        self.server.wait_for_log(&format!("generation {generation}: "));
+        assert_eq!(self.server.generation(), generation);
+    }
+}
+
+/// Put a file in another's place, as builders do.
+fn rename_into(component: &[u8], file: &Path) {
+    let beside = file.with_extension("new");
+    fs::write(&beside, component).unwrap();
+    fs::rename(beside, file).unwrap();
+}
+
+#[test]
+fn the_admin_listener_replaces_the_guest_and_shows_both() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let first = server.generations();
+    assert_eq!(first["current"]["generation"], 1);
+    assert_eq!(first["current"]["from"], "the built-in guest");
+    assert_eq!((&first["previous"], &first["draining"], &first["refused"]), (&json!(null), &json!([]), &json!(null)));
+
+    let other = guests::serving(guests::TRAPS);
+    let reply = server.put_guest(&other);
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{}", reply.text());
+    let second = reply.json();
+    assert_eq!(second["current"]["generation"], 2);
+    assert_eq!(second["current"]["from"], "the uploaded guest");
+    assert_eq!(second["current"]["bytes"], other.len());
+    assert_eq!(second["previous"]["generation"], 1);
+    assert_eq!(second["previous"]["sha256"], first["current"]["sha256"]);
+    assert!(second["current"]["since"].as_f64() >= first["current"]["since"].as_f64());
+    server.wait_for_log(&format!(
+        "generation 2: the uploaded guest, sha256 {}",
+        second["current"]["sha256"].as_str().unwrap()
+    ));
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+}
+
+#[test]
+fn the_same_component_again_changes_nothing() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let reply = server.put_guest(&guests::built_in());
+    assert_eq!((reply.status, reply.json()["current"]["generation"].as_u64()), (200, Some(1)));
+    server.wait_for_log("generation 1 is of the same component");
+}
+
+#[test]
+fn one_can_go_back_and_forth_at_once() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let back = || request(server.admin.unwrap(), "POST", "/guest/rollback");
+    let nothing = back();
+    assert_eq!(nothing.status, 409);
+    assert!(nothing.json()["error"].as_str().unwrap().contains("no guest before this one"));
+
+    server.put_guest(&guests::serving(guests::TRAPS));
+    assert_eq!(get(server.address, "/snapshot").status, 502);
+    let first = back().json();
+    assert_eq!((first["current"]["generation"].as_u64(), first["previous"]["generation"].as_u64()), (Some(3), Some(2)));
+    assert_eq!(first["current"]["from"], "the built-in guest");
+    assert_eq!(get(server.address, "/snapshot").status, 200);
+    back();
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+    assert_eq!(server.generation(), 4);
+}
+
+#[test]
+fn sighup_loads_the_file_again() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &[]);
+    trial.server.signal(Signal::HUP);
+    trial.server.wait_for_log("generation 1 is of the same component");
+    fs::write(&trial.file, guests::variant(&built_in, 1)).unwrap();
+    trial.server.signal(Signal::HUP);
+    trial.comes_to(2);
+    fs::remove_file(&trial.file).unwrap();
+    trial.server.signal(Signal::HUP);
+    trial.server.wait_for_log("not replaced, generation 2 goes on: cannot read the guest");
+}
+
+#[test]
+fn a_watched_file_is_served_when_it_was_replaced_by_renaming() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    for generation in 2..5 {
+        rename_into(&guests::variant(&built_in, generation), &trial.file);
+        trial.comes_to(generation.into());
+    }
+}
+
+#[test]
+fn a_watched_file_that_is_written_in_pieces_is_served_when_it_is_whole() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    let whole = guests::variant(&built_in, 1);
+    let mut file = fs::File::create(&trial.file).unwrap();
+    for piece in whole.chunks(whole.len() / 20) {
+        file.write_all(piece).unwrap();
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    drop(file);
+    trial.comes_to(2);
+    assert!(!trial.server.log().contains("not replaced"), "{}", trial.server.log());
+}
+
+#[test]
+fn a_watched_file_that_was_cut_off_by_a_power_cut_is_refused_and_the_whole_one_is_served() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    let whole = guests::variant(&built_in, 1);
+    for (round, length) in [0, 5, 8, 100, whole.len() / 2, whole.len() - 200].into_iter().enumerate() {
+        fs::write(&trial.file, &whole[..length]).unwrap();
+        trial.server.wait_for_logs("not replaced, generation 1 goes on: ", round + 1);
+        assert_eq!(get(trial.server.address, "/snapshot").status, 200);
+    }
+    fs::write(&trial.file, &whole).unwrap();
+    trial.comes_to(2);
+    assert_eq!(get(trial.server.address, "/snapshot").status, 200);
+}
+
+#[test]
+fn a_watched_file_that_is_touched_or_written_again_changes_nothing() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    fs::write(&trial.file, &built_in).unwrap();
+    rename_into(&built_in, &trial.file);
+    // What comes after them is seen, and they were not served in between.
+    rename_into(&guests::variant(&built_in, 1), &trial.file);
+    trial.comes_to(2);
+}
+
+#[test]
+fn a_watched_file_is_found_again_when_its_folder_was_removed_and_made_again() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    for generation in 2..4 {
+        let folder = trial.file.parent().unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        wait_until("it goes on serving", || get(trial.server.address, "/snapshot").status == 200);
+        fs::create_dir(folder).unwrap();
+        fs::write(&trial.file, guests::variant(&built_in, generation)).unwrap();
+        trial.comes_to(generation.into());
+    }
+}
+
+#[test]
+fn a_watched_symbolic_link_is_followed() {
+    let built_in = guests::built_in();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("current.wasm");
+    let version = |number: u32| {
+        let path = folder.path().join(format!("{number}.wasm"));
+        fs::write(&path, guests::variant(&built_in, number)).unwrap();
+        path
+    };
+    std::os::unix::fs::symlink(version(1), &link).unwrap();
+    let server = Server::start(&["--camera", "emulated", "--guest", link.to_str().unwrap(), "--watch"]);
+    let next = folder.path().join("next");
+    std::os::unix::fs::symlink(version(2), &next).unwrap();
+    fs::rename(next, &link).unwrap();
+    server.wait_for_log("generation 2: ");
+    // The kernel tells nothing of this one.
+    fs::write(folder.path().join("2.wasm"), guests::variant(&built_in, 3)).unwrap();
+    server.wait_for_log("generation 3: ");
+}
+
+#[test]
+fn what_is_under_way_stays_with_its_generation_until_it_ends_by_itself() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    viewer.part();
+    server.put_guest(&guests::serving(guests::TRAPS));
+    assert_eq!(get(server.address, "/ok").text(), "ok\n", "new requests get the new guest");
+    // More than any buffer holds.
+    for _ in 0..40 {
+        viewer.part();
+    }
+    assert_eq!(server.generations()["draining"], json!([{ "generation": 1, "under_way": 1 }]));
+    drop(viewer);
+    wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
+}
+
+#[test]
+fn what_is_under_way_at_the_drain_limit_is_ended_between_two_parts() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.5"]);
+    let mut viewers: Vec<_> = (0..5).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
+    for viewer in &mut viewers {
+        viewer.part();
+    }
+    server.put_guest(&guests::variant(&guests::built_in(), 1));
+    for mut viewer in viewers {
+        // Panics if it ends in the middle of a part, or without the end of the transfer encoding.
+        while viewer.next_part().is_some() {}
+    }
+    server.wait_for_log("generation 1: its last 5 responses are ended");
+    wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
+    Viewer::watch(server.address, "/video_feed").part();
+}
+
+#[test]
+fn a_guest_that_never_waits_is_ended_at_the_drain_limit_as_well() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.2"]);
+    assert_eq!(server.put_guest(&guests::serving(guests::WRITES_FOR_EVER)).status, 200);
+    let address = server.address;
+    let reader = thread::spawn(move || try_request(address, "GET", "/bad").0.body.len());
+    wait_until("it writes", || server.generations()["current"]["under_way"] == 1);
+    server.put_guest(&guests::built_in());
+    assert!(reader.join().unwrap() > 0);
+    wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
+}
+
+#[test]
+fn a_request_that_waits_for_a_replaced_guest_is_told_to_come_again() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.2", "--answer-timeout", "3600"]);
+    assert_eq!(server.put_guest(&guests::serving(guests::NEVER_ANSWERS)).status, 200);
+    let address = server.address;
+    let waiting = thread::spawn(move || get(address, "/bad"));
+    wait_until("it waits", || server.generations()["current"]["under_way"] == 1);
+    server.put_guest(&guests::built_in());
+    let reply = waiting.join().unwrap();
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
+    assert!(reply.text().contains("the guest was just replaced"), "{}", reply.text());
+}
+
+#[test]
+fn events_tell_which_guest_serves_and_end_when_it_is_replaced() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let built_in = guests::built_in();
+    for number in 1..4 {
+        let digest = server.generations()["current"]["sha256"].as_str().unwrap().to_owned();
+        assert!(get(server.address, "/").text().contains(&digest), "the page says which guest made it");
+        let address = server.address;
+        let events = thread::spawn(move || get(address, "/events"));
+        wait_until("it listens", || server.generations()["current"]["under_way"] == 1);
+        server.put_guest(&guests::variant(&built_in, number));
+        let events = events.join().unwrap();
+        assert_eq!((events.status, events.header("content-type")), (200, Some("text/event-stream")));
+        assert_eq!(events.text(), format!("retry: 250\nevent: guest\ndata: {digest}\n\n"));
+    }
+}

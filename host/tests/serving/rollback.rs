@@ -1,0 +1,88 @@
+//! A new guest that fails on too many of its first requests is taken back by itself.
+
+use hotshoe_test_support::client::{get, request, try_request};
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::Server;
+
+const CAMERA: [&str; 4] = ["--camera", "emulated,fps=20", "--answer-timeout", "0.5"];
+
+/// Replace the built-in guest by one that fails at /bad.
+fn replaced(misbehave: &str) -> Server {
+    let server = Server::start(&CAMERA);
+    assert_eq!(server.put_guest(&guests::serving(misbehave)).status, 200);
+    server
+}
+
+#[test]
+fn a_guest_that_traps_on_five_of_its_first_requests_is_taken_back() {
+    let server = replaced(guests::TRAPS);
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    let line = server.wait_for_log("generation 2: the uploaded guest failed on 5 of its first 10 requests");
+    assert!(line.contains("WARN") && line.contains("Going back to the guest of generation 1"), "{line}");
+    server.wait_for_log("generation 3: the built-in guest");
+    assert_eq!(get(server.address, "/bad").status, 404, "this is the built-in guest's answer");
+    let generations = server.generations();
+    assert_eq!(generations["current"]["from"], "the built-in guest");
+    assert!(generations["refused"]["reason"].as_str().unwrap().contains("failed on 5 of its first 10 requests"));
+    // It is no guest to go back to.
+    assert!(generations["previous"].is_null());
+    assert_eq!(request(server.admin.unwrap(), "POST", "/guest/rollback").status, 409);
+}
+
+#[test]
+fn one_that_times_out_is_taken_back() {
+    let server = replaced(guests::NEVER_ANSWERS);
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/bad").status, 504);
+    }
+    server.wait_for_log("generation 3: the built-in guest");
+}
+
+#[test]
+fn one_that_traps_in_mid_answer_is_taken_back() {
+    let server = replaced(guests::TRAPS_IN_MID_STREAM);
+    for _ in 0..5 {
+        assert!(try_request(server.address, "GET", "/bad").1.is_err());
+    }
+    server.wait_for_log("generation 3: the built-in guest");
+}
+
+#[test]
+fn one_that_fails_now_and_then_stays() {
+    let server = replaced(guests::TRAPS);
+    for round in 0..10 {
+        // Four times in the first ten, and later all the time.
+        let path = if round % 5 < 2 { "/bad" } else { "/ok" };
+        get(server.address, path);
+    }
+    for _ in 0..20 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    assert_eq!(server.generation(), 2);
+    assert_eq!(server.generations()["current"]["failures"], 24);
+}
+
+#[test]
+fn the_first_guest_has_none_before_it_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::TRAPS);
+    let server = Server::start(&[&CAMERA[..], &["--guest", guest.to_str().unwrap()]].concat());
+    for _ in 0..20 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    server.wait_for_log("There is no guest before it to go back to");
+    assert_eq!(server.generation(), 1);
+}
+
+#[test]
+fn one_that_was_gone_back_to_by_hand_is_not_judged_again() {
+    let server = replaced(guests::TRAPS);
+    let back = || request(server.admin.unwrap(), "POST", "/guest/rollback").status;
+    assert_eq!((back(), back()), (200, 200));
+    for _ in 0..20 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    assert_eq!(server.generation(), 4);
+}
