@@ -8,6 +8,15 @@ default:
 run *ARGS:
     cargo run --release -- {{ARGS}}
 
+# Serve the guest in this tree, and build it again whenever one of its files is saved
+dev *ARGS:
+    cargo build --bin hotshoe
+    HOTSHOE={{justfile_directory()}}/target/debug/hotshoe guest/dev {{ARGS}}
+
+# Make a folder with a guest of your own, to start from
+new-guest DIR:
+    cd "{{invocation_directory()}}" && cargo run --quiet --manifest-path "{{justfile_directory()}}/Cargo.toml" -- guest new "{{DIR}}"
+
 # Build the guest, and the copy of it that is embedded where its target is not installed
 guest:
     cargo build
@@ -24,6 +33,10 @@ lint:
 # All tests that this machine can run
 test:
     cargo test
+
+# How long it takes to replace the guest
+bench:
+    cargo bench --bench swap
 
 # The documentation, with its warnings
 doc:

@@ -1,4 +1,5 @@
-//! Compiles the guest to a component and hands it to the host, to be embedded.
+//! Compiles the guest to a component and hands it to the host, to be embedded; and its sources with it, for
+//! `hotshoe guest new`.
 //!
 //! Where that can't be done, because the target `wasm32-wasip2` is not installed, the copy in
 //! `guest/prebuilt.wasm` is embedded instead, and a warning says so. Nothing here uses the network.
@@ -12,6 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const TARGET: &str = "wasm32-wasip2";
+
+/// What a new guest has that the built-in one has not, or otherwise; and the script that both have.
+const TEMPLATE: &str = "guest/template";
+const DEV: &str = "guest/dev";
 
 /// A build script reports by its exit code and by what it prints; cargo shows both.
 fn main() -> ExitCode {
@@ -28,7 +33,8 @@ fn embed() -> Result<(), String> {
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = manifest_dir.parent().ok_or("the host has no parent folder")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
-    for path in sources::FOLDERS_AND_FILES.iter().chain(&[sources::PREBUILT, "Cargo.toml", "Cargo.lock"]) {
+    let others = [sources::PREBUILT, "Cargo.toml", "Cargo.lock", TEMPLATE, DEV];
+    for path in sources::FOLDERS_AND_FILES.iter().chain(&others) {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     let digest = sources::digest(workspace).map_err(|error| format!("cannot read the guest's sources: {error}"))?;
@@ -39,7 +45,28 @@ fn embed() -> Result<(), String> {
     let path = out.join("guest.wasm");
     fs::write(&path, component).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     println!("cargo::rustc-env=HOTSHOE_GUEST={}", path.display());
-    Ok(())
+    list_new_guest(workspace, &out.join("new_guest.rs"))
+}
+
+/// Write the list of the files of a new guest, as a Rust expression: an array of paths and contents. They are the
+/// built-in guest's, and those of the template in place of its manifest.
+fn list_new_guest(workspace: &Path, list: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot list the guest's sources: {error}");
+    let mut files = Vec::new();
+    for (name, path) in sources::files(workspace).map_err(failed)? {
+        let inside = name.strip_prefix("guest/").unwrap_or(&name);
+        if inside != "Cargo.toml" {
+            files.push((inside.to_owned(), path));
+        }
+    }
+    for entry in fs::read_dir(workspace.join(TEMPLATE)).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        files.extend(path.file_name().map(|name| (name.to_string_lossy().into_owned(), path.clone())));
+    }
+    files.push(("dev".to_owned(), workspace.join(DEV)));
+    let lines: String =
+        files.iter().map(|(name, path)| format!("    ({name:?}, include_bytes!({path:?})),\n")).collect();
+    fs::write(list, format!("[\n{lines}]\n")).map_err(failed)
 }
 
 /// Compile the guest; none where this machine can't.

@@ -4,7 +4,7 @@
 
 wit_bindgen::generate!({
     world: "hotshoe:camera/guest",
-    path: "../wit",
+    path: "wit",
     generate_all,
 });
 

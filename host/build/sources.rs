@@ -25,14 +25,8 @@ const DIGEST_LENGTH: usize = 64;
 /// The SHA-256 of all sources: of each file, in the order of their paths, the path, the length and the
 /// contents. In hexadecimal digits.
 pub fn digest(workspace: &Path) -> io::Result<String> {
-    let mut files = Vec::new();
-    for path in FOLDERS_AND_FILES {
-        collect(&workspace.join(path), &mut files)?;
-    }
-    files.sort();
     let mut hasher = Sha256::new();
-    for file in files {
-        let name = file.strip_prefix(workspace).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+    for (name, file) in files(workspace)? {
         let contents = fs::read(&file)?;
         hasher.update(format!("{name}\n{}\n", contents.len()));
         hasher.update(&contents);
@@ -43,6 +37,18 @@ pub fn digest(workspace: &Path) -> io::Result<String> {
         let _ = write!(hex, "{byte:02x}");
     }
     Ok(hex)
+}
+
+/// All files that the component is made from, in the order of their paths: each path relative to the workspace,
+/// and where it is.
+pub fn files(workspace: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for path in FOLDERS_AND_FILES {
+        collect(&workspace.join(path), &mut files)?;
+    }
+    files.sort();
+    let name = |file: &Path| file.strip_prefix(workspace).unwrap_or(file).to_string_lossy().replace('\\', "/");
+    Ok(files.into_iter().map(|file| (name(&file), file)).collect())
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -18,7 +18,7 @@ use crate::camera::v4l2;
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
-use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache};
+use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
 use crate::http::listen::{ListenError, listen, listen_local};
 use crate::http::server;
 use crate::http::service::Service;
@@ -45,6 +45,9 @@ pub enum AppError {
     /// The admin listener would let everyone in.
     #[error("an admin listener at {0} needs a token: give a file that holds one with --admin-token-file")]
     Unguarded(SocketAddr),
+    /// There is no new guest.
+    #[error(transparent)]
+    Template(#[from] template::TemplateError),
     /// There is no sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -223,6 +226,12 @@ pub fn print_imports(file: Option<&Path>) -> Result<(), AppError> {
     // Room for a component of any size, once; nothing is run.
     let sandbox = Sandbox::new(1, 4096, None)?;
     print(&Candidate::read(file)?.imports(&sandbox)?)
+}
+
+/// Make a folder with a guest to start from.
+pub fn new_guest(folder: &Path) -> Result<(), AppError> {
+    template::make(folder)?;
+    print(&format!("made {0}; next: cd {0} && ./dev\n", folder.display()))
 }
 
 /// Write the built-in guest to a file.

@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         Some(Command::Cameras) => app::print_cameras(),
         Some(Command::Guest { command }) => match command {
             GuestCommand::Imports { file } => app::print_imports(file.as_deref()),
+            GuestCommand::New { dir } => app::new_guest(dir),
             GuestCommand::Save { file } => app::save_guest(file),
         },
     };

@@ -36,7 +36,7 @@ Examples:
 pub enum Command {
     /// List the V4L2 cameras of this machine with their formats, sizes and rates
     Cameras,
-    /// See what a guest can reach, or save the built-in one
+    /// Make a guest of your own, see what one can reach, or save the built-in one
     Guest {
         /// What to do.
         #[command(subcommand)]
@@ -51,6 +51,11 @@ pub enum GuestCommand {
     Imports {
         /// The component; the built-in guest unless given
         file: Option<PathBuf>,
+    },
+    /// Make a folder with a guest of your own, to start from: the sources of the built-in one
+    New {
+        /// The folder to make; its name is the guest's
+        dir: PathBuf,
     },
     /// Write the built-in guest, a WebAssembly component, to a file
     Save {

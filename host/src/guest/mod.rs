@@ -10,6 +10,7 @@
 //! * [`call`]: one request: a new instance and its answer; [`error`]: what can go wrong.
 //! * [`body`]: a response's body, which owns the instance that writes it.
 //! * `running`: the instance at work.
+//! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
 //! * `instance`, `cameras`, `generations`, `log`, `bindings`: the host's side of what guests import.
 //!
@@ -27,6 +28,7 @@ mod generations;
 mod instance;
 mod log;
 mod running;
+pub mod template;
 pub mod term;
 
 pub use body::GuestBody;

@@ -37,15 +37,13 @@ pub async fn watch(file: PathBuf, mut digest: Arc<str>, generations: Generations
     let mut seen = None;
     loop {
         tokio::select! {
-            () = changed.notified() => settle(&changed).await,
+            () = changed.notified() => {}
             _ = look.tick() => {}
         }
         folder.watch_again_if_new();
-        let found = fingerprint(&file);
-        if found == seen {
+        if fingerprint(&file) == seen {
             continue;
         }
-        // A change that nobody told us of may be going on.
         settle(&changed).await;
         seen = fingerprint(&file);
         if seen.is_none() {

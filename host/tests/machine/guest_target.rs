@@ -1,12 +1,15 @@
-//! Building the guest as a developer of guests does.
+//! Building guests as a developer of guests does.
 
+use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::succeed;
-use hotshoe_test_support::client::get;
-use hotshoe_test_support::server::Server;
-use hotshoe_test_support::workspace;
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::{Server, command, program, run};
+use hotshoe_test_support::{wait_until, workspace};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -28,4 +31,68 @@ pub fn a_built_guest_serves() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--guest", guest.to_str().unwrap()]);
     assert_eq!(get(server.address, "/snapshot").status, 200);
     assert!(get(server.address, "/").text().contains("video_feed/emulated"));
+}
+
+/// A guest of one's own, from the template: it builds, serves, and is built again at each save.
+pub fn a_new_guest_is_built_at_each_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = folder.path().join("Porch Cam");
+    let made = run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]);
+    assert!(made.status.success());
+    assert!(String::from_utf8(made.stdout).unwrap().contains("./dev"));
+    let again = run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]);
+    assert!(String::from_utf8(again.stderr).unwrap().contains("is there already"));
+
+    // As its README says; it takes longer than a test waits for anything.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(&guest).args(["build", "--quiet", "--profile", "guest", "--target", TARGET]);
+    succeed(cargo.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", guest.join("target")));
+
+    let dev = Dev::start(&guest);
+    let server = &dev.server;
+    assert!(server.log().contains("porch_cam.wasm"), "{}", server.log());
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    viewer.part();
+
+    let page = guest.join("src").join("index.html");
+    let html = fs::read_to_string(&page).unwrap();
+    fs::write(&page, html.replace("<h1>Hotshoe</h1>", "<h1>The porch</h1>")).unwrap();
+    wait_until("the new page is served", || get(server.address, "/").text().contains("The porch"));
+    viewer.part();
+
+    // What does not compile is not served.
+    let code = guest.join("src").join("lib.rs");
+    let rust = fs::read_to_string(&code).unwrap();
+    fs::write(&code, format!("{rust}\nthis is no Rust")).unwrap();
+    server.wait_for_log("not built, so what serves goes on");
+    assert!(get(server.address, "/").text().contains("The porch"));
+    fs::write(&code, rust).unwrap();
+    fs::write(&page, html.replace("<h1>Hotshoe</h1>", "<h1>The shed</h1>")).unwrap();
+    wait_until("it is built again", || get(server.address, "/").text().contains("The shed"));
+    viewer.part();
+    assert_eq!(server.generation(), 3);
+}
+
+/// The script `dev` of a guest, with the server that it starts. Both end when dropped.
+struct Dev {
+    server: Server,
+}
+
+impl Dev {
+    fn start(guest: &Path) -> Self {
+        let mut dev = Command::new(guest.join("dev"));
+        // As the server is started by the other tests.
+        dev.envs(command().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        dev.env("HOTSHOE", program()).env("CARGO_NET_OFFLINE", "true").env_remove("CARGO_TARGET_DIR");
+        dev.args(["--camera", "emulated,fps=20"]).process_group(0);
+        Self { server: Server::start_command(dev) }
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let group = Pid::from_raw(self.server.pid().cast_signed()).unwrap();
+        let _ = kill_process_group(group, Signal::TERM);
+        self.server.wait();
+    }
 }

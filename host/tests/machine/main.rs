@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         trial("curl_saves_a_snapshot", &curl, programs::curl_saves_a_snapshot),
         trial("ffmpeg_reads_the_stream", &ffmpeg, programs::ffmpeg_reads_the_stream),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),
+        trial("a_new_guest_is_built_at_each_save", &target, guest_target::a_new_guest_is_built_at_each_save),
         trial("fakecam_streams", &fakecam, v4l2::streams),
         trial("fakecam_is_found_by_auto", &fakecam, v4l2::is_found_by_auto),
         trial("fakecam_is_listed", &fakecam, v4l2::is_listed),
