@@ -1,5 +1,6 @@
 //! Puts the parts together: cameras, sandbox, guest, servers.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::sync::Arc;
 
 use hyper::service::service_fn;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, info, warn};
 use wasmtime::Cache;
@@ -19,7 +20,7 @@ use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
 use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
-use crate::http::listen::{ListenError, listen, listen_local};
+use crate::http::listen::{ListenError, LocalListener, listen, listen_local};
 use crate::http::server;
 use crate::http::service::Service;
 use crate::swap::{Generations, SwapError, watch::watch};
@@ -80,7 +81,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     let digest = candidate.digest.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let told_to_end = end_signals()?;
+        let mut told_to_end = std::pin::pin!(end_signals()?);
         let hangups = signal(SignalKind::hangup())?;
         // All that goes on beside answering requests. Ends with this block.
         let mut tasks = JoinSet::new();
@@ -88,17 +89,19 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             tasks.spawn(camera.clone().supervise(args.linger));
         }
         let caller = Caller::new(sandbox, cameras.clone(), args.answer_timeout);
-        let generations = Generations::start(caller, candidate, args.drain).await?;
+        let generations = tokio::select! {
+            started = Generations::start(caller, candidate, args.drain) => started?,
+            // A guest may take some time to be tried out.
+            () = &mut told_to_end => return Ok(()),
+        };
         let listener = listen(args.listen, "--listen")?;
         let admin = admin_listener(args)?;
         tasks.spawn(load_again_on(hangups, args.guest.clone(), generations.clone()));
         if let Some(file) = args.guest.clone().filter(|_| args.watch) {
             tasks.spawn(watch(file, digest, generations.clone()));
         }
-        let (end, ending) = watch::channel(false);
         if let Some((listener, access)) = admin {
-            let admin = Arc::new(Admin::new(generations.clone(), access));
-            tasks.spawn(serve_admin(listener, admin, ending));
+            tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access))));
         }
         info!("open http://{}/", address_to_open(listener.local_addr()?));
         let service = Arc::new(Service::new(generations, args.max_requests));
@@ -107,8 +110,6 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             async move { service.answer(request).await }
         });
         server::serve(listener, answer, told_to_end).await;
-        // Its socket is removed when it ends by itself.
-        drop(end);
         tasks.shutdown().await;
         Ok::<_, AppError>(())
     })?;
@@ -161,19 +162,16 @@ fn admin_listener(args: &ServeArgs) -> Result<Option<(AdminListener, Access)>, A
 
 /// Where the admin listener listens.
 enum AdminListener {
-    Tcp(tokio::net::TcpListener),
-    Unix(crate::http::listen::LocalListener),
+    Tcp(TcpListener),
+    Unix(LocalListener),
 }
 
-/// Serve the admin listener until `ending` ends.
-async fn serve_admin(listener: AdminListener, admin: Arc<Admin>, mut ending: watch::Receiver<bool>) {
+/// Serve the admin listener, for ever.
+async fn serve_admin(listener: AdminListener, admin: Arc<Admin>) {
     let answer = service_fn(move |request| admin.clone().answer(request));
-    let ending = async move {
-        let _ = ending.wait_for(|ending| *ending).await;
-    };
     match listener {
-        AdminListener::Tcp(listener) => server::serve(listener, answer, ending).await,
-        AdminListener::Unix(listener) => server::serve(listener, answer, ending).await,
+        AdminListener::Tcp(listener) => server::serve(listener, answer, pending()).await,
+        AdminListener::Unix(listener) => server::serve(listener, answer, pending()).await,
     }
 }
 
