@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -25,8 +26,7 @@ const UPLOADS: usize = 2;
 /// How long a client may take for the next piece of a component.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How much of a component that is too large is read and thrown away, in bytes. A client that is still sending
-/// would not see the answer; one that sends more than this is not worth it.
+/// How much of a body that nobody wants is read and thrown away, in bytes. One that is larger is not worth it.
 const DISCARD_LIMIT: usize = 1 << 30;
 
 /// Answers requests to the admin listener.
@@ -52,20 +52,31 @@ impl Admin {
 
     /// Answer one request. Never fails: where it can't be done, the answer says why.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        if let Err(denied) = self.access.check(request.headers()) {
-            warn!("admin: {} {} is refused: {denied}", request.method(), request.uri().path().escape_debug());
-            return Ok(match denied {
+        let (head, mut body) = request.into_parts();
+        let answer = self.respond(&head, &mut body).await;
+        // A client that asked before it sends has not sent anything.
+        if !head.headers.contains_key(EXPECT) {
+            discard(&mut body).await;
+        }
+        Ok(answer)
+    }
+
+    async fn respond(&self, head: &Parts, body: &mut Incoming) -> Answer {
+        let path = head.uri.path();
+        if let Err(denied) = self.access.check(&head.headers) {
+            warn!("admin: {} {} is refused: {denied}", head.method, path.escape_debug());
+            return match denied {
                 Denied::Host | Denied::Origin => failure(StatusCode::FORBIDDEN, denied),
                 Denied::Token => with(
                     failure(StatusCode::UNAUTHORIZED, denied),
                     WWW_AUTHENTICATE,
                     HeaderValue::from_static("Bearer"),
                 ),
-            });
+            };
         }
-        Ok(match (request.uri().path(), request.method()) {
+        match (path, &head.method) {
             ("/guest", &Method::GET | &Method::HEAD) => self.report(),
-            ("/guest", &Method::PUT) => self.put(request).await,
+            ("/guest", &Method::PUT) => self.put(&head.headers, body).await,
             ("/guest", _) => not_allowed("GET, HEAD, PUT"),
             ("/guest/rollback", &Method::POST) => match self.generations.roll_back() {
                 Ok(_) => self.report(),
@@ -73,32 +84,28 @@ impl Admin {
             },
             ("/guest/rollback", _) => not_allowed("POST"),
             _ => failure(StatusCode::NOT_FOUND, "there is only /guest and /guest/rollback"),
-        })
+        }
     }
 
     fn report(&self) -> Answer {
         json(StatusCode::OK, &self.generations.report())
     }
 
-    async fn put(&self, request: Request<Incoming>) -> Answer {
+    async fn put(&self, headers: &HeaderMap, body: &mut Incoming) -> Answer {
         let Ok(_place) = self.uploads.try_acquire() else {
             return failure(StatusCode::SERVICE_UNAVAILABLE, "other components are being sent, try again soon");
         };
-        let (head, body) = request.into_parts();
-        let too_large = || {
-            let error = LoadError::TooLarge(Origin::Upload);
-            warn!("not replaced: {error}");
-            // What may still come is not read.
-            let close = HeaderValue::from_static("close");
-            with(failure(StatusCode::PAYLOAD_TOO_LARGE, error), CONNECTION, close)
+        let received = match length(headers) {
+            Some(length) if length > COMPONENT_LIMIT => Ok(None),
+            _ => receive(body).await,
         };
-        // A client that asks first is told at once, and sends nothing.
-        if head.headers.contains_key(EXPECT) && length(&head.headers).is_some_and(|length| length > COMPONENT_LIMIT) {
-            return too_large();
-        }
-        let bytes = match receive(body).await {
+        let bytes = match received {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => return too_large(),
+            Ok(None) => {
+                let error = LoadError::TooLarge(Origin::Upload);
+                warn!("not replaced: {error}");
+                return failure(StatusCode::PAYLOAD_TOO_LARGE, error);
+            }
             Err(error) => return failure(StatusCode::BAD_REQUEST, error),
         };
         let candidate = tokio::task::spawn_blocking(move || Candidate::new(Origin::Upload, bytes)).await;
@@ -121,24 +128,28 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Read a body; none if it is too large. Fails with what to tell the client.
-async fn receive(mut body: Incoming) -> Result<Option<Vec<u8>>, &'static str> {
+async fn receive(body: &mut Incoming) -> Result<Option<Vec<u8>>, &'static str> {
     let mut bytes = Vec::new();
-    let mut discarded = 0;
     loop {
         let frame = timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| "the component did not come in time")?;
-        let Some(frame) = frame else { break };
+        let Some(frame) = frame else { return Ok(Some(bytes)) };
         let Ok(data) = frame.map_err(|_| "the component broke off")?.into_data() else { continue };
-        if bytes.len() + data.len() <= COMPONENT_LIMIT && discarded == 0 {
-            bytes.extend_from_slice(&data);
-            continue;
+        if bytes.len() + data.len() > COMPONENT_LIMIT {
+            return Ok(None);
         }
-        bytes = Vec::new();
-        discarded += data.len();
-        if discarded > DISCARD_LIMIT {
-            break;
-        }
+        bytes.extend_from_slice(&data);
     }
-    Ok((discarded == 0).then_some(bytes))
+}
+
+/// Read what is left of a body, within limits: a client that is still sending when the connection is closed would
+/// not see the answer.
+async fn discard(body: &mut Incoming) {
+    let mut discarded = 0;
+    while discarded < DISCARD_LIMIT
+        && let Ok(Some(Ok(frame))) = timeout(PIECE_TIMEOUT, body.frame()).await
+    {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+    }
 }
 
 fn not_allowed(allowed: &'static str) -> Answer {
