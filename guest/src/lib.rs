@@ -1,8 +1,9 @@
 //! The guest that Hotshoe comes with: the index page, snapshots, and the multipart stream.
 //!
 //! It is also the example to start one's own from. Requests come in at `Guest::handle`; `route` says what
-//! each asks for; `page`, `snapshot`, `stream` and `events` answer. `feed` opens cameras, `part` holds the bytes of the
-//! multipart format, and `reply` what `wasi:http` needs for a response.
+//! each asks for; `page`, `snapshot`, `stream` and `events` answer. A stream is given to its camera's channel, which
+//! `publish` builds, once for all viewers. `feed` opens cameras, `part` holds the bytes of the multipart format, and
+//! `reply` what `wasi:http` needs for a response.
 //!
 //! It is built without Rust's standard library, which imports an environment, standard streams and a way to
 //! exit whether they are used or not. So the list of what this guest can reach is as short as it can be:
@@ -18,6 +19,7 @@ mod events;
 mod feed;
 mod page;
 mod part;
+mod publish;
 mod reply;
 mod route;
 mod snapshot;
@@ -41,7 +43,7 @@ impl incoming_handler::Guest for Guest {
         match route::route(&path) {
             Some(Request { route: Route::Index, .. }) => page::serve(out, head_only),
             Some(Request { route: Route::Events, .. }) => events::serve(out, head_only),
-            Some(Request { route: Route::Stream, camera }) => stream::serve(out, head_only, camera),
+            Some(Request { route: Route::Stream, camera }) => stream::serve(out, head_only, camera, route::rate(&path)),
             Some(Request { route: Route::Snapshot, camera }) => snapshot::serve(out, head_only, camera),
             None => reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no such page; try /\n"),
         }

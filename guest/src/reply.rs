@@ -4,6 +4,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::bindings::hotshoe::camera::channels::{self, Viewing};
 use crate::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -46,6 +47,40 @@ pub fn begin(
     content_type: &str,
     length: Option<u64>,
 ) -> Option<Writer> {
+    let response = response(head, content_type, length);
+    if head_only {
+        ResponseOutparam::set(out, Ok(response));
+        return None;
+    }
+    let body = response.body().ok();
+    ResponseOutparam::set(out, Ok(response));
+    let body = body?;
+    let stream = body.write().ok()?;
+    Some(Writer { stream, body })
+}
+
+/// Send a response whose body the channel of this name writes. A client that asked for the head alone gets that.
+pub fn shared(
+    out: ResponseOutparam,
+    head_only: bool,
+    head: &Head,
+    content_type: &str,
+    channel: &str,
+    viewing: &Viewing,
+) {
+    let response = response(head, content_type, None);
+    if !head_only
+        && let Ok(body) = response.body()
+        && channels::join(body, channel, viewing).is_err()
+    {
+        // There are as many channels as cameras, so this takes more cameras than the host has channels.
+        return text(out, head_only, &NO_PICTURE, "503 there are too many streams, try again soon\n");
+    }
+    ResponseOutparam::set(out, Ok(response));
+}
+
+/// A response without its body.
+fn response(head: &Head, content_type: &str, length: Option<u64>) -> OutgoingResponse {
     let fields = Fields::new();
     let set = |name: &str, value: &str| {
         // Fails for names and values that HTTP does not allow, of which there are none here.
@@ -60,15 +95,7 @@ pub fn begin(
     }
     let response = OutgoingResponse::new(fields);
     let _ = response.set_status_code(head.status);
-    if head_only {
-        ResponseOutparam::set(out, Ok(response));
-        return None;
-    }
-    let body = response.body().ok();
-    ResponseOutparam::set(out, Ok(response));
-    let body = body?;
-    let stream = body.write().ok()?;
-    Some(Writer { stream, body })
+    response
 }
 
 /// Send a whole response with a line of text.

@@ -22,8 +22,8 @@ pub struct Request<'a> {
     pub camera: Option<&'a str>,
 }
 
-/// What this path asks for; none if there is no such page. The query is ignored: clients append parameters
-/// of their own to get past caches.
+/// What this path asks for; none if there is no such page. Of the query, only [`rate`] takes
+/// notice: clients append parameters of their own to get past caches.
 pub fn route(path_with_query: &str) -> Option<Request<'_>> {
     let path = path_with_query.split('?').next()?;
     let (page, rest) = match path.strip_prefix('/')?.split_once('/') {
@@ -38,6 +38,22 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
         ("snapshot", camera) => Some(Request { route: Route::Snapshot, camera }),
         _ => None,
     }
+}
+
+/// The pictures per second that a query asks for by `fps=`: a number greater than 0, such as 5 or 0.5.
+pub fn rate(path_with_query: &str) -> Option<f64> {
+    let (_, query) = path_with_query.split_once('?')?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("fps="))?;
+    // The standard library's parser of such numbers is larger than all the rest of this guest.
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let number = |text: &str| text.bytes().fold(0, |number, byte| number * 10 + u32::from(byte - b'0'));
+    let scale = (0..decimals.len()).fold(1, |scale, _| scale * 10);
+    let rate = f64::from(number(whole)) + f64::from(number(decimals)) / f64::from(scale);
+    (rate > 0.0).then_some(rate)
 }
 
 #[cfg(test)]
@@ -70,6 +86,29 @@ mod tests {
             ["", "*", "video_feed", "//", "/video_feed2", "/Video_Feed", "/favicon.ico", "/index.html", "http://x/"]
         {
             assert_eq!(route(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_greater_than_0() {
+        assert_eq!(rate("/video_feed?fps=5"), Some(5.0));
+        assert_eq!(rate("/video_feed/front?t=1&fps=0.5&x"), Some(0.5));
+        for none in [
+            "/video_feed",
+            "/video_feed?",
+            "/video_feed?fps",
+            "/?fps=",
+            "/?fps=0",
+            "/?fps=-1",
+            "/?fps=NaN",
+            "/?fps=inf",
+            "/?fps=.5",
+            "/?fps=1e3",
+            "/?fps=9999999",
+            "/?xfps=5",
+            "/fps=5",
+        ] {
+            assert_eq!(rate(none), None, "{none}");
         }
     }
 

@@ -16,6 +16,8 @@ use wasmtime::Cache;
 
 use crate::admin::{Access, Admin, TokenError};
 use crate::camera::v4l2;
+use crate::channels::CHANNELS;
+use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
@@ -23,7 +25,9 @@ use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, t
 use crate::http::listen::{ListenError, LocalListener, listen, listen_local};
 use crate::http::server;
 use crate::http::service::Service;
-use crate::swap::{Generations, SwapError, watch::watch};
+use crate::swap::publishers::publish_all;
+use crate::swap::watch::watch;
+use crate::swap::{Generations, SwapError};
 
 /// Where the admin listener is unless that was typed.
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5001);
@@ -75,8 +79,9 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         info!("camera {}: {}", camera.name(), camera.description());
     }
     raise_open_files();
-    // One more than there are requests, for the guest that is tried out before it serves.
-    let sandbox = Sandbox::new(args.max_requests + 1, args.guest_memory, open_cache(args))?;
+    // More than there are requests: for the guest that is tried out before it serves, and for each channel's
+    // publisher, and the one that takes over from it.
+    let sandbox = Sandbox::new(args.max_requests + 1 + 2 * CHANNELS, args.guest_memory, open_cache(args))?;
     let candidate = Candidate::read(args.guest.as_deref())?;
     let digest = candidate.digest.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -88,7 +93,8 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         for camera in cameras.iter() {
             tasks.spawn(camera.clone().supervise(args.linger));
         }
-        let caller = Caller::new(sandbox, cameras.clone(), args.answer_timeout);
+        let (channels, beginning) = Channels::new();
+        let caller = Caller::new(sandbox, cameras.clone(), channels.clone(), args.answer_timeout);
         let generations = tokio::select! {
             started = Generations::start(caller, candidate, args.drain) => started?,
             // A guest may take some time to be tried out.
@@ -96,6 +102,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         };
         let listener = listen(args.listen, "--listen")?;
         let admin = admin_listener(args)?;
+        tasks.spawn(publish_all(channels, beginning, generations.clone()));
         tasks.spawn(load_again_on(hangups, args.guest.clone(), generations.clone()));
         if let Some(file) = args.guest.clone().filter(|_| args.watch) {
             tasks.spawn(watch(file, digest, generations.clone()));

@@ -5,6 +5,7 @@
 //! Data flow from top to bottom, and modules depend on those above them alone:
 //!
 //! * [`camera`]: cameras and their frames, each frame shared by all who read it.
+//! * [`channels`]: streams that are built once and shared.
 //! * [`guest`]: the sandbox, and the host's side of what guests import (`wit/`).
 //! * [`swap`]: which guest serves, and how it is replaced.
 //! * [`http`]: connections and requests.
@@ -17,6 +18,8 @@
 pub mod admin;
 pub mod app;
 pub mod camera;
+pub mod channels;
+pub mod chunks;
 pub mod config;
 pub mod guest;
 pub mod http;

@@ -11,7 +11,7 @@ pub type HeldFrame = Arc<Frame>;
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "hotshoe:camera/imports",
+    world: "hotshoe:camera/publishing",
     imports: {
         "hotshoe:camera/cameras.[method]feed.blocking-next": async | trappable,
         default: trappable,
@@ -19,8 +19,11 @@ wasmtime::component::bindgen!({
     with: {
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+        "wasi:http": wasmtime_wasi_http::p2::bindings::http,
         "hotshoe:camera/cameras.feed": crate::camera::Feed,
         "hotshoe:camera/cameras.frame": crate::guest::bindings::HeldFrame,
+        "hotshoe:camera/channels.channel": crate::channels::Publisher,
     },
+    exports: { default: async },
     require_store_data_send: true,
 });

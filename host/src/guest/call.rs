@@ -1,5 +1,6 @@
 //! One request: a new instance of the guest is made, called, and waited for until it begins its answer.
 
+use std::sync::PoisonError;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,40 +19,68 @@ use super::body::GuestBody;
 use super::component::{Loaded, one_line};
 use super::engine::Sandbox;
 use super::error::CallError;
-use super::instance::new_store;
+use super::instance::{World, new_store};
 use super::running::Running;
 use super::term::Term;
 use crate::camera::Cameras;
+use crate::channels::{Channels, Publisher, Viewer};
 
 /// Calls guests: what every instance of every guest is given.
 pub struct Caller {
-    sandbox: Sandbox,
-    cameras: Cameras,
+    world: World,
     answer_timeout: Duration,
 }
 
+/// The body of an answer.
+pub enum Answered {
+    /// The guest is writing it.
+    Own(GuestBody),
+    /// The guest has let a channel write it, and is not needed any more.
+    Shared(Viewer),
+}
+
 impl Caller {
-    /// Call guests in this sandbox, with these cameras. `answer_timeout` is how long one may take to begin an
-    /// answer.
-    pub fn new(sandbox: Sandbox, cameras: Cameras, answer_timeout: Duration) -> Self {
-        Self { sandbox, cameras, answer_timeout }
+    /// Call guests in this sandbox, with these cameras and channels. `answer_timeout` is how long one may take to
+    /// begin an answer.
+    pub fn new(sandbox: Sandbox, cameras: Cameras, channels: Channels, answer_timeout: Duration) -> Self {
+        Self { world: World { sandbox, cameras, channels }, answer_timeout }
     }
 
     /// The sandbox.
     pub fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
+        &self.world.sandbox
+    }
+
+    /// Have a channel published by a new instance of `guest`, as part of this term, for as long as the future is
+    /// not dropped. Returns when the guest says that the stream is over, which fails if it does not publish.
+    pub async fn publish(&self, guest: &Loaded, term: Term, publisher: Publisher) -> Result<(), CallError> {
+        let Some(publishing) = guest.publishing.clone() else { return Err(CallError::NoPublisher) };
+        let mut store = new_store(&self.world, guest, term);
+        let interruptions = store.data().interruptions.clone();
+        let call = async move {
+            let channel = store.data_mut().table.push(publisher).map_err(|error| call_error(error.into()))?;
+            let instance = publishing.instantiate_async(&mut store).await.map_err(call_error)?;
+            instance.hotshoe_camera_publisher().call_publish(&mut store, channel).await.map_err(call_error)
+        };
+        let mut running = Running::new(Box::pin(call), interruptions);
+        std::future::poll_fn(|context| match running.poll(context) {
+            Poll::Pending if running.spins() => Poll::Ready(Err(CallError::Spun)),
+            polled => polled,
+        })
+        .await
     }
 
     /// Have one request answered by a new instance of `guest`, as part of this term.
     ///
     /// Returns when the guest has begun its answer; the body of the response then runs the instance, and
-    /// ends it when dropped. Dropping the future before that ends the instance as well.
+    /// ends it when dropped. Where the guest has joined a channel, the instance has ended. Dropping the future
+    /// before that ends the instance as well.
     pub async fn answer<B>(
         &self,
         guest: &Loaded,
         term: Term,
         mut request: Request<B>,
-    ) -> Result<Response<GuestBody>, CallError>
+    ) -> Result<Response<Answered>, CallError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<HttpError>,
@@ -61,11 +90,12 @@ impl Caller {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
         let bad = |error: wasmtime::Error| CallError::BadRequest(one_line(&error));
-        let mut store = new_store(&self.sandbox, self.cameras.clone(), term);
+        let mut store = new_store(&self.world, guest, term);
         let (answer_sender, answer) = oneshot::channel();
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(bad)?;
         let outparam = store.data_mut().http().new_response_outparam(answer_sender).map_err(bad)?;
         let interruptions = store.data().interruptions.clone();
+        let joined = store.data().joined.clone();
         let handler = guest.handler.clone();
         let call = async move {
             let instance = handler.instantiate_async(&mut store).await.map_err(call_error)?;
@@ -80,9 +110,12 @@ impl Caller {
         let head = timeout(self.answer_timeout, begin(&mut running, answer))
             .await
             .map_err(|_| CallError::TimedOut(self.answer_timeout))??;
+        if let Some(viewer) = joined.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Ok(head.map(|_| Answered::Shared(viewer)));
+        }
         // From here on the limit on computing counts, and not the answer's timeout.
         running.forgive();
-        Ok(head.map(|body| GuestBody::new(running, body)))
+        Ok(head.map(|body| Answered::Own(GuestBody::new(running, body))))
     }
 }
 

@@ -17,7 +17,8 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use super::bindings::hotshoe::camera::{cameras, generations};
+use super::bindings::PublishingPre;
+use super::bindings::hotshoe::camera::{cameras, channels, generations};
 use super::engine::Sandbox;
 use super::instance::Instance;
 
@@ -163,9 +164,11 @@ impl Candidate {
         let import =
             |error: wasmtime::Error| LoadError::Import { origin: self.origin.clone(), reason: one_line(&error) };
         let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(import)?;
+        // Fails only if the export is not there.
+        let publishing = PublishingPre::new(linked.clone()).ok();
         let handler = ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(self.origin.clone()))?;
         let (origin, digest) = (self.origin.clone(), self.digest.clone());
-        Ok(Loaded { handler, origin, digest, length: self.bytes.len() })
+        Ok(Loaded { handler, publishing, origin, digest, length: self.bytes.len() })
     }
 
     /// What it imports: each interface, and below it each function, as lines of text. What is not in it, it
@@ -191,12 +194,21 @@ impl Candidate {
 #[derive(Clone)]
 pub struct Loaded {
     pub(super) handler: ProxyPre<Instance>,
+    /// None where it publishes no channels.
+    pub(super) publishing: Option<PublishingPre<Instance>>,
     /// Where it is from.
     pub origin: Origin,
     /// The SHA-256 of the component's bytes, in hexadecimal digits.
     pub digest: Arc<str>,
     /// The number of the component's bytes.
     pub length: usize,
+}
+
+impl Loaded {
+    /// Whether it publishes channels.
+    pub fn can_publish(&self) -> bool {
+        self.publishing.is_some()
+    }
 }
 
 /// All that guests may import.
@@ -206,6 +218,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Instance>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     cameras::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
+    channels::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
     generations::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), Instance::http)?;
     // Streams and polls, clocks, random numbers, standard input (empty), output and error (the log).

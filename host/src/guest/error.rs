@@ -36,6 +36,9 @@ pub enum CallError {
     /// It was replaced and had not begun its answer when all of its responses were ended.
     #[error("the guest was replaced before it answered")]
     Replaced,
+    /// It was to publish a channel, and does not export that.
+    #[error("the guest publishes no channels")]
+    NoPublisher,
     /// It computed without a pause while it was answering.
     #[error("the guest computed for {} seconds without a pause", SPIN_LIMIT.as_secs())]
     Spun,
@@ -45,7 +48,7 @@ impl CallError {
     /// Whether it shows that the guest is broken, and not the request, the host, or an operator's wish.
     pub fn is_the_guests(&self) -> bool {
         match self {
-            Self::BadRequest(_) | Self::NoRoom | Self::Replaced => false,
+            Self::BadRequest(_) | Self::NoRoom | Self::Replaced | Self::NoPublisher => false,
             Self::Trapped(_)
             | Self::NoAnswer
             | Self::Refused(_)

@@ -2,8 +2,8 @@
 //!
 //! There is an instance for each request. It ends with the response, and everything in here with it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
@@ -15,11 +15,13 @@ use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use super::component::Loaded;
 use super::engine::Sandbox;
 use super::log::GuestLog;
 use super::term::Term;
 use crate::camera::Cameras;
 use crate::camera::frame::monotonic_now;
+use crate::channels::{Channels, Viewer};
 
 /// The most resources (streams, headers, frames, …) that one instance may hold. A guest that streams holds
 /// about ten; without a bound, a leak in a guest would be one in the host.
@@ -51,6 +53,11 @@ pub(super) struct Instance {
     pub(super) cameras: Cameras,
     /// The time in which its guest serves.
     pub(super) term: Term,
+    pub(super) channels: Channels,
+    /// Whether its guest publishes channels.
+    pub(super) can_publish: bool,
+    /// The place in a channel that the guest took for the response that it answers with.
+    pub(super) joined: Arc<Mutex<Option<Viewer>>>,
     pub(super) table: ResourceTable,
     /// How many feeds the guest holds.
     pub(super) feeds_held: u32,
@@ -64,8 +71,15 @@ pub(super) struct Instance {
     limits: Limits,
 }
 
-/// A store for one instance, with all its limits set.
-pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras, term: Term) -> Store<Instance> {
+/// What every instance of every guest is given.
+pub(super) struct World {
+    pub(super) sandbox: Sandbox,
+    pub(super) cameras: Cameras,
+    pub(super) channels: Channels,
+}
+
+/// A store for one instance of this guest, with all its limits set.
+pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Instance> {
     let mut table = ResourceTable::new();
     table.set_max_capacity(RESOURCES);
     let wasi = WasiCtx::builder()
@@ -75,8 +89,11 @@ pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras, term: Term) -> Stor
         .stderr(GuestLog)
         .build();
     let instance = Instance {
-        cameras,
+        cameras: world.cameras.clone(),
         term,
+        channels: world.channels.clone(),
+        can_publish: guest.publishing.is_some(),
+        joined: Arc::default(),
         table,
         feeds_held: 0,
         frames_held: 0,
@@ -84,9 +101,9 @@ pub(super) fn new_store(sandbox: &Sandbox, cameras: Cameras, term: Term) -> Stor
         wasi,
         http: WasiHttpCtx::new(),
         hooks: Hooks,
-        limits: Limits { memory_left: sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
+        limits: Limits { memory_left: world.sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
     };
-    let mut store = Store::new(sandbox.engine(), instance);
+    let mut store = Store::new(world.sandbox.engine(), instance);
     store.limiter(|instance| &mut instance.limits);
     store.set_hostcall_fuel(CALL_BYTES);
     store.set_max_component_handles(RESOURCES);

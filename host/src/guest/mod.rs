@@ -12,7 +12,7 @@
 //! * `running`: the instance at work.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
-//! * `instance`, `cameras`, `generations`, `log`, `bindings`: the host's side of what guests import.
+//! * `instance`, `cameras`, `channels`, `generations`, `log`, `bindings`: the host's side of what guests import.
 //!
 //! Which guest serves, and how it is replaced, is decided in [`crate::swap`].
 
@@ -21,6 +21,7 @@ pub mod body;
 pub mod cache;
 pub mod call;
 mod cameras;
+mod channels;
 pub mod component;
 pub mod engine;
 pub mod error;
@@ -32,7 +33,7 @@ pub mod template;
 pub mod term;
 
 pub use body::GuestBody;
-pub use call::Caller;
+pub use call::{Answered, Caller};
 pub use component::{Candidate, LoadError, Loaded, Origin};
 pub use engine::{Sandbox, SandboxError};
 pub use error::CallError;

@@ -14,9 +14,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 use wasmtime_wasi_http::Error as HttpError;
 
+use crate::channels::Viewer;
+use crate::chunks::Chunks;
 use crate::guest::CallError;
-use crate::guest::body::{BrokenOff, Chunks};
-use crate::swap::{Generations, ServedBody};
+use crate::guest::body::BrokenOff;
+use crate::swap::{Generations, Served, ServedBody};
 
 /// How long a client that found no room should wait: viewers come and go by the second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -53,7 +55,10 @@ impl Service {
         // Only a guest that reads the request's body ever sees this error.
         let request = request.map(|body| body.map_err(|_| HttpError::HttpProtocolError));
         Ok(match self.generations.answer(request, &label).await {
-            Ok(response) => response.map(|body| ServiceBody::Guest { body: Box::new(body), _permit: permit }),
+            Ok(response) => response.map(|body| match body {
+                Served::Own(body) => ServiceBody::Guest { body, _permit: permit },
+                Served::Shared(viewer) => ServiceBody::Channel { viewer, _permit: permit },
+            }),
             Err(error) => {
                 let (status, told) = told(&error);
                 warn!("{label}: {}, {error}", status.as_u16());
@@ -79,7 +84,7 @@ fn told(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
         }
-        CallError::NoAnswer | CallError::Unfinished => {
+        CallError::NoAnswer | CallError::Unfinished | CallError::NoPublisher => {
             (StatusCode::BAD_GATEWAY, "the guest gave no answer to this request")
         }
         CallError::Refused(_) => (StatusCode::BAD_GATEWAY, "the guest refused this request; the server's log says how"),
@@ -105,8 +110,15 @@ fn refusal(status: StatusCode, line: &str) -> Response<ServiceBody> {
 pub enum ServiceBody {
     /// The guest's, with its place among the requests.
     Guest {
-        /// The body. Boxed, since it is much larger than the other.
+        /// The body. Boxed, since it is much larger than the others.
         body: Box<ServedBody>,
+        /// Given back when the body is dropped.
+        _permit: OwnedSemaphorePermit,
+    },
+    /// A channel's, with its viewer's place among the requests.
+    Channel {
+        /// The body.
+        viewer: Viewer,
         /// Given back when the body is dropped.
         _permit: OwnedSemaphorePermit,
     },
@@ -121,6 +133,7 @@ impl Body for ServiceBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
         match self.get_mut() {
             Self::Guest { body, .. } => Pin::new(body).poll_frame(context),
+            Self::Channel { viewer, .. } => Pin::new(viewer).poll_frame(context).map_err(|never| match never {}),
             Self::Host(body) => Pin::new(body).poll_frame(context).map(|frame| {
                 frame.map(|frame| frame.map(|frame| frame.map_data(Chunks::from)).map_err(|never| match never {}))
             }),
@@ -130,6 +143,7 @@ impl Body for ServiceBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Guest { body, .. } => body.is_end_stream(),
+            Self::Channel { viewer, .. } => viewer.is_end_stream(),
             Self::Host(body) => body.is_end_stream(),
         }
     }
@@ -137,6 +151,7 @@ impl Body for ServiceBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Guest { body, .. } => body.size_hint(),
+            Self::Channel { viewer, .. } => viewer.size_hint(),
             Self::Host(body) => body.size_hint(),
         }
     }

@@ -12,9 +12,9 @@ use wasmtime_wasi_http::Error as HttpError;
 use super::check::{self, SwapError};
 use super::generation::{Generation, Visit};
 use super::report::{self, Refusal, Report};
-use super::response::ServedBody;
+use super::response::{Served, ServedBody};
 use super::trial::Trial;
-use crate::guest::{CallError, Caller, Candidate, LoadError, Loaded, Stage};
+use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Loaded, Stage};
 
 /// The guest that serves, and how it came to that. Clones are the same.
 #[derive(Clone)]
@@ -82,14 +82,14 @@ impl Generations {
 
     /// Have one request answered by the current guest.
     ///
-    /// Returns when the guest has begun its answer. The body of the response runs it on; see [`ServedBody`].
+    /// Returns when the guest has begun its answer. The body of the response runs it on; see [`Served`].
     /// `label` names the request in the log.
-    pub async fn answer<B>(&self, request: Request<B>, label: &str) -> Result<Response<ServedBody>, CallError>
+    pub async fn answer<B>(&self, request: Request<B>, label: &str) -> Result<Response<Served>, CallError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<HttpError>,
     {
-        let generation = self.state().current.clone();
+        let generation = self.current();
         let visit = Visit::begin(generation.clone());
         let Generation { guest, term, .. } = &*generation;
         let answered = tokio::select! {
@@ -97,7 +97,12 @@ impl Generations {
             () = term.clone().reaches(Stage::Ended) => Err(CallError::Replaced),
         };
         match answered {
-            Ok(response) => Ok(response.map(|body| ServedBody::new(body, visit, self.clone(), label.to_owned()))),
+            Ok(response) => Ok(response.map(|body| match body {
+                Answered::Own(body) => {
+                    Served::Own(Box::new(ServedBody::new(body, visit, self.clone(), label.to_owned())))
+                }
+                Answered::Shared(viewer) => Served::Shared(viewer),
+            })),
             Err(error) => {
                 self.note_failure(&visit, &error);
                 Err(error)
@@ -124,7 +129,7 @@ impl Generations {
     }
 
     async fn check_and_install(&self, candidate: Candidate) -> Result<Swapped, SwapError> {
-        let current = self.state().current.clone();
+        let current = self.current();
         let number = current.term.number;
         if candidate.digest == current.guest.digest {
             info!("not replaced, generation {number} is of the same component");
@@ -146,6 +151,16 @@ impl Generations {
             state.current.term.number, previous.number
         );
         Ok(self.replace(&mut state, previous.guest, false))
+    }
+
+    /// The generation that answers requests.
+    pub(super) fn current(&self) -> Arc<Generation> {
+        self.state().current.clone()
+    }
+
+    /// What calls guests.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.shared.caller
     }
 
     /// Everything at this moment.

@@ -11,6 +11,7 @@
 //! * `generation`: the time in which one guest answers; `trial`: when a new one is taken back.
 //! * `check`: what a candidate has to pass before it serves.
 //! * [`response`]: a response under way, which belongs to the generation that began it.
+//! * [`publishers`]: who publishes each channel, and how it passes from one generation to the next.
 //! * [`watch`]: the guest's file, watched for changes.
 //! * [`report`]: all of this at one moment, for a person.
 //!
@@ -19,6 +20,7 @@
 mod check;
 mod generation;
 pub mod generations;
+pub mod publishers;
 pub mod report;
 pub mod response;
 mod trial;
@@ -26,4 +28,4 @@ pub mod watch;
 
 pub use check::SwapError;
 pub use generations::{Generations, Swapped};
-pub use response::ServedBody;
+pub use response::{Served, ServedBody};

@@ -8,14 +8,24 @@ use tracing::warn;
 
 use super::generation::Visit;
 use super::generations::Generations;
-use crate::guest::body::{BrokenOff, Chunks};
+use crate::channels::Viewer;
+use crate::chunks::Chunks;
+use crate::guest::body::BrokenOff;
 use crate::guest::{GuestBody, Stage};
 
 /// How many more pieces a guest that never waits may send when its generation has ended. One that waits is
 /// ended at that moment, which for a stream is between two parts.
 const LAST_PIECES: u32 = 16;
 
-/// The body of a response. When its generation ends, it does: a stream after a whole part, so that clients see
+/// The body of a response.
+pub enum Served {
+    /// The guest is writing it. Boxed, since it is much larger than the other.
+    Own(Box<ServedBody>),
+    /// A channel is. It belongs to no generation: the next one's publisher takes it over.
+    Shared(Viewer),
+}
+
+/// The body of a response that the guest is writing. When its generation ends, it does: a stream after a whole part, so that clients see
 /// a proper end and come back.
 pub struct ServedBody {
     body: GuestBody,

@@ -30,8 +30,18 @@ const PRELUDE: &str = r#"
   (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop_stream (param i32)))
   (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
   (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_pollable (param i32)))
   (import "hotshoe:camera/cameras@0.1.0" "[static]feed.open" (func $feed_open (param i32 i32 i32)))
   (import "hotshoe:camera/cameras@0.1.0" "[method]feed.blocking-next" (func $feed_next (param i32 i64 i32)))
+  (import "hotshoe:camera/cameras@0.1.0" "[method]frame.info" (func $frame_info (param i32 i32)))
+  (import "hotshoe:camera/cameras@0.1.0" "[method]frame.data" (func $frame_data (param i32) (result i32)))
+  (import "hotshoe:camera/cameras@0.1.0" "[resource-drop]frame" (func $drop_frame (param i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-splice"
+    (func $splice (param i32 i32 i64 i32)))
+  (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_input (param i32)))
+  (import "hotshoe:camera/channels@0.1.0" "join" (func $join (param i32 i32 i32 i32 i32 i32 f64 i32)))
+  (import "hotshoe:camera/channels@0.1.0" "[method]channel.push"
+    (func $push (param i32 i32 i32 i32 i32 i32 i32)))
 
   (memory (export "memory") 2)
   (data (i32.const 16) "ok\0a")
@@ -39,6 +49,9 @@ const PRELUDE: &str = r#"
   (data (i32.const 48) "emulated")
   (data (i32.const 64) "full\0a")
   (data (i32.const 80) "/ok")
+  (data (i32.const 512) "Content-Type: image/jpeg\0d\0aContent-Length: ")
+  (data (i32.const 576) "\0d\0aX-Timestamp: 0.000000\0d\0a\0d\0a")
+  (data (i32.const 640) "\0d\0a--frame\0d\0a")
 
   ;; What the host passes in goes here, one after the other; an instance lives for one request.
   (global $top (mut i32) (i32.const 4096))
@@ -183,6 +196,113 @@ pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
     (call $say (local.get $stream) (i32.const 0) (i32.const 4096))
     (br $again)))"#;
 
+/// Streams its camera the plain way: this instance writes all of it, for one viewer.
+pub const STREAMS: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32) (local $feed i32) (local $frame i32) (local $data i32) (local $at i32) (local $left i64)
+  (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
+  (local.set $feed (i32.load (i32.const 260)))
+  (local.set $stream (call $begin (local.get $out)))
+  (call $say (local.get $stream) (i32.const 642) (i32.const 9))
+  (loop $next
+    (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
+    (if (i32.eqz (i32.load8_u (i32.const 260))) (then unreachable))
+    (local.set $frame (i32.load (i32.const 264)))
+    (call $frame_info (local.get $frame) (i32.const 256))
+    (local.set $left (i64.load (i32.const 296)))
+    ;; The length in decimal digits, which end at 768.
+    (local.set $at (i32.const 768))
+    (loop $digit
+      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+      (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $left) (i64.const 10)))))
+      (local.set $left (i64.div_u (local.get $left) (i64.const 10)))
+      (br_if $digit (i64.ne (local.get $left) (i64.const 0))))
+    (local.set $left (i64.load (i32.const 296)))
+    (call $say (local.get $stream) (i32.const 512) (i32.const 42))
+    (call $say (local.get $stream) (local.get $at) (i32.sub (i32.const 768) (local.get $at)))
+    (call $say (local.get $stream) (i32.const 576) (i32.const 27))
+    (local.set $data (call $frame_data (local.get $frame)))
+    (loop $more
+      (call $splice (local.get $stream) (local.get $data) (local.get $left) (i32.const 256))
+      (local.set $left (i64.sub (local.get $left) (i64.load (i32.const 264))))
+      (br_if $more (i64.ne (local.get $left) (i64.const 0))))
+    (call $drop_input (local.get $data))
+    (call $drop_frame (local.get $frame))
+    (call $say (local.get $stream) (i32.const 640) (i32.const 11))
+    (br $next)))"#;
+
+/// Joins the channel of the name at 1024. Says which error that gives, as a digit.
+const JOINS: &str = r#"(func $misbehave (param $out i32)
+  (local $r i32) (local $stream i32)
+  (local.set $r (call $response (call $fields)))
+  (call $response_body (local.get $r) (i32.const 256))
+  (call $join (i32.load (i32.const 260)) (i32.const 1024) (global.get $name_length)
+    (i32.const 1536) (i32.const 8) (i32.const 0) (f64.const 0) (i32.const 256))
+  (if (i32.load8_u (i32.const 256))
+    (then
+      (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 260))))
+      (local.set $stream (call $begin (local.get $out)))
+      (call $say (local.get $stream) (i32.const 300) (i32.const 1))
+      (call $end (local.get $stream)))
+    (else (call $set (local.get $out) (i32.const 0) (local.get $r)
+      (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))
+  (data (i32.const 1536) "opening\0a")
+  (func $pause (param $milliseconds i64)
+    (local $timer i32)
+    (local.set $timer (call $timer (i64.mul (local.get $milliseconds) (i64.const 1000000))))
+    (call $block (local.get $timer))
+    (call $drop_pollable (local.get $timer)))
+  (func $say_part (param $channel i32)
+    (call $push (local.get $channel) (i32.const 1600) (global.get $part_length) (i32.const 0) (i32.const 0)
+      (i32.const 1600) (i32.const 0)))
+"#;
+
+/// Pushes its part fifty times a second, for ever.
+pub const PUBLISHES: &str = "(func $publish (param $channel i32)
+  (loop $again (call $say_part (local.get $channel)) (call $pause (i64.const 20)) (br $again)))";
+
+/// Pushes its part once, and traps.
+pub const PUBLISHES_AND_TRAPS: &str = "(func $publish (param $channel i32)
+  (call $say_part (local.get $channel)) (call $pause (i64.const 20)) unreachable)";
+
+/// Traps before it has pushed anything.
+pub const PUBLISHES_NOTHING_AND_TRAPS: &str = "(func $publish (param $channel i32) unreachable)";
+
+/// Pushes its part once, and computes for ever.
+pub const PUBLISHES_AND_SPINS: &str = "(func $publish (param $channel i32)
+  (call $say_part (local.get $channel)) (loop $again (br $again)))";
+
+/// Pushes its part ten times, and returns.
+pub const PUBLISHES_AND_ENDS: &str = "(func $publish (param $channel i32)
+  (local $left i32)
+  (local.set $left (i32.const 10))
+  (loop $again
+    (call $say_part (local.get $channel)) (call $pause (i64.const 20))
+    (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))";
+
+/// Pushes its part as fast as it can, without ever waiting.
+pub const PUBLISHES_WITHOUT_A_PAUSE: &str = "(func $publish (param $channel i32)
+  (loop $again (call $say_part (local.get $channel)) (br $again)))";
+
+/// A component that answers with a channel of this name, and publishes it by this function; its parts are `part`.
+pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
+    let export = r#"(export "hotshoe:camera/publisher@0.1.0#publish" (func $publish))"#;
+    encode(&joining(channel, part, &format!("{publish} {export}")), "publishing-guest")
+}
+
+/// A component that answers with a channel of this name, and publishes none.
+pub fn joining_without_publishing(channel: &str) -> Vec<u8> {
+    encode(&joining(channel, "", ""), "guest")
+}
+
+fn joining(channel: &str, part: &str, publish: &str) -> String {
+    let (name_length, part_length) = (channel.len(), part.len());
+    format!(
+        r#"(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {JOINS} {publish}
+        (global $name_length i32 (i32.const {name_length})) (global $part_length i32 (i32.const {part_length}))
+        (data (i32.const 1024) "{channel}") (data (i32.const 1600) "{part}"))"#
+    )
+}
+
 /// Begins an answer and leaves it unfinished.
 pub const LEAVES_UNFINISHED: &str = r#"(func $misbehave (param $out i32)
   (drop (call $begin_and_wait (local.get $out))))"#;
@@ -196,19 +316,19 @@ pub fn component(folder: &Path, misbehave: &str) -> PathBuf {
 
 /// A component made of the prelude and this function.
 pub fn serving(misbehave: &str) -> Vec<u8> {
-    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})"))
+    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})"), "guest")
 }
 
 /// The same, but it misbehaves at `/` as well, which it is asked for before it may serve.
 pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
-    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 0)) {misbehave})"))
+    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 0)) {misbehave})"), "guest")
 }
 
 /// A component whose memory has this size from the start, in bytes.
 pub fn needing_memory(bytes: usize) -> Vec<u8> {
     let pages = format!("(memory (export \"memory\") {})", bytes.div_ceil(65_536));
     let module = format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {TRAPS})");
-    encode(&module.replace("(memory (export \"memory\") 2)", &pages))
+    encode(&module.replace("(memory (export \"memory\") 2)", &pages), "guest")
 }
 
 /// The built-in guest.
@@ -228,12 +348,12 @@ pub fn variant(component: &[u8], number: u32) -> Vec<u8> {
     other
 }
 
-/// A core module against the world `guest`, made a component.
-fn encode(module: &str) -> Vec<u8> {
+/// A core module against this world, made a component.
+fn encode(module: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(workspace().join("wit")).unwrap();
-    let world = resolve.select_world(&[package], Some("guest")).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

@@ -195,13 +195,18 @@ fn a_watched_symbolic_link_is_followed() {
     server.wait_for_log("generation 3: ");
 }
 
+/// A server whose guest streams its camera at /bad the plain way: an instance for each viewer.
+fn streaming(more: &[&str]) -> FromFile {
+    FromFile::start(&guests::serving(guests::STREAMS), more)
+}
+
 #[test]
 fn what_is_under_way_stays_with_its_generation_until_it_ends_by_itself() {
-    let server = Server::start(&["--camera", "emulated,fps=20"]);
-    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let FromFile { server, .. } = streaming(&[]);
+    let mut viewer = Viewer::watch(server.address, "/bad");
     viewer.part();
     server.put_guest(&guests::serving(guests::TRAPS));
-    assert_eq!(get(server.address, "/ok").text(), "ok\n", "new requests get the new guest");
+    assert_eq!(get(server.address, "/bad").status, 502, "new requests get the new guest");
     // More than any buffer holds.
     for _ in 0..40 {
         viewer.part();
@@ -213,19 +218,23 @@ fn what_is_under_way_stays_with_its_generation_until_it_ends_by_itself() {
 
 #[test]
 fn what_is_under_way_at_the_drain_limit_is_ended_between_two_parts() {
-    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.5"]);
-    let mut viewers: Vec<_> = (0..5).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
-    for viewer in &mut viewers {
-        viewer.part();
+    const VIEWERS: usize = 20;
+    let FromFile { server, .. } = streaming(&["--drain", "0.3"]);
+    let component = guests::serving(guests::STREAMS);
+    let mut viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::watch(server.address, "/bad")).collect();
+    for number in 1..5 {
+        for viewer in &mut viewers {
+            viewer.part();
+        }
+        server.put_guest(&guests::variant(&component, number));
+        for viewer in &mut viewers {
+            // Panics if it ends in the middle of a part, or without the end of the transfer encoding.
+            while viewer.next_part().is_some() {}
+            *viewer = Viewer::watch(server.address, "/bad");
+        }
+        server.wait_for_log(&format!("generation {number}: its last {VIEWERS} responses are ended"));
+        wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
     }
-    server.put_guest(&guests::variant(&guests::built_in(), 1));
-    for mut viewer in viewers {
-        // Panics if it ends in the middle of a part, or without the end of the transfer encoding.
-        while viewer.next_part().is_some() {}
-    }
-    server.wait_for_log("generation 1: its last 5 responses are ended");
-    wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
-    Viewer::watch(server.address, "/video_feed").part();
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod admin;
 mod bad_input;
 mod bounds;
 mod cameras;
+mod channels;
 mod compile_cache;
 mod generations;
 mod misbehaving_guests;

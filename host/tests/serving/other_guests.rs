@@ -39,6 +39,10 @@ hotshoe:camera/cameras@0.1.0
     [method]frame.info
     [method]frame.data
     list-cameras
+hotshoe:camera/channels@0.1.0
+    [method]channel.name
+    [method]channel.push
+    join
 hotshoe:camera/generations@0.1.0
     own-generation
     subscribe-replaced

@@ -1,0 +1,155 @@
+//! One channel: its newest part, and waking those who wait for it.
+//!
+//! A push stores the part and then wakes every viewer; a viewer looks at a number to see whether there is a new
+//! part, and takes it by reference. No lock is held while anything is sent, and nothing queues.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::task::Waker;
+
+use slab::Slab;
+use tokio::sync::watch;
+
+use super::part::Part;
+
+/// A stream that is built once and shared.
+pub struct Channel {
+    name: String,
+    newest: RwLock<Newest>,
+    /// How many parts were pushed, and one more when the channel was closed. Only grows; viewers compare it with
+    /// what they saw last.
+    pushes: AtomicU64,
+    /// One waker for each viewer that waits or has waited. They stay in place: each push wakes all of them.
+    waiting: Mutex<Slab<Waker>>,
+    /// How many viewers there are. Whoever runs the publisher waits on it.
+    viewers: watch::Sender<usize>,
+    /// The publisher whose parts are taken; those of an earlier one are not any more.
+    publisher: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Newest {
+    part: Option<Arc<Part>>,
+    closed: bool,
+}
+
+/// What a viewer finds in a channel.
+pub(super) enum Look {
+    /// The newest part, and the number of pushes up to it.
+    Part(Arc<Part>, u64),
+    /// Nothing new since.
+    Nothing,
+    /// The stream is over.
+    Closed,
+}
+
+impl Channel {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            newest: RwLock::default(),
+            pushes: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            viewers: watch::Sender::default(),
+            publisher: watch::Sender::default(),
+        }
+    }
+
+    /// Its name, unique among the channels.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many viewers it has.
+    pub fn viewers(&self) -> usize {
+        *self.viewers.borrow()
+    }
+
+    /// Wait until it has no viewers.
+    pub async fn unwatched(&self) {
+        // The sender is in here, so there always is one.
+        let _ = self.viewers.subscribe().wait_for(|viewers| *viewers == 0).await;
+    }
+
+    /// Publish as the publisher of this number, from the first push on. It takes over from those of lower numbers;
+    /// one of a higher number takes over from it.
+    pub fn publisher(self: &Arc<Self>, number: u64) -> Publisher {
+        Publisher { channel: self.clone(), number }
+    }
+
+    /// Wait until the publisher of this number, or a later one, has taken over.
+    pub async fn taken_over(&self, number: u64) {
+        let _ = self.publisher.subscribe().wait_for(|current| *current >= number).await;
+    }
+
+    /// End the stream, for all who watch it.
+    pub fn close(&self) {
+        self.newest.write().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.wake_all();
+    }
+
+    /// What there is for a viewer that has seen this many pushes.
+    pub(super) fn look(&self, seen: u64) -> Look {
+        // Stored after the part, so that whoever sees the number finds that part, or a newer one.
+        let pushes = self.pushes.load(Ordering::Acquire);
+        if pushes == seen {
+            return Look::Nothing;
+        }
+        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
+        match &newest.part {
+            _ if newest.closed => Look::Closed,
+            Some(part) => Look::Part(part.clone(), pushes),
+            None => Look::Nothing,
+        }
+    }
+
+    pub(super) fn enter(&self) {
+        self.viewers.send_modify(|viewers| *viewers += 1);
+    }
+
+    pub(super) fn leave(&self) {
+        self.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
+    }
+
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
+        // Nothing that is done under the lock can leave it half done.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_all(&self) {
+        self.pushes.fetch_add(1, Ordering::Release);
+        for (_, waker) in &*self.waiting() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// The right to push parts to a channel.
+pub struct Publisher {
+    channel: Arc<Channel>,
+    number: u64,
+}
+
+impl Publisher {
+    /// The channel's name.
+    pub fn name(&self) -> &str {
+        self.channel.name()
+    }
+
+    /// Make this the channel's newest part, unless a later publisher has taken over. Wakes all viewers; is to be
+    /// called on a thread of the runtime, since waking them from another costs a system call for each.
+    pub fn push(&self, part: Part) {
+        let mut newest = self.channel.newest.write().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that no part of an earlier publisher comes after the first of a later one.
+        let current = *self.channel.publisher.borrow();
+        if self.number < current || newest.closed {
+            return;
+        }
+        newest.part = Some(Arc::new(part));
+        if self.number > current {
+            self.channel.publisher.send_replace(self.number);
+        }
+        drop(newest);
+        self.channel.wake_all();
+    }
+}

@@ -1,0 +1,22 @@
+//! Channels: a stream's newest part, shared by all who watch it.
+//!
+//! ```text
+//! publisher ── push ──► Channel: the newest part ──► Viewer, Viewer, Viewer …   each at its own pace
+//! ```
+//!
+//! * [`part`]: what is sent as one piece.
+//! * [`channel`]: the newest part, who publishes it, and who waits for it.
+//! * [`viewer`]: one viewer's place in a channel, as the body of a response.
+//! * [`registry`]: all channels, by name.
+//!
+//! Nothing in here knows where parts come from, nor how they are sent.
+
+pub mod channel;
+pub mod part;
+pub mod registry;
+pub mod viewer;
+
+pub use channel::{Channel, Publisher};
+pub use part::Part;
+pub use registry::{CHANNELS, Channels, JoinError};
+pub use viewer::Viewer;

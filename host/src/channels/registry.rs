@@ -1,0 +1,88 @@
+//! All channels, by name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::channel::Channel;
+use super::viewer::Viewer;
+
+/// The most channels that there can be at a time. Each has an instance of the guest; and a guest that took their
+/// names from what clients send should not make one for everything that they think of.
+pub const CHANNELS: u32 = 64;
+
+/// The longest name of a channel, in bytes.
+const NAME_LIMIT: usize = 64;
+
+/// Why a channel cannot be joined.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum JoinError {
+    /// It cannot be named so.
+    #[error("this is no name for a channel")]
+    Name,
+    /// There are enough.
+    #[error("there are {CHANNELS} channels already")]
+    TooMany,
+}
+
+/// All channels. Clones are the same.
+#[derive(Clone)]
+pub struct Channels {
+    by_name: Arc<Mutex<HashMap<String, Arc<Channel>>>>,
+    /// Tells who runs publishers of each channel that begins.
+    begun: mpsc::UnboundedSender<Arc<Channel>>,
+}
+
+impl Channels {
+    /// None yet. The receiver is told of each that begins, and has to [`end`](Self::end) it.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
+        let (begun, beginning) = mpsc::unbounded_channel();
+        (Self { by_name: Arc::default(), begun }, beginning)
+    }
+
+    /// Become a viewer of the channel of this name, which begins if it is not there. The viewer is sent `opening`
+    /// first, and then at most `maximal_rate` parts per second.
+    pub fn join(&self, name: &str, opening: Bytes, maximal_rate: Option<f64>) -> Result<Viewer, JoinError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        if name.is_empty() || name.len() > NAME_LIMIT || !name.bytes().all(allowed) {
+            return Err(JoinError::Name);
+        }
+        let mut channels = self.channels();
+        let channel = match channels.get(name) {
+            Some(channel) => channel.clone(),
+            None if channels.len() >= CHANNELS as usize => return Err(JoinError::TooMany),
+            None => {
+                let channel = Arc::new(Channel::new(name.to_owned()));
+                channels.insert(name.to_owned(), channel.clone());
+                // Fails when the server is ending.
+                let _ = self.begun.send(channel.clone());
+                channel
+            }
+        };
+        // Under the lock, so that a channel is not ended in between.
+        Ok(Viewer::new(channel, opening, maximal_rate))
+    }
+
+    /// Forget a channel that nobody watches. Returns false, and does nothing, if somebody does.
+    pub fn end_unwatched(&self, channel: &Channel) -> bool {
+        let mut channels = self.channels();
+        let unwatched = channel.viewers() == 0;
+        if unwatched {
+            channels.remove(channel.name());
+        }
+        unwatched
+    }
+
+    /// End a channel and forget it, whoever watches it.
+    pub fn end(&self, channel: &Channel) {
+        self.channels().remove(channel.name());
+        channel.close();
+    }
+
+    fn channels(&self) -> MutexGuard<'_, HashMap<String, Arc<Channel>>> {
+        // Nothing that is done under the lock can leave it half done.
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,66 @@
+//! The host's side of `hotshoe:camera/channels`: how guests share their streams.
+//!
+//! What each function promises is said in `wit/channels.wit`; here stands only how it is kept.
+
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+use wasmtime::Result;
+use wasmtime::component::Resource;
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
+
+use super::bindings::HeldFrame;
+use super::bindings::hotshoe::camera::channels as wit;
+use super::instance::Instance;
+use crate::channels::CHANNELS;
+use crate::channels::{JoinError, Part, Publisher};
+
+impl wit::Host for Instance {
+    fn join(
+        &mut self,
+        body: Resource<HostOutgoingBody>,
+        channel: String,
+        viewing: wit::Viewing,
+    ) -> Result<Result<(), wit::ErrorCode>> {
+        // What is written to the response comes from the channel, so nothing can come from the guest any more.
+        self.table.delete(body)?;
+        if !self.can_publish {
+            return Ok(Err(wit::ErrorCode::NoPublisher));
+        }
+        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        if joined.is_some() {
+            return Ok(Err(wit::ErrorCode::AlreadyJoined));
+        }
+        let viewer = self.channels.join(&channel, viewing.opening.into(), viewing.maximal_rate);
+        Ok(viewer.map(|viewer| *joined = Some(viewer)).map_err(|error| match error {
+            JoinError::Name => wit::ErrorCode::InvalidName,
+            JoinError::TooMany => wit::ErrorCode::TooManyChannels(CHANNELS),
+        }))
+    }
+}
+
+impl wit::HostChannel for Instance {
+    fn name(&mut self, channel: Resource<Publisher>) -> Result<String> {
+        Ok(self.table.get(&channel)?.name().to_owned())
+    }
+
+    fn push(
+        &mut self,
+        channel: Resource<Publisher>,
+        head: Vec<u8>,
+        frame: Option<Resource<HeldFrame>>,
+        tail: Vec<u8>,
+    ) -> Result<()> {
+        let image = match frame {
+            Some(frame) => self.table.get(&frame)?.picture.jpeg.clone(),
+            None => Bytes::new(),
+        };
+        self.table.get(&channel)?.push(Part::new(head.into(), image, tail.into()));
+        Ok(())
+    }
+
+    fn drop(&mut self, channel: Resource<Publisher>) -> Result<()> {
+        self.table.delete(channel)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! Who publishes each channel: an instance of the current guest, for as long as there are viewers.
+//!
+//! When the guest is replaced, the new one's publisher is started beside the old one's, and takes the channel over
+//! with its first part. So viewers are without a publisher at no moment, even if the new one fails.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use super::generation::{Generation, Visit};
+use super::generations::Generations;
+use crate::channels::{Channel, Channels};
+use crate::guest::{CallError, Stage};
+
+/// How long to wait before a publisher that failed is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// Publish each channel that begins, until the future is dropped.
+pub async fn publish_all(
+    channels: Channels,
+    mut beginning: mpsc::UnboundedReceiver<Arc<Channel>>,
+    generations: Generations,
+) {
+    let mut publishing = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(channel) = beginning.recv() => {
+                publishing.spawn(publish(channels.clone(), channel, generations.clone()));
+            }
+            Some(_) = publishing.join_next() => {}
+        }
+    }
+}
+
+/// One publisher at work. It ends when dropped.
+struct Shift {
+    generation: Arc<Generation>,
+    /// Counts the shifts of one channel: the number by which a publisher takes over.
+    number: u64,
+    work: Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>,
+    visit: Visit,
+}
+
+impl Shift {
+    fn begin(channel: &Arc<Channel>, generations: &Generations, number: u64) -> Self {
+        let generation = generations.current();
+        let visit = Visit::begin(generation.clone());
+        let publisher = channel.publisher(number);
+        let (publishing, caller) = (generation.clone(), generations.clone());
+        let work =
+            Box::pin(
+                async move { caller.caller().publish(&publishing.guest, publishing.term.clone(), publisher).await },
+            );
+        Self { generation, number, work, visit }
+    }
+}
+
+/// Publish one channel until nobody watches it, or its guest says that the stream is over.
+async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generations) {
+    // The publisher before, until the present one has taken over.
+    let mut before: Option<Shift> = None;
+    let mut number = 0;
+    'shifts: loop {
+        number += 1;
+        let mut present = Shift::begin(&channel, &generations, number);
+        let mut has_taken_over = false;
+        let can_publish = loop {
+            tokio::select! {
+                result = &mut present.work => match result {
+                    Ok(()) => return channels.end(&channel),
+                    // It would never publish: those who are here are ended with the guest that did.
+                    Err(CallError::NoPublisher) if before.is_none() => return channels.end(&channel),
+                    Err(CallError::NoPublisher) => break false,
+                    Err(error) => {
+                        warn!("channel {}: its publisher failed, and is started again: {error}", channel.name());
+                        generations.note_failure(&present.visit, &error);
+                        break true;
+                    }
+                },
+                () = work_of(&mut before) => before = None,
+                () = channel.taken_over(present.number), if !has_taken_over => {
+                    has_taken_over = true;
+                    before = None;
+                }
+                () = present.generation.term.clone().reaches(Stage::Replaced) => {
+                    debug!("channel {}: another guest takes over", channel.name());
+                    if has_taken_over {
+                        before = Some(present);
+                    }
+                    continue 'shifts;
+                }
+                () = channel.unwatched() => {
+                    if channels.end_unwatched(&channel) {
+                        return;
+                    }
+                }
+            }
+        };
+        // The one before goes on meanwhile, if there is one.
+        let replaced = generations.current().term.clone().reaches(Stage::Replaced);
+        tokio::select! {
+            () = sleep(RESTART_PAUSE), if can_publish => {}
+            () = replaced => {}
+            () = work_of(&mut before) => before = None,
+            () = channel.unwatched() => if channels.end_unwatched(&channel) {
+                return;
+            }
+        }
+    }
+}
+
+/// Let a publisher that is being replaced work on, until it ends or its generation does. For ever, if there is none.
+async fn work_of(shift: &mut Option<Shift>) {
+    match shift {
+        Some(shift) => {
+            let ended = shift.generation.term.clone().reaches(Stage::Ended);
+            tokio::select! {
+                _ = &mut shift.work => {}
+                () = ended => {}
+            }
+        }
+        None => std::future::pending().await,
+    }
+}

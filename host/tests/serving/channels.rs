@@ -1,0 +1,242 @@
+//! Channels: streams that are built once and shared, and what becomes of them when their publisher fails or the guest
+//! is replaced.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{guests, pictures, wait_until};
+
+const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
+
+/// A server whose guest answers /bad with a channel that is published in this way.
+fn publishing(publish: &str, part: &str, more: &[&str]) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = folder.path().join("guest.wasm");
+    std::fs::write(&guest, guests::publishing("c", publish, part)).unwrap();
+    Server::start(&[&CAMERA[..], &["--guest", guest.to_str().unwrap()], more].concat())
+}
+
+/// How many instances of the guest are at work: publishers, and responses that are not a channel's.
+fn at_work(server: &Server) -> u64 {
+    server.generations()["current"]["under_way"].as_u64().unwrap()
+}
+
+/// Read parts until one is this.
+#[track_caller]
+fn read_until(viewer: &mut Viewer, part: &str) {
+    while viewer.chunk() != part.as_bytes() {}
+}
+
+#[test]
+fn one_publisher_serves_all_viewers() {
+    let server = Server::start(&CAMERA);
+    let mut viewers: Vec<_> = (0..50).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
+    for viewer in &mut viewers {
+        viewer.part();
+    }
+    assert_eq!(at_work(&server), 1);
+    // The others do not depend on the one that made the channel begin.
+    viewers.remove(0);
+    for viewer in &mut viewers {
+        (0..5).for_each(|_| drop(viewer.part()));
+    }
+    assert_eq!(at_work(&server), 1);
+}
+
+#[test]
+fn a_publisher_ends_with_its_last_viewer_and_begins_again_with_the_next() {
+    let server = Server::start(&[&CAMERA[..], &["--linger", "0.3"]].concat());
+    for round in 1..4 {
+        let mut viewer = Viewer::watch(server.address, "/video_feed");
+        viewer.part();
+        drop(viewer);
+        wait_until("the publisher is gone", || at_work(&server) == 0);
+        server.wait_for_logs("camera emulated: closed, nobody watches", round);
+    }
+}
+
+#[test]
+fn a_new_viewer_is_sent_the_opening_and_the_newest_part_as_one_piece() {
+    // The one part, and no more for an hour.
+    let once = guests::PUBLISHES.replace("(i64.const 20)", "(i64.const 3600000)");
+    let server = publishing(&once, "part", &[]);
+    for _ in 0..5 {
+        let mut viewer = Viewer::watch(server.address, "/bad");
+        assert_eq!(viewer.chunk(), b"opening\npart");
+    }
+}
+
+#[test]
+fn connected_viewers_see_the_next_guests_stream_without_reconnecting() {
+    let server = publishing(guests::PUBLISHES, "first", &["--drain", "0.2"]);
+    let mut viewers: Vec<_> = (0..20).map(|_| Viewer::watch(server.address, "/bad")).collect();
+    for viewer in &mut viewers {
+        assert_eq!(viewer.chunk(), b"opening\nfirst");
+    }
+    for part in ["second", "third"] {
+        assert_eq!(server.put_guest(&guests::publishing("c", guests::PUBLISHES, part)).status, 200);
+        for viewer in &mut viewers {
+            read_until(viewer, part);
+            // Nothing of the one before comes after it.
+            (0..5).for_each(|_| assert_eq!(viewer.chunk(), part.as_bytes()));
+        }
+    }
+    server.wait_for_log("generation 2: ");
+    wait_until("the old publishers are gone", || server.generations()["draining"] == serde_json::json!([]));
+    for viewer in &mut viewers {
+        (0..20).for_each(|_| assert_eq!(viewer.chunk(), b"third"));
+    }
+}
+
+#[test]
+fn pictures_go_on_in_their_order_through_swaps() {
+    let folder = tempfile::tempdir().unwrap();
+    const PICTURES: u32 = 200;
+    pictures::fill(folder.path(), PICTURES, 0);
+    let camera = format!("emulated:{},fps=20", folder.path().display());
+    let server = Server::start(&["--camera", &camera, "--drain", "0.1"]);
+    let built_in = guests::built_in();
+    let swaps = 5;
+    thread::scope(|scope| {
+        let swapping = scope.spawn(|| {
+            (0..swaps).for_each(|number| drop(server.put_guest(&guests::variant(&built_in, number))));
+        });
+        let mut viewer = Viewer::watch(server.address, "/video_feed");
+        let mut last = pictures::number(&viewer.part().jpeg);
+        let mut steps = Vec::new();
+        while !swapping.is_finished() {
+            let next = pictures::number(&viewer.part().jpeg);
+            steps.push((next + PICTURES - last) % PICTURES);
+            last = next;
+        }
+        // A new publisher begins with the newest picture, which the one before may have sent: once more then, and
+        // never one before it. On a busy machine some are skipped.
+        assert!(steps.iter().all(|step| *step < PICTURES / 2), "{steps:?}");
+        assert!(steps.iter().filter(|step| **step == 0).count() <= swaps as usize, "{steps:?}");
+        assert!(steps.iter().filter(|step| **step <= 3).count() * 10 >= steps.len() * 9, "{steps:?}");
+    });
+    assert_eq!(server.generation(), u64::from(swaps) + 1);
+}
+
+#[test]
+fn a_publisher_that_traps_is_started_again_and_its_viewers_stay() {
+    let server = publishing(guests::PUBLISHES_AND_TRAPS, "part", &[]);
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    assert_eq!(viewer.chunk(), b"opening\npart");
+    for round in 1..4 {
+        let line =
+            server.wait_for_logs("channel c: its publisher failed, and is started again: the guest trapped", round);
+        assert!(line.contains("WARN"), "{line}");
+        assert_eq!(viewer.chunk(), b"part");
+    }
+}
+
+#[test]
+fn a_publisher_that_spins_is_ended_and_does_not_hold_up_others() {
+    let server = publishing(guests::PUBLISHES_AND_SPINS, "part", &[]);
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    assert_eq!(viewer.chunk(), b"opening\npart");
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+    server.wait_for_log("its publisher failed, and is started again: the guest computed for 2 seconds without a pause");
+    assert_eq!(viewer.chunk(), b"part");
+}
+
+#[test]
+fn a_publisher_that_never_waits_is_ended_as_one_that_spins() {
+    let server = publishing(guests::PUBLISHES_WITHOUT_A_PAUSE, "part", &[]);
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    assert_eq!(viewer.chunk(), b"opening\npart");
+    let memory = server.memory_kib();
+    server.wait_for_log("its publisher failed, and is started again: the guest computed for 2 seconds without a pause");
+    // Nothing queues, neither for the viewer that does not read.
+    assert!(server.memory_kib().saturating_sub(memory) < 8 << 10);
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+}
+
+#[test]
+fn a_publisher_that_returns_ends_the_stream_properly() {
+    let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let reply = get(server.address, "/bad");
+    assert_eq!(reply.status, 200);
+    assert!(reply.text().starts_with("opening\npart"), "{}", reply.text());
+    // And it begins again for the next.
+    assert!(get(server.address, "/bad").text().starts_with("opening\npart"));
+}
+
+#[test]
+fn a_new_guest_whose_publisher_fails_is_taken_back_and_viewers_see_the_old_stream_throughout() {
+    let server = publishing(guests::PUBLISHES, "good", &[]);
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    assert_eq!(viewer.chunk(), b"opening\ngood");
+    let broken = guests::publishing("c", guests::PUBLISHES_NOTHING_AND_TRAPS, "none");
+    assert_eq!(server.put_guest(&broken).status, 200);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.generation() == 2 {
+        assert!(Instant::now() < deadline, "it is not taken back");
+        // The old publisher goes on until the new one has a part.
+        let asked = Instant::now();
+        assert_eq!(viewer.chunk(), b"good");
+        assert!(asked.elapsed() < Duration::from_secs(1), "the stream stood still");
+    }
+    server.wait_for_log("failed on 5 of its first 10 requests");
+    (0..20).for_each(|_| assert_eq!(viewer.chunk(), b"good"));
+}
+
+#[test]
+fn viewers_are_ended_at_the_drain_limit_when_the_next_guest_publishes_nothing() {
+    let server = publishing(guests::PUBLISHES, "part", &["--drain", "0.5"]);
+    let address = server.address;
+    let viewer = thread::spawn(move || get(address, "/bad"));
+    wait_until("it publishes", || at_work(&server) == 1);
+    server.put_guest(&guests::serving(guests::TRAPS));
+    let reply = viewer.join().unwrap();
+    assert!(reply.text().ends_with("part"), "the old publisher went on, and the end is a proper one");
+    wait_until("the old generation is gone", || server.generations()["draining"] == serde_json::json!([]));
+}
+
+#[test]
+fn a_guest_that_publishes_nothing_is_told_so() {
+    let server = Server::start(&CAMERA);
+    server.put_guest(&guests::joining_without_publishing("c"));
+    assert_eq!(get(server.address, "/bad").text(), "0");
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    let server = Server::start(&CAMERA);
+    let long = "x".repeat(65);
+    for name in ["", "a b", "a\\0a", "é", &long] {
+        server.put_guest(&guests::publishing(name, guests::PUBLISHES, "part"));
+        assert_eq!(get(server.address, "/bad").text(), "1", "{name:?}");
+    }
+    for name in ["a", "a/b.c_d-E9", &long[..64]] {
+        assert_eq!(server.put_guest(&guests::publishing(name, guests::PUBLISHES, "part")).status, 200);
+        assert_eq!(Viewer::watch(server.address, "/bad").chunk(), b"opening\npart", "{name:?}");
+    }
+}
+
+#[test]
+fn a_viewer_may_ask_for_fewer_pictures_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    const PICTURES: u32 = 300;
+    pictures::fill(folder.path(), PICTURES, 0);
+    let camera = format!("emulated:{},fps=40", folder.path().display());
+    let server = Server::start(&["--camera", &camera]);
+    let steps = |path: &str| {
+        let mut viewer = Viewer::watch(server.address, path);
+        let numbers: Vec<_> = (0..9).map(|_| pictures::number(&viewer.part().jpeg)).collect();
+        numbers.windows(2).map(|pair| (pair[1] + PICTURES - pair[0]) % PICTURES).sum::<u32>()
+    };
+    // Beside one that wants all of them.
+    let mut all = Viewer::watch(server.address, "/video_feed");
+    all.part();
+    // Eight steps of eight pictures each; on a busy machine it may be sent one a little later, never earlier.
+    let five = steps("/video_feed?fps=5");
+    assert!((56..=96).contains(&five), "{five} pictures went by");
+    for path in ["/video_feed?fps=1000", "/video_feed?fps=0", "/video_feed?fps=fast"] {
+        let passed = steps(path);
+        assert!((8..=24).contains(&passed), "{passed} pictures went by at {path}");
+    }
+}
