@@ -23,8 +23,9 @@ const BACKLOG: i32 = 1024;
 const UNSENT: u32 = 128 * 1024;
 
 /// How long what was sent may stay unacknowledged, or a full window closed, before the kernel gives the
-/// client up: a viewer that has stopped reading, or whose power was cut. Wi-Fi outages are shorter.
-const STUCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// client up: a viewer that has stopped reading, or whose power was cut. Most outages of Wi-Fi are shorter; and who
+/// was away for longer is better off with a new connection.
+const STUCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who may use a Unix socket that is listened at: its owner alone.
 const OWNER_ONLY: u32 = 0o600;
