@@ -36,8 +36,9 @@ const PRELUDE: &str = r#"
   (import "hotshoe:camera/cameras@0.1.0" "[method]frame.info" (func $frame_info (param i32 i32)))
   (import "hotshoe:camera/cameras@0.1.0" "[method]frame.data" (func $frame_data (param i32) (result i32)))
   (import "hotshoe:camera/cameras@0.1.0" "[resource-drop]frame" (func $drop_frame (param i32)))
-  (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-splice"
-    (func $splice (param i32 i32 i64 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.check-write" (func $check_write (param i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.subscribe" (func $writable (param i32) (result i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.splice" (func $splice (param i32 i32 i64 i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_input (param i32)))
   (import "hotshoe:camera/channels@0.1.0" "join" (func $join (param i32 i32 i32 i32 i32 i32 f64 i32)))
   (import "hotshoe:camera/channels@0.1.0" "[method]channel.push"
@@ -49,8 +50,7 @@ const PRELUDE: &str = r#"
   (data (i32.const 48) "emulated")
   (data (i32.const 64) "full\0a")
   (data (i32.const 80) "/ok")
-  (data (i32.const 512) "Content-Type: image/jpeg\0d\0aContent-Length: ")
-  (data (i32.const 576) "\0d\0aX-Timestamp: 0.000000\0d\0a\0d\0a")
+  (data (i32.const 512) "Content-Type: image/jpeg\0d\0aContent-Length: 0000000\0d\0aX-Timestamp: 0.000000\0d\0a\0d\0a")
   (data (i32.const 640) "\0d\0a--frame\0d\0a")
 
   ;; What the host passes in goes here, one after the other; an instance lives for one request.
@@ -197,38 +197,54 @@ pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
     (br $again)))"#;
 
 /// Streams its camera the plain way: this instance writes all of it, for one viewer.
-pub const STREAMS: &str = r#"(func $misbehave (param $out i32)
-  (local $stream i32) (local $feed i32) (local $frame i32) (local $data i32) (local $at i32) (local $left i64)
-  (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
-  (local.set $feed (i32.load (i32.const 260)))
-  (local.set $stream (call $begin (local.get $out)))
-  (call $say (local.get $stream) (i32.const 642) (i32.const 9))
-  (loop $next
-    (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
-    (if (i32.eqz (i32.load8_u (i32.const 260))) (then unreachable))
-    (local.set $frame (i32.load (i32.const 264)))
-    (call $frame_info (local.get $frame) (i32.const 256))
-    (local.set $left (i64.load (i32.const 296)))
-    ;; The length in decimal digits, which end at 768.
-    (local.set $at (i32.const 768))
-    (loop $digit
-      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
-      (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $left) (i64.const 10)))))
-      (local.set $left (i64.div_u (local.get $left) (i64.const 10)))
-      (br_if $digit (i64.ne (local.get $left) (i64.const 0))))
-    (local.set $left (i64.load (i32.const 296)))
-    (call $say (local.get $stream) (i32.const 512) (i32.const 42))
-    (call $say (local.get $stream) (local.get $at) (i32.sub (i32.const 768) (local.get $at)))
-    (call $say (local.get $stream) (i32.const 576) (i32.const 27))
-    (local.set $data (call $frame_data (local.get $frame)))
-    (loop $more
-      (call $splice (local.get $stream) (local.get $data) (local.get $left) (i32.const 256))
-      (local.set $left (i64.sub (local.get $left) (i64.load (i32.const 264))))
-      (br_if $more (i64.ne (local.get $left) (i64.const 0))))
-    (call $drop_input (local.get $data))
-    (call $drop_frame (local.get $frame))
-    (call $say (local.get $stream) (i32.const 640) (i32.const 11))
-    (br $next)))"#;
+pub const STREAMS: &str = r#"
+  ;; Wait until the stream takes something.
+  (func $ready (param $stream i32)
+    (local $pollable i32)
+    (loop $again
+      (call $check_write (local.get $stream) (i32.const 256))
+      (if (i32.load8_u (i32.const 256)) (then unreachable))
+      (if (i64.eqz (i64.load (i32.const 264)))
+        (then
+          (local.set $pollable (call $writable (local.get $stream)))
+          (call $block (local.get $pollable))
+          (call $drop_pollable (local.get $pollable))
+          (br $again)))))
+  (func $put (param $stream i32) (param $at i32) (param $length i32)
+    (call $ready (local.get $stream))
+    (call $write_unasked (local.get $stream) (local.get $at) (local.get $length) (i32.const 256)))
+  (func $misbehave (param $out i32)
+    (local $stream i32) (local $feed i32) (local $frame i32) (local $data i32) (local $at i32)
+    (local $length i64) (local $left i64)
+    (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
+    (local.set $feed (i32.load (i32.const 260)))
+    (local.set $stream (call $begin (local.get $out)))
+    (call $put (local.get $stream) (i32.const 642) (i32.const 9))
+    (loop $next
+      (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
+      (if (i32.eqz (i32.load8_u (i32.const 260))) (then unreachable))
+      (local.set $frame (i32.load (i32.const 264)))
+      (call $frame_info (local.get $frame) (i32.const 256))
+      (local.set $length (i64.load (i32.const 296)))
+      ;; Its seven decimal digits, from the last to the first.
+      (local.set $left (local.get $length))
+      (local.set $at (i32.const 561))
+      (loop $digit
+        (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+        (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.wrap_i64 (i64.rem_u (local.get $left) (i64.const 10)))))
+        (local.set $left (i64.div_u (local.get $left) (i64.const 10)))
+        (br_if $digit (i32.gt_u (local.get $at) (i32.const 554))))
+      (call $put (local.get $stream) (i32.const 512) (i32.const 76))
+      (local.set $data (call $frame_data (local.get $frame)))
+      (loop $more
+        (call $ready (local.get $stream))
+        (call $splice (local.get $stream) (local.get $data) (local.get $length) (i32.const 256))
+        (local.set $length (i64.sub (local.get $length) (i64.load (i32.const 264))))
+        (br_if $more (i64.ne (local.get $length) (i64.const 0))))
+      (call $drop_input (local.get $data))
+      (call $drop_frame (local.get $frame))
+      (call $put (local.get $stream) (i32.const 640) (i32.const 11))
+      (br $next)))"#;
 
 /// Joins the channel of the name at 1024. Says which error that gives, as a digit.
 const JOINS: &str = r#"(func $misbehave (param $out i32)

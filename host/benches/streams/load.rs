@@ -1,0 +1,176 @@
+//! Viewers: many of them in one thread, which read what a server sends and look at no more of it than they must.
+//!
+//! Images are thrown away in the kernel (recv(2), `MSG_TRUNC`), so that the viewers cost less than the server.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hotshoe_test_support::client::connect;
+use rustix::event::epoll;
+use socket2::SockRef;
+
+/// Linux's number for it (recv(2)).
+const MSG_TRUNC: i32 = 0x20;
+
+/// What follows each image.
+const TAIL: usize = b"\r\n--frame\r\n".len();
+
+/// What is read at a time of what has to be looked at: less than an image and its head.
+const LOOK: usize = 512;
+
+/// All viewers of one server.
+pub struct Load {
+    viewers: Vec<Viewer>,
+    epoll: rustix::fd::OwnedFd,
+    window: Duration,
+}
+
+struct Viewer {
+    stream: TcpStream,
+    /// What was read of a response's head or a part's.
+    head: Vec<u8>,
+    /// What is left of a part after its head.
+    left: usize,
+    is_chunked: bool,
+    has_begun: bool,
+    /// When the part that is being read was captured.
+    captured: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl Load {
+    /// Connect this many viewers, and wait until each has its first part.
+    pub fn connect(address: SocketAddr, path: &str, count: usize) -> Self {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let mut viewers = Vec::new();
+        for number in 0..count {
+            let mut stream = connect(address);
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+            stream.set_nonblocking(true).unwrap();
+            epoll::add(&epoll, &stream, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN).unwrap();
+            viewers.push(Viewer {
+                stream,
+                head: Vec::new(),
+                left: 0,
+                is_chunked: false,
+                has_begun: false,
+                captured: Duration::ZERO,
+                latencies: Vec::new(),
+            });
+        }
+        let mut load = Self { viewers, epoll, window: Duration::ZERO };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while load.viewers.iter().any(|viewer| viewer.latencies.is_empty()) {
+            assert!(Instant::now() < deadline, "some viewers are sent nothing");
+            load.run_for(Duration::from_millis(50));
+        }
+        load
+    }
+
+    /// Read what comes, for this long.
+    pub fn run_for(&mut self, time: Duration) {
+        let begun = Instant::now();
+        let mut events = Vec::with_capacity(self.viewers.len());
+        while let Some(left) = time.checked_sub(begun.elapsed()) {
+            events.clear();
+            let timeout = rustix::time::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => panic!("{error}"),
+            }
+            for event in &events {
+                self.viewers[event.data.u64() as usize].read();
+            }
+        }
+        self.window += begun.elapsed();
+    }
+
+    /// Begin to count.
+    pub fn forget(&mut self) {
+        self.viewers.iter_mut().for_each(|viewer| viewer.latencies.clear());
+        self.window = Duration::ZERO;
+    }
+
+    /// How many parts were read whole.
+    pub fn frames(&self) -> usize {
+        self.viewers.iter().map(|viewer| viewer.latencies.len()).sum()
+    }
+
+    /// The rate of the viewer that was sent the fewest parts, per second.
+    pub fn slowest_rate(&self) -> f64 {
+        let fewest = self.viewers.iter().map(|viewer| viewer.latencies.len()).min().unwrap();
+        fewest as f64 / self.window.as_secs_f64()
+    }
+
+    /// The time from capture until a viewer has the whole part: so many of a hundred are shorter.
+    pub fn latency_percentile(&self, percent: usize) -> Duration {
+        let mut all: Vec<_> = self.viewers.iter().flat_map(|viewer| &viewer.latencies).copied().collect();
+        all.sort();
+        all[(all.len() * percent / 100).min(all.len() - 1)]
+    }
+}
+
+impl Viewer {
+    /// Read until there is nothing more for now.
+    fn read(&mut self) {
+        loop {
+            let read = if self.left > 0 { self.throw_away() } else { self.look() };
+            match read {
+                Ok(0) => panic!("the server closed the connection"),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    fn throw_away(&mut self) -> std::io::Result<usize> {
+        // Never written to.
+        let mut nowhere = [MaybeUninit::<u8>::uninit(); 1 << 18];
+        let want = self.left.min(nowhere.len());
+        let count = SockRef::from(&self.stream).recv_with_flags(&mut nowhere[..want], MSG_TRUNC)?;
+        self.left -= count;
+        if self.left == 0 {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            self.latencies.push(now.saturating_sub(self.captured));
+        }
+        Ok(count)
+    }
+
+    fn look(&mut self) -> std::io::Result<usize> {
+        let mut bytes = [0; LOOK];
+        let count = self.stream.read(&mut bytes)?;
+        self.head.extend(&bytes[..count]);
+        if !self.has_begun
+            && let Some(end) = find(&self.head, b"\r\n\r\n")
+        {
+            let head = String::from_utf8_lossy(&self.head[..end]).to_ascii_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            self.is_chunked = head.contains("transfer-encoding: chunked");
+            self.has_begun = true;
+            self.head.drain(..end + 4);
+        }
+        if self.has_begun
+            && let Some(begin) = find(&self.head, b"Content-Type:")
+            && let Some(length) = find(&self.head[begin..], b"\r\n\r\n")
+        {
+            // In front of it are at most the length of a chunk and the opening boundary.
+            assert!(begin < 40, "something was torn");
+            let head = String::from_utf8(self.head[begin..begin + length].to_vec()).unwrap();
+            let value = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+            self.captured = Duration::from_secs_f64(value("X-Timestamp:").parse().unwrap());
+            let image: usize = value("Content-Length:").parse().unwrap();
+            let after = self.head.len() - (begin + length + 4);
+            self.left = image + TAIL + if self.is_chunked { 2 } else { 0 } - after;
+            self.head.clear();
+        }
+        Ok(count)
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
