@@ -1,13 +1,13 @@
 //! Puts the parts together: cameras, sandbox, guest, servers.
 
 use std::future::pending;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::service::service_fn;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getpid, getrlimit, kill_process, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -78,6 +78,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     for camera in cameras.iter() {
         info!("camera {}: {}", camera.name(), camera.description());
     }
+    let access = admin_access(args)?;
     raise_open_files();
     // More than there are requests: for the guest that is tried out before it serves, and for each channel's
     // publisher, and the one that takes over from it.
@@ -107,7 +108,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         if let Some(file) = args.guest.clone().filter(|_| args.watch) {
             tasks.spawn(watch(file, digest, generations.clone()));
         }
-        if let Some((listener, access)) = admin {
+        if let Some(listener) = admin {
             tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access))));
         }
         info!("open http://{}/", address_to_open(listener.local_addr()?));
@@ -135,28 +136,34 @@ fn open_cache(args: &ServeArgs) -> Option<Cache> {
         .ok()
 }
 
-/// The admin listener that was asked for, and who is let in there.
-fn admin_listener(args: &ServeArgs) -> Result<Option<(AdminListener, Access)>, AppError> {
+/// Who is let in at the admin listener. Fails where that would be everyone.
+fn admin_access(args: &ServeArgs) -> Result<Access, AppError> {
     let token_file = args.admin_token_file.as_deref();
+    match &args.admin {
+        Some(AdminAddress::Tcp(address)) if token_file.is_none() && !address.ip().is_loopback() => {
+            Err(AppError::Unguarded(*address))
+        }
+        Some(AdminAddress::Unix(_)) => Ok(Access::new(token_file, false)?),
+        _ => Ok(Access::new(token_file, true)?),
+    }
+}
+
+/// The admin listener that was asked for.
+fn admin_listener(args: &ServeArgs) -> Result<Option<AdminListener>, AppError> {
     let (address, typed) = match &args.admin {
         Some(AdminAddress::Off) => return Ok(None),
         Some(AdminAddress::Unix(path)) => {
-            let access = Access::new(token_file, false)?;
             let listener = listen_local(path, "--admin")?;
             info!("admin at unix:{}", path.display());
-            return Ok(Some((AdminListener::Unix(listener), access)));
+            return Ok(Some(AdminListener::Unix(listener)));
         }
         Some(AdminAddress::Tcp(address)) => (*address, true),
         None => (ADMIN, false),
     };
-    if token_file.is_none() && !address.ip().is_loopback() {
-        return Err(AppError::Unguarded(address));
-    }
-    let access = Access::new(token_file, true)?;
     match listen(address, "--admin") {
         Ok(listener) => {
             info!("admin at http://{}/guest", listener.local_addr()?);
-            Ok(Some((AdminListener::Tcp(listener), access)))
+            Ok(Some(AdminListener::Tcp(listener)))
         }
         // Nobody asked for it, and a second server on the same machine is nothing unusual.
         Err(error) if !typed => {
@@ -182,9 +189,18 @@ async fn serve_admin(listener: AdminListener, admin: Arc<Admin>) {
     }
 }
 
-/// Offer the guest of this file, or the built-in one, at each SIGHUP.
+/// Offer the guest of this file, or the built-in one, at each SIGHUP. But that is also sent when the terminal is
+/// closed that the program was started from; then it ends.
 async fn load_again_on(mut hangups: Signal, file: Option<PathBuf>, generations: Generations) {
+    let has_terminal = || io::stdin().is_terminal();
+    let had_terminal = has_terminal();
     while hangups.recv().await.is_some() {
+        if had_terminal && !has_terminal() {
+            info!("the terminal was closed");
+            // Cannot fail: a process may always end itself.
+            let _ = kill_process(getpid(), rustix::process::Signal::TERM);
+            return;
+        }
         info!("loading the guest again, told by SIGHUP");
         let file = file.clone();
         let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
@@ -236,7 +252,7 @@ pub fn print_imports(file: Option<&Path>) -> Result<(), AppError> {
 /// Make a folder with a guest to start from.
 pub fn new_guest(folder: &Path) -> Result<(), AppError> {
     template::make(folder)?;
-    print(&format!("made {0}; next: cd {0} && ./dev\n", folder.display()))
+    print(&format!("made {0}; next: cd '{0}' && ./dev\n", folder.display()))
 }
 
 /// Write the built-in guest to a file.

@@ -160,7 +160,8 @@ impl Viewer {
             // In front of it are at most the length of a chunk and the opening boundary.
             assert!(begin < 40, "something was torn");
             let head = String::from_utf8(self.head[begin..begin + length].to_vec()).unwrap();
-            let value = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+            let value =
+                |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
             self.captured = Duration::from_secs_f64(value("X-Timestamp:").parse().unwrap());
             let image: usize = value("Content-Length:").parse().unwrap();
             let after = self.head.len() - (begin + length + 4);

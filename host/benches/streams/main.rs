@@ -61,7 +61,9 @@ fn main() {
     // cargo adds `--bench`.
     let asked: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
     println!("Processor time of the server per frame that a viewer got, in µs; medians of {ROUNDS} rounds.\n");
-    println!("| frames | viewers | raw | hyper | Hotshoe | ratio | plain way | ratio | p99 | ratio | KiB per viewer | hyper's | slowest viewer, fps |");
+    println!(
+        "| frames | viewers | raw | hyper | Hotshoe | ratio | plain way | ratio | p99 | ratio | KiB per viewer | hyper's | slowest viewer, fps |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for size in SIZES {
         let folder = tempfile::tempdir().unwrap();

@@ -77,9 +77,10 @@ impl Access {
         if self.named && !has_token && !host.is_some_and(is_this_machine) {
             return Err(Denied::Host);
         }
-        if let Some(origin) = headers.get(ORIGIN)
-            && origin.as_bytes().strip_prefix(b"http://") != host
-        {
+        let is_own = |origin: &HeaderValue| {
+            origin.as_bytes().strip_prefix(b"http://").is_some_and(|origin| host == Some(origin))
+        };
+        if headers.get(ORIGIN).is_some_and(|origin| !is_own(origin)) {
             return Err(Denied::Origin);
         }
         if self.token.is_some() && !has_token { Err(Denied::Token) } else { Ok(()) }
@@ -144,6 +145,8 @@ mod tests {
             assert_eq!(OPEN.check(&headers), Err(Denied::Origin), "{origin}");
             assert_eq!(Access { token: None, named: false }.check(&headers), Err(Denied::Origin), "{origin}");
         }
+        let unnamed = Access { token: None, named: false };
+        assert_eq!(unnamed.check(&headers(&[("origin", "null")])), Err(Denied::Origin), "without a host");
         assert_eq!(OPEN.check(&headers(&[("host", "[::1]:1"), ("origin", "http://[::1]:1")])), Ok(()));
     }
 

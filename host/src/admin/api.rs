@@ -26,8 +26,11 @@ const UPLOADS: usize = 2;
 /// How long a client may take for the next piece of a component.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How much of a body that nobody wants is read and thrown away, in bytes. One that is larger is not worth it.
-const DISCARD_LIMIT: usize = 1 << 30;
+/// How long a component may be on its way in all: the largest, at 5 Mbit/s.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// For how long a body that nobody wants is read and thrown away. On this machine that is a gigabyte.
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// Answers requests to the admin listener.
 pub struct Admin {
@@ -97,7 +100,7 @@ impl Admin {
         };
         let received = match length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
-            _ => receive(body).await,
+            _ => timeout(UPLOAD_TIMEOUT, receive(body)).await.unwrap_or(Err(TOO_SLOW)),
         };
         let bytes = match received {
             Ok(Some(bytes)) => bytes,
@@ -127,11 +130,14 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// What a client is told whose component does not come.
+const TOO_SLOW: &str = "the component did not come in time";
+
 /// Read a body; none if it is too large. Fails with what to tell the client.
 async fn receive(body: &mut Incoming) -> Result<Option<Vec<u8>>, &'static str> {
     let mut bytes = Vec::new();
     loop {
-        let frame = timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| "the component did not come in time")?;
+        let frame = timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| TOO_SLOW)?;
         let Some(frame) = frame else { return Ok(Some(bytes)) };
         let Ok(data) = frame.map_err(|_| "the component broke off")?.into_data() else { continue };
         if bytes.len() + data.len() > COMPONENT_LIMIT {
@@ -144,12 +150,9 @@ async fn receive(body: &mut Incoming) -> Result<Option<Vec<u8>>, &'static str> {
 /// Read what is left of a body, within limits: a client that is still sending when the connection is closed would
 /// not see the answer.
 async fn discard(body: &mut Incoming) {
-    let mut discarded = 0;
-    while discarded < DISCARD_LIMIT
-        && let Ok(Some(Ok(frame))) = timeout(PIECE_TIMEOUT, body.frame()).await
-    {
-        discarded += frame.data_ref().map_or(0, Bytes::len);
-    }
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Whoever sends more than that has had the time to look.
+    let _ = timeout(DISCARD_TIME, rest).await;
 }
 
 fn not_allowed(allowed: &'static str) -> Answer {

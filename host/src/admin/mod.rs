@@ -6,7 +6,8 @@
 //! | `PUT /guest` | serve by the component in the body; answers as GET, or 422 with the reason |
 //! | `POST /guest/rollback` | go back to the guest before the current one; answers as GET, or 409 |
 //!
-//! All answers are JSON; what went wrong is in `error`.
+//! All answers are JSON; what went wrong is in `error`: 401 and 403 for those who are not let in, 413 for a component
+//! that is too large, 400 for one that did not arrive, 503 while others are on their way.
 //!
 //! * [`access`]: who may do that.
 //! * [`api`]: doing it.

@@ -20,7 +20,7 @@ wasmtime::component::bindgen!({
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
         "wasi:http": wasmtime_wasi_http::p2::bindings::http,
-        "hotshoe:camera/cameras.feed": crate::camera::Feed,
+        "hotshoe:camera/cameras.feed": crate::guest::cameras::HeldFeed,
         "hotshoe:camera/cameras.frame": crate::guest::bindings::HeldFrame,
         "hotshoe:camera/channels.channel": crate::channels::Publisher,
     },

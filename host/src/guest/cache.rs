@@ -3,9 +3,9 @@
 //! What is in there is machine code and is run as it is found. So the folder must be ours alone: one that
 //! others can write to would let them run what they like with our rights, and is not used.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
@@ -30,16 +30,16 @@ pub enum CacheError {
         /// The system's reason.
         source: io::Error,
     },
-    /// Somebody else could put code into it.
-    #[error("{} can be written by others; make it yours alone with `chmod 700`", .0.display())]
+    /// Somebody else could have put code into it.
+    #[error("{} belongs to others or can be written by them; remove it, or choose another folder", .0.display())]
     NotPrivate(PathBuf),
     /// wasmtime refuses.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Keep what is compiled in this folder, which is made if it is not there. wasmtime keeps it below 512 MiB,
-/// removing what was not used for longest.
+/// Keep what is compiled in this folder, which is made if it is not there. When it has grown beyond 512 MiB, wasmtime
+/// removes what was not used for longest; it looks once an hour.
 pub fn open(folder: &Path) -> Result<Cache, CacheError> {
     let failed = |source| CacheError::Folder { path: folder.to_owned(), source };
     DirBuilder::new().recursive(true).mode(PRIVATE).create(folder).map_err(failed)?;
@@ -49,6 +49,8 @@ pub fn open(folder: &Path) -> Result<Cache, CacheError> {
     if !is_ours_alone(&metadata) {
         return Err(CacheError::NotPrivate(folder));
     }
+    // wasmtime makes what is in there as the umask says.
+    fs::set_permissions(&folder, Permissions::from_mode(PRIVATE)).map_err(failed)?;
     let mut config = CacheConfig::new();
     config.with_directory(folder);
     Cache::new(config).map_err(|error| CacheError::Refused(one_line(&error)))

@@ -5,6 +5,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use tokio::time::sleep;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
@@ -14,6 +15,7 @@ use wasmtime_wasi_io::async_trait;
 use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::cameras as wit;
 use super::instance::{Instance, nanoseconds};
+use super::term::{Stage, Term};
 use crate::camera::hub::{Outage, OutageCause};
 use crate::camera::{Camera, Dimensions, Feed, State};
 
@@ -30,46 +32,53 @@ impl wit::Host for Instance {
 }
 
 impl wit::HostFeed for Instance {
-    fn open(&mut self, name: String) -> Result<Result<Resource<Feed>, wit::ErrorCode>> {
+    fn open(&mut self, name: String) -> Result<Result<Resource<HeldFeed>, wit::ErrorCode>> {
         let Some(camera) = self.cameras.get(&name) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
         if self.feeds_held >= FEEDS {
             return Ok(Err(wit::ErrorCode::TooManyFeeds(FEEDS)));
         }
-        let feed = camera.feed();
+        let feed = HeldFeed { feed: camera.feed(), term: self.term.clone() };
         let feed = self.table.push(feed)?;
         self.feeds_held += 1;
         Ok(Ok(feed))
     }
 
-    fn next(&mut self, feed: Resource<Feed>) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
+    fn next(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
         if self.frames_held >= FRAMES {
             return Ok(Err(wit::ErrorCode::TooManyFrames(FRAMES)));
         }
-        let frame = self.table.get_mut(&feed)?.newest();
+        let held = self.table.get_mut(&feed)?;
+        let frame = if held.is_dry() { None } else { held.feed.newest() };
         self.hold(frame)
     }
 
     async fn blocking_next(
         &mut self,
-        feed: Resource<Feed>,
+        feed: Resource<HeldFeed>,
         timeout_nanoseconds: u64,
     ) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
         if self.frames_held >= FRAMES {
             return Ok(Err(wit::ErrorCode::TooManyFrames(FRAMES)));
         }
-        let frame = self.table.get_mut(&feed)?.next(Duration::from_nanos(timeout_nanoseconds)).await;
+        let held = self.table.get_mut(&feed)?;
+        let timeout = Duration::from_nanos(timeout_nanoseconds);
+        if held.is_dry() {
+            sleep(timeout).await;
+            return Ok(Ok(None));
+        }
+        let frame = held.feed.next(timeout).await;
         self.hold(frame)
     }
 
-    fn subscribe(&mut self, feed: Resource<Feed>) -> Result<Resource<DynPollable>> {
+    fn subscribe(&mut self, feed: Resource<HeldFeed>) -> Result<Resource<DynPollable>> {
         subscribe(&mut self.table, feed)
     }
 
-    fn camera(&mut self, feed: Resource<Feed>) -> Result<wit::Camera> {
-        Ok(camera_now(self.table.get(&feed)?.camera()))
+    fn camera(&mut self, feed: Resource<HeldFeed>) -> Result<wit::Camera> {
+        Ok(camera_now(self.table.get(&feed)?.feed.camera()))
     }
 
-    fn drop(&mut self, feed: Resource<Feed>) -> Result<()> {
+    fn drop(&mut self, feed: Resource<HeldFeed>) -> Result<()> {
         self.table.delete(feed)?;
         self.feeds_held = self.feeds_held.saturating_sub(1);
         Ok(())
@@ -117,10 +126,28 @@ impl Instance {
     }
 }
 
+/// A feed in a guest's hands.
+pub struct HeldFeed {
+    feed: Feed,
+    term: Term,
+}
+
+impl HeldFeed {
+    /// Whether it gives no more frames, since its guest's generation has ended. A guest that streams then waits, with
+    /// nothing begun, and is ended between two parts; with frames that are always there for a slow viewer, it would
+    /// never come to rest.
+    fn is_dry(&self) -> bool {
+        *self.term.stage.borrow() == Stage::Ended
+    }
+}
+
 #[async_trait]
-impl Pollable for Feed {
+impl Pollable for HeldFeed {
     async fn ready(&mut self) {
-        Feed::ready(self).await;
+        if self.is_dry() {
+            std::future::pending::<()>().await;
+        }
+        self.feed.ready().await;
     }
 }
 

@@ -99,7 +99,7 @@ fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORES_PER_INSTANCE)
         .max_memories_per_component(CORES_PER_INSTANCE)
         .max_tables_per_component(TABLES_PER_INSTANCE)
-        // Guests of one kind run at a time, so the sums are for the common one: a memory, three core modules.
+        // The sums are for the common guest: a memory, three core modules.
         .total_core_instances(instances.saturating_mul(4))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))

@@ -7,7 +7,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 /// How long a guest may compute without waiting for anything, once its answer has begun. (Before that, the
 /// answer's timeout counts.) Formatting a part takes microseconds; even a guest that encodes pictures waits
 /// for the next one in between.
-pub(super) const SPIN_LIMIT: Duration = Duration::from_secs(2);
+pub const SPIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why a request got no answer from the guest, or no whole one.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +33,6 @@ pub enum CallError {
     /// It returned and had not finished the body of its answer.
     #[error("the guest left its answer unfinished")]
     Unfinished,
-    /// It was replaced and had not begun its answer when all of its responses were ended.
-    #[error("the guest was replaced before it answered")]
-    Replaced,
     /// It was to publish a channel, and does not export that.
     #[error("the guest publishes no channels")]
     NoPublisher,
@@ -48,7 +45,7 @@ impl CallError {
     /// Whether it shows that the guest is broken, and not the request, the host, or an operator's wish.
     pub fn is_the_guests(&self) -> bool {
         match self {
-            Self::BadRequest(_) | Self::NoRoom | Self::Replaced | Self::NoPublisher => false,
+            Self::BadRequest(_) | Self::NoRoom | Self::NoPublisher => false,
             Self::Trapped(_)
             | Self::NoAnswer
             | Self::Refused(_)

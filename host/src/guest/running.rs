@@ -63,9 +63,9 @@ impl Running {
         self.busy = Duration::ZERO;
     }
 
-    /// Whether the guest waits for something, and was not merely interrupted while it computed.
+    /// Whether the guest waits for something that has not happened, and was not merely interrupted while it computed.
     pub(super) fn waits(&self) -> bool {
-        self.busy.is_zero()
+        self.busy.is_zero() && !self.doorbell.rung.load(Ordering::Acquire)
     }
 
     /// Whether the guest has been computing without a pause for longer than it may.

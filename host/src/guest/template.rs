@@ -32,11 +32,13 @@ pub enum TemplateError {
 
 /// Make `folder` a guest of one's own that builds and serves. Its name is the folder's.
 pub fn make(folder: &Path) -> Result<(), TemplateError> {
-    let occupied = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    let is_empty = match fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
+        Ok(is_empty) => is_empty,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => false,
+        Err(source) => return Err(TemplateError::Write { path: folder.to_owned(), source }),
     };
-    if occupied {
+    if !is_empty {
         return Err(TemplateError::Occupied(folder.to_owned()));
     }
     let name = package_name(folder);

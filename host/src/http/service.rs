@@ -80,7 +80,6 @@ fn told(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::BadRequest(_) => (StatusCode::BAD_REQUEST, "this request cannot be understood"),
         CallError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon"),
-        CallError::Replaced => (StatusCode::SERVICE_UNAVAILABLE, "the guest was just replaced, try again"),
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
         }

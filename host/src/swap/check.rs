@@ -11,16 +11,20 @@ use http::Request;
 use http::header::HOST;
 use http_body_util::{BodyExt as _, Empty};
 use rustix::process::setpriority_process;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::guest::body::BrokenOff;
+use crate::guest::error::SPIN_LIMIT;
 use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Loaded, Origin, Term};
 
 /// How much of the answer is read, in time and in bytes. A page ends before; of a stream this is enough to
 /// see that it runs.
-const READING_TIME: Duration = Duration::from_secs(2);
+///
+/// Longer than a guest may compute without a pause, so that one that does is seen to.
+const READING_TIME: Duration = Duration::from_secs(3);
+const _: () = assert!(READING_TIME.as_millis() > SPIN_LIMIT.as_millis());
 const READING_BYTES: usize = 1 << 20;
 
 /// The priority at which guests are compiled, as by `nice`: it takes what the streams leave.
@@ -48,20 +52,38 @@ pub enum SwapError {
     Compiler(Origin),
 }
 
-/// Compile a candidate beside everything else.
+/// How much a compiler may get in the way of everything else.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Haste {
+    /// Nothing else goes on yet.
+    Soon,
+    /// There are streams.
+    BesideStreams,
+}
+
+/// Compile a candidate, in the turn that is given, and given back.
 ///
-/// Dropping the future does not stop the compiler, whose thread goes on to the end for nothing.
-pub(super) async fn compile(caller: Arc<Caller>, candidate: Candidate) -> Result<Loaded, SwapError> {
+/// Dropping the future does not stop the compiler: its thread goes on to the end for nothing, and the turn is over
+/// only then.
+pub(super) async fn compile(
+    caller: Arc<Caller>,
+    candidate: Candidate,
+    haste: Haste,
+    turn: OwnedMutexGuard<()>,
+) -> Result<(OwnedMutexGuard<()>, Loaded), SwapError> {
     let origin = candidate.origin.clone();
     let (sender, compiled) = oneshot::channel();
     let work = move || {
         // Of this thread alone, whatever the call's name says (setpriority(2), "C library/kernel differences").
         // It is not one of the runtime's, since a priority cannot be raised again.
-        if let Err(error) = setpriority_process(None, COMPILER_NICENESS) {
+        if haste == Haste::BesideStreams
+            && let Err(error) = setpriority_process(None, COMPILER_NICENESS)
+        {
             debug!("the guest is compiled at the usual priority: {error}");
         }
-        // Nobody may be waiting any more.
-        let _ = sender.send(candidate.load(caller.sandbox()));
+        let loaded = candidate.load(caller.sandbox());
+        // Where nobody is waiting any more, this drops what was loaded, and the turn.
+        let _ = sender.send(loaded.map(|loaded| (turn, loaded)));
     };
     thread::Builder::new().name("guest-compiler".to_owned()).spawn(work).map_err(SwapError::Thread)?;
     // The sender is dropped unused only if the thread panicked.

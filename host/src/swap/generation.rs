@@ -41,6 +41,11 @@ impl Generation {
         self.stage.send_replace(stage);
     }
 
+    /// Whether its guest has given no reason to doubt it: its trial is over, or it has failed on nothing so far.
+    pub(super) fn is_proven(&self) -> bool {
+        self.trial.as_ref().is_none_or(Trial::has_been_passed)
+    }
+
     /// How many requests it was given.
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
@@ -73,6 +78,15 @@ impl Visit {
 
     pub(super) fn generation(&self) -> &Arc<Generation> {
         &self.generation
+    }
+
+    /// What came of this request says nothing about the guest; called once at most, and not with [`Self::failed`].
+    pub(super) fn says_nothing(&self) {
+        if self.on_trial
+            && let Some(trial) = &self.generation.trial
+        {
+            trial.take_back();
+        }
     }
 
     /// The guest failed on this request; called once at most. Returns true when that ends its trial.

@@ -1,20 +1,22 @@
 //! The generations: the guest that serves, the one before it, and going from one to the other.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::check::{self, SwapError};
+use super::check::{self, Haste, SwapError};
 use super::generation::{Generation, Visit};
-use super::report::{self, Refusal, Report};
+use super::report::{Refusal, Report};
 use super::response::{Served, ServedBody};
+use super::standing::{Standing, Succession};
 use super::trial::Trial;
-use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Loaded, Stage};
+use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Stage};
 
 /// The guest that serves, and how it came to that. Clones are the same.
 #[derive(Clone)]
@@ -27,28 +29,10 @@ struct Shared {
     /// How long responses of a generation may go on after it was replaced.
     drain: Duration,
     /// Held while a candidate is checked, so that they serve in the order in which they were offered, and no more
-    /// than one is compiled at a time.
-    turn: tokio::sync::Mutex<()>,
-    /// Locked to look at it or to change it, and never while anything is waited for.
-    state: Mutex<State>,
-}
-
-struct State {
-    current: Arc<Generation>,
-    /// The guest before the current one, kept compiled to go back to.
-    previous: Option<Previous>,
-    /// Those that were replaced and may have responses under way.
-    replaced: Vec<Weak<Generation>>,
-    /// The last that was not let serve, or was taken back.
-    refused: Option<Refusal>,
-}
-
-/// A guest to go back to.
-#[derive(Clone)]
-pub(super) struct Previous {
-    pub(super) guest: Loaded,
-    /// The generation that it served as.
-    pub(super) number: u64,
+    /// than one is compiled at a time: also by a compiler that nobody waits for any more.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Locked to look at it or to change it, and for nothing else.
+    standing: Mutex<Standing>,
 }
 
 /// What came of a candidate.
@@ -71,13 +55,14 @@ impl Generations {
     pub async fn start(caller: Caller, candidate: Candidate, drain: Duration) -> Result<Self, SwapError> {
         const FIRST: u64 = 1;
         let caller = Arc::new(caller);
-        let guest = check::compile(caller.clone(), candidate).await?;
+        let turn = Arc::<tokio::sync::Mutex<()>>::default();
+        let (_turn, guest) =
+            check::compile(caller.clone(), candidate, Haste::Soon, turn.clone().lock_owned().await).await?;
         check::try_out(&caller, &guest, FIRST).await?;
         let current = Generation::begin(FIRST, guest, true);
         log_beginning(&current);
-        let state = State { current, previous: None, replaced: Vec::new(), refused: None };
-        let turn = tokio::sync::Mutex::new(());
-        Ok(Self { shared: Arc::new(Shared { caller, drain, turn, state: Mutex::new(state) }) })
+        let standing = Mutex::new(Standing::begin(current));
+        Ok(Self { shared: Arc::new(Shared { caller, drain, turn, standing }) })
     }
 
     /// Have one request answered by the current guest.
@@ -92,11 +77,7 @@ impl Generations {
         let generation = self.current();
         let visit = Visit::begin(generation.clone());
         let Generation { guest, term, .. } = &*generation;
-        let answered = tokio::select! {
-            answered = self.shared.caller.answer(guest, term.clone(), request) => answered,
-            () = term.clone().reaches(Stage::Ended) => Err(CallError::Replaced),
-        };
-        match answered {
+        match self.shared.caller.answer(guest, term.clone(), request).await {
             Ok(response) => Ok(response.map(|body| match body {
                 Answered::Own(body) => {
                     Served::Own(Box::new(ServedBody::new(body, visit, self.clone(), label.to_owned())))
@@ -115,47 +96,64 @@ impl Generations {
     /// Where it does not pass, the current guest goes on; the log says so. Dropping the future before it is done
     /// leaves everything as it was.
     pub async fn offer(&self, candidate: Result<Candidate, LoadError>) -> Result<Swapped, SwapError> {
-        let _turn = self.shared.turn.lock().await;
+        let turn = self.shared.turn.clone().lock_owned().await;
         let result = match candidate {
-            Ok(candidate) => self.check_and_install(candidate).await,
+            Ok(candidate) => self.check_and_install(candidate, turn).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &result {
-            let mut state = self.state();
-            warn!("not replaced, generation {} goes on: {error}", state.current.term.number);
-            state.refused = Some(Refusal { reason: error.to_string(), at: report::unix_time(SystemTime::now()) });
+            let number = {
+                let mut standing = self.standing();
+                standing.refused = Some(Refusal::now(error.to_string()));
+                standing.current.term.number
+            };
+            warn!("not replaced, generation {number} goes on: {error}");
         }
         result
     }
 
-    async fn check_and_install(&self, candidate: Candidate) -> Result<Swapped, SwapError> {
-        let current = self.current();
-        let number = current.term.number;
-        if candidate.digest == current.guest.digest {
-            info!("not replaced, generation {number} is of the same component");
-            return Ok(Swapped::Unchanged(number));
+    async fn check_and_install(&self, candidate: Candidate, turn: OwnedMutexGuard<()>) -> Result<Swapped, SwapError> {
+        let digest = candidate.digest.clone();
+        let mut same = self.current_if(&digest);
+        if same.is_none() {
+            let caller = self.shared.caller.clone();
+            let (_turn, guest) = check::compile(caller, candidate, Haste::BesideStreams, turn).await?;
+            check::try_out(&self.shared.caller, &guest, self.current().term.number + 1).await?;
+            let mut standing = self.standing();
+            // Somebody may have gone back to it meanwhile.
+            if standing.current.guest.digest != digest {
+                let succession = standing.replace(guest, true);
+                drop(standing);
+                return Ok(Swapped::Replaced(self.settle(succession)));
+            }
+            same = Some(standing.current.term.number);
         }
-        drop(current);
-        let guest = check::compile(self.shared.caller.clone(), candidate).await?;
-        check::try_out(&self.shared.caller, &guest, number + 1).await?;
-        Ok(Swapped::Replaced(self.replace(&mut self.state(), guest, true)))
+        let number = same.unwrap_or_default();
+        info!("not replaced, generation {number} is of the same component");
+        Ok(Swapped::Unchanged(number))
+    }
+
+    /// The current generation's number, if its guest has this digest.
+    fn current_if(&self, digest: &str) -> Option<u64> {
+        let current = self.current();
+        (*current.guest.digest == *digest).then_some(current.term.number)
     }
 
     /// Go back to the guest before the current one, at once: it is still compiled. Going back again then returns
-    /// to where one was. Returns the number of the new generation.
+    /// to where one was. Returns the number of the new generation. Must be called inside a Tokio runtime.
     pub fn roll_back(&self) -> Result<u64, NothingBefore> {
-        let mut state = self.state();
-        let previous = state.previous.clone().ok_or(NothingBefore)?;
-        info!(
-            "going back from generation {} to the guest of generation {}",
-            state.current.term.number, previous.number
-        );
-        Ok(self.replace(&mut state, previous.guest, false))
+        let mut standing = self.standing();
+        let previous = standing.previous.clone().ok_or(NothingBefore)?;
+        let succession = standing.replace(previous.guest, false);
+        drop(standing);
+        let (from, to) = (succession.before.term.number, previous.number);
+        info!("going back from generation {from} to the guest of generation {to}");
+        Ok(self.settle(succession))
     }
 
     /// The generation that answers requests.
     pub(super) fn current(&self) -> Arc<Generation> {
-        self.state().current.clone()
+        self.standing().current.clone()
     }
 
     /// What calls guests.
@@ -165,21 +163,17 @@ impl Generations {
 
     /// Everything at this moment.
     pub fn report(&self) -> Report {
-        let mut state = self.state();
-        forget_gone(&mut state);
-        let draining = state.replaced.iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
-        Report::new(&state.current, state.previous.as_ref(), &draining, state.refused.clone())
+        let (current, previous, draining, refused) = {
+            let standing = self.standing();
+            (standing.current.clone(), standing.previous.clone(), standing.draining(), standing.refused.clone())
+        };
+        Report::new(&current, previous.as_ref(), &draining, refused)
     }
 
-    /// Let this guest begin to serve in place of the current one. Returns the number of its generation.
-    fn replace(&self, state: &mut State, guest: Loaded, on_trial: bool) -> u64 {
-        let number = state.current.term.number + 1;
-        let generation = Generation::begin(number, guest, on_trial);
-        log_beginning(&generation);
-        let before = std::mem::replace(&mut state.current, generation);
-        state.previous = Some(Previous { guest: before.guest.clone(), number: before.term.number });
-        forget_gone(state);
-        state.replaced.push(Arc::downgrade(&before));
+    /// Tell a generation that it was replaced, and later that it has ended. Returns the number of its successor.
+    fn settle(&self, succession: Succession) -> u64 {
+        let Succession { before, begun, .. } = succession;
+        log_beginning(&begun);
         before.enter(Stage::Replaced);
         // Its responses alone keep it from here on: without any, there is nothing left to end.
         let ending = Arc::downgrade(&before);
@@ -192,44 +186,48 @@ impl Generations {
                 generation.enter(Stage::Ended);
             }
         });
-        number
+        begun.term.number
     }
 
-    /// The guest may have failed on a request. Where that is one too many of its first, the one before it
-    /// serves again.
+    /// A request got no answer from the guest, or no whole one. Where the guest has failed on one too many of its
+    /// first, the last that did not fail serves again.
     pub(super) fn note_failure(&self, visit: &Visit, error: &CallError) {
-        if !error.is_the_guests() || !visit.failed() {
+        if !error.is_the_guests() {
+            visit.says_nothing();
+            return;
+        }
+        if !visit.failed() {
             return;
         }
         let number = visit.generation().term.number;
-        let mut state = self.state();
+        let verdict = format!("{} {}, at last: {error}", visit.generation().guest.origin, Trial::verdict());
+        let mut standing = self.standing();
         // Somebody may have replaced it meanwhile.
-        if state.current.term.number != number {
+        if standing.current.term.number != number {
             return;
         }
-        let verdict = format!("{} {}, at last: {error}", state.current.guest.origin, Trial::verdict());
-        let Some(previous) = state.previous.clone() else {
+        let Some(proven) = standing.proven.take() else {
+            drop(standing);
             warn!("generation {number}: {verdict}. There is no guest before it to go back to");
             return;
         };
-        warn!("generation {number}: {verdict}. Going back to the guest of generation {}", previous.number);
-        self.replace(&mut state, previous.guest, false);
-        // It is no guest to go back to.
-        state.previous = None;
-        state.refused = Some(Refusal { reason: verdict, at: report::unix_time(SystemTime::now()) });
+        let succession = standing.replace(proven.guest, false);
+        // What has failed is no guest to go back to.
+        let failed = standing.previous.take();
+        standing.refused = Some(Refusal::now(verdict.clone()));
+        drop(standing);
+        drop(failed);
+        warn!("generation {number}: {verdict}. Going back to the guest of generation {}", proven.number);
+        self.settle(succession);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn standing(&self) -> MutexGuard<'_, Standing> {
         // Nothing that is done under the lock can leave it half done.
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn log_beginning(generation: &Generation) {
     let Generation { guest, term, .. } = generation;
     info!("generation {}: {}, sha256 {}", term.number, guest.origin, guest.digest);
-}
-
-fn forget_gone(state: &mut State) {
-    state.replaced.retain(|generation| generation.strong_count() > 0);
 }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! * [`generations`]: the current guest, the one before it, and going from one to the other.
-//! * `generation`: the time in which one guest answers; `trial`: when a new one is taken back.
+//! * `standing`: what that is kept in; `generation`: the time in which one guest answers; `trial`: when a new one is
+//!   taken back.
 //! * `check`: what a candidate has to pass before it serves.
 //! * [`response`]: a response under way, which belongs to the generation that began it.
 //! * [`publishers`]: who publishes each channel, and how it passes from one generation to the next.
@@ -23,6 +24,7 @@ pub mod generations;
 pub mod publishers;
 pub mod report;
 pub mod response;
+mod standing;
 mod trial;
 pub mod watch;
 

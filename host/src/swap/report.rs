@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::generation::Generation;
-use super::generations::Previous;
+use super::standing::Previous;
 use crate::guest::Loaded;
 
 /// All generations at one moment.
@@ -79,6 +79,12 @@ pub struct Refusal {
     pub at: f64,
 }
 
+impl Refusal {
+    pub(super) fn now(reason: String) -> Self {
+        Self { reason, at: unix_time(SystemTime::now()) }
+    }
+}
+
 impl Report {
     pub(super) fn new(
         current: &Generation,
@@ -110,7 +116,7 @@ fn guest(guest: &Loaded) -> Guest {
 }
 
 /// Seconds since 1970, to the millisecond. A clock before that was never set.
-pub(super) fn unix_time(time: SystemTime) -> f64 {
+fn unix_time(time: SystemTime) -> f64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -11,11 +11,12 @@ use super::generations::Generations;
 use crate::channels::Viewer;
 use crate::chunks::Chunks;
 use crate::guest::body::BrokenOff;
-use crate::guest::{GuestBody, Stage};
+use crate::guest::{CallError, GuestBody, Stage};
 
-/// How many more pieces a guest that never waits may send when its generation has ended. One that waits is
-/// ended at that moment, which for a stream is between two parts.
-const LAST_PIECES: u32 = 16;
+/// How many more pieces a guest may send when its generation has ended. It is given no more frames then, so one that
+/// streams soon waits, and is ended at that moment, between two parts. Beyond are guests that send something else
+/// for ever, which are cut off.
+const LAST_PIECES: u32 = 256;
 
 /// The body of a response.
 pub enum Served {
@@ -73,8 +74,11 @@ impl Body for ServedBody {
                 return if this.over { Poll::Ready(None) } else { Poll::Pending };
             }
             Poll::Ready(Some(Ok(_))) if *this.visit.generation().term.stage.borrow() == Stage::Ended => {
-                this.pieces_left = this.pieces_left.saturating_sub(1);
-                this.over = this.pieces_left == 0;
+                if this.pieces_left == 0 {
+                    this.over = true;
+                    return Poll::Ready(Some(Err(BrokenOff(CallError::Unfinished))));
+                }
+                this.pieces_left -= 1;
             }
             Poll::Ready(Some(Err(broken_off))) => {
                 warn!("{}: {broken_off}", this.label);

@@ -5,7 +5,6 @@
 //! digest has changed.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{interval, sleep};
 use tracing::{debug, info, warn};
 
+use super::check::SwapError;
 use super::generations::Generations;
 use crate::guest::Candidate;
 
@@ -38,27 +38,41 @@ pub async fn watch(file: PathBuf, mut digest: Arc<str>, generations: Generations
     loop {
         tokio::select! {
             () = changed.notified() => {}
-            _ = look.tick() => {}
+            _ = look.tick() => folder.watch_again(),
         }
-        folder.watch_again_if_new();
         if fingerprint(&file) == seen {
             continue;
         }
-        settle(&changed).await;
-        seen = fingerprint(&file);
+        seen = settled(&file, &changed).await;
         if seen.is_none() {
             debug!("{} is gone; waiting for it to come back", file.display());
             continue;
         }
         let path = file.clone();
         let Ok(candidate) = tokio::task::spawn_blocking(move || Candidate::read(Some(&path))).await else { continue };
-        match &candidate {
-            Ok(candidate) if candidate.digest == digest => continue,
-            Ok(candidate) => digest = candidate.digest.clone(),
-            Err(_) => {}
+        let offered = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
+        if offered.as_ref() == Some(&digest) {
+            continue;
         }
-        // The log tells what came of it.
-        let _ = generations.offer(candidate).await;
+        // The log tells what came of it. What could not be tried is offered again when it is saved again.
+        let outcome = generations.offer(candidate).await;
+        if matches!(outcome, Ok(_) | Err(SwapError::Load(_)))
+            && let Some(offered) = offered
+        {
+            digest = offered;
+        }
+    }
+}
+
+/// Wait until the file is left alone, and there is no notice of it, for a moment. Returns what it is then.
+async fn settled(file: &Path, changed: &Notify) -> Option<Fingerprint> {
+    loop {
+        let before = fingerprint(file);
+        settle(changed).await;
+        // There are no notices of some files.
+        if fingerprint(file) == before {
+            return before;
+        }
     }
 }
 
@@ -72,10 +86,14 @@ async fn settle(changed: &Notify) {
     }
 }
 
-/// What tells one state of a file from another without reading it; none where there is no file.
-fn fingerprint(file: &Path) -> Option<impl PartialEq + use<>> {
+/// What tells one state of a file from another without reading it: device, inode, length, and when it was last changed
+/// in any way, be it its permissions, since it may not have been readable before.
+type Fingerprint = (u64, u64, u64, i64, i64);
+
+/// None where there is no file.
+fn fingerprint(file: &Path) -> Option<Fingerprint> {
     let metadata = fs::metadata(file).ok()?;
-    Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+    Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 /// The folder that holds the file, with the kernel's notices about it.
@@ -83,8 +101,6 @@ struct Folder {
     path: PathBuf,
     /// None where the kernel gives no notices.
     watcher: Option<RecommendedWatcher>,
-    /// The device and inode of the folder that the notices are about.
-    watched: Option<(u64, u64)>,
 }
 
 impl Folder {
@@ -104,29 +120,21 @@ impl Folder {
         if let Err(error) = &watcher {
             warn!("the kernel will not tell of changes, so it takes {LOOK_EVERY:?} to see one: {error}");
         }
-        let mut folder = Self { path, watcher: watcher.ok(), watched: None };
-        folder.watch_again_if_new();
+        let mut folder = Self { path, watcher: watcher.ok() };
+        folder.watch_again();
         folder
     }
 
-    /// The folder may have been removed, and another made in its place.
-    fn watch_again_if_new(&mut self) {
+    /// Have notices of the folder that is there now: the one before may have been removed. What happens in between
+    /// goes without notice, so the file is to be looked at after this.
+    fn watch_again(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
-        let found = identity(&self.path).ok();
-        if found.is_none() || found == self.watched {
-            return;
-        }
         // Fails if the one before is gone, and its watch with it.
         let _ = watcher.unwatch(&self.path);
-        match watcher.watch(&self.path, RecursiveMode::NonRecursive) {
-            Ok(()) => self.watched = found,
-            Err(error) => debug!("cannot watch {}: {error}", self.path.display()),
+        if let Err(error) = watcher.watch(&self.path, RecursiveMode::NonRecursive) {
+            debug!("cannot watch {}: {error}", self.path.display());
         }
     }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Whether an event may mean that the file of this name has changed. That it was read does not.

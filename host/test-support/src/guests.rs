@@ -129,6 +129,14 @@ pub const TRAPS_AT_ONCE_AFTER_BEGINNING: &str = r#"(func $misbehave (param $out 
 pub const NEVER_ANSWERS: &str =
     "(func $misbehave (param $out i32) (call $block (call $timer (i64.const 3600000000000))))";
 
+/// Answers after a second and a half.
+pub const SLOW: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32)
+  (call $block (call $timer (i64.const 1500000000)))
+  (local.set $stream (call $begin (local.get $out)))
+  (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+  (call $end (local.get $stream)))"#;
+
 /// Returns without an answer.
 pub const RETURNS_WITHOUT_ANSWER: &str = "(func $misbehave (param $out i32))";
 

@@ -178,8 +178,18 @@ impl Server {
 
     /// How much memory it has in use, in KiB.
     pub fn memory_kib(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that it has had in use so far, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// A number that the kernel tells of the process (proc_pid_status).
+    fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 

@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use hotshoe_test_support::client::{Viewer, get, request, try_request};
+use hotshoe_test_support::client::{Viewer, connect, get, request, try_request};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{guests, wait_until};
+use hotshoe_test_support::{guests, pictures, wait_until};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -153,10 +153,30 @@ fn a_watched_file_that_was_cut_off_by_a_power_cut_is_refused_and_the_whole_one_i
 fn a_watched_file_that_is_touched_or_written_again_changes_nothing() {
     let built_in = guests::built_in();
     let trial = FromFile::start(&built_in, &["--watch"]);
+    // Longer apart than the file has to be left alone for.
+    let pause = || thread::sleep(std::time::Duration::from_millis(400));
     fs::write(&trial.file, &built_in).unwrap();
+    pause();
     rename_into(&built_in, &trial.file);
-    // What comes after them is seen, and they were not served in between.
+    pause();
+    // What comes after them is seen, and they were not offered in between.
     rename_into(&guests::variant(&built_in, 1), &trial.file);
+    trial.comes_to(2);
+    assert!(!trial.server.log().contains("not replaced"), "{}", trial.server.log());
+}
+
+#[test]
+fn a_watched_file_that_could_not_be_read_is_served_when_it_can() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    // Root may read anything; for root it is only served a little earlier.
+    let beside = trial.file.with_extension("new");
+    fs::write(&beside, guests::variant(&built_in, 1)).unwrap();
+    fs::set_permissions(&beside, fs::Permissions::from_mode(0o000)).unwrap();
+    fs::rename(&beside, &trial.file).unwrap();
+    thread::sleep(std::time::Duration::from_millis(300));
+    fs::set_permissions(&trial.file, fs::Permissions::from_mode(0o644)).unwrap();
     trial.comes_to(2);
 }
 
@@ -250,16 +270,53 @@ fn a_guest_that_never_waits_is_ended_at_the_drain_limit_as_well() {
 }
 
 #[test]
-fn a_request_that_waits_for_a_replaced_guest_is_told_to_come_again() {
-    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.2", "--answer-timeout", "3600"]);
-    assert_eq!(server.put_guest(&guests::serving(guests::NEVER_ANSWERS)).status, 200);
+fn a_request_that_a_replaced_guest_has_not_answered_yet_is_still_answered_by_it() {
+    let slow = guests::SLOW.to_owned();
+    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.1"]);
+    assert_eq!(server.put_guest(&guests::serving(&slow)).status, 200);
     let address = server.address;
     let waiting = thread::spawn(move || get(address, "/bad"));
     wait_until("it waits", || server.generations()["current"]["under_way"] == 1);
     server.put_guest(&guests::built_in());
-    let reply = waiting.join().unwrap();
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
-    assert!(reply.text().contains("the guest was just replaced"), "{}", reply.text());
+    server.wait_for_log("generation 2: its last 1 responses are ended");
+    assert_eq!(waiting.join().unwrap().text(), "ok\n");
+}
+
+#[test]
+fn a_viewer_that_is_slower_than_the_camera_is_ended_between_two_parts_as_well() {
+    // Pictures of which a guest writes more than one piece, and a viewer for whom there always is a newer one.
+    let folder = tempfile::tempdir().unwrap();
+    pictures::fill(folder.path(), 30, 1_500_000);
+    let camera = format!("emulated=emulated:{},fps=30", folder.path().display());
+    let guest = folder.path().join("guest.wasm");
+    fs::write(&guest, guests::serving(guests::STREAMS)).unwrap();
+    let server = Server::start(&["--camera", &camera, "--guest", guest.to_str().unwrap(), "--drain", "0.5"]);
+    let viewers: Vec<_> = (0..3).map(|_| Viewer::watch(server.address, "/bad")).collect();
+    server.put_guest(&guests::built_in());
+    server.wait_for_log("generation 1: its last 3 responses are ended");
+    for mut viewer in viewers {
+        while viewer.next_part().is_some() {
+            thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+    wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
+}
+
+#[test]
+fn a_put_whose_client_leaves_changes_nothing_and_compilers_do_not_pile_up() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--no-cache"]);
+    let built_in = guests::built_in();
+    for number in 0..10 {
+        let component = guests::variant(&built_in, number);
+        let mut stream = connect(server.admin.unwrap());
+        write!(stream, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len())
+            .unwrap();
+        stream.write_all(&component).unwrap();
+        let compilers = server.threads().iter().filter(|(_, name)| name == "guest-compiler").count();
+        assert!(compilers <= 1, "{compilers} compile at once");
+    }
+    wait_until("the compilers are done", || !server.threads().iter().any(|(_, name)| name == "guest-compiler"));
+    assert_eq!(server.put_guest(&guests::variant(&built_in, 100)).status, 200);
 }
 
 #[test]

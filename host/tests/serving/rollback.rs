@@ -1,6 +1,6 @@
 //! A new guest that fails on too many of its first requests is taken back by itself.
 
-use hotshoe_test_support::client::{get, request, try_request};
+use hotshoe_test_support::client::{get, raw_request, request, try_request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
@@ -29,6 +29,34 @@ fn a_guest_that_traps_on_five_of_its_first_requests_is_taken_back() {
     // It is no guest to go back to.
     assert!(generations["previous"].is_null());
     assert_eq!(request(server.admin.unwrap(), "POST", "/guest/rollback").status, 409);
+}
+
+#[test]
+fn what_is_gone_back_to_is_no_guest_that_was_failing_too() {
+    let server = replaced(guests::TRAPS);
+    for _ in 0..3 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    assert_eq!(server.put_guest(&guests::serving(guests::RETURNS_WITHOUT_ANSWER)).status, 200);
+    assert_eq!(server.generations()["previous"]["generation"], 2, "by hand one can go back to it");
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    server.wait_for_log("Going back to the guest of generation 1");
+    server.wait_for_log("generation 4: the built-in guest");
+}
+
+#[test]
+fn requests_that_say_nothing_about_the_guest_are_not_part_of_its_trial() {
+    let server = replaced(guests::TRAPS);
+    for _ in 0..20 {
+        let (reply, _) = raw_request(server.address, b"GET /bad HTTP/1.1\r\n\r\n", false);
+        assert_eq!(reply.status, 400);
+    }
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    server.wait_for_log("generation 3: the built-in guest");
 }
 
 #[test]
