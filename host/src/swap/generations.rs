@@ -113,30 +113,24 @@ impl Generations {
     }
 
     async fn check_and_install(&self, candidate: Candidate, turn: OwnedMutexGuard<()>) -> Result<Swapped, SwapError> {
-        let digest = candidate.digest.clone();
-        let mut same = self.current_if(&digest);
-        if same.is_none() {
-            let caller = self.shared.caller.clone();
-            let (_turn, guest) = check::compile(caller, candidate, Haste::BesideStreams, turn).await?;
-            check::try_out(&self.shared.caller, &guest, self.current().term.number + 1).await?;
-            let mut standing = self.standing();
-            // Somebody may have gone back to it meanwhile.
-            if standing.current.guest.digest != digest {
-                let succession = standing.replace(guest, true);
-                drop(standing);
-                return Ok(Swapped::Replaced(self.settle(succession)));
-            }
-            same = Some(standing.current.term.number);
-        }
-        let number = same.unwrap_or_default();
-        info!("not replaced, generation {number} is of the same component");
-        Ok(Swapped::Unchanged(number))
-    }
-
-    /// The current generation's number, if its guest has this digest.
-    fn current_if(&self, digest: &str) -> Option<u64> {
         let current = self.current();
-        (*current.guest.digest == *digest).then_some(current.term.number)
+        if candidate.digest == current.guest.digest {
+            return Ok(unchanged(&current));
+        }
+        drop(current);
+        let caller = self.shared.caller.clone();
+        let (_turn, guest) = check::compile(caller, candidate, Haste::BesideStreams, turn).await?;
+        check::try_out(&self.shared.caller, &guest, self.current().term.number + 1).await?;
+        let mut standing = self.standing();
+        // Somebody may have gone back to it meanwhile.
+        if guest.digest == standing.current.guest.digest {
+            let current = standing.current.clone();
+            drop(standing);
+            return Ok(unchanged(&current));
+        }
+        let succession = standing.replace(guest, true);
+        drop(standing);
+        Ok(Swapped::Replaced(self.settle(succession)))
     }
 
     /// Go back to the guest before the current one, at once: it is still compiled. Going back again then returns
@@ -225,6 +219,12 @@ impl Generations {
         // Nothing that is done under the lock can leave it half done.
         self.shared.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unchanged(current: &Generation) -> Swapped {
+    let number = current.term.number;
+    info!("not replaced, generation {number} is of the same component");
+    Swapped::Unchanged(number)
 }
 
 fn log_beginning(generation: &Generation) {
