@@ -121,6 +121,8 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         tasks.shutdown().await;
         Ok::<_, AppError>(())
     })?;
+    // A file on a network that does not answer may be being read.
+    runtime.shutdown_background();
     info!("ended");
     Ok(())
 }
@@ -130,7 +132,10 @@ fn open_cache(args: &ServeArgs) -> Option<Cache> {
     if args.no_cache {
         return None;
     }
-    let folder = args.cache.clone().or_else(default_cache)?;
+    let Some(folder) = args.cache.clone().or_else(default_cache) else {
+        warn!("compiled guests are not kept, each start compiles: there is no HOME to keep them in; see --cache");
+        return None;
+    };
     cache::open(&folder)
         .inspect_err(|error| warn!("compiled guests are not kept, each start compiles: {error}; see --cache"))
         .ok()

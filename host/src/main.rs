@@ -11,18 +11,23 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What is left out unless it is named.
-const QUIET: [(&str, LevelFilter); 3] =
-    [("cranelift", LevelFilter::INFO), ("regalloc2", LevelFilter::INFO), ("wasmtime", LevelFilter::INFO)];
+const QUIET: [(&str, LevelFilter); 4] = [
+    ("cranelift", LevelFilter::INFO),
+    ("notify", LevelFilter::WARN),
+    ("regalloc2", LevelFilter::INFO),
+    ("wasmtime", LevelFilter::INFO),
+];
 
 /// Log to standard error: from `info` up, or what `RUST_LOG` says, such as `debug` or `info,hyper=trace`.
 fn start_log() {
+    let usual = || Targets::new().with_default(LevelFilter::INFO).with_targets(QUIET);
     let asked = std::env::var("RUST_LOG").ok();
     let (filter, misunderstood) = match asked.as_deref().map(str::parse::<Targets>) {
         // A mere level is not meant for the compiler, which says 20,000 lines about a small guest.
         Some(Ok(filter)) if filter.iter().next().is_none() => (filter.with_targets(QUIET), None),
         Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (Targets::new().with_default(LevelFilter::INFO), Some(error)),
-        None => (Targets::new().with_default(LevelFilter::INFO), None),
+        Some(Err(error)) => (usual(), Some(error)),
+        None => (usual(), None),
     };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

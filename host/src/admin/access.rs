@@ -88,7 +88,11 @@ impl Access {
 }
 
 fn read_token(file: &Path) -> Result<[u8; 32], TokenError> {
-    let text = fs::read_to_string(file).map_err(|source| TokenError::Read { path: file.to_owned(), source })?;
+    let failed = |source| TokenError::Read { path: file.to_owned(), source };
+    if !fs::metadata(file).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::other("it is no regular file")));
+    }
+    let text = fs::read_to_string(file).map_err(failed)?;
     let token = text.trim();
     if token.len() < TOKEN_MINIMUM || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::Unfit(file.to_owned()));

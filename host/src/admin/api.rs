@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -96,7 +96,8 @@ impl Admin {
 
     async fn put(&self, headers: &HeaderMap, body: &mut Incoming) -> Answer {
         let Ok(_place) = self.uploads.try_acquire() else {
-            return failure(StatusCode::SERVICE_UNAVAILABLE, "other components are being sent, try again soon");
+            let answer = failure(StatusCode::SERVICE_UNAVAILABLE, "other components are being sent, try again soon");
+            return with(answer, RETRY_AFTER, HeaderValue::from_static("1"));
         };
         let received = match length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
@@ -109,7 +110,10 @@ impl Admin {
                 warn!("not replaced: {error}");
                 return failure(StatusCode::PAYLOAD_TOO_LARGE, error);
             }
-            Err(error) => return failure(StatusCode::BAD_REQUEST, error),
+            Err(error) => {
+                warn!("not replaced: {error}");
+                return failure(StatusCode::BAD_REQUEST, error);
+            }
         };
         let candidate = tokio::task::spawn_blocking(move || Candidate::new(Origin::Upload, bytes)).await;
         let Ok(candidate) = candidate else {

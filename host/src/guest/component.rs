@@ -1,11 +1,13 @@
 //! From a file to a guest that can be called: loading, checking, and saying what a component can reach.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -115,7 +117,7 @@ impl Candidate {
         let Some(path) = file else { return Self::new(Origin::Embedded, EMBEDDED.to_vec()) };
         let mut bytes = Vec::new();
         // One more than may be, to know whether there are more; a file that grows meanwhile ends here as well.
-        let read = File::open(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
+        let read = open_file(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
         match read {
             Ok(_) => Self::new(Origin::File(path.to_owned()), bytes),
             Err(source) => Err(LoadError::Read { path: path.to_owned(), source }),
@@ -188,6 +190,16 @@ impl Candidate {
         }
         Ok(text)
     }
+}
+
+/// Open what is a file. Does not wait for somebody to write, as opening a named pipe would.
+fn open_file(path: &Path) -> io::Result<File> {
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    Ok(file)
 }
 
 /// A component that is compiled, and offered all that it imports: ready to be instantiated for each request.

@@ -33,6 +33,9 @@ pub enum CallError {
     /// It returned and had not finished the body of its answer.
     #[error("the guest left its answer unfinished")]
     Unfinished,
+    /// It was replaced, and had not finished its answer when the time for that was over.
+    #[error("the guest was replaced before it had finished its answer")]
+    Replaced,
     /// It was to publish a channel, and does not export that.
     #[error("the guest publishes no channels")]
     NoPublisher,
@@ -45,7 +48,7 @@ impl CallError {
     /// Whether it shows that the guest is broken, and not the request, the host, or an operator's wish.
     pub fn is_the_guests(&self) -> bool {
         match self {
-            Self::BadRequest(_) | Self::NoRoom | Self::NoPublisher => false,
+            Self::BadRequest(_) | Self::NoRoom | Self::Replaced | Self::NoPublisher => false,
             Self::Trapped(_)
             | Self::NoAnswer
             | Self::Refused(_)

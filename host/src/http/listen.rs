@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,6 +119,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub struct LocalListener {
     listener: UnixListener,
     path: PathBuf,
+    /// The device and inode of its file, by which it is known again.
+    identity: Option<(u64, u64)>,
 }
 
 impl Listener for LocalListener {
@@ -132,8 +134,10 @@ impl Listener for LocalListener {
 
 impl Drop for LocalListener {
     fn drop(&mut self) {
-        // If it is gone already, that is what was wanted.
-        let _ = fs::remove_file(&self.path);
+        // There may be another server's by now.
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -141,8 +145,12 @@ impl Drop for LocalListener {
 /// called inside a Tokio runtime.
 pub fn listen_local(path: &Path, option: &'static str) -> Result<LocalListener, ListenError> {
     bind_local(path)
-        .map(|listener| LocalListener { listener, path: path.to_owned() })
+        .map(|listener| LocalListener { listener, path: path.to_owned(), identity: identity(path) })
         .map_err(|source| ListenError::new(source, path.display().to_string(), option))
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn bind_local(path: &Path) -> io::Result<UnixListener> {

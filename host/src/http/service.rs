@@ -83,7 +83,7 @@ fn told(error: &CallError) -> (StatusCode, &'static str) {
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
         }
-        CallError::NoAnswer | CallError::Unfinished | CallError::NoPublisher => {
+        CallError::NoAnswer | CallError::Unfinished | CallError::Replaced | CallError::NoPublisher => {
             (StatusCode::BAD_GATEWAY, "the guest gave no answer to this request")
         }
         CallError::Refused(_) => (StatusCode::BAD_GATEWAY, "the guest refused this request; the server's log says how"),

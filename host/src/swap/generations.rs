@@ -78,12 +78,17 @@ impl Generations {
         let visit = Visit::begin(generation.clone());
         let Generation { guest, term, .. } = &*generation;
         match self.shared.caller.answer(guest, term.clone(), request).await {
-            Ok(response) => Ok(response.map(|body| match body {
-                Answered::Own(body) => {
-                    Served::Own(Box::new(ServedBody::new(body, visit, self.clone(), label.to_owned())))
-                }
-                Answered::Shared(viewer) => Served::Shared(viewer),
-            })),
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                let body = match body {
+                    Answered::Own(body) => {
+                        let label = label.to_owned();
+                        Served::Own(Box::new(ServedBody::new(body, &head.headers, visit, self.clone(), label)))
+                    }
+                    Answered::Shared(viewer) => Served::Shared(viewer),
+                };
+                Ok(Response::from_parts(head, body))
+            }
             Err(error) => {
                 self.note_failure(&visit, &error);
                 Err(error)

@@ -3,6 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use tracing::warn;
 
@@ -34,6 +36,8 @@ pub struct ServedBody {
     generations: Generations,
     /// Names the request in the log: `GET /video_feed`.
     label: String,
+    /// Whether it is of a kind that has no end of its own, so that it may end anywhere between two pieces.
+    is_endless: bool,
     /// Done when the generation has ended; none after that.
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pieces_left: u32,
@@ -41,9 +45,23 @@ pub struct ServedBody {
 }
 
 impl ServedBody {
-    pub(super) fn new(body: GuestBody, visit: Visit, generations: Generations, label: String) -> Self {
+    pub(super) fn new(
+        body: GuestBody,
+        headers: &HeaderMap,
+        visit: Visit,
+        generations: Generations,
+        label: String,
+    ) -> Self {
         let end = Box::pin(visit.generation().term.clone().reaches(Stage::Ended));
-        Self { body, visit, generations, label, end: Some(end), pieces_left: LAST_PIECES, over: false }
+        let is_endless = is_endless(headers);
+        Self { body, visit, generations, label, is_endless, end: Some(end), pieces_left: LAST_PIECES, over: false }
+    }
+
+    /// What a client is given at the end of the generation.
+    fn last(&mut self) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
+        self.over = true;
+        let cut_off = || Err(BrokenOff(CallError::Replaced));
+        Poll::Ready((!self.is_endless).then(cut_off))
     }
 
     /// Whether the generation has ended. If not, the task is woken when it does.
@@ -53,6 +71,12 @@ impl ServedBody {
         }
         self.end.is_none()
     }
+}
+
+/// Whether a response is one of those that go on until somebody ends them: multipart streams, and server-sent events.
+fn is_endless(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default().to_ascii_lowercase();
+    content_type.starts_with(b"multipart/") || content_type.starts_with(b"text/event-stream")
 }
 
 impl Body for ServedBody {
@@ -70,13 +94,14 @@ impl Body for ServedBody {
         let polled = Pin::new(&mut this.body).poll_frame(context);
         match &polled {
             Poll::Pending => {
-                this.over = this.has_ended(context) && this.body.is_at_rest();
-                return if this.over { Poll::Ready(None) } else { Poll::Pending };
+                if this.has_ended(context) && this.body.is_at_rest() {
+                    return this.last();
+                }
             }
             Poll::Ready(Some(Ok(_))) if *this.visit.generation().term.stage.borrow() == Stage::Ended => {
                 if this.pieces_left == 0 {
-                    this.over = true;
-                    return Poll::Ready(Some(Err(BrokenOff(CallError::Unfinished))));
+                    this.is_endless = false;
+                    return this.last();
                 }
                 this.pieces_left -= 1;
             }

@@ -16,6 +16,7 @@ use super::workspace;
 /// Imports, memory, and functions to answer with.
 const PRELUDE: &str = r#"
   (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
   (import "wasi:http/types@0.2.12" "[constructor]outgoing-response" (func $response (param i32) (result i32)))
   (import "wasi:http/types@0.2.12" "[method]outgoing-response.body" (func $response_body (param i32 i32)))
   (import "wasi:http/types@0.2.12" "[method]outgoing-body.write" (func $body_write (param i32 i32)))
@@ -52,6 +53,8 @@ const PRELUDE: &str = r#"
   (data (i32.const 80) "/ok")
   (data (i32.const 512) "Content-Type: image/jpeg\0d\0aContent-Length: 0000000\0d\0aX-Timestamp: 0.000000\0d\0a\0d\0a")
   (data (i32.const 640) "\0d\0a--frame\0d\0a")
+  (data (i32.const 672) "content-type")
+  (data (i32.const 688) "multipart/x-mixed-replace; boundary=frame")
 
   ;; What the host passes in goes here, one after the other; an instance lives for one request.
   (global $top (mut i32) (i32.const 4096))
@@ -65,9 +68,14 @@ const PRELUDE: &str = r#"
   (global $body (mut i32) (i32.const 0))
 
   ;; Begin an answer of status 200. Returns the stream to write its body to.
+  (global $is_multipart (mut i32) (i32.const 0))
   (func $begin (param $out i32) (result i32)
-    (local $r i32)
-    (local.set $r (call $response (call $fields)))
+    (local $r i32) (local $headers i32)
+    (local.set $headers (call $fields))
+    (if (global.get $is_multipart)
+      (then (call $append (local.get $headers) (i32.const 672) (i32.const 12) (i32.const 688) (i32.const 41)
+        (i32.const 256))))
+    (local.set $r (call $response (local.get $headers)))
     (call $response_body (local.get $r) (i32.const 256))
     (global.set $body (i32.load (i32.const 260)))
     (call $set (local.get $out) (i32.const 0) (local.get $r)
@@ -226,6 +234,7 @@ pub const STREAMS: &str = r#"
     (local $length i64) (local $left i64)
     (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
     (local.set $feed (i32.load (i32.const 260)))
+    (global.set $is_multipart (i32.const 1))
     (local.set $stream (call $begin (local.get $out)))
     (call $put (local.get $stream) (i32.const 642) (i32.const 9))
     (loop $next

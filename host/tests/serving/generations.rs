@@ -270,6 +270,47 @@ fn a_guest_that_never_waits_is_ended_at_the_drain_limit_as_well() {
 }
 
 #[test]
+fn what_has_an_end_of_its_own_breaks_off_at_the_drain_limit_and_does_not_look_whole() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.2"]);
+    assert_eq!(server.put_guest(&guests::serving(guests::WAITS_IN_MID_STREAM)).status, 200);
+    let address = server.address;
+    let reader = thread::spawn(move || try_request(address, "GET", "/bad"));
+    wait_until("it writes", || server.generations()["current"]["under_way"] == 1);
+    server.put_guest(&guests::built_in());
+    let (reply, rest) = reader.join().unwrap();
+    assert_eq!((reply.status, reply.body.as_slice()), (200, &b"begun\n"[..]));
+    assert!(rest.is_err(), "nobody could tell that something is missing");
+}
+
+#[test]
+fn a_named_pipe_in_the_files_place_is_refused_and_the_file_after_it_is_served() {
+    let built_in = guests::built_in();
+    let mut trial = FromFile::start(&built_in, &["--watch"]);
+    fs::remove_file(&trial.file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&trial.file).status().unwrap().success());
+    trial.server.wait_for_log("it is no regular file");
+    fs::remove_file(&trial.file).unwrap();
+    fs::write(&trial.file, guests::variant(&built_in, 1)).unwrap();
+    trial.comes_to(2);
+    trial.server.signal(Signal::TERM);
+    assert!(trial.server.wait().success());
+}
+
+#[test]
+fn a_watched_file_that_is_what_it_was_before_a_rollback_is_said_to_be() {
+    let built_in = guests::built_in();
+    let trial = FromFile::start(&built_in, &["--watch"]);
+    let other = guests::variant(&built_in, 1);
+    rename_into(&other, &trial.file);
+    trial.comes_to(2);
+    assert_eq!(request(trial.server.admin.unwrap(), "POST", "/guest/rollback").status, 200);
+    rename_into(&other, &trial.file);
+    trial.server.wait_for_log("is what it was, and another guest serves now; SIGHUP loads it again");
+    trial.server.signal(Signal::HUP);
+    trial.comes_to(4);
+}
+
+#[test]
 fn a_request_that_a_replaced_guest_has_not_answered_yet_is_still_answered_by_it() {
     let slow = guests::SLOW.to_owned();
     let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.1"]);
