@@ -34,9 +34,10 @@ lint:
 test:
     cargo test
 
-# How long it takes to replace the guest
+# How long it takes to replace the guest, and what a stream costs: twenty minutes
 bench:
     cargo bench --bench swap
+    cargo bench --bench streams
 
 # The documentation, with its warnings
 doc:

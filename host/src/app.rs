@@ -16,8 +16,7 @@ use wasmtime::Cache;
 
 use crate::admin::{Access, Admin, TokenError};
 use crate::camera::v4l2;
-use crate::channels::CHANNELS;
-use crate::channels::Channels;
+use crate::channels::{CHANNELS, Channels};
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};

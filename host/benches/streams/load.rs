@@ -33,8 +33,12 @@ struct Viewer {
     head: Vec<u8>,
     /// What is left of a part after its head.
     left: usize,
-    is_chunked: bool,
     has_begun: bool,
+    is_chunked: bool,
+    /// What is left of a chunk of the transfer encoding; a part may come in several.
+    chunk_left: usize,
+    /// What was read of the line in front of a chunk.
+    chunk_line: Vec<u8>,
     /// When the part that is being read was captured.
     captured: Duration,
     latencies: Vec<Duration>,
@@ -54,8 +58,10 @@ impl Load {
                 stream,
                 head: Vec::new(),
                 left: 0,
-                is_chunked: false,
                 has_begun: false,
+                is_chunked: false,
+                chunk_left: 0,
+                chunk_line: Vec::new(),
                 captured: Duration::ZERO,
                 latencies: Vec::new(),
             });
@@ -116,7 +122,8 @@ impl Viewer {
     /// Read until there is nothing more for now.
     fn read(&mut self) {
         loop {
-            let read = if self.left > 0 { self.throw_away() } else { self.look() };
+            let skippable = if self.is_chunked { self.left.min(self.chunk_left) } else { self.left };
+            let read = if skippable > 0 { self.throw_away(skippable) } else { self.look() };
             match read {
                 Ok(0) => panic!("the server closed the connection"),
                 Ok(_) => {}
@@ -127,48 +134,87 @@ impl Viewer {
         }
     }
 
-    fn throw_away(&mut self) -> std::io::Result<usize> {
+    fn throw_away(&mut self, count: usize) -> std::io::Result<usize> {
         // Never written to.
         let mut nowhere = [MaybeUninit::<u8>::uninit(); 1 << 18];
-        let want = self.left.min(nowhere.len());
+        let want = count.min(nowhere.len());
         let count = SockRef::from(&self.stream).recv_with_flags(&mut nowhere[..want], MSG_TRUNC)?;
+        self.chunk_left = self.chunk_left.saturating_sub(count);
+        self.skip(count);
+        Ok(count)
+    }
+
+    /// So much of a part after its head was read.
+    fn skip(&mut self, count: usize) {
         self.left -= count;
         if self.left == 0 {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
             self.latencies.push(now.saturating_sub(self.captured));
         }
-        Ok(count)
     }
 
     fn look(&mut self) -> std::io::Result<usize> {
         let mut bytes = [0; LOOK];
         let count = self.stream.read(&mut bytes)?;
-        self.head.extend(&bytes[..count]);
-        if !self.has_begun
-            && let Some(end) = find(&self.head, b"\r\n\r\n")
-        {
+        let mut rest = bytes[..count].to_vec();
+        if !self.has_begun {
+            self.head.append(&mut rest);
+            let Some(end) = find(&self.head, b"\r\n\r\n") else { return Ok(count) };
             let head = String::from_utf8_lossy(&self.head[..end]).to_ascii_lowercase();
             assert!(head.starts_with("http/1.1 200"), "{head}");
             self.is_chunked = head.contains("transfer-encoding: chunked");
             self.has_begun = true;
-            self.head.drain(..end + 4);
+            rest = self.head.split_off(end + 4);
+            self.head.clear();
         }
-        if self.has_begun
-            && let Some(begin) = find(&self.head, b"Content-Type:")
+        if self.is_chunked {
+            self.take_chunks(&rest)
+        } else {
+            self.take(&rest)
+        }
+        Ok(count)
+    }
+
+    fn take_chunks(&mut self, mut bytes: &[u8]) {
+        while let Some(byte) = bytes.first() {
+            if self.chunk_left > 0 {
+                let (now, later) = bytes.split_at(self.chunk_left.min(bytes.len()));
+                self.chunk_left -= now.len();
+                self.take(now);
+                bytes = later;
+                continue;
+            }
+            self.chunk_line.push(*byte);
+            bytes = &bytes[1..];
+            if *byte == b'\n' {
+                // Empty after a chunk.
+                let line = String::from_utf8(std::mem::take(&mut self.chunk_line)).unwrap();
+                self.chunk_left = if line == "\r\n" { 0 } else { usize::from_str_radix(line.trim(), 16).unwrap() };
+            }
+        }
+    }
+
+    /// Take what is no framing.
+    fn take(&mut self, bytes: &[u8]) {
+        let (image, head) = bytes.split_at(self.left.min(bytes.len()));
+        if !image.is_empty() {
+            self.skip(image.len());
+        }
+        self.head.extend(head);
+        if let Some(begin) = find(&self.head, b"Content-Type:")
             && let Some(length) = find(&self.head[begin..], b"\r\n\r\n")
         {
-            // In front of it are at most the length of a chunk and the opening boundary.
-            assert!(begin < 40, "something was torn");
+            assert!(begin == 0 || self.head.starts_with(b"--frame"), "something was torn");
             let head = String::from_utf8(self.head[begin..begin + length].to_vec()).unwrap();
             let value =
                 |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
             self.captured = Duration::from_secs_f64(value("X-Timestamp:").parse().unwrap());
             let image: usize = value("Content-Length:").parse().unwrap();
+            // Less than an image, since no more is looked at at a time.
             let after = self.head.len() - (begin + length + 4);
-            self.left = image + TAIL + if self.is_chunked { 2 } else { 0 } - after;
+            self.left = image + TAIL - after;
             self.head.clear();
         }
-        Ok(count)
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench streams                    # all cells, three rounds: a quarter of an hour
 //! cargo bench --bench streams -- 100 300         # only these numbers of viewers
+//! cargo bench --bench streams -- 100kB 1000      # and only frames of this size
 //! ```
 //!
 //! The server has one processor and the viewers another. The figures that count are the ratios to the server on
@@ -60,12 +61,13 @@ fn main() {
     }
     // cargo adds `--bench`.
     let asked: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let sizes: Vec<usize> = std::env::args().filter_map(|arg| arg.strip_suffix("kB")?.parse().ok()).collect();
     println!("Processor time of the server per frame that a viewer got, in µs; medians of {ROUNDS} rounds.\n");
     println!(
         "| frames | viewers | raw | hyper | Hotshoe | ratio | plain way | ratio | p99 | ratio | KiB per viewer | hyper's | slowest viewer, fps |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for size in SIZES {
+    for size in SIZES.into_iter().filter(|size| sizes.is_empty() || sizes.contains(&(size / 1000))) {
         let folder = tempfile::tempdir().unwrap();
         fill(folder.path(), size);
         for viewers in VIEWERS {

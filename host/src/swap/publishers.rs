@@ -39,11 +39,10 @@ pub async fn publish_all(
 
 /// One publisher at work. It ends when dropped.
 struct Shift {
-    generation: Arc<Generation>,
     /// Counts the shifts of one channel: the number by which a publisher takes over.
     number: u64,
-    work: Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>,
     visit: Visit,
+    work: Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>,
 }
 
 impl Shift {
@@ -51,12 +50,17 @@ impl Shift {
         let generation = generations.current();
         let visit = Visit::begin(generation.clone());
         let publisher = channel.publisher(number);
-        let (publishing, caller) = (generation.clone(), generations.clone());
-        let work =
-            Box::pin(
-                async move { caller.caller().publish(&publishing.guest, publishing.term.clone(), publisher).await },
-            );
-        Self { generation, number, work, visit }
+        let generations = generations.clone();
+        let work = async move {
+            let Generation { guest, term, .. } = &*generation;
+            generations.caller().publish(guest, term.clone(), publisher).await
+        };
+        Self { number, visit, work: Box::pin(work) }
+    }
+
+    /// Wait until the generation of its guest has come to this stage.
+    fn reaches(&self, stage: Stage) -> impl Future<Output = ()> + use<> {
+        self.visit.generation().term.clone().reaches(stage)
     }
 }
 
@@ -70,6 +74,7 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
         let mut present = Shift::begin(&channel, &generations, number);
         let mut has_taken_over = false;
         let can_publish = loop {
+            let replaced = present.reaches(Stage::Replaced);
             tokio::select! {
                 result = &mut present.work => match result {
                     Ok(()) => return channels.end(&channel),
@@ -87,7 +92,7 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
                     has_taken_over = true;
                     before = None;
                 }
-                () = present.generation.term.clone().reaches(Stage::Replaced) => {
+                () = replaced => {
                     debug!("channel {}: another guest takes over", channel.name());
                     if has_taken_over {
                         before = Some(present);
@@ -118,7 +123,7 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
 async fn work_of(shift: &mut Option<Shift>) {
     match shift {
         Some(shift) => {
-            let ended = shift.generation.term.clone().reaches(Stage::Ended);
+            let ended = shift.reaches(Stage::Ended);
             tokio::select! {
                 _ = &mut shift.work => {}
                 () = ended => {}

@@ -28,8 +28,8 @@ pub enum Served {
     Shared(Viewer),
 }
 
-/// The body of a response that the guest is writing. When its generation ends, it does: a stream after a whole part, so that clients see
-/// a proper end and come back.
+/// The body of a response that the guest is writing. When its generation ends, it does: a stream after a whole part,
+/// so that clients see a proper end and come back; anything else by breaking off, since it would look whole.
 pub struct ServedBody {
     body: GuestBody,
     visit: Visit,
