@@ -216,13 +216,6 @@ pub struct Loaded {
     pub length: usize,
 }
 
-impl Loaded {
-    /// Whether it publishes channels.
-    pub fn can_publish(&self) -> bool {
-        self.publishing.is_some()
-    }
-}
-
 /// All that guests may import.
 ///
 /// No files, no sockets, no outgoing HTTP: those interfaces are not merely switched off, they are not there.
