@@ -30,7 +30,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hotshoe_test_support::server::{Server, command, program};
+use hotshoe_test_support::server::{Server, program, set_environment};
 use hotshoe_test_support::{built_in_pictures, guests};
 
 use load::Load;
@@ -136,7 +136,7 @@ fn start(server: &str, pictures: &Path) -> Server {
         pinned.arg(std::env::current_exe().unwrap()).env(ROLE, server).env(PICTURES, pictures);
         return Server::start_command(pinned);
     }
-    pinned.envs(command().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    set_environment(&mut pinned);
     pinned.arg(program()).arg("--camera").arg(format!("emulated=emulated:{},fps={RATE}", pictures.display()));
     pinned.args(["--max-requests", "2000", "--admin", "off"]);
     if server == "plain" {

@@ -82,7 +82,7 @@ impl Admin {
             ("/guest", &Method::PUT) => self.put(&head.headers, body).await,
             ("/guest", _) => not_allowed("GET, HEAD, PUT"),
             ("/guest/rollback", &Method::POST) => match self.generations.roll_back() {
-                Ok(_) => self.report(),
+                Ok(()) => self.report(),
                 Err(error) => failure(StatusCode::CONFLICT, error),
             },
             ("/guest/rollback", _) => not_allowed("POST"),
@@ -120,7 +120,7 @@ impl Admin {
             return failure(StatusCode::INTERNAL_SERVER_ERROR, "the component cannot be looked at");
         };
         match self.generations.offer(candidate).await {
-            Ok(_) => self.report(),
+            Ok(()) => self.report(),
             Err(error @ (SwapError::Load(_) | SwapError::Tried { .. })) => {
                 failure(StatusCode::UNPROCESSABLE_ENTITY, error)
             }

@@ -35,15 +35,6 @@ struct Shared {
     standing: Mutex<Standing>,
 }
 
-/// What came of a candidate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Swapped {
-    /// It serves, as the generation of this number.
-    Replaced(u64),
-    /// It was the current guest already, of the generation of this number; nothing has changed.
-    Unchanged(u64),
-}
-
 /// There is no guest to go back to: the current one is the first, or the one before it was taken back.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no guest before this one to go back to")]
@@ -96,11 +87,12 @@ impl Generations {
         }
     }
 
-    /// Check a candidate and, if it passes, serve by it from then on. Waits for those offered before it.
+    /// Check a candidate and, if it passes, serve by it from then on; nothing changes if it is what serves already.
+    /// Waits for those offered before it.
     ///
     /// Where it does not pass, the current guest goes on; the log says so. Dropping the future before it is done
     /// leaves everything as it was.
-    pub async fn offer(&self, candidate: Result<Candidate, LoadError>) -> Result<Swapped, SwapError> {
+    pub async fn offer(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
         let turn = self.shared.turn.clone().lock_owned().await;
         let result = match candidate {
             Ok(candidate) => self.check_and_install(candidate, turn).await,
@@ -117,10 +109,11 @@ impl Generations {
         result
     }
 
-    async fn check_and_install(&self, candidate: Candidate, turn: OwnedMutexGuard<()>) -> Result<Swapped, SwapError> {
+    async fn check_and_install(&self, candidate: Candidate, turn: OwnedMutexGuard<()>) -> Result<(), SwapError> {
         let current = self.current();
         if candidate.digest == current.guest.digest {
-            return Ok(unchanged(&current));
+            log_unchanged(&current);
+            return Ok(());
         }
         drop(current);
         let caller = self.shared.caller.clone();
@@ -131,23 +124,26 @@ impl Generations {
         if guest.digest == standing.current.guest.digest {
             let current = standing.current.clone();
             drop(standing);
-            return Ok(unchanged(&current));
+            log_unchanged(&current);
+            return Ok(());
         }
         let succession = standing.replace(guest, true);
         drop(standing);
-        Ok(Swapped::Replaced(self.settle(succession)))
+        self.settle(succession);
+        Ok(())
     }
 
     /// Go back to the guest before the current one, at once: it is still compiled. Going back again then returns
-    /// to where one was. Returns the number of the new generation. Must be called inside a Tokio runtime.
-    pub fn roll_back(&self) -> Result<u64, NothingBefore> {
+    /// to where one was. Must be called inside a Tokio runtime.
+    pub fn roll_back(&self) -> Result<(), NothingBefore> {
         let mut standing = self.standing();
         let previous = standing.previous.clone().ok_or(NothingBefore)?;
         let succession = standing.replace(previous.guest, false);
         drop(standing);
         let (from, to) = (succession.before.term.number, previous.number);
         info!("going back from generation {from} to the guest of generation {to}");
-        Ok(self.settle(succession))
+        self.settle(succession);
+        Ok(())
     }
 
     /// The generation that answers requests.
@@ -169,8 +165,8 @@ impl Generations {
         Report::new(&current, previous.as_ref(), &draining, refused)
     }
 
-    /// Tell a generation that it was replaced, and later that it has ended. Returns the number of its successor.
-    fn settle(&self, succession: Succession) -> u64 {
+    /// Tell a generation that it was replaced, and later that it has ended.
+    fn settle(&self, succession: Succession) {
         let Succession { before, begun, .. } = succession;
         log_beginning(&begun);
         before.enter(Stage::Replaced);
@@ -185,7 +181,6 @@ impl Generations {
                 generation.enter(Stage::Ended);
             }
         });
-        begun.term.number
     }
 
     /// A request got no answer from the guest, or no whole one. Where the guest has failed on one too many of its
@@ -226,10 +221,8 @@ impl Generations {
     }
 }
 
-fn unchanged(current: &Generation) -> Swapped {
-    let number = current.term.number;
-    info!("not replaced, generation {number} is of the same component");
-    Swapped::Unchanged(number)
+fn log_unchanged(current: &Generation) {
+    info!("not replaced, generation {} is of the same component", current.term.number);
 }
 
 fn log_beginning(generation: &Generation) {

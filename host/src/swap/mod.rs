@@ -29,5 +29,5 @@ mod trial;
 pub mod watch;
 
 pub use check::SwapError;
-pub use generations::{Generations, Swapped};
+pub use generations::Generations;
 pub use response::{Served, ServedBody};

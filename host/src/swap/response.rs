@@ -57,11 +57,11 @@ impl ServedBody {
         Self { body, visit, generations, label, is_endless, end: Some(end), pieces_left: LAST_PIECES, over: false }
     }
 
-    /// What a client is given at the end of the generation.
-    fn last(&mut self) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
+    /// What a client is given at the end of the generation: a proper end, or one that shows that something is missing.
+    fn last(&mut self, properly: bool) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
         self.over = true;
         let cut_off = || Err(BrokenOff(CallError::Replaced));
-        Poll::Ready((!self.is_endless).then(cut_off))
+        Poll::Ready((!properly).then(cut_off))
     }
 
     /// Whether the generation has ended. If not, the task is woken when it does.
@@ -95,13 +95,12 @@ impl Body for ServedBody {
         match &polled {
             Poll::Pending => {
                 if this.has_ended(context) && this.body.is_at_rest() {
-                    return this.last();
+                    return this.last(this.is_endless);
                 }
             }
             Poll::Ready(Some(Ok(_))) if *this.visit.generation().term.stage.borrow() == Stage::Ended => {
                 if this.pieces_left == 0 {
-                    this.is_endless = false;
-                    return this.last();
+                    return this.last(false);
                 }
                 this.pieces_left -= 1;
             }

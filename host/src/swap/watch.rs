@@ -52,14 +52,14 @@ pub async fn watch(file: PathBuf, mut digest: Arc<str>, generations: Generations
         let Ok(candidate) = tokio::task::spawn_blocking(move || Candidate::read(Some(&path))).await else { continue };
         let offered = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
         if offered.as_ref() == Some(&digest) {
-            if generations.report().current.guest.sha256 != *digest {
+            if generations.current().guest.digest != digest {
                 info!("{} is what it was, and another guest serves now; SIGHUP loads it again", file.display());
             }
             continue;
         }
         // The log tells what came of it. What could not be tried is offered again when it is saved again.
         let outcome = generations.offer(candidate).await;
-        if matches!(outcome, Ok(_) | Err(SwapError::Load(_)))
+        if matches!(outcome, Ok(()) | Err(SwapError::Load(_)))
             && let Some(offered) = offered
         {
             digest = offered;

@@ -24,12 +24,17 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// The program, to be given arguments. What it compiles is kept with the build, for the next test.
+/// The program, to be given arguments, in the environment of all tests.
 pub fn command() -> Command {
     let mut command = Command::new(program());
+    set_environment(&mut command);
+    command
+}
+
+/// Let a command run the program as tests do: what it compiles is kept with the build, for the next test.
+pub fn set_environment(command: &mut Command) {
     let cache = program().parent().unwrap().join("test-cache");
     command.env_remove("RUST_LOG").env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", cache);
-    command
 }
 
 /// Run the program to its end.

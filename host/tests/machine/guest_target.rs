@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::succeed;
 use hotshoe_test_support::client::{Viewer, get};
-use hotshoe_test_support::server::{Server, command, program, run};
+use hotshoe_test_support::server::{Server, program, run, set_environment};
 use hotshoe_test_support::{wait_until, workspace};
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -81,8 +81,7 @@ struct Dev {
 impl Dev {
     fn start(guest: &Path) -> Self {
         let mut dev = Command::new(guest.join("dev"));
-        // As the server is started by the other tests.
-        dev.envs(command().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        set_environment(&mut dev);
         dev.env("HOTSHOE", program()).env("CARGO_NET_OFFLINE", "true").env_remove("CARGO_TARGET_DIR");
         dev.args(["--camera", "emulated,fps=20"]).process_group(0);
         Self { server: Server::start_command(dev) }
