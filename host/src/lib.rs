@@ -15,9 +15,10 @@
 //!
 //! ARCHITECTURE.md tells the way of a frame, and what always holds.
 
+pub use hotshoe_camera as camera;
+
 pub mod admin;
 pub mod app;
-pub mod camera;
 pub mod channels;
 pub mod chunks;
 pub mod config;

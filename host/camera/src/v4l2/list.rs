@@ -8,8 +8,8 @@ use tracing::warn;
 
 use super::kernel::{Device, OfferedSize};
 use super::{JPEG_FORMATS, code_text, open_camera};
-use crate::camera::dimensions::Dimensions;
-use crate::camera::source::SourceError;
+use crate::dimensions::Dimensions;
+use crate::source::SourceError;
 
 /// Where the kernel's device nodes are.
 const DEVICES: &str = "/dev";

@@ -25,7 +25,7 @@ use rustix::io::Errno;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::{self, vidioc};
 
-use crate::camera::dimensions::Dimensions;
+use crate::dimensions::Dimensions;
 
 /// A pixel format's four-character code.
 pub(crate) type FourCc = [u8; 4];
