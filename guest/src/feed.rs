@@ -2,26 +2,30 @@
 
 use alloc::format;
 
-use crate::bindings::hotshoe::camera::cameras::{Feed, Frame, State, list_cameras};
+use crate::bindings::hotshoe::camera::cameras::{Camera, Feed, Frame, State, list_cameras};
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::reply;
 
 /// How long to wait for a frame. A USB camera takes one or two seconds from opening to its first.
 pub const WAIT_NANOSECONDS: u64 = 4_000_000_000;
 
-/// Start to read the camera of this name, or the first one. Answers with 404 itself if there is none.
-pub fn open(out: ResponseOutparam, head_only: bool, camera: Option<&str>) -> Option<(Feed, ResponseOutparam)> {
-    let opened = match camera {
-        Some(name) => Feed::open(name).ok(),
-        None => list_cameras().first().and_then(|camera| Feed::open(&camera.name).ok()),
-    };
-    match opened {
-        Some(feed) => Some((feed, out)),
+/// The camera of this name, or the first one. Answers with 404 itself if there is none.
+pub fn find(out: ResponseOutparam, head_only: bool, name: Option<&str>) -> Option<(Camera, ResponseOutparam)> {
+    let found = list_cameras().into_iter().find(|camera| name.is_none_or(|name| camera.name == name));
+    match found {
+        Some(camera) => Some((camera, out)),
         None => {
             reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no camera of that name; see /\n");
             None
         }
     }
+}
+
+/// Start to read the camera of this name, or the first one. Answers with 404 itself if there is none.
+pub fn open(out: ResponseOutparam, head_only: bool, camera: Option<&str>) -> Option<(Feed, ResponseOutparam)> {
+    let (camera, out) = find(out, head_only, camera)?;
+    // It is there, and an instance that answers one request opens no other feed.
+    Some((Feed::open(&camera.name).ok()?, out))
 }
 
 /// The camera's first frame for us. Answers with 503 itself, and the reason, if there is none soon.

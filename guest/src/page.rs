@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use crate::bindings::hotshoe::camera::cameras::{Camera, list_cameras};
+use crate::bindings::hotshoe::camera::cameras::{Camera, State, list_cameras};
 use crate::bindings::hotshoe::camera::generations;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::reply::{self, FRESH, Head};
@@ -30,11 +30,15 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
 fn figure(camera: &Camera, live: bool) -> String {
     let name = &camera.name;
     let description = escape(&camera.description);
+    let trouble = match &camera.state {
+        State::Lost(outage) => format!(" <span class=\"trouble\">{}</span>", escape(&outage.message)),
+        State::Idle | State::Starting | State::Live => String::new(),
+    };
     let (source, class) = if live { ("video_feed", "live") } else { ("snapshot", "still") };
     format!(
         "<figure>\n\
          <img src=\"{source}/{name}\" class=\"{class}\" alt=\"Live picture of {name}\">\n\
-         <figcaption><b>{name}</b> <span>{description}</span> <a href=\"snapshot/{name}\">snapshot</a></figcaption>\n\
+         <figcaption><b>{name}</b> <span>{description}</span>{trouble} <a href=\"snapshot/{name}\">snapshot</a></figcaption>\n\
          </figure>\n"
     )
 }

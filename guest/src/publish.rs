@@ -18,8 +18,10 @@ impl publisher::Guest for crate::Guest {
         let mut newest: Option<Frame> = None;
         loop {
             // No error is possible while only one or two frames are held.
-            if let Ok(Some(frame)) = feed.blocking_next(REPEAT_AFTER_NANOSECONDS) {
-                newest = Some(frame);
+            match feed.blocking_next(REPEAT_AFTER_NANOSECONDS) {
+                Ok(Some(frame)) => newest = Some(frame),
+                // Silent, or lost: then viewers are shown why, and stay.
+                _ => newest = feed.placeholder().ok().flatten().or(newest),
             }
             if let Some(frame) = &newest {
                 let info = frame.info();

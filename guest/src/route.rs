@@ -11,6 +11,8 @@ pub enum Route {
     Stream,
     /// `/snapshot`, `/snapshot/NAME`
     Snapshot,
+    /// `/controls`, `/controls/NAME`
+    Controls,
 }
 
 /// What a path asks for.
@@ -36,6 +38,7 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
         ("events", None) => Some(Request { route: Route::Events, camera: None }),
         ("video_feed", camera) => Some(Request { route: Route::Stream, camera }),
         ("snapshot", camera) => Some(Request { route: Route::Snapshot, camera }),
+        ("controls", camera) => Some(Request { route: Route::Controls, camera }),
         _ => None,
     }
 }
@@ -71,6 +74,8 @@ mod tests {
         assert_eq!(route("/video_feed/front"), request(Route::Stream, Some("front")));
         assert_eq!(route("/snapshot"), request(Route::Snapshot, None));
         assert_eq!(route("/snapshot/yard"), request(Route::Snapshot, Some("yard")));
+        assert_eq!(route("/controls"), request(Route::Controls, None));
+        assert_eq!(route("/controls/yard"), request(Route::Controls, Some("yard")));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use wasmtime::Cache;
 
 use crate::admin::{Access, Admin, TokenError};
-use crate::camera::v4l2;
+use crate::camera::v4l2::Devices;
 use crate::channels::{CHANNELS, Channels};
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
@@ -73,7 +73,7 @@ pub enum AppError {
 
 /// Serve until the program is told to end by SIGINT (Ctrl-C) or SIGTERM.
 pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
-    let cameras = find_cameras(&args.cameras)?;
+    let cameras = find_cameras(args)?;
     for camera in cameras.iter() {
         info!("camera {}: {}", camera.name(), camera.description());
     }
@@ -91,10 +91,10 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         // All that goes on beside answering requests. Ends with this block.
         let mut tasks = JoinSet::new();
         for camera in cameras.iter() {
-            tasks.spawn(camera.clone().supervise(args.linger));
+            tasks.spawn(camera.clone().supervise());
         }
         let (channels, beginning) = Channels::new();
-        let caller = Caller::new(sandbox, cameras.clone(), channels.clone(), args.answer_timeout);
+        let caller = Caller::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
         let generations = tokio::select! {
             started = Generations::start(caller, candidate, args.drain) => started?,
             // A guest may take some time to be tried out.
@@ -267,7 +267,7 @@ pub fn save_guest(file: &Path) -> Result<(), AppError> {
 
 /// Print the cameras of this machine.
 pub fn print_cameras() -> Result<(), AppError> {
-    let (listings, unopened) = v4l2::list::all();
+    let (listings, unopened) = Devices::of_this_machine().list();
     let mut text = String::new();
     for listing in &listings {
         text += &listing.to_string();

@@ -3,25 +3,36 @@
 //! There is one for each camera that is open, and none for one that is not. It hands frames to a single
 //! task (the camera's supervisor in [`super::hub`]), which wakes the readers from inside the runtime: a
 //! thread outside the runtime would pay one system call for each of them.
+//!
+//! What a camera gives as raw pixels is left to an encoding thread ([`super::encoding`]), while somebody reads it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
+use super::encoding::{EncodingThread, Negative};
+use super::error::SourceError;
 use super::frame::Frame;
-use super::source::{Mode, Source, SourceError};
+use super::source::{Captured, Content, Mode, Source};
+use super::status::Counts;
 
 /// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
 /// camera can be delayed, and short enough that nobody notices.
 const WAIT: Duration = Duration::from_millis(200);
 
-/// Linux cuts the name of a thread to 15 bytes; this leaves 7 of them for the camera's name.
-const THREAD_NAME: &str = "capture-";
+/// Linux cuts the name of a thread to 15 bytes; these leave 8 of them for the camera's name, or 7.
+const CAPTURE_THREAD: &str = "capture-";
+const ENCODING_THREAD: &str = "encode-";
 const THREAD_NAME_LIMIT: usize = 15;
+
+/// The name of a thread that works for the camera of this name.
+fn thread_name(work: &str, camera: &str) -> String {
+    work.chars().chain(camera.chars()).take(THREAD_NAME_LIMIT).collect()
+}
 
 /// Why a capture thread ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +54,7 @@ pub(super) enum Progress {
     /// The device is being opened.
     #[default]
     Opening,
-    /// The device is open and has given no picture yet.
+    /// The device is open, and there is no picture: it has given none yet, or none was made since nobody reads it.
     Open(Mode),
     /// The newest frame. Those that were not looked at in time are gone: latest wins.
     Frame(Mode, Arc<Frame>),
@@ -68,20 +79,46 @@ pub(super) struct CaptureThread {
     end: oneshot::Receiver<Result<(), CaptureError>>,
 }
 
+/// What a capture thread works with.
+struct Work {
+    camera: String,
+    source: Arc<dyn Source>,
+    first_sequence: u64,
+    stop: Arc<AtomicBool>,
+    progress: watch::Sender<Progress>,
+    counts: Arc<Mutex<Counts>>,
+    readers: watch::Receiver<usize>,
+}
+
 impl CaptureThread {
-    /// Start to read `source`. Frames are numbered from `first_sequence`.
-    pub(super) fn start(name: &str, source: Arc<dyn Source>, first_sequence: u64) -> Result<Self, CaptureError> {
+    /// Start to read `source`. Frames are numbered from `first_sequence`, all that come and do not
+    /// are added to `counts`, and raw images are made pictures of while there are `readers`.
+    pub(super) fn start(
+        camera: &str,
+        source: Arc<dyn Source>,
+        first_sequence: u64,
+        counts: Arc<Mutex<Counts>>,
+        readers: watch::Receiver<usize>,
+    ) -> Result<Self, CaptureError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (progress_sender, progress) = watch::channel(Progress::default());
         let (end_sender, end) = oneshot::channel();
-        let thread_name: String = THREAD_NAME.chars().chain(name.chars()).take(THREAD_NAME_LIMIT).collect();
-        let stopped = stop.clone();
+        let work = Work {
+            camera: camera.to_owned(),
+            source,
+            first_sequence,
+            stop: stop.clone(),
+            progress: progress_sender,
+            counts,
+            readers,
+        };
         thread::Builder::new()
-            .name(thread_name)
+            .name(thread_name(CAPTURE_THREAD, camera))
             .spawn(move || {
-                let read = || read(&*source, first_sequence, &stopped, &progress_sender);
                 // A driver that returns nonsense must not take the server down, whatever we overlooked.
-                let result = catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(CaptureError::Panicked));
+                let result = catch_unwind(AssertUnwindSafe(|| work.run())).unwrap_or(Err(CaptureError::Panicked));
+                // All that this thread had to tell has been told when the other end sees it closed.
+                drop(work);
                 // Nobody listens any more when the server is ending.
                 let _ = end_sender.send(result);
             })
@@ -111,23 +148,60 @@ impl Drop for CaptureThread {
     }
 }
 
-/// The body of the thread: open, read until told to stop, close.
-fn read(
-    source: &dyn Source,
-    first_sequence: u64,
-    stop: &AtomicBool,
-    progress: &watch::Sender<Progress>,
-) -> Result<(), CaptureError> {
-    let mut capture = source.open()?;
-    let mode = capture.mode();
-    progress.send_replace(Progress::Open(mode));
-    let mut sequence = first_sequence;
-    while !stop.load(Ordering::Relaxed) {
-        let Some(captured) = capture.next(Instant::now() + WAIT)? else { continue };
-        sequence += captured.missed;
-        let frame = Frame { picture: captured.picture, captured: captured.taken, sequence };
-        progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
-        sequence += 1;
+impl Work {
+    /// The body of the thread: open, read until told to stop, close.
+    fn run(&self) -> Result<(), CaptureError> {
+        let mut capture = self.source.open()?;
+        let mode = capture.mode();
+        self.progress.send_replace(Progress::Open(mode));
+        // Begun with the first raw image. Dropped before `capture` is, which ends it.
+        let mut encoding: Option<EncodingThread> = None;
+        let mut sequence = self.first_sequence;
+        while !self.stop.load(Ordering::Relaxed) {
+            let captured = capture.next(Instant::now() + WAIT)?;
+            sequence += captured.losses.total();
+            self.count(&captured);
+            let Some(image) = captured.image else { continue };
+            match image.content {
+                Content::Picture(picture) => {
+                    let frame = Frame { picture, captured: image.taken, sequence };
+                    self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+                }
+                Content::Raw(raw) if self.is_watched() => {
+                    let encoding = match &mut encoding {
+                        Some(encoding) => encoding,
+                        none => none.insert(self.start_encoding(mode)?),
+                    };
+                    encoding.encode(Negative { raw, taken: image.taken, sequence });
+                }
+                Content::Raw(_) => {
+                    if let Some(encoding) = &encoding {
+                        encoding.clear();
+                    }
+                    // Who comes next must not find a picture of before. Wakes nobody: there is nobody.
+                    self.progress.send_replace(Progress::Open(mode));
+                }
+            }
+            sequence += 1;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn count(&self, captured: &Captured) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.losses += captured.losses;
+        counts.frames += u64::from(captured.image.is_some());
+    }
+
+    fn is_watched(&self) -> bool {
+        *self.readers.borrow() > 0
+    }
+
+    fn start_encoding(&self, mode: Mode) -> Result<EncodingThread, CaptureError> {
+        let progress = self.progress.clone();
+        let done = move |frame| {
+            progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+        };
+        EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), done).map_err(CaptureError::Thread)
+    }
 }

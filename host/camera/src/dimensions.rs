@@ -1,7 +1,7 @@
 //! The size of a picture.
 
 /// A size in pixels.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Dimensions {
     /// Width, at least 1.
     pub width: u32,

@@ -3,13 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::controls::{Control, ControlError, ControlKind, find};
 use super::dimensions::Dimensions;
+use super::error::SourceError;
 use super::frame::{Moment, Picture};
-use super::source::{Capture, Captured, Mode, Source, SourceError};
+use super::source::{Capture, Captured, Content, Image, Mode, Source};
+use super::status::Losses;
 
 /// Frames per second unless told otherwise: slow enough to see each picture, as in the tutorial that this
 /// camera is known from.
@@ -37,7 +41,12 @@ pub struct Emulated {
     rate: f64,
     /// Where the pictures are from; none for the embedded ones.
     folder: Option<PathBuf>,
+    /// Whether it shows the same picture over and over. Shared with each opening.
+    paused: Arc<AtomicBool>,
 }
+
+/// The one thing that can be set on it, so that there is something to set where there is no camera.
+const PAUSE: &str = "pause";
 
 impl Emulated {
     /// Play the three pictures that are compiled in. `rate` is in frames per second, greater than 0.
@@ -61,7 +70,7 @@ impl Emulated {
             return Err(SourceError::NoPictures { path: folder.unwrap_or_default() });
         };
         let dimensions = first.dimensions;
-        Ok(Self { pictures: pictures.into(), dimensions, rate, folder })
+        Ok(Self { pictures: pictures.into(), dimensions, rate, folder, paused: Arc::default() })
     }
 }
 
@@ -111,7 +120,27 @@ impl Source for Emulated {
             rate: self.rate,
             started: Instant::now(),
             next: 0,
+            paused: self.paused.clone(),
+            shown: 0,
         }))
+    }
+
+    fn controls(&self) -> Result<Vec<Control>, SourceError> {
+        Ok(vec![Control {
+            name: PAUSE.to_owned(),
+            label: "Pause".to_owned(),
+            kind: ControlKind::Boolean,
+            value: Some(self.paused.load(Ordering::Relaxed).into()),
+            default: 0,
+            read_only: false,
+            inactive: false,
+        }])
+    }
+
+    fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
+        find(&self.controls()?, name)?.check(value)?;
+        self.paused.store(value != 0, Ordering::Relaxed);
+        Ok(value)
     }
 }
 
@@ -122,8 +151,11 @@ struct Playback {
     rate: f64,
     /// When the first picture was due.
     started: Instant,
-    /// The number of the next picture since then.
+    /// The number of the next frame since then.
     next: u64,
+    paused: Arc<AtomicBool>,
+    /// The number of the picture that was shown last.
+    shown: u64,
 }
 
 impl Playback {
@@ -135,23 +167,27 @@ impl Playback {
 
 impl Capture for Playback {
     fn mode(&self) -> Mode {
-        Mode { dimensions: self.dimensions, rate: Some(self.rate) }
+        Mode { dimensions: self.dimensions, rate: Some(self.rate), format: None }
     }
 
-    fn next(&mut self, deadline: Instant) -> Result<Option<Captured>, SourceError> {
+    fn next(&mut self, deadline: Instant) -> Result<Captured, SourceError> {
         let due = self.due(self.next);
         std::thread::sleep(due.min(deadline).saturating_duration_since(Instant::now()));
         let now = Instant::now();
         if now < due {
-            return Ok(None);
+            return Ok(Captured::default());
         }
         // Woken late: play the picture that is due now, as a camera would, and not the missed ones in a burst.
         let latest = (now.duration_since(self.started).as_secs_f64() * self.rate) as u64;
         let number = latest.max(self.next);
-        let missed = number - self.next;
+        let losses = Losses { late: number - self.next, ..Losses::default() };
         self.next = number + 1;
-        let index = usize::try_from(number % self.pictures.len() as u64).unwrap_or_default();
+        if !self.paused.load(Ordering::Relaxed) {
+            self.shown = number;
+        }
+        let index = usize::try_from(self.shown % self.pictures.len() as u64).unwrap_or_default();
         let picture = self.pictures.get(index).cloned();
-        Ok(picture.map(|picture| Captured { picture, taken: Moment::now(), missed }))
+        let image = picture.map(|picture| Image { content: Content::Picture(picture), taken: Moment::now() });
+        Ok(Captured { image, losses })
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::dimensions::Dimensions;
-use super::jpeg::{self, NotJpeg};
+use super::jpeg::{self, NotJpeg, Options};
 
 /// The same moment by two clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,6 +44,7 @@ pub fn monotonic_now() -> Duration {
 
 /// A whole JPEG image as it came from a source, before its camera numbers it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Picture {
     /// The image: from its start-of-image to its end-of-image marker, and nothing else.
     pub jpeg: Bytes,
@@ -52,13 +53,18 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Take `jpeg` as a picture, if it is a whole JPEG image. Zero bytes after the image are cut off.
+    /// Take `jpeg` as a picture, if it is a whole JPEG image. Padding after the image is cut off, and Huffman tables are
+    /// put in where they were left out.
     ///
     /// This is the only way to make one, so whatever has the type can be shown to a viewer.
     pub fn new(mut jpeg: Bytes) -> Result<Self, NotJpeg> {
-        let found = jpeg::examine(&jpeg)?;
-        jpeg.truncate(found.length);
-        Ok(Self { jpeg, dimensions: found.dimensions })
+        let whole = jpeg::examine(&jpeg, Options::default())?;
+        if whole.is_complete() {
+            jpeg.truncate(whole.length);
+        } else {
+            jpeg = jpeg::copy_whole(&jpeg, &whole);
+        }
+        Ok(Self { jpeg, dimensions: whole.dimensions })
     }
 }
 

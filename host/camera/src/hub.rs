@@ -6,85 +6,38 @@
 //! finds the newest frame, and the camera never waits for anyone.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::capture::{CaptureError, CaptureThread, Progress};
-use super::frame::Frame;
-use super::source::{Mode, Source, SourceError};
+use super::controls::{Control, ControlError};
+use super::dimensions::Dimensions;
+use super::error::SourceError;
+use super::feed::Feed;
+use super::placeholder;
+use super::source::Source;
+use super::status::{Counts, Outage, State, Status};
 
-/// How long to wait before a camera that failed is tried again. USB devices take about as long to come back.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait before a camera that failed is tried again: at first about as long as USB devices take to come
+/// back, then longer, since opening a device that does not work may keep a bus busy.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Why there is no picture.
+/// The size of the picture that says why there is none, for a camera that never gave any.
+const UNKNOWN_SIZE: Dimensions = Dimensions { width: 640, height: 480 };
+
+/// How long a camera stays open without readers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OutageCause {
-    /// The device is not there.
-    NotFound,
-    /// Another program uses it.
-    Busy,
-    /// This user may not use it.
-    AccessDenied,
-    /// It is not a camera, or has no format that can be served.
-    Unsupported,
-    /// It is open and silent.
-    Stalled,
-    /// Anything else.
-    Failed,
-}
-
-/// A time without pictures.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Outage {
-    /// The kind of failure.
-    pub cause: OutageCause,
-    /// One line for a person: what is wrong and what to do.
-    pub message: Arc<str>,
-}
-
-impl From<&CaptureError> for Outage {
-    fn from(error: &CaptureError) -> Self {
-        let cause = match error {
-            CaptureError::Source(SourceError::NotFound { .. } | SourceError::Gone { .. }) => OutageCause::NotFound,
-            CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
-            CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
-            CaptureError::Source(SourceError::NotCamera { .. } | SourceError::NoMjpg { .. }) => {
-                OutageCause::Unsupported
-            }
-            CaptureError::Source(SourceError::Stalled { .. }) => OutageCause::Stalled,
-            _ => OutageCause::Failed,
-        };
-        Self { cause, message: error.to_string().into() }
-    }
-}
-
-/// What a camera is doing.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum State {
-    /// Closed, because nobody reads it.
-    #[default]
-    Idle,
-    /// Being opened, or open without a picture so far.
-    Starting,
-    /// Open and giving frames.
-    Live,
-    /// Without pictures, and tried again and again.
-    Lost(Outage),
-}
-
-/// A camera at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Status {
-    /// What it is doing.
-    pub state: State,
-    /// How it last streamed; none until it was open for the first time.
-    pub mode: Option<Mode>,
-    /// The newest frame; none while the camera is closed, and until its first.
-    pub frame: Option<Arc<Frame>>,
+pub enum Linger {
+    /// So long after the last.
+    For(Duration),
+    /// For ever, and it is opened before the first.
+    Always,
 }
 
 /// One camera, shared by everyone who reads it.
@@ -95,12 +48,21 @@ pub struct Camera {
     status: watch::Sender<Status>,
     /// How many feeds there are. The supervisor waits on it.
     readers: watch::Sender<usize>,
+    counts: Arc<Mutex<Counts>>,
+    linger: Linger,
 }
 
 impl Camera {
     /// A closed camera. It opens only while its [`supervise`](Self::supervise) runs.
-    pub fn new(name: String, source: Arc<dyn Source>) -> Self {
-        Self { name, source, status: watch::Sender::default(), readers: watch::Sender::default() }
+    pub fn new(name: String, source: Arc<dyn Source>, linger: Linger) -> Self {
+        Self {
+            name,
+            source,
+            status: watch::Sender::default(),
+            readers: watch::Sender::default(),
+            counts: Arc::default(),
+            linger,
+        }
     }
 
     /// Its name, unique among the cameras.
@@ -118,49 +80,74 @@ impl Camera {
         self.status.borrow().clone()
     }
 
-    /// Become a reader. The camera is open from here until `linger` after its last reader is dropped.
+    /// How many frames it gave and lost since the host began.
+    pub fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What can be set on it. Blocks for as long as the device takes to answer.
+    pub fn controls(&self) -> Result<Vec<Control>, SourceError> {
+        self.source.controls()
+    }
+
+    /// Set the control of this name, now and for as long as the host runs. Returns what the device made of the value.
+    /// Blocks for as long as the device takes to answer.
+    pub fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
+        let set = self.source.set_control(name, value)?;
+        info!("camera {}: {name} is {set}", self.name);
+        Ok(set)
+    }
+
+    /// Become a reader. The camera is open from here until it has been without readers for as long as it lingers.
     pub fn feed(self: &Arc<Self>) -> Feed {
         self.readers.send_modify(|readers| *readers += 1);
-        let status = self.status.subscribe();
-        let given = {
-            let status = status.borrow();
-            // The last frame of a camera that is lost is for those who were there: it may be of long ago.
-            let is_lost = matches!(status.state, State::Lost(_));
-            status.frame.as_ref().filter(|_| is_lost).map(|frame| frame.sequence)
-        };
-        Feed { camera: self.clone(), status, given }
+        Feed::new(self.clone(), self.status.subscribe())
+    }
+
+    /// A feed is gone.
+    pub(super) fn one_reader_less(&self) {
+        self.readers.send_modify(|readers| *readers = readers.saturating_sub(1));
     }
 
     /// Run this camera until the future is dropped: open it for its first reader, close it when it has been
-    /// without readers for `linger`, and open it again after failures for as long as it is read.
+    /// without readers for long enough, and open it again after failures for as long as it is read.
     ///
     /// Dropping the future tells the capture thread to end.
-    pub async fn supervise(self: Arc<Self>, linger: Duration) {
+    pub async fn supervise(self: Arc<Self>) {
+        let mut arrivals = self.source.arrivals();
         let mut next_sequence = 0;
         loop {
             let mut readers = self.readers.subscribe();
-            // The sender is in `self`, so waiting can't fail.
-            let _ = readers.wait_for(|readers| *readers > 0).await;
-            let mut idle = Box::pin(idle(readers, linger));
+            if self.linger != Linger::Always {
+                // The sender is in `self`, so waiting can't fail.
+                let _ = readers.wait_for(|readers| *readers > 0).await;
+            }
+            let mut idle = Box::pin(idle(readers, self.linger));
             self.status.send_modify(|status| status.state = State::Starting);
+            let mut pause = FIRST_PAUSE;
             // Opened anew after each failure, until nobody reads any more.
             let was_open = loop {
                 match self.run(idle.as_mut(), &mut next_sequence).await {
                     Ok(was_open) => break was_open,
-                    Err(error) => self.lose(&error),
+                    Err(error) => {
+                        if self.status.borrow().state == State::Live {
+                            pause = FIRST_PAUSE;
+                        }
+                        self.lose(&error).await;
+                    }
                 }
                 tokio::select! {
                     () = &mut idle => break false,
-                    () = sleep(RETRY_PAUSE) => {}
+                    () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+                    () = arrival(&mut arrivals) => pause = FIRST_PAUSE,
                 }
             };
             // A reader who comes now starts with a fresh picture and not with one of a while ago.
             self.status.send_modify(|status| {
-                status.state = State::Idle;
-                status.frame = None;
+                *status = Status { mode: status.mode, ..Status::default() };
             });
             if was_open {
-                info!("camera {}: closed, nobody watches", self.name);
+                info!("camera {}: closed, nobody watches; in all {}", self.name, self.counts());
             }
         }
     }
@@ -173,7 +160,13 @@ impl Camera {
         mut idle: Pin<&mut impl Future<Output = ()>>,
         next_sequence: &mut u64,
     ) -> Result<bool, CaptureError> {
-        let mut thread = CaptureThread::start(&self.name, self.source.clone(), *next_sequence)?;
+        let mut thread = CaptureThread::start(
+            &self.name,
+            self.source.clone(),
+            *next_sequence,
+            self.counts.clone(),
+            self.readers.subscribe(),
+        )?;
         let mut is_open = false;
         loop {
             tokio::select! {
@@ -205,30 +198,40 @@ impl Camera {
     fn publish(&self, progress: Progress) {
         match progress {
             Progress::Opening => {}
-            Progress::Open(mode) => self.status.send_modify(|status| status.mode = Some(mode)),
+            Progress::Open(mode) => self.status.send_modify(|status| {
+                status.mode = Some(mode);
+                status.frame = None;
+            }),
             Progress::Frame(mode, frame) => {
                 self.status.send_modify(|status| {
-                    status.state = State::Live;
-                    status.mode = Some(mode);
-                    status.frame = Some(frame);
+                    *status = Status { state: State::Live, mode: Some(mode), frame: Some(frame), placeholder: None };
                 });
             }
         }
     }
 
-    /// Show all readers that the camera failed. The last frame stays for them to show meanwhile.
-    fn lose(&self, error: &CaptureError) {
-        let lost = State::Lost(Outage::from(error));
-        // The same cause over and over is said once.
-        if self.status.borrow().state != lost {
-            warn!("camera {}: {error}; trying again until it works", self.name);
+    /// Show all readers that the camera failed, and a picture that says so.
+    async fn lose(&self, error: &CaptureError) {
+        let outage = Outage::from(error);
+        let lost = State::Lost(outage.clone());
+        // The same cause over and over is said once, and drawn once.
+        if self.status.borrow().state == lost {
+            return;
         }
-        self.status.send_modify(|status| status.state = lost);
+        warn!("camera {}: {error}; trying again until it works", self.name);
+        let size = self.status.borrow().mode.map_or(UNKNOWN_SIZE, |mode| mode.dimensions);
+        let name = self.name.clone();
+        let drawn = spawn_blocking(move || placeholder::draw(size, &name, &outage.message)).await;
+        let placeholder = drawn.unwrap_or_default();
+        self.status.send_modify(|status| {
+            *status = Status { state: lost, mode: status.mode, frame: None, placeholder };
+        });
     }
 }
 
-/// Wait until there have been no readers for `linger`.
-async fn idle(mut readers: watch::Receiver<usize>, linger: Duration) {
+/// Wait until there have been no readers for as long as the camera lingers.
+async fn idle(mut readers: watch::Receiver<usize>, linger: Linger) {
+    let Linger::For(linger) = linger else { return std::future::pending().await };
     loop {
         let _ = readers.wait_for(|readers| *readers == 0).await;
         if timeout(linger, readers.wait_for(|readers| *readers > 0)).await.is_err() {
@@ -237,53 +240,17 @@ async fn idle(mut readers: watch::Receiver<usize>, linger: Duration) {
     }
 }
 
-/// One reader's place in the frames of one camera. While there is one, the camera is open.
-pub struct Feed {
-    camera: Arc<Camera>,
-    status: watch::Receiver<Status>,
-    /// The number of the last frame that was given.
-    given: Option<u64>,
-}
-
-impl Feed {
-    /// The camera that is read.
-    pub fn camera(&self) -> &Camera {
-        &self.camera
-    }
-
-    /// The newest frame, if this feed has not given it yet. Does not block.
-    pub fn newest(&mut self) -> Option<Arc<Frame>> {
-        let status = self.status.borrow_and_update();
-        let frame = status.frame.as_ref().filter(|frame| Some(frame.sequence) != self.given)?;
-        self.given = Some(frame.sequence);
-        Some(frame.clone())
-    }
-
-    /// Wait until [`newest`](Self::newest) has a frame to give. Cancel-safe.
-    pub async fn ready(&mut self) {
-        let given = self.given;
-        let is_new = |status: &Status| status.frame.as_ref().is_some_and(|frame| Some(frame.sequence) != given);
-        // The sender is in `self.camera`, so waiting can't fail.
-        let _ = self.status.wait_for(is_new).await;
-    }
-
-    /// Wait for a frame to give, but not longer than `limit`, and not beyond the moment in which the camera
-    /// becomes lost. Cancel-safe.
-    pub async fn next(&mut self, limit: Duration) -> Option<Arc<Frame>> {
-        let given = self.given;
-        let was_lost = matches!(self.status.borrow().state, State::Lost(_));
-        let is_worth_waking = |status: &Status| {
-            status.frame.as_ref().is_some_and(|frame| Some(frame.sequence) != given)
-                || (!was_lost && matches!(status.state, State::Lost(_)))
-        };
-        let _ = timeout(limit, self.status.wait_for(is_worth_waking)).await;
-        self.newest()
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.camera.readers.send_modify(|readers| *readers = readers.saturating_sub(1));
+/// Wait until it is worth trying at once. Never, where nothing tells.
+async fn arrival(arrivals: &mut Option<watch::Receiver<()>>) {
+    /// A node appears before its permissions are set, and one plug makes several nodes.
+    const SETTLE: Duration = Duration::from_millis(100);
+    if let Some(news) = arrivals
+        && news.changed().await.is_ok()
+    {
+        sleep(SETTLE).await;
+        news.mark_unchanged();
+    } else {
+        std::future::pending().await
     }
 }
 

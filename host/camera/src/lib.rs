@@ -1,28 +1,44 @@
 //! Cameras: where frames come from, and how each is shared among all who read it.
 //!
 //! ```text
-//! Source (emulated, V4L2) ── open ──► Capture ── pictures ──► Camera (hub) ──► Feed, Feed, Feed …
+//! Source (emulated, V4L2) ── open ──► Capture ── pictures ────────────► Camera (hub) ──► Feed, Feed, Feed …
+//!                                        └──── raw images ──► Encoder ──┘
 //! ```
 //!
 //! * [`frame`]: what flows: a [`Picture`], and the numbered [`Frame`] that is shared.
-//! * [`dimensions`], [`jpeg`]: a picture's size, and which bytes may become a picture.
-//! * [`source`]: the traits that every kind of camera implements, and its errors.
+//! * [`dimensions`], [`fourcc`]: a picture's size, and the names of pixel formats.
+//! * [`jpeg`]: which bytes may become a picture, and what cameras leave out of them.
+//! * [`raw`]: pixels as sensors give them, and making pictures of them.
+//! * [`source`], [`controls`], [`error`]: what every kind of camera is: what it does, what can be set, how it fails.
 //! * [`emulated`], [`v4l2`]: the kinds of camera.
-//! * `capture`: the thread that reads an open camera.
-//! * [`hub`]: opens the camera for its first reader, hands the newest frame to all, closes it after the last.
+//! * `capture`, `encoding`: the threads that work for an open camera.
+//! * [`status`]: what a camera is doing, and what it has lost; `placeholder`: the picture that says so.
+//! * [`hub`], [`feed`]: opens the camera for its first reader, hands the newest frame to all, closes it after the last.
 //!
 //! Nothing in here knows of WebAssembly or HTTP.
 
 mod capture;
+pub mod controls;
 pub mod dimensions;
 pub mod emulated;
+mod encoding;
+pub mod error;
+pub mod feed;
+pub mod fourcc;
 pub mod frame;
 pub mod hub;
 pub mod jpeg;
+mod placeholder;
+pub mod raw;
 pub mod source;
+pub mod status;
 pub mod v4l2;
 
 pub use dimensions::Dimensions;
+pub use error::SourceError;
+pub use feed::Feed;
+pub use fourcc::FourCc;
 pub use frame::{Frame, Moment, Picture};
-pub use hub::{Camera, Cameras, Feed, State, Status};
-pub use source::{Capture, Mode, Source, SourceError};
+pub use hub::{Camera, Cameras, Linger};
+pub use source::{Capture, Mode, Source};
+pub use status::{State, Status};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::camera::Dimensions;
+use crate::camera::{Dimensions, FourCc};
 
 /// The longest name of a camera. It appears in URLs, on pages and in the log, so it stays readable.
 pub const NAME_LIMIT: usize = 32;
@@ -28,6 +28,14 @@ pub struct CameraSpec {
     pub size: Option<Dimensions>,
     /// `fps=`: frames per second to ask the device for, or to play at.
     pub rate: Option<f64>,
+    /// `format=`: the pixel format to ask the device for; the best that there is unless given.
+    pub format: Option<FourCc>,
+    /// `quality=`: how good the JPEG images are that are made of raw formats, from 1 to 100.
+    pub quality: Option<u8>,
+    /// `control=NAME:VALUE`, and `NAME:VALUE` after it: what to set on the device.
+    pub controls: Vec<(String, i64)>,
+    /// `keep-open`: the camera is open from the start on, and stays so.
+    pub keep_open: bool,
 }
 
 /// What gives the pictures.
@@ -53,7 +61,10 @@ pub enum CameraSpecError {
     #[error("`{0}` cannot name a camera: use 1 to {NAME_LIMIT} letters, digits, `-` and `_`")]
     BadName(String),
     /// Not `KEY=VALUE`, or no known key.
-    #[error("unknown camera option `{0}`: there are size=WIDTHxHEIGHT and fps=RATE")]
+    #[error(
+        "unknown camera option `{0}`: there are size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
+         control=NAME:VALUE and keep-open"
+    )]
     UnknownOption(String),
     /// `size=` with something else than a size.
     #[error("`{0}` is not a size: give WIDTHxHEIGHT, such as size=1280x720")]
@@ -61,9 +72,20 @@ pub enum CameraSpecError {
     /// `fps=` with something else than a rate.
     #[error("`{0}` is not a rate: give frames per second from 1/86400 to {FASTEST}, such as fps=30 or fps=0.2")]
     BadRate(String),
-    /// `emulated,size=`.
-    #[error("the emulated camera plays its pictures in the size that they have: leave size= out")]
-    SizeOfEmulated,
+    /// `format=` with something else than a code.
+    #[error("`{0}` is not a pixel format: give one that `hotshoe cameras` shows, such as format=MJPG, or format=auto")]
+    BadFormat(String),
+    /// `quality=` with something else than a quality.
+    #[error("`{0}` is not a quality: give a number from 1 to 100, such as quality=80")]
+    BadQuality(String),
+    /// `control=` with something else than a name and a value.
+    #[error(
+        "`{0}` does not set a control: give NAME:VALUE, such as control=brightness:128; `hotshoe cameras` shows them"
+    )]
+    BadControl(String),
+    /// An option of devices with `emulated`.
+    #[error("the emulated camera plays its pictures as they are: leave {0}= out")]
+    NotOfEmulated(&'static str),
 }
 
 /// Whether `name` can name a camera. The WIT promises guests that it needs no escaping.
@@ -88,16 +110,40 @@ impl FromStr for CameraSpec {
         {
             return Err(CameraSpecError::BadName(name.to_owned()));
         }
-        let mut spec = Self { name: name.map(str::to_owned), source: source.parse()?, size: None, rate: None };
+        let mut spec = Self {
+            name: name.map(str::to_owned),
+            source: source.parse()?,
+            size: None,
+            rate: None,
+            format: None,
+            quality: None,
+            controls: Vec::new(),
+            keep_open: false,
+        };
         for option in parts {
             match option.split_once('=') {
                 Some(("size", size)) => spec.size = Some(parse_size(size)?),
                 Some(("fps", rate)) => spec.rate = Some(parse_rate(rate)?),
+                Some(("format", "auto")) => spec.format = None,
+                Some(("format", code)) => {
+                    let wrong = |_| CameraSpecError::BadFormat(code.to_owned());
+                    spec.format = Some(code.parse().map_err(wrong)?);
+                }
+                Some(("quality", quality)) => spec.quality = Some(parse_quality(quality)?),
+                Some(("control", control)) => spec.controls.push(parse_control(control)?),
+                None if option == "keep-open" => spec.keep_open = true,
+                None if !spec.controls.is_empty() && option.contains(':') => {
+                    spec.controls.push(parse_control(option)?);
+                }
                 _ => return Err(CameraSpecError::UnknownOption(option.to_owned())),
             }
         }
-        if spec.size.is_some() && matches!(spec.source, SourceSpec::Emulated(_)) {
-            return Err(CameraSpecError::SizeOfEmulated);
+        if matches!(spec.source, SourceSpec::Emulated(_)) {
+            let given =
+                [("size", spec.size.is_some()), ("format", spec.format.is_some()), ("quality", spec.quality.is_some())];
+            if let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) {
+                return Err(CameraSpecError::NotOfEmulated(option));
+            }
         }
         Ok(spec)
     }
@@ -136,6 +182,18 @@ fn parse_rate(typed: &str) -> Result<f64, CameraSpecError> {
         .ok_or_else(|| CameraSpecError::BadRate(typed.to_owned()))
 }
 
+fn parse_quality(typed: &str) -> Result<u8, CameraSpecError> {
+    let quality = typed.parse().ok().filter(|quality| (1..=100).contains(quality));
+    quality.ok_or_else(|| CameraSpecError::BadQuality(typed.to_owned()))
+}
+
+fn parse_control(typed: &str) -> Result<(String, i64), CameraSpecError> {
+    let control = typed.split_once(':').filter(|(name, _)| !name.is_empty());
+    control
+        .and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        .ok_or_else(|| CameraSpecError::BadControl(typed.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,12 +205,16 @@ mod tests {
     #[test]
     fn everything_can_be_given_at_once() {
         assert_eq!(
-            parse("front=/dev/video0,size=1280x720,fps=29.97"),
+            parse("front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,control=gain:-3,focus:0,keep-open"),
             Ok(CameraSpec {
                 name: Some("front".into()),
                 source: SourceSpec::Device("/dev/video0".into()),
                 size: Some(Dimensions { width: 1280, height: 720 }),
                 rate: Some(29.97),
+                format: Some(FourCc(*b"YUYV")),
+                quality: Some(90),
+                controls: vec![("gain".into(), -3), ("focus".into(), 0)],
+                keep_open: true,
             })
         );
     }
@@ -196,6 +258,20 @@ mod tests {
         }
         assert_eq!(parse("auto,colour=red"), Err(CameraSpecError::UnknownOption("colour=red".into())));
         assert_eq!(parse("auto,"), Err(CameraSpecError::UnknownOption("".into())));
-        assert_eq!(parse("emulated,size=1x1"), Err(CameraSpecError::SizeOfEmulated));
+        for option in ["size=1x1", "format=MJPG", "quality=1"] {
+            let name = option.split_once('=').unwrap().0;
+            assert_eq!(parse(&format!("emulated,{option}")), Err(CameraSpecError::NotOfEmulated(name)));
+        }
+        for code in ["", "MJPEG", "\u{fc}"] {
+            assert_eq!(parse(&format!("auto,format={code}")), Err(CameraSpecError::BadFormat(code.into())));
+        }
+        assert_eq!(parse("auto,format=auto").unwrap().format, None);
+        for quality in ["", "0", "101", "best"] {
+            assert_eq!(parse(&format!("auto,quality={quality}")), Err(CameraSpecError::BadQuality(quality.into())));
+        }
+        for control in ["", "gain", "gain:", ":1", "gain:high", "gain:1.5"] {
+            assert_eq!(parse(&format!("auto,control={control}")), Err(CameraSpecError::BadControl(control.into())));
+        }
+        assert_eq!(parse("auto,gain:1"), Err(CameraSpecError::UnknownOption("gain:1".into())));
     }
 }

@@ -34,7 +34,7 @@ Examples:
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the V4L2 cameras of this machine with their formats, sizes and rates
+    /// List the V4L2 cameras of this machine with their formats, sizes, rates and controls
     Cameras,
     /// Make a guest of your own, see what one can reach, or save the built-in one
     Guest {
@@ -67,8 +67,8 @@ pub enum GuestCommand {
 /// How to serve.
 #[derive(Args, Debug)]
 pub struct ServeArgs {
-    /// A camera: [NAME=]auto, emulated, emulated:DIR or a device's path, then ,size=WxH and ,fps=RATE.
-    /// May be given several times
+    /// A camera: [NAME=]auto, emulated, emulated:DIR or a device's path, then any of ,size=WxH ,fps=RATE
+    /// ,format=CODE ,quality=1..100 ,control=NAME:VALUE ,keep-open. May be given several times
     #[arg(long = "camera", value_name = "SPEC", default_value = "auto")]
     pub cameras: Vec<CameraSpec>,
 
@@ -107,6 +107,14 @@ pub struct ServeArgs {
     /// How long a camera stays open after its last reader has gone
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub linger: Duration,
+
+    /// Let the guest set cameras' controls: then everyone who can watch can change them
+    #[arg(long)]
+    pub allow_control: bool,
+
+    /// Take images without an end, for cameras that never send one
+    #[arg(long)]
+    pub allow_truncated: bool,
 
     /// How many requests are served at once, streams included; those beyond get 503
     #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -9,22 +9,32 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated};
-use crate::camera::v4l2::{self, V4l2};
-use crate::camera::{Camera, Cameras, Dimensions, Source, SourceError};
+use crate::camera::v4l2::{DEFAULT_QUALITY, Devices, Request};
+use crate::camera::{Camera, Cameras, Linger, Source, SourceError};
 
 use self::camera_spec::{CameraSpec, NAME_LIMIT, SourceSpec};
+use self::cli::ServeArgs;
 
 /// Why cameras that were typed well can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CamerasError {
-    /// One of them is not there, or is no camera.
+    /// One of them is no camera, or has no pictures to play.
     #[error("camera {name}: {source}")]
     Source {
         /// Its name.
         name: String,
         /// What is wrong.
         source: SourceError,
+    },
+    /// A control that was asked for cannot be set.
+    #[error("camera {name}: {source}")]
+    Control {
+        /// The camera's name.
+        name: String,
+        /// What is wrong.
+        source: ControlError,
     },
     /// Two have the same name.
     #[error("two cameras are named `{0}`; name one otherwise, as in --camera NAME=SOURCE")]
@@ -44,25 +54,26 @@ pub fn default_cache() -> Option<PathBuf> {
 
 /// Look for the cameras that were asked for, and name them. Opens none of them for longer than it takes to
 /// see what they are.
-pub fn find_cameras(specs: &[CameraSpec]) -> Result<Cameras, CamerasError> {
-    let mut cameras: Vec<Camera> = Vec::with_capacity(specs.len());
-    for spec in specs {
-        let kind = resolve(&spec.source);
+pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
+    let devices = Devices::of_this_machine();
+    let mut cameras: Vec<Camera> = Vec::with_capacity(args.cameras.len());
+    for spec in &args.cameras {
+        let kind = resolve(&spec.source, &devices);
         let name = spec.name.clone().unwrap_or_else(|| default_name(&kind));
         if cameras.iter().any(|camera| camera.name() == name) {
             return Err(CamerasError::SameName(name));
         }
-        let source = find_source(&kind, spec.size, spec.rate)
-            .map_err(|source| CamerasError::Source { name: name.clone(), source })?;
-        cameras.push(Camera::new(name, source));
+        let source = find_source(&name, &kind, spec, &devices, args)?;
+        let linger = if spec.keep_open { Linger::Always } else { Linger::For(args.linger) };
+        cameras.push(Camera::new(name, source, linger));
     }
     Ok(Cameras::new(cameras))
 }
 
 /// What `auto` means on this machine at this moment.
-fn resolve(source: &SourceSpec) -> SourceSpec {
+fn resolve(source: &SourceSpec, devices: &Devices) -> SourceSpec {
     match source {
-        SourceSpec::Auto => v4l2::list::first_camera().map_or(SourceSpec::Emulated(None), SourceSpec::Device),
+        SourceSpec::Auto => devices.first_camera().map_or(SourceSpec::Emulated(None), SourceSpec::Device),
         other => other.clone(),
     }
 }
@@ -79,11 +90,35 @@ fn default_name(source: &SourceSpec) -> String {
     if name.is_empty() { "emulated".to_owned() } else { name }
 }
 
-fn find_source(spec: &SourceSpec, size: Option<Dimensions>, rate: Option<f64>) -> Result<Arc<dyn Source>, SourceError> {
-    Ok(match spec {
-        SourceSpec::Device(path) => Arc::new(V4l2::probe(path, size, rate)?),
-        SourceSpec::Emulated(Some(folder)) => Arc::new(Emulated::from_folder(folder, rate.unwrap_or(DEFAULT_RATE))?),
+fn find_source(
+    name: &str,
+    kind: &SourceSpec,
+    spec: &CameraSpec,
+    devices: &Devices,
+    args: &ServeArgs,
+) -> Result<Arc<dyn Source>, CamerasError> {
+    let failed = |source| CamerasError::Source { name: name.to_owned(), source };
+    let emulated = match kind {
+        SourceSpec::Device(path) => {
+            let request = Request {
+                size: spec.size,
+                rate: spec.rate,
+                format: spec.format,
+                quality: spec.quality.unwrap_or(DEFAULT_QUALITY),
+                allow_truncated: args.allow_truncated,
+                controls: spec.controls.clone(),
+            };
+            return Ok(Arc::new(devices.camera(path, request).map_err(failed)?));
+        }
+        SourceSpec::Emulated(Some(folder)) => Emulated::from_folder(folder, spec.rate.unwrap_or(DEFAULT_RATE)),
         // `Auto` was resolved before.
-        SourceSpec::Emulated(None) | SourceSpec::Auto => Arc::new(Emulated::embedded(rate.unwrap_or(DEFAULT_RATE))?),
-    })
+        SourceSpec::Emulated(None) | SourceSpec::Auto => Emulated::embedded(spec.rate.unwrap_or(DEFAULT_RATE)),
+    };
+    let emulated = emulated.map_err(failed)?;
+    for (control, value) in &spec.controls {
+        emulated
+            .set_control(control, *value)
+            .map_err(|source| CamerasError::Control { name: name.to_owned(), source })?;
+    }
+    Ok(Arc::new(emulated))
 }

@@ -14,6 +14,8 @@ wasmtime::component::bindgen!({
     world: "hotshoe:camera/publishing",
     imports: {
         "hotshoe:camera/cameras.[method]feed.blocking-next": async | trappable,
+        "hotshoe:camera/controls.list-controls": async | trappable,
+        "hotshoe:camera/controls.set-control": async | trappable,
         default: trappable,
     },
     with: {

@@ -40,10 +40,16 @@ pub enum Answered {
 }
 
 impl Caller {
-    /// Call guests in this sandbox, with these cameras and channels. `answer_timeout` is how long one may take to
-    /// begin an answer.
-    pub fn new(sandbox: Sandbox, cameras: Cameras, channels: Channels, answer_timeout: Duration) -> Self {
-        Self { world: World { sandbox, cameras, channels }, answer_timeout }
+    /// Call guests in this sandbox, with these cameras and channels. `allow_control` is whether they may set what can
+    /// be set on cameras, and `answer_timeout` how long one may take to begin an answer.
+    pub fn new(
+        sandbox: Sandbox,
+        cameras: Cameras,
+        allow_control: bool,
+        channels: Channels,
+        answer_timeout: Duration,
+    ) -> Self {
+        Self { world: World { sandbox, cameras, allow_control, channels }, answer_timeout }
     }
 
     /// The sandbox.

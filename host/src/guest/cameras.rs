@@ -16,7 +16,7 @@ use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::cameras as wit;
 use super::instance::{Instance, nanoseconds};
 use super::term::{Stage, Term};
-use crate::camera::hub::{Outage, OutageCause};
+use crate::camera::status::{Counts, Losses, Outage, OutageCause};
 use crate::camera::{Camera, Dimensions, Feed, State};
 
 /// The most feeds that one instance may hold: a page that mixes some cameras into one picture has room.
@@ -68,6 +68,14 @@ impl wit::HostFeed for Instance {
         }
         let frame = held.feed.next(timeout).await;
         self.hold(frame)
+    }
+
+    fn placeholder(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
+        if self.frames_held >= FRAMES {
+            return Ok(Err(wit::ErrorCode::TooManyFrames(FRAMES)));
+        }
+        let placeholder = self.table.get(&feed)?.feed.placeholder();
+        self.hold(placeholder)
     }
 
     fn subscribe(&mut self, feed: Resource<HeldFeed>) -> Result<Resource<DynPollable>> {
@@ -183,7 +191,14 @@ fn camera_now(camera: &Camera) -> wit::Camera {
         },
         size: status.mode.map(|mode| dimensions(mode.dimensions)),
         rate: status.mode.and_then(|mode| mode.rate),
+        format: status.mode.and_then(|mode| mode.format).map(|format| format.to_string()),
+        counts: counts(camera.counts()),
     }
+}
+
+fn counts(Counts { frames, losses }: Counts) -> wit::Counts {
+    let Losses { dropped, late, flagged, empty, malformed, corrupt } = losses;
+    wit::Counts { frames, dropped, late, flagged, empty, malformed, corrupt }
 }
 
 fn outage_now(outage: &Outage) -> wit::Outage {

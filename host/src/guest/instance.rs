@@ -51,6 +51,8 @@ pub(super) const FREE_INTERRUPTIONS: u32 = 1;
 /// The state behind one instance of a guest.
 pub(super) struct Instance {
     pub(super) cameras: Cameras,
+    /// Whether its guest may set what can be set on cameras.
+    pub(super) allow_control: bool,
     /// The time in which its guest serves.
     pub(super) term: Term,
     pub(super) channels: Channels,
@@ -75,6 +77,7 @@ pub(super) struct Instance {
 pub(super) struct World {
     pub(super) sandbox: Sandbox,
     pub(super) cameras: Cameras,
+    pub(super) allow_control: bool,
     pub(super) channels: Channels,
 }
 
@@ -90,6 +93,7 @@ pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Inst
         .build();
     let instance = Instance {
         cameras: world.cameras.clone(),
+        allow_control: world.allow_control,
         term,
         channels: world.channels.clone(),
         can_publish: guest.publishing.is_some(),

@@ -12,7 +12,7 @@
 //! * `running`: the instance at work.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
-//! * `instance`, `cameras`, `channels`, `generations`, `log`, `bindings`: the host's side of what guests import.
+//! * `instance`, `cameras`, `channels`, `controls`, `generations`, `log`, `bindings`: the host's side of what guests import.
 //!
 //! Which guest serves, and how it is replaced, is decided in [`crate::swap`].
 
@@ -23,6 +23,7 @@ pub mod call;
 mod cameras;
 mod channels;
 pub mod component;
+mod controls;
 pub mod engine;
 pub mod error;
 mod generations;

@@ -30,3 +30,14 @@ pub fn number(picture: &[u8]) -> u32 {
     assert_eq!(picture[2..6], [0xFF, 0xFE, 0, 6]);
     u32::from_be_bytes(picture[6..10].try_into().unwrap())
 }
+
+/// The width and height in a JPEG image's frame header (T.81, B.2.2).
+#[track_caller]
+pub fn jpeg_size(jpeg: &[u8]) -> (u16, u16) {
+    let word = |at: usize| u16::from_be_bytes([jpeg[at], jpeg[at + 1]]);
+    let mut at = 2;
+    while jpeg[at + 1] != 0xC0 {
+        at += 2 + usize::from(word(at + 2));
+    }
+    (word(at + 7), word(at + 5))
+}

@@ -38,8 +38,29 @@ pub fn set_environment(command: &mut Command) {
 }
 
 /// Run the program to its end.
+#[track_caller]
 pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
-    command().args(args).output().unwrap()
+    let mut command = command();
+    command.args(args);
+    end(command)
+}
+
+/// Run this command to its end, which must come.
+#[track_caller]
+pub fn end(mut command: Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let waiting = thread::spawn(move || child.wait_with_output().unwrap());
+    let deadline = Instant::now() + DEADLINE;
+    while !waiting.is_finished() {
+        if Instant::now() > deadline {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let output = waiting.join().unwrap();
+            panic!("{command:?} does not end:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        thread::sleep(std::time::Duration::from_millis(5));
+    }
+    waiting.join().unwrap()
 }
 
 /// A server at a free port of 127.0.0.1. Killed when dropped.

@@ -16,9 +16,11 @@
 )]
 
 mod browser;
+mod camera_vm;
+mod fakecam;
+mod faults;
 mod guest_target;
 mod programs;
-mod v4l2;
 
 use std::env;
 use std::path::PathBuf;
@@ -42,17 +44,29 @@ fn main() -> ExitCode {
         trial("ffmpeg_reads_the_stream", &ffmpeg, programs::ffmpeg_reads_the_stream),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),
         trial("a_new_guest_is_built_at_each_save", &target, guest_target::a_new_guest_is_built_at_each_save),
-        trial("fakecam_streams", &fakecam, v4l2::streams),
-        trial("fakecam_is_found_by_auto", &fakecam, v4l2::is_found_by_auto),
-        trial("fakecam_is_listed", &fakecam, v4l2::is_listed),
-        trial("fakecam_gives_the_size_and_rate_asked_for", &fakecam, v4l2::gives_what_is_asked_for),
-        trial("fakecam_gives_what_it_can_and_the_log_says_so", &fakecam, v4l2::gives_what_it_can),
-        trial("fakecam_with_damaged_frames_shows_whole_ones_only", &fakecam, v4l2::damaged_frames_are_not_shown),
-        trial("fakecam_that_is_busy_is_said_to_be_and_tried_again", &fakecam, v4l2::busy),
-        trial("fakecam_that_is_unplugged_comes_back_under_its_viewers", &fakecam, v4l2::unplugged),
-        trial("fakecam_without_mjpg_is_refused", &fakecam, v4l2::without_mjpg),
-        trial("fakecam_leaks_no_files_over_many_openings", &fakecam, v4l2::opens_and_closes),
-        trial("a_usb_camera_of_the_real_driver_streams", &vm, v4l2::real_driver_streams),
+        trial("camera_streams", &fakecam, fakecam::streams),
+        trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
+        trial("camera_is_listed", &fakecam, fakecam::is_listed),
+        trial("camera_gives_the_size_and_rate_asked_for", &fakecam, fakecam::gives_what_is_asked_for),
+        trial("camera_gives_what_it_can_and_the_log_says_so", &fakecam, fakecam::gives_what_it_can),
+        trial("camera_leaks_no_files_over_many_openings", &fakecam, fakecam::opens_and_closes),
+        trial("camera_controls_are_listed_and_set", &fakecam, fakecam::controls),
+        trial("camera_unplugged_comes_back_under_twenty_viewers", &fakecam, faults::unplugged),
+        trial("camera_comes_back_under_another_node", &fakecam, faults::back_under_another_node),
+        trial("camera_busy_three_times_is_tried_until_it_is_free", &fakecam, faults::busy),
+        trial("camera_whose_stream_does_not_start_is_tried_again", &fakecam, faults::stream_does_not_start),
+        trial("camera_with_passing_errors_goes_on", &fakecam, faults::errors_of_dequeuing),
+        trial("camera_that_stalls_is_opened_again", &fakecam, faults::stalled),
+        trial("camera_with_damaged_frames_shows_all_good_ones_and_no_others", &fakecam, faults::damaged_frames),
+        trial("camera_without_huffman_tables_is_given_them", &fakecam, faults::without_tables),
+        trial("camera_with_padding_is_shown_without", &fakecam, faults::padded),
+        trial("camera_without_mjpg_is_encoded_to_the_right_picture", &fakecam, faults::without_mjpg),
+        trial("camera_without_the_format_asked_for_says_what_it_has", &fakecam, faults::no_format),
+        trial("camera_that_stalls_delays_no_other", &fakecam, faults::one_of_two_stalled),
+        trial("usb_camera_is_unplugged_and_comes_back", &vm, camera_vm::usb_camera),
+        trial("usb_camera_without_mjpg_is_encoded_to_the_right_picture", &vm, camera_vm::usb_camera_without_mjpg),
+        trial("usb_camera_in_use_says_by_whom", &vm, camera_vm::busy_usb_camera),
+        trial("every_pixel_format_of_a_driver_gives_the_same_picture", &vm, camera_vm::every_format),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, pictures, wait_until};
 
@@ -36,7 +37,7 @@ fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
     }
     assert!(!server.log().contains("closed"), "it has a reader");
     drop(second);
-    server.wait_for_log("camera emulated: closed, nobody watches");
+    server.wait_for_log("camera emulated: closed, nobody watches; in all ");
     wait_until("the thread has ended", || server.capture_threads() == 0);
     // And again.
     get(server.address, "/snapshot");
@@ -54,6 +55,37 @@ fn a_reader_within_the_linger_finds_the_camera_open() {
     let log = server.log();
     assert_eq!(log.matches("camera emulated: open").count(), 1, "{log}");
     assert!(!log.contains("closed"), "{log}");
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_waited_for_and_viewers_see_why() {
+    let server = Server::start(&["--camera", "front=/dev/video987", "--camera", "emulated,fps=20"]);
+    let log = server.log();
+    assert!(log.contains("WARN no device at /dev/video987"), "{log}");
+    assert!(log.contains("camera front: a camera at /dev/video987"), "{log}");
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    assert_eq!(viewer.status, 200);
+    let parts: Vec<_> = (0..3).map(|_| viewer.part()).collect();
+    assert_eq!(jpeg_size(&parts[0].jpeg), (640, 480));
+    assert!(parts.iter().all(|part| part.jpeg == parts[0].jpeg));
+    assert!(parts[0].timestamp < parts[1].timestamp && parts[1].timestamp < parts[2].timestamp, "{parts:?}");
+    let snapshot = get(server.address, "/snapshot/front");
+    assert_eq!((snapshot.status, snapshot.header("retry-after")), (503, Some("1")));
+    assert!(snapshot.text().contains("no device at /dev/video987"), "{}", snapshot.text());
+    // And nothing of this concerns the other one.
+    assert_eq!(get(server.address, "/snapshot/emulated").status, 200);
+    let log = server.log();
+    assert_eq!(log.matches("camera front: no device").count(), 1, "once per cause:\n{log}");
+}
+
+#[test]
+fn a_camera_that_is_to_be_kept_open_is_open_without_readers() {
+    let server = Server::start(&["--camera", "emulated,fps=20,keep-open", "--linger", "0"]);
+    server.wait_for_log("camera emulated: open");
+    Viewer::watch(server.address, "/video_feed").part();
+    get(server.address, "/snapshot");
+    assert_eq!(server.capture_threads(), 1);
+    assert!(!server.log().contains("closed"), "{}", server.log());
 }
 
 #[test]

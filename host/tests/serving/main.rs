@@ -14,6 +14,7 @@ mod bounds;
 mod cameras;
 mod channels;
 mod compile_cache;
+mod controls;
 mod generations;
 mod misbehaving_guests;
 mod other_guests;

@@ -17,16 +17,23 @@ wasi:clocks/monotonic-clock@0.2.12
 wasi:clocks/wall-clock@0.2.12
 wasi:io/error@0.2.12
 wasi:io/streams@0.2.12
+    [method]input-stream.blocking-read
     [method]output-stream.check-write
     [method]output-stream.write
     [method]output-stream.subscribe
     [method]output-stream.splice
 wasi:http/types@0.2.12
     [constructor]fields
+    [method]fields.get
     [method]fields.append
     [method]incoming-request.method
     [method]incoming-request.path-with-query
+    [method]incoming-request.authority
+    [method]incoming-request.headers
+    [method]incoming-request.consume
     [static]response-outparam.set
+    [method]incoming-body.stream
+    [static]incoming-body.finish
     [constructor]outgoing-response
     [method]outgoing-response.set-status-code
     [method]outgoing-response.body
@@ -35,6 +42,7 @@ wasi:http/types@0.2.12
 hotshoe:camera/cameras@0.1.0
     [static]feed.open
     [method]feed.blocking-next
+    [method]feed.placeholder
     [method]feed.camera
     [method]frame.info
     [method]frame.data
@@ -43,6 +51,9 @@ hotshoe:camera/channels@0.1.0
     [method]channel.name
     [method]channel.push
     join
+hotshoe:camera/controls@0.1.0
+    list-controls
+    set-control
 hotshoe:camera/generations@0.1.0
     own-generation
     subscribe-replaced

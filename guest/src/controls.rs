@@ -1,0 +1,136 @@
+//! `/controls`: what can be set on a camera. GET answers with JSON; POST sets what a form names, in its order, as in
+//! `curl -d brightness=128 -d auto_exposure=1 http://127.0.0.1:5000/controls`.
+//!
+//! The host allows this only where its owner said so.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::bindings::hotshoe::camera::controls::{Control, ErrorCode, Kind, list_controls, set_control};
+use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use crate::feed;
+use crate::json;
+use crate::reply::{self, FRESH, Head};
+use crate::request;
+
+/// No form that sets controls is longer; a camera has some thirty of them.
+const BODY_LIMIT: usize = 16 << 10;
+
+/// Answer with all controls of this camera.
+pub fn list(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
+    let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
+    answer(out, head_only, list_controls(&camera.name));
+}
+
+/// Set controls of this camera, and answer with all of them.
+pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Option<&str>) {
+    let Some((camera, out)) = feed::find(out, false, camera) else { return };
+    // A page of another site could send forms to us from its visitors' browsers. Those say where they come from.
+    if request::is_of_another_site(&request) {
+        return refuse(out, 403, "this is not for pages of other sites");
+    }
+    let Some(body) = request::body(request, BODY_LIMIT) else {
+        return refuse(out, 413, "that is too much");
+    };
+    let Some(values) = parse(&body) else {
+        return refuse(out, 400, "send controls and whole numbers, as in brightness=128&auto_exposure=1");
+    };
+    for (name, value) in values {
+        if let Err(error) = set_control(&camera.name, name, value) {
+            return answer(out, false, Err(error));
+        }
+    }
+    answer(out, false, list_controls(&camera.name));
+}
+
+/// Names and values of a form (URL Standard, application/x-www-form-urlencoded); none if it is anything else. Names
+/// of controls and numbers need no escaping, so none is undone.
+fn parse(body: &[u8]) -> Option<Vec<(&str, i64)>> {
+    let form = core::str::from_utf8(body).ok()?.trim_ascii();
+    let pairs = form.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name, value.parse().ok()?))
+    });
+    pairs.collect()
+}
+
+fn answer(out: ResponseOutparam, head_only: bool, controls: Result<Vec<Control>, ErrorCode>) {
+    match controls {
+        Ok(controls) => {
+            let text = format!("{{\"controls\":{}}}\n", json::list(controls.iter().map(shown)));
+            send(out, head_only, 200, &text);
+        }
+        Err(error) => {
+            let (status, message) = said(error);
+            send(out, head_only, status, &format!("{{\"error\":{}}}\n", json::text(&message)));
+        }
+    }
+}
+
+fn refuse(out: ResponseOutparam, status: u16, message: &str) {
+    send(out, false, status, &format!("{{\"error\":{}}}\n", json::text(message)));
+}
+
+fn send(out: ResponseOutparam, head_only: bool, status: u16, text: &str) {
+    reply::whole(out, head_only, &Head { status, headers: &FRESH }, "application/json", text.as_bytes());
+}
+
+fn said(error: ErrorCode) -> (u16, String) {
+    match error {
+        ErrorCode::NotAllowed => {
+            (403, "controls are off; who runs the server can start it with --allow-control".to_string())
+        }
+        ErrorCode::UnknownCamera => (404, "there is no camera of that name".to_string()),
+        ErrorCode::UnknownControl(message) => (404, message),
+        ErrorCode::InvalidValue(message) => (400, message),
+        ErrorCode::ReadOnly => (409, "that can only be read".to_string()),
+        ErrorCode::Inactive => (409, "an automatic does its work; turn that off first".to_string()),
+        ErrorCode::Unavailable(message) => (503, message),
+    }
+}
+
+/// One control, as JSON.
+fn shown(control: &Control) -> String {
+    let kind = match &control.kind {
+        Kind::Integer(range) => format!(
+            "\"kind\":\"integer\",\"minimum\":{},\"maximum\":{},\"step\":{}",
+            range.minimum, range.maximum, range.step
+        ),
+        Kind::Boolean => "\"kind\":\"boolean\"".to_string(),
+        Kind::Menu(items) => {
+            let items =
+                items.iter().map(|item| format!("{{\"value\":{},\"label\":{}}}", item.value, json::text(&item.label)));
+            format!("\"kind\":\"menu\",\"items\":{}", json::list(items))
+        }
+        Kind::Button => "\"kind\":\"button\"".to_string(),
+    };
+    format!(
+        "{{\"name\":{},\"label\":{},{kind},\"value\":{},\"default\":{},\"read_only\":{},\"inactive\":{}}}",
+        json::text(&control.name),
+        json::text(&control.label),
+        json::optional(control.value),
+        control.default,
+        control.read_only,
+        control.inactive
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_understood_in_its_order() {
+        assert_eq!(parse(b"b=128&a=-1\n"), Some([("b", 128), ("a", -1)].into()));
+    }
+
+    #[test]
+    fn everything_else_is_not() {
+        for wrong in
+            [&b""[..], b"a", b"a=", b"a=1.5", b"a=b", b"a=1&", b"{\"a\":1}", b"\xff=1", b"a=99999999999999999999"]
+        {
+            assert_eq!(parse(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Why there is no picture.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fourcc::FourCc;
+use super::jpeg::NotJpeg;
+
+/// Why a camera can't be opened, or stopped giving pictures. One line each, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The folder of an emulated camera can't be listed.
+    #[error("cannot read the folder {}: {source}; check the path and its permissions", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The folder of an emulated camera has no pictures.
+    #[error("no JPEG files (.jpg, .jpeg) in the folder {}; put some there or name another folder", path.display())]
+    NoPictures {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The pictures of a folder are more than fits in memory.
+    #[error("the pictures in {} are more than {limit_mib} MiB, and all of them are held in memory; use fewer or smaller ones", path.display())]
+    TooManyPictures {
+        /// The folder.
+        path: PathBuf,
+        /// The limit, in units of 1,048,576 bytes.
+        limit_mib: u64,
+    },
+    /// A picture of an emulated camera can't be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file of an emulated camera is not a picture.
+    #[error("{} is not a whole JPEG image: {reason}; remove or replace it", path.display())]
+    NotPicture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: NotJpeg,
+    },
+    /// There is nothing at a device's path.
+    #[error("no device at {}; plug it in, or see `hotshoe cameras` for what is there", path.display())]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The device is there, and this user may not use it.
+    #[error("no permission to use {}; add the user to its group (usually: sudo usermod -aG video $USER) and log in again", path.display())]
+    AccessDenied {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another program streams from the device.
+    #[error("{} is in use by {}", path.display(), culprits(path, by))]
+    Busy {
+        /// The path.
+        path: PathBuf,
+        /// The programs that have the device open, as far as this user may see them.
+        by: Vec<Holder>,
+    },
+    /// What is at the path is not a V4L2 device that captures single-planar video by memory mapping.
+    #[error("{} is not a camera that this program can use: {reason}; `hotshoe cameras` lists those that are", path.display())]
+    NotCamera {
+        /// The path.
+        path: PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
+    /// The device has no format that was asked for, or that can be served.
+    #[error("{} offers {} but {offered}; see `hotshoe cameras`", path.display(), asked.map_or("no format that can be served".to_owned(), |asked| format!("no {asked}")))]
+    NoFormat {
+        /// The path.
+        path: PathBuf,
+        /// The format that was asked for, if one was.
+        asked: Option<FourCc>,
+        /// The formats that it offers.
+        offered: String,
+    },
+    /// The device is gone while it was open.
+    #[error("{} was unplugged; plug it in again", path.display())]
+    Gone {
+        /// The path.
+        path: PathBuf,
+    },
+    /// No whole picture came for too long.
+    #[error("no picture from {} for {} seconds{}; check its cable, or plug it in again", path.display(), after.as_secs(), if *damaged > 0 { format!(", only {damaged} damaged ones") } else { String::new() })]
+    Stalled {
+        /// The path.
+        path: PathBuf,
+        /// How long it was waited for.
+        after: Duration,
+        /// How many damaged ones came meanwhile.
+        damaged: u64,
+    },
+    /// The kernel refused a step, for no reason known above.
+    #[error("{} failed to {step}: {source}", path.display())]
+    Device {
+        /// The path.
+        path: PathBuf,
+        /// What was tried, as in "failed to ...".
+        step: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// A program that has a device open.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.name, self.pid)
+    }
+}
+
+/// Who uses a device, and what to do about that.
+fn culprits(path: &Path, by: &[Holder]) -> String {
+    let names: Vec<_> = by.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        return format!("another program; end that (`sudo fuser -v {}` names it)", path.display());
+    }
+    format!("another program, {}; end that", names.join(" or "))
+}

@@ -1,0 +1,50 @@
+//! The names of pixel formats.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A pixel format's four-character code, such as `MJPG` or `YUYV` (Video for Linux API, "Image Formats").
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct FourCc(pub [u8; 4]);
+
+impl fmt::Display for FourCc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(String::from_utf8_lossy(&self.0).trim_end())
+    }
+}
+
+/// Not one to four letters and digits of ASCII.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a four-character code, such as MJPG or YUYV")]
+pub struct NotFourCc;
+
+impl FromStr for FourCc {
+    type Err = NotFourCc;
+
+    /// In any case, and without the spaces that fill up short codes (`Y16 `).
+    fn from_str(typed: &str) -> Result<Self, NotFourCc> {
+        if !(1..=4).contains(&typed.len()) || !typed.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(NotFourCc);
+        }
+        let mut code = [b' '; 4];
+        for (place, byte) in code.iter_mut().zip(typed.bytes()) {
+            *place = byte.to_ascii_uppercase();
+        }
+        Ok(Self(code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_typed_as_they_are_shown() {
+        assert_eq!("mjpg".parse(), Ok(FourCc(*b"MJPG")));
+        assert_eq!("Y16".parse(), Ok(FourCc(*b"Y16 ")));
+        assert_eq!(FourCc(*b"Y16 ").to_string(), "Y16");
+        for wrong in ["", "MJPEG", "Y 16", "\u{fc}"] {
+            assert_eq!(wrong.parse::<FourCc>(), Err(NotFourCc), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Frames of known pictures, encoded and decoded again.
+
+use super::format::Shape;
+use super::{EncodeError, Encoder, Layout, PixelFormat, Range};
+use crate::dimensions::Dimensions;
+use bytes::Bytes;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// White, yellow, cyan, green, magenta, red, blue, black, and two colours that are not at the corners of the cube.
+const BARS: [[u8; 3]; 10] = [
+    [255, 255, 255],
+    [255, 255, 0],
+    [0, 255, 255],
+    [0, 255, 0],
+    [255, 0, 255],
+    [255, 0, 0],
+    [0, 0, 255],
+    [0, 0, 0],
+    [200, 120, 40],
+    [60, 90, 150],
+];
+
+/// A bar has the width of a block of 4:2:0 chroma.
+const BAR: usize = 16;
+
+/// Decoded levels may be off by so much: 8 bit YCbCr cannot hold every RGB value, limited range even fewer.
+const TOLERANCE: u8 = 5;
+
+fn dimensions(width: usize, height: usize) -> Dimensions {
+    Dimensions { width: u32::try_from(width).unwrap(), height: u32::try_from(height).unwrap() }
+}
+
+fn layout(format: PixelFormat, width: usize, height: usize, stride: usize, range: Range) -> Layout {
+    Layout { format, dimensions: dimensions(width, height), stride, range }
+}
+
+fn bars(x: usize, _: usize) -> [u8; 3] {
+    BARS[x / BAR % BARS.len()]
+}
+
+/// The textbook conversion (ITU-R BT.601), apart from the one under test.
+fn ycbcr([r, g, b]: [u8; 3], range: Range) -> [u8; 3] {
+    let [r, g, b] = [r, g, b].map(|value| f64::from(value) / 255.0);
+    let y = 0.299 * r + 0.587 * g + 0.114 * b;
+    let [cb, cr] = [(b - y) / 1.772, (r - y) / 1.402];
+    let levels = match range {
+        Range::Limited => [16.0 + 219.0 * y, 128.0 + 224.0 * cb, 128.0 + 224.0 * cr],
+        Range::Full => [255.0 * y, 128.0 + 255.0 * cb, 128.0 + 255.0 * cr],
+    };
+    levels.map(|level| level.round() as u8)
+}
+
+/// A frame of a picture as a camera would deliver it; chroma is that of the upper left pixel, padding is 0xEE.
+fn frame(layout: &Layout, picture: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
+    let Dimensions { width, height } = layout.dimensions;
+    let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap());
+    let stride = layout.stride;
+    let at = |x: usize, y: usize| ycbcr(picture(x.min(width - 1), y), layout.range);
+    let rgb = |order: &[Option<usize>]| {
+        let row = |y: usize| {
+            (0..width)
+                .flat_map(|x| order.iter().map(|part| part.map_or(0x77, |i| picture(x, y)[i])).collect::<Vec<_>>())
+                .collect()
+        };
+        plane(stride, (0..height).map(row))
+    };
+    let packed = |order: fn([u8; 4]) -> [u8; 4]| {
+        let quad = |x: usize, y: usize| {
+            let ([left, cb, cr], [right, ..]) = (at(x, y), at(x + 1, y));
+            order([left, right, cb, cr])
+        };
+        plane(stride, (0..height).map(|y| (0..width).step_by(2).flat_map(|x| quad(x, y)).collect()))
+    };
+    let luma = || plane(stride, (0..height).map(|y| (0..width).map(|x| at(x, y)[0]).collect()));
+    // One part gives a plane of its own, two parts a plane of pairs.
+    let chroma = |step: usize, parts: &[usize]| {
+        let row = |y: usize| {
+            (0..width).step_by(2).flat_map(|x| parts.iter().map(|&part| at(x, y)[part]).collect::<Vec<_>>()).collect()
+        };
+        plane(stride * parts.len() / 2, (0..height).step_by(step).map(row))
+    };
+    const X: Option<usize> = None;
+    const R: Option<usize> = Some(0);
+    const G: Option<usize> = Some(1);
+    const B: Option<usize> = Some(2);
+    match &layout.format.code() {
+        b"YUYV" => packed(|[y0, y1, cb, cr]| [y0, cb, y1, cr]),
+        b"UYVY" => packed(|[y0, y1, cb, cr]| [cb, y0, cr, y1]),
+        b"YVYU" => packed(|[y0, y1, cb, cr]| [y0, cr, y1, cb]),
+        b"VYUY" => packed(|[y0, y1, cb, cr]| [cr, y0, cb, y1]),
+        b"NV12" => [luma(), chroma(2, &[1, 2])].concat(),
+        b"NV21" => [luma(), chroma(2, &[2, 1])].concat(),
+        b"NV16" => [luma(), chroma(1, &[1, 2])].concat(),
+        b"NV61" => [luma(), chroma(1, &[2, 1])].concat(),
+        b"YU12" => [luma(), chroma(2, &[1]), chroma(2, &[2])].concat(),
+        b"YV12" => [luma(), chroma(2, &[2]), chroma(2, &[1])].concat(),
+        b"422P" => [luma(), chroma(1, &[1]), chroma(1, &[2])].concat(),
+        b"GREY" => luma(),
+        b"RGB3" => rgb(&[R, G, B]),
+        b"BGR3" => rgb(&[B, G, R]),
+        b"RGB4" | b"BX24" | b"BA24" => rgb(&[X, R, G, B]),
+        b"BGR4" | b"XR24" | b"AR24" => rgb(&[B, G, R, X]),
+        b"XB24" | b"AB24" => rgb(&[R, G, B, X]),
+        b"RX24" | b"RA24" => rgb(&[X, B, G, R]),
+        _ => panic!("no picture for {}", layout.format),
+    }
+}
+
+fn plane(stride: usize, rows: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    rows.flat_map(|mut row| {
+        row.resize(row.len().max(stride), 0xEE);
+        row
+    })
+    .collect()
+}
+
+fn encoded(layout: Layout, raw: &[u8]) -> Bytes {
+    Encoder::new(layout, 95).unwrap().encode(raw).unwrap()
+}
+
+/// The decoded pixels and the width.
+fn decoded(jpeg: &[u8]) -> (Vec<[u8; 3]>, usize) {
+    let options = DecoderOptions::new_fast().jpeg_set_out_colorspace(ColorSpace::RGB).set_max_width(65_535);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
+    let pixels = decoder.decode().expect("a JPEG that decodes");
+    let (width, height) = decoder.dimensions().unwrap();
+    let pixels = pixels.as_chunks::<3>().0.to_vec();
+    assert_eq!(pixels.len(), width * height);
+    (pixels, width)
+}
+
+fn distance(a: [u8; 3], b: [u8; 3]) -> u8 {
+    a.into_iter().zip(b).map(|(a, b)| a.abs_diff(b)).max().unwrap()
+}
+
+fn expected(format: PixelFormat, colour: [u8; 3]) -> [u8; 3] {
+    if format.has_colour() { colour } else { [ycbcr(colour, Range::Full)[0]; 3] }
+}
+
+/// Encodes bars in every format and range and compares the middles of their blocks.
+fn check_bars(width: usize, height: usize, stride: impl Fn(PixelFormat) -> usize) {
+    for &format in PixelFormat::ALL {
+        for range in [Range::Limited, Range::Full] {
+            let layout = layout(format, width, height, stride(format), range);
+            let raw = frame(&layout, bars);
+            assert_eq!(raw.len(), layout.frame_length(), "{format}");
+            let (pixels, decoded_width) = decoded(&encoded(layout, &raw));
+            assert_eq!((decoded_width, pixels.len()), (width, width * height), "{format}");
+            for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+                // Near the edge of a bar decoders blend chroma.
+                if !(4..12).contains(&(x % BAR)) {
+                    continue;
+                }
+                let (found, wanted) = (pixels[y * width + x], expected(format, bars(x, y)));
+                let message = format!("{format} {range:?} at {x},{y}: {found:?} instead of {wanted:?}");
+                assert!(distance(found, wanted) <= TOLERANCE, "{message}");
+            }
+        }
+    }
+}
+
+/// Bytes of a row of the first plane with `padding` bytes behind it.
+fn padded(format: PixelFormat, width: usize, padding: usize) -> usize {
+    let row = match format.shape() {
+        Shape::Packed => width.div_ceil(2) * 4,
+        Shape::Rgb { bytes } => width * bytes,
+        Shape::Grey | Shape::SemiPlanar(_) | Shape::Planar(_) => width,
+    };
+    row + padding
+}
+
+#[test]
+fn every_format_keeps_the_colours_of_bars() {
+    check_bars(BAR * BARS.len(), 32, |_| 0);
+}
+
+#[test]
+fn padding_behind_rows_is_left_out() {
+    check_bars(BAR * BARS.len(), 32, |format| padded(format, BAR * BARS.len(), 64));
+}
+
+#[test]
+fn heights_that_do_not_fill_a_block_keep_their_colours() {
+    for height in [1, 2, 7, 17, 18, 25] {
+        check_bars(BAR * BARS.len(), height, |_| 0);
+    }
+}
+
+#[test]
+fn odd_widths_keep_their_colours() {
+    for width in [BAR - 1, BAR * 3 + 5, BAR * BARS.len() - 7] {
+        // An even stride, as V4L2 drivers have it.
+        check_bars(width, 9, |format| padded(format, width, 1));
+    }
+}
+
+#[test]
+fn rows_of_different_colours_stay_in_their_place() {
+    let down = |_: usize, y: usize| BARS[y / BAR % BARS.len()];
+    for &format in PixelFormat::ALL {
+        let layout = layout(format, 16, BAR * BARS.len(), 0, Range::Limited);
+        let (pixels, width) = decoded(&encoded(layout, &frame(&layout, down)));
+        for (bar, &colour) in BARS.iter().enumerate() {
+            let found = pixels[(bar * BAR + BAR / 2) * width + 8];
+            assert!(distance(found, expected(format, colour)) <= TOLERANCE, "{format} {bar}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_picture_looks_the_same_in_all_formats() {
+    // Four pixels at a time are alike, so that it does not matter from which of them chroma was taken.
+    let picture = |x: usize, y: usize| {
+        let (x, y) = (x & !1, y & !1);
+        [40 + x, 60 + 2 * y, 200 - x].map(|level| u8::try_from(level).unwrap())
+    };
+    let (width, height) = (96, 64);
+    let shown = |format| {
+        let layout = layout(format, width, height, 0, Range::Full);
+        decoded(&encoded(layout, &frame(&layout, picture))).0
+    };
+    let reference = shown(PixelFormat::Rgb24);
+    for &format in PixelFormat::ALL.iter().filter(|format| format.has_colour()) {
+        let worst = reference.iter().zip(shown(format)).map(|(&a, b)| distance(a, b)).max().unwrap();
+        assert!(worst <= 4, "{format} is {worst} levels off");
+    }
+}
+
+#[test]
+fn formats_that_differ_in_order_alone_give_the_same_bytes() {
+    let image = |code: &[u8; 4]| {
+        let layout = layout(PixelFormat::from_code(*code).unwrap(), 100, 50, 0, Range::Limited);
+        encoded(layout, &frame(&layout, bars))
+    };
+    for same in [
+        &[b"YUYV", b"UYVY", b"YVYU", b"VYUY", b"NV16", b"NV61", b"422P"][..],
+        &[b"NV12", b"NV21", b"YU12", b"YV12"],
+        &[b"RGB3", b"BGR3", b"RGB4", b"BGR4", b"BX24", b"XR24", b"XB24", b"RX24", b"AR24", b"AB24"],
+    ] {
+        assert!(same.iter().all(|code| image(code) == image(same[0])), "{same:?}");
+    }
+}
+
+#[test]
+fn chroma_of_neighbouring_rows_is_averaged() {
+    let layout = layout(PixelFormat::Yuyv, 16, 16, 0, Range::Full);
+    let raw: Vec<u8> = (0..16).flat_map(|y| [128, if y % 2 == 0 { 148 } else { 108 }, 128, 128].repeat(8)).collect();
+    let (pixels, _) = decoded(&encoded(layout, &raw));
+    assert!(pixels.iter().all(|&pixel| distance(pixel, [128; 3]) <= 2), "{:?}", pixels[0]);
+}
+
+/// Numbers and sampling factors of the components (ITU-T T.81, B.2.2).
+fn components(jpeg: &[u8]) -> Vec<[u8; 2]> {
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a baseline frame");
+    let entries = jpeg[frame + 10..].chunks(3).take(usize::from(jpeg[frame + 9]));
+    entries.map(|entry| [entry[0], entry[1]]).collect()
+}
+
+#[test]
+fn colour_gives_three_components_of_420_and_grey_gives_one() {
+    for &format in PixelFormat::ALL {
+        let layout = layout(format, 20, 10, 0, Range::Full);
+        let jpeg = encoded(layout, &frame(&layout, bars));
+        if format.has_colour() {
+            assert_eq!(components(&jpeg), [[1, 0x22], [2, 0x11], [3, 0x11]], "{format}");
+        } else {
+            assert_eq!(components(&jpeg), [[1, 0x11]], "{format}");
+        }
+    }
+}
+
+#[test]
+fn images_are_baseline_jfif() {
+    let layout = layout(PixelFormat::Yuyv, 20, 10, 0, Range::Full);
+    let jpeg = encoded(layout, &frame(&layout, bars));
+    assert!(jpeg.starts_with(b"\xFF\xD8\xFF\xE0\x00\x10JFIF\0"));
+    assert!(jpeg.windows(2).any(|pair| pair == [0xFF, 0xC0]));
+    assert!(jpeg.ends_with(&[0xFF, 0xD9]));
+}
+
+#[test]
+fn pictures_of_a_few_pixels_encode_in_every_format() {
+    for &format in PixelFormat::ALL {
+        for (width, height) in [(1, 1), (1, 2), (2, 1), (3, 3), (1, 17), (17, 1)] {
+            let layout = layout(format, width, height, 0, Range::Full);
+            let raw = vec![128; layout.frame_length()];
+            let (pixels, decoded_width) = decoded(&encoded(layout, &raw));
+            assert_eq!((pixels.len(), decoded_width), (width * height, width), "{format}");
+            assert!(distance(pixels[0], [128; 3]) <= 2, "{format} {:?}", pixels[0]);
+        }
+    }
+}
+
+#[test]
+fn a_short_frame_is_an_error_and_a_long_one_is_not() {
+    for &format in PixelFormat::ALL {
+        let layout = layout(format, 33, 17, 0, Range::Limited);
+        let mut encoder = Encoder::new(layout, 80).unwrap();
+        let mut raw = vec![100; layout.frame_length()];
+        let exact = encoder.encode(&raw).unwrap();
+        for length in [0, 1, raw.len() / 2, raw.len() - 1] {
+            let error = encoder.encode(&raw[..length]).unwrap_err();
+            assert!(matches!(error, EncodeError::Short { actual, .. } if actual == length), "{error}");
+        }
+        raw.extend([7; 100]);
+        assert_eq!(encoder.encode(&raw).unwrap(), exact, "an encoder goes on after an error");
+    }
+}
+
+#[test]
+fn sizes_that_a_jpeg_cannot_have_are_refused() {
+    for (width, height) in [(0, 10), (10, 0), (65_536, 10), (10, 65_536)] {
+        let error = Encoder::new(layout(PixelFormat::Yuyv, width, height, 0, Range::Full), 80).unwrap_err();
+        assert!(matches!(error, EncodeError::Dimensions(_)), "{error}");
+    }
+    let widest = layout(PixelFormat::Grey, 65_535, 1, 0, Range::Full);
+    assert_eq!(decoded(&encoded(widest, &vec![0; 65_535])).1, 65_535);
+}
+
+#[test]
+fn qualities_outside_one_to_a_hundred_are_refused() {
+    let layout = layout(PixelFormat::Yuyv, 16, 16, 0, Range::Full);
+    for quality in [0, 101, 255] {
+        assert!(matches!(Encoder::new(layout, quality), Err(EncodeError::Quality(found)) if found == quality));
+    }
+}
+
+#[test]
+fn a_higher_quality_gives_a_larger_image() {
+    let layout = layout(PixelFormat::Yuyv, 160, 120, 0, Range::Limited);
+    let raw = frame(&layout, |x, y| bars(x * 7 + y * 3, y));
+    let size = |quality| Encoder::new(layout, quality).unwrap().encode(&raw).unwrap().len();
+    assert!(size(1) < size(50) && size(50) < size(80) && size(80) < size(100));
+}
+
+#[test]
+fn the_harshest_patterns_at_the_best_quality_encode() {
+    let layout = layout(PixelFormat::Yuyv, 64, 64, 0, Range::Full);
+    let mut encoder = Encoder::new(layout, 100).unwrap();
+    let mut seed = 1_u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if seed >> 31 == 0 { 0 } else { 255 }
+    };
+    for period in 1..=8 {
+        let patterns: [&mut dyn FnMut(usize) -> u8; 3] = [
+            &mut |at| if at / period % 2 == 0 { 0 } else { 255 },
+            &mut |at| if (at / period + at / 128 / period) % 2 == 0 { 0 } else { 255 },
+            &mut |_| noise(),
+        ];
+        for pattern in patterns {
+            let raw: Vec<u8> = (0..layout.frame_length()).map(pattern).collect();
+            decoded(&encoder.encode(&raw).unwrap());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What makes an image of a buffer's bytes, and which bytes make none.
+
+use super::negotiate::{Agreement, JPEG_FORMATS};
+use super::scrutiny::Scrutiny;
+use crate::frame::Picture;
+use crate::jpeg::{self, NotJpeg, Options, ScanChecker};
+use crate::raw::{Layout, PixelFormat, Range};
+use crate::source::{Content, Raw};
+
+/// What the images of one opening of a camera are.
+pub(super) enum Images {
+    Jpeg(Box<JpegImages>),
+    Raw { layout: Layout, quality: u8 },
+}
+
+/// Buffers that hold JPEG images.
+#[derive(Default)]
+pub(super) struct JpegImages {
+    options: Options,
+    checker: ScanChecker,
+    scrutiny: Scrutiny,
+}
+
+/// Why a buffer holds no image.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum NoImage {
+    #[error("it is empty")]
+    Empty,
+    #[error(transparent)]
+    NotJpeg(#[from] NotJpeg),
+    #[error("it has {found} bytes of {whole}")]
+    Short { found: usize, whole: usize },
+}
+
+impl Images {
+    /// Those that a device agreed to; none if they can't be served. `quality` is from 1 to 100.
+    pub(super) fn new(agreement: &Agreement, quality: u8, allow_truncated: bool) -> Option<Self> {
+        let format = agreement.format;
+        if JPEG_FORMATS.contains(&format.code) {
+            let options = Options { allow_truncated };
+            return Some(Self::Jpeg(Box::new(JpegImages { options, ..JpegImages::default() })));
+        }
+        let range = if format.full_range { Range::Full } else { Range::Limited };
+        PixelFormat::from_code(format.code.0).map(|code| Self::Raw {
+            layout: Layout { format: code, dimensions: format.dimensions, stride: format.stride, range },
+            quality,
+        })
+    }
+
+    /// Whether a buffer looks like an image from outside, which costs no more than finding its end.
+    pub(super) fn look(&self, bytes: &[u8]) -> Result<(), NoImage> {
+        match self {
+            _ if bytes.is_empty() => Err(NoImage::Empty),
+            Self::Jpeg(images) => Ok(jpeg::examine(bytes, images.options).map(drop)?),
+            Self::Raw { layout, .. } => pixels(bytes, layout).map(drop),
+        }
+    }
+
+    /// Copy an image out of its buffer: the one copy of a frame's bytes.
+    pub(super) fn copy(&self, bytes: &[u8]) -> Result<Content, NoImage> {
+        match self {
+            Self::Jpeg(images) => {
+                let whole = jpeg::examine(bytes, images.options)?;
+                Ok(Content::Picture(Picture::new(jpeg::copy_whole(bytes, &whole))?))
+            }
+            Self::Raw { layout, quality } => {
+                let pixels = pixels(bytes, layout)?;
+                Ok(Content::Raw(Raw { bytes: pixels.to_vec(), layout: *layout, quality: *quality }))
+            }
+        }
+    }
+
+    /// Look into the middle of an image, as often as the camera deserves.
+    pub(super) fn scrutinise(&mut self, content: &Content) -> Result<(), NoImage> {
+        let (Self::Jpeg(images), Content::Picture(picture)) = (self, content) else { return Ok(()) };
+        let JpegImages { checker, scrutiny, .. } = &mut **images;
+        Ok(scrutiny.apply(|| {
+            let whole = jpeg::examine(&picture.jpeg, Options::default())?;
+            checker.check(&picture.jpeg, &whole)
+        })?)
+    }
+
+    /// A buffer held no image.
+    pub(super) fn note_damage(&mut self) {
+        if let Self::Jpeg(images) = self {
+            images.scrutiny.note_damage();
+        }
+    }
+}
+
+/// The bytes of a raw image, without what may be behind them in its buffer.
+fn pixels<'a>(bytes: &'a [u8], layout: &Layout) -> Result<&'a [u8], NoImage> {
+    let whole = layout.frame_length();
+    bytes.get(..whole).ok_or(NoImage::Short { found: bytes.len(), whole })
+}

@@ -1,0 +1,69 @@
+//! Which device nodes there are, and who has them open.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Holder;
+use crate::v4l2::list::DEVICES;
+
+/// The nodes `/dev/video*` in the order of their numbers.
+pub(super) fn all() -> Vec<PathBuf> {
+    let mut nodes: Vec<(u32, PathBuf)> = fs::read_dir(DEVICES)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.strip_prefix("video")?.parse().ok()?;
+            Some((number, entry.path()))
+        })
+        .collect();
+    nodes.sort();
+    nodes.into_iter().map(|(_, path)| path).collect()
+}
+
+/// The processes but this one that have the node at `path` open (proc_pid_fd(5)). Those of other users are only seen
+/// by root.
+pub(super) fn holders(path: &Path) -> Vec<Holder> {
+    let Ok(device) = fs::canonicalize(path) else { return Vec::new() };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != std::process::id() && has_open(*pid, &device))
+        .map(|pid| {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            Holder { pid, name: name.trim_end().to_owned() }
+        })
+        .collect()
+}
+
+fn has_open(pid: u32, device: &Path) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target == device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn who_has_a_file_open_is_named() {
+        let file = std::env::temp_dir().join(format!("hotshoe-holders-{}", std::process::id()));
+        fs::write(&file, "").unwrap();
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .stdin(fs::File::open(&file).unwrap())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        // Until it has become what it was started as, it has our name.
+        let mut found = holders(&file);
+        while found.iter().all(|holder| holder.name != "sleep") && std::time::Instant::now() < deadline {
+            found = holders(&file);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(found, [Holder { pid: child.id(), name: "sleep".into() }]);
+    }
+}

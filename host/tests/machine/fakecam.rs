@@ -1,0 +1,138 @@
+//! V4L2 cameras, without one: a preloaded library that plays a camera. What works; what goes wrong is in `faults`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::succeed;
+
+use hotshoe_test_support::client::{Viewer, get, send};
+use hotshoe_test_support::pictures::jpeg_size;
+use hotshoe_test_support::server::{Server, command};
+use hotshoe_test_support::wait_until;
+
+pub fn folder() -> PathBuf {
+    PathBuf::from(std::env::var_os("HOTSHOE_FAKECAM").unwrap())
+}
+
+/// The program with a camera at /dev/video0 that behaves like this.
+pub fn with_camera(settings: &[(&str, &str)]) -> Command {
+    let mut command = command();
+    command.env("LD_PRELOAD", folder().join("libfakecam.so")).env("FAKECAM_FRAMES", folder().join("frames"));
+    command.envs(settings.iter().copied());
+    command
+}
+
+pub fn serve(settings: &[(&str, &str)], camera: &str) -> Server {
+    let mut command = with_camera(settings);
+    command.args(["--camera", camera, "--linger", "0.2"]);
+    Server::start_command(command)
+}
+
+/// The number that the camera put into a frame's comment; none for a picture that is not the camera's.
+pub fn stamp(jpeg: &[u8]) -> Option<u64> {
+    let mark = b"fakecam seq=";
+    let at = jpeg.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    let digits = jpeg[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    Some(std::str::from_utf8(&jpeg[at..at + digits]).unwrap().parse().unwrap())
+}
+
+fn frame_number(jpeg: &[u8]) -> u64 {
+    stamp(jpeg).expect("a frame of the camera")
+}
+
+pub fn streams() {
+    let server = serve(&[("FAKECAM_STAMP", "1")], "/dev/video0");
+    assert!(server.log().contains("camera video0: Fakecam 0 at /dev/video0"), "{}", server.log());
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let mut last = frame_number(&viewer.part().jpeg);
+    let mut skipped = 0;
+    for _ in 0..90 {
+        let number = frame_number(&viewer.part().jpeg);
+        assert!(number > last);
+        skipped += number - last - 1;
+        last = number;
+    }
+    assert!(skipped < 10, "{skipped} of {last} frames are missing");
+    assert_eq!(server.capture_threads(), 1);
+    drop(viewer);
+    server.wait_for_log("camera video0: closed");
+}
+
+pub fn is_found_by_auto() {
+    let server = serve(&[], "auto");
+    assert!(server.log().contains("camera video0: Fakecam 0 at /dev/video0"), "{}", server.log());
+    assert_eq!(get(server.address, "/snapshot/video0").status, 200);
+}
+
+pub fn is_listed() {
+    let list = succeed(with_camera(&[("FAKECAM_DEVICES", "2")]).arg("cameras"));
+    let list = String::from_utf8(list.stdout).unwrap();
+    for line in [
+        "/dev/video0  Fakecam 0",
+        "/dev/video1  Fakecam 1",
+        "  MJPG  ",
+        "  YUYV  ",
+        "    640x480      30, 24, 20, 15, 10, 7.5, 5 fps",
+        "    brightness               is 128, can be 0 to 255",
+        "    power_line_frequency     is 1, can be 0 (Disabled), 1 (50 Hz), 2 (60 Hz)",
+        "    exposure_time_absolute   is 250, can be 3 to 2047  (an automatic does its work)",
+    ] {
+        assert!(list.contains(line), "{line:?} is not in\n{list}");
+    }
+}
+
+pub fn gives_what_is_asked_for() {
+    let server = serve(&[], "front=/dev/video0,size=1280x720,fps=15");
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    for _ in 0..10 {
+        assert_eq!(jpeg_size(&viewer.part().jpeg), (1280, 720));
+    }
+    assert!(server.log().contains("camera front: open, 1280x720, 15 fps, MJPG"), "{}", server.log());
+    assert!(!server.log().contains("asked for"), "{}", server.log());
+}
+
+pub fn gives_what_it_can() {
+    let server = serve(&[], "/dev/video0,size=1000x700,fps=55");
+    assert_eq!(get(server.address, "/snapshot").status, 200);
+    let log = server.log();
+    assert!(log.contains("/dev/video0: asked for 1000x700, the driver gave "), "{log}");
+    assert!(log.contains("in MJPG it offers 1280x720, 1920x1080, 640x480"), "{log}");
+    let rates = "it offers 30, 24, 20, 15, 10, 7.5, 5";
+    assert!(log.contains("/dev/video0: asked for 55 frames a second, the driver gave 30; "), "{log}");
+    assert!(log.contains(rates), "{log}");
+}
+
+pub fn opens_and_closes() {
+    let server = serve(&[], "/dev/video0");
+    let cycle = |round| {
+        assert_eq!(get(server.address, "/snapshot").status, 200);
+        server.wait_for_logs("camera video0: closed", round);
+    };
+    cycle(1);
+    wait_until("the thread has ended", || server.capture_threads() == 0);
+    let files = server.open_files();
+    (2..=15).for_each(cycle);
+    wait_until("all files are closed again", || server.open_files() <= files);
+}
+
+pub fn controls() {
+    let camera = "front=/dev/video0,control=brightness:7,exposure_time_absolute:100,auto_exposure:1";
+    let mut command = with_camera(&[]);
+    command.args(["--camera", camera, "--linger", "0.2", "--allow-control"]);
+    let server = Server::start_command(command);
+    let value = |name: &str| {
+        let controls = get(server.address, "/controls/front").json();
+        let list = controls["controls"].as_array().unwrap();
+        list.iter().find(|control| control["name"] == name).unwrap()["value"].as_i64().unwrap()
+    };
+    // They are set when the camera is opened.
+    Viewer::watch(server.address, "/video_feed/front").part();
+    assert_eq!((value("brightness"), value("auto_exposure"), value("exposure_time_absolute")), (7, 1, 100));
+    let post = |body: &str| send(server.address, "POST", "/controls/front", &[], body.as_bytes());
+    assert_eq!(post("brightness=200&contrast=9").status, 200);
+    assert_eq!((value("brightness"), value("contrast")), (200, 9));
+    assert_eq!(post("auto_exposure=3").status, 200);
+    let refused = post("exposure_time_absolute=50");
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    assert!(refused.text().contains("an automatic"), "{}", refused.text());
+}

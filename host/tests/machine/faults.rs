@@ -1,0 +1,323 @@
+//! What goes wrong with cameras, and what viewers see of it. Each of these is a row of the README's table.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use tempfile::TempDir;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::pictures::jpeg_size;
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{DEADLINE, wait_until};
+
+use crate::fakecam::{folder, serve, stamp};
+
+/// The file by which a running camera is told what to do.
+struct Control {
+    _folder: TempDir,
+    file: PathBuf,
+}
+
+impl Control {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("control");
+        std::fs::write(&file, "").unwrap();
+        Self { _folder: folder, file }
+    }
+
+    fn path(&self) -> &str {
+        self.file.to_str().unwrap()
+    }
+
+    /// From now on these settings hold, and none that were given like this before.
+    fn set(&self, lines: &str) {
+        // At once: the camera may read it at any time.
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, lines).unwrap();
+        std::fs::rename(new, &self.file).unwrap();
+    }
+}
+
+/// How many of the camera's frames a viewer must get in a row for its rate to be full.
+const AT_FULL_RATE: u64 = 60;
+
+/// Of those, a machine that is busy may skip some.
+const SKIPPED: u64 = 6;
+
+/// Read until the camera has come back: until this many frames of its have come with next to none left out.
+fn back_at_full_rate(viewer: &mut Viewer) {
+    let (mut first, mut count) = (None, 0);
+    let deadline = Instant::now() + DEADLINE;
+    while count < AT_FULL_RATE {
+        assert!(Instant::now() < deadline, "it does not come back to its full rate");
+        let Some(number) = stamp(&viewer.part().jpeg) else { continue };
+        count += 1;
+        if number - *first.get_or_insert(number) > count + SKIPPED {
+            (first, count) = (Some(number), 1);
+        }
+    }
+}
+
+/// Read until there is a picture that is not the camera's.
+fn placeholder(viewer: &mut Viewer) -> Vec<u8> {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        assert!(Instant::now() < deadline, "the camera is not lost");
+        let jpeg = viewer.part().jpeg;
+        if stamp(&jpeg).is_none() {
+            return jpeg;
+        }
+    }
+}
+
+/// Let something happen to a camera under 20 viewers, who all see it go and come back.
+fn twenty_viewers_stay(server: &Server, camera: &str, happen: impl FnOnce()) {
+    const VIEWERS: usize = 20;
+    let watching = Barrier::new(VIEWERS + 1);
+    let path = format!("/video_feed/{camera}");
+    thread::scope(|scope| {
+        let viewers: Vec<_> = (0..VIEWERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut viewer = Viewer::watch(server.address, &path);
+                    let first = viewer.part().jpeg;
+                    for _ in 0..29 {
+                        stamp(&viewer.part().jpeg).unwrap();
+                    }
+                    watching.wait();
+                    assert_eq!(jpeg_size(&placeholder(&mut viewer)), jpeg_size(&first));
+                    back_at_full_rate(&mut viewer);
+                })
+            })
+            .collect();
+        watching.wait();
+        happen();
+        viewers.into_iter().for_each(|viewer| viewer.join().unwrap());
+    });
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+    // Nothing is left open.
+    server.wait_for_log(&format!("camera {camera}: closed"));
+    wait_until("the capture thread has ended", || server.capture_threads() == 0);
+    let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+    let targets = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+    assert_eq!(targets.filter(|target| target.starts_with("/dev/video")).count(), 0);
+}
+
+pub fn unplugged() {
+    let control = Control::new();
+    let server = serve(&[("FAKECAM_CTL", control.path()), ("FAKECAM_STAMP", "1")], "/dev/video0");
+    twenty_viewers_stay(&server, "video0", || {
+        control.set("FAKECAM_UNPLUGGED=1\n");
+        server.wait_for_log("WARN camera video0: ");
+        // Who comes now sees why, and is told.
+        let mut viewer = Viewer::watch(server.address, "/video_feed");
+        placeholder(&mut viewer);
+        let refused = get(server.address, "/snapshot");
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+        assert!(refused.text().contains("/dev/video0"), "{}", refused.text());
+        control.set("");
+    });
+    assert_eq!(server.log().matches("camera video0: open").count(), 2, "{}", server.log());
+}
+
+pub fn back_under_another_node() {
+    let control = Control::new();
+    control.set("FAKECAM1_UNPLUGGED=1\n");
+    let settings = [
+        ("FAKECAM_CTL", control.path()),
+        ("FAKECAM_STAMP", "1"),
+        ("FAKECAM_DEVICES", "2"),
+        ("FAKECAM_CARD", "The camera"),
+    ];
+    let server = serve(&settings, "cam=/dev/video0");
+    twenty_viewers_stay(&server, "cam", || control.set("FAKECAM0_UNPLUGGED=1\n"));
+    server.wait_for_log("WARN the camera of /dev/video0 is at /dev/video1 now");
+}
+
+pub fn busy() {
+    let server = serve(&[("FAKECAM_FAIL", "STREAMON=EBUSY:3"), ("FAKECAM_STAMP", "1")], "/dev/video0");
+    let refused = get(server.address, "/snapshot");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert!(refused.text().contains("/dev/video0 is in use by another program"), "{}", refused.text());
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    back_at_full_rate(&mut viewer);
+    let log = server.log();
+    assert_eq!(log.matches("WARN camera video0: /dev/video0 is in use").count(), 1, "once per cause:\n{log}");
+}
+
+pub fn stream_does_not_start() {
+    let server = serve(&[("FAKECAM_FAIL", "STREAMON=EIO:2"), ("FAKECAM_STAMP", "1")], "/dev/video0");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    placeholder(&mut viewer);
+    server.wait_for_log("WARN camera video0: /dev/video0 failed to start its stream");
+    back_at_full_rate(&mut viewer);
+}
+
+pub fn errors_of_dequeuing() {
+    // Passing ones are no reason to open it again.
+    let server = serve(&[("FAKECAM_FAIL", "DQBUF=EIO:3@20"), ("FAKECAM_STAMP", "1")], "/dev/video0");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    for _ in 0..60 {
+        assert!(stamp(&viewer.part().jpeg).is_some());
+    }
+    assert!(!server.log().contains("WARN"), "{}", server.log());
+}
+
+pub fn stalled() {
+    let faults = [("FAKECAM_STALL_AFTER", "30"), ("FAKECAM_STALL_SECONDS", "5"), ("FAKECAM_STAMP", "1")];
+    let server = serve(&faults, "/dev/video0");
+    twenty_viewers_stay(&server, "video0", || {
+        server.wait_for_log("WARN camera video0: no picture from /dev/video0 for 3 seconds");
+    });
+}
+
+/// The images that come while every 5th is truncated, every 7th corrupt, every 11th flagged and every 13th empty.
+pub fn damaged_frames() {
+    let faults = [
+        ("FAKECAM_STAMP", "1"),
+        ("FAKECAM_TRUNCATE_EVERY", "5"),
+        ("FAKECAM_CORRUPT_EVERY", "7"),
+        ("FAKECAM_ERROR_EVERY", "11"),
+        ("FAKECAM_EMPTY_EVERY", "13"),
+    ];
+    let server = serve(&faults, "/dev/video0");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let seen: Vec<_> = (0..200).map(|_| stamp(&viewer.part().jpeg).unwrap()).collect();
+    let is_damaged = |number: &u64| [5, 7, 11, 13].iter().any(|every| (number + 1).is_multiple_of(*every));
+    let damaged: Vec<_> = seen.iter().filter(|number| is_damaged(number)).collect();
+    assert!(damaged.is_empty(), "damaged ones were shown: {damaged:?}");
+    let shown: HashSet<_> = seen.iter().collect();
+    assert_eq!(shown.len(), seen.len(), "one is shown twice");
+    let good = (seen[0]..=seen[199]).filter(|number| !is_damaged(number)).count();
+    assert!(good - seen.len() <= 10, "{good} good ones came, {} were shown", seen.len());
+    drop(viewer);
+    // And all of it was counted: of so many frames, so many of each kind.
+    let closed = server.wait_for_log("camera video0: closed");
+    for cause in ["flagged", "empty", "malformed", "corrupt"] {
+        assert!(closed.contains(cause), "{closed}");
+    }
+}
+
+/// The pixels of an image, in red, green and blue.
+pub fn decode(jpeg: &[u8]) -> Vec<u8> {
+    JpegDecoder::new(ZCursor::new(jpeg)).decode().unwrap()
+}
+
+pub fn without_tables() {
+    let server = serve(&[("FAKECAM_STRIP_DHT", "1")], "/dev/video0,size=640x480");
+    let picture = get(server.address, "/snapshot");
+    assert_eq!(picture.status, 200);
+    let has_tables = picture.body.windows(2).any(|marker| marker == [0xFF, 0xC4]);
+    assert!(has_tables, "programs other than browsers need them");
+    let originals = std::fs::read_dir(folder().join("frames")).unwrap().flatten();
+    let mut originals = originals.filter(|file| file.file_name().to_string_lossy().starts_with("640x480"));
+    let shown = decode(&picture.body);
+    assert!(originals.any(|file| decode(&std::fs::read(file.path()).unwrap()) == shown), "another picture");
+}
+
+pub fn padded() {
+    let server = serve(&[("FAKECAM_PAD", "100"), ("FAKECAM_STAMP", "1")], "/dev/video0");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    for _ in 0..30 {
+        assert!(viewer.part().jpeg.ends_with(&[0xFF, 0xD9]));
+    }
+}
+
+/// The colours of the bars that the camera shows where it gives YUYV, from left to right: levels of BT.601.
+const BARS: [[u8; 3]; 8] = [
+    [180, 128, 128],
+    [162, 44, 142],
+    [131, 156, 44],
+    [112, 72, 58],
+    [84, 184, 198],
+    [65, 100, 212],
+    [35, 212, 114],
+    [16, 128, 128],
+];
+
+/// Red, green and blue of a colour in limited range (BT.601).
+fn rgb([y, u, v]: [u8; 3]) -> [i32; 3] {
+    let (y, u, v) = (f64::from(y) - 16.0, f64::from(u) - 128.0, f64::from(v) - 128.0);
+    [1.164 * y + 1.596 * v, 1.164 * y - 0.392 * u - 0.813 * v, 1.164 * y + 2.017 * u]
+        .map(|c| c.round().clamp(0.0, 255.0) as i32)
+}
+
+/// The number that the camera draws into a picture of YUYV: 32 squares, black or white, from the top left.
+pub fn drawn_number(pixels: &[u8], width: usize) -> u64 {
+    let square = width / 40;
+    let is_white = |index: usize| pixels[(square / 2 * width + index * square + square / 2) * 3] > 127;
+    (0..32).fold(0, |number, index| number << 1 | u64::from(is_white(index)))
+}
+
+/// Whether a picture is the one that the camera draws for the number in it, within what JPEG changes.
+#[track_caller]
+pub fn assert_bars(jpeg: &[u8]) -> u64 {
+    let (width, height) = jpeg_size(jpeg);
+    let (width, height) = (usize::from(width), usize::from(height));
+    let pixels = decode(jpeg);
+    let number = drawn_number(&pixels, width);
+    let mut compared = 0;
+    for x in (0..width).step_by(4) {
+        let bar = |x: usize| (x + number as usize * 2) % width * 8 / width;
+        // Near the edge of a bar, its neighbour's colour bleeds into it.
+        if bar(x.saturating_sub(16)) != bar((x + 16).min(width - 1)) {
+            continue;
+        }
+        for y in (width / 40 + 32..height).step_by(40) {
+            let at = (y * width + x) * 3;
+            for (shown, right) in pixels[at..at + 3].iter().zip(rgb(BARS[bar(x)])) {
+                assert!((i32::from(*shown) - right).abs() <= 12, "at {x},{y} of {number}: {shown} instead of {right}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 1000);
+    number
+}
+
+pub fn without_mjpg() {
+    let settings = [("FAKECAM_FORMATS", "YUYV"), ("FAKECAM_SIZES", "640x480"), ("FAKECAM_FPS", "15")];
+    let server = serve(&settings, "auto");
+    assert!(server.log().contains("camera video0: Fakecam 0 at /dev/video0"), "{}", server.log());
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let mut last = assert_bars(&viewer.part().jpeg);
+    let first = last;
+    for _ in 0..30 {
+        let number = assert_bars(&viewer.part().jpeg);
+        assert!(number > last, "{number} after {last}");
+        last = number;
+    }
+    assert!(last - first < 40, "30 frames took {} of the camera's", last - first);
+    assert!(server.log().contains("camera video0: open, 640x480, 15 fps, YUYV"), "{}", server.log());
+    let threads = |name: &str| server.threads().iter().filter(|(_, other)| other.starts_with(name)).count();
+    assert_eq!((threads("capture-"), threads("encode-")), (1, 1));
+    drop(viewer);
+    server.wait_for_log("camera video0: closed");
+    assert_eq!(threads("encode-"), 0);
+}
+
+pub fn no_format() {
+    let server = serve(&[], "/dev/video0,format=NV12");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    placeholder(&mut viewer);
+    server.wait_for_log("camera video0: /dev/video0 offers no NV12 but MJPG, YUYV; see `hotshoe cameras`");
+}
+
+pub fn one_of_two_stalled() {
+    let settings = [("FAKECAM_DEVICES", "2"), ("FAKECAM_STAMP", "1"), ("FAKECAM0_STALLED", "1")];
+    let mut command = crate::fakecam::with_camera(&settings);
+    command.args(["--camera", "a=/dev/video0", "--camera", "b=/dev/video1", "--linger", "0.2"]);
+    let server = Server::start_command(command);
+    let mut stalled = Viewer::watch(server.address, "/video_feed/a");
+    let mut good = Viewer::watch(server.address, "/video_feed/b");
+    back_at_full_rate(&mut good);
+    placeholder(&mut stalled);
+    back_at_full_rate(&mut good);
+    assert!(!server.log().contains("WARN camera b"), "{}", server.log());
+}

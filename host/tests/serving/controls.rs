@@ -1,0 +1,92 @@
+//! What can be set on a camera, by HTTP.
+
+use hotshoe_test_support::client::{Reply, Viewer, get, request, send};
+use hotshoe_test_support::server::Server;
+use serde_json::json;
+
+fn post(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    send(server.address, "POST", path, headers, body.as_bytes())
+}
+
+#[test]
+fn controls_are_listed_and_set() {
+    let server = Server::start(&["--camera", "a=emulated", "--camera", "b=emulated", "--allow-control"]);
+    let listed = |path| get(server.address, path).json();
+    let pause = |value| {
+        json!({"controls": [{
+            "name": "pause", "label": "Pause", "kind": "boolean", "value": value, "default": 0,
+            "read_only": false, "inactive": false,
+        }]})
+    };
+    assert_eq!(listed("/controls"), pause(0));
+    let reply = post(&server, "/controls/b", &[], "pause=1");
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+    assert_eq!(reply.json(), pause(1));
+    assert_eq!(listed("/controls/b"), pause(1));
+    assert_eq!(listed("/controls/a"), pause(0), "of the other camera");
+    server.wait_for_log("camera b: pause is 1");
+}
+
+#[test]
+fn what_is_set_takes_effect_and_lasts_while_the_camera_is_closed() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "0", "--allow-control"]);
+    let is_moving = || {
+        let mut viewer = Viewer::watch(server.address, "/video_feed");
+        let pictures: Vec<_> = (0..6).map(|_| viewer.part().jpeg).collect();
+        drop(viewer);
+        pictures.iter().any(|picture| *picture != pictures[0])
+    };
+    assert!(is_moving());
+    server.wait_for_log("closed");
+    assert_eq!(post(&server, "/controls", &[], "pause=1").status, 200);
+    assert!(!is_moving());
+    server.wait_for_logs("closed", 2);
+    assert!(!is_moving());
+}
+
+#[test]
+fn controls_at_the_start() {
+    let server = Server::start(&["--camera", "emulated,fps=20,control=pause:1", "--allow-control"]);
+    assert_eq!(get(server.address, "/controls").json()["controls"][0]["value"], 1);
+}
+
+#[test]
+fn without_leave_nothing_is_shown_or_set() {
+    let server = Server::start(&["--camera", "emulated"]);
+    for reply in [get(server.address, "/controls"), post(&server, "/controls", &[], "pause=1")] {
+        assert_eq!(reply.status, 403);
+        assert!(reply.text().contains("--allow-control"), "{}", reply.text());
+    }
+}
+
+#[test]
+fn what_cannot_be_set_is_refused_with_the_reason() {
+    let server = Server::start(&["--camera", "emulated", "--allow-control"]);
+    for (body, status, reason) in [
+        ("focus=1", 404, "there is no control `focus`; there are pause"),
+        ("pause=2", 400, "`pause` cannot be 2: give 0 or 1"),
+        ("pause", 400, "brightness=128"),
+        ("{}", 400, "brightness=128"),
+        ("", 400, "brightness=128"),
+    ] {
+        let reply = post(&server, "/controls", &[], body);
+        assert_eq!(reply.status, status, "{body}: {}", reply.text());
+        assert!(reply.text().contains(reason), "{body}: {}", reply.text());
+    }
+    assert_eq!(post(&server, "/controls", &[], &"pause=1&".repeat(10_000)).status, 413);
+    assert_eq!(post(&server, "/controls/nobody", &[], "pause=1").status, 404);
+    assert_eq!(post(&server, "/", &[], "pause=1").status, 405);
+    assert_eq!(request(server.address, "HEAD", "/controls").status, 200);
+    assert_eq!(get(server.address, "/controls").json()["controls"][0]["value"], 0, "nothing was set");
+}
+
+#[test]
+fn pages_of_other_sites_set_nothing() {
+    let server = Server::start(&["--camera", "emulated", "--allow-control"]);
+    for origin in ["http://evil.example", "null", "http://127.0.0.1"] {
+        let reply = post(&server, "/controls", &[("Origin", origin)], "pause=1");
+        assert_eq!(reply.status, 403, "{origin}");
+    }
+    let own = format!("http://{}", server.address);
+    assert_eq!(post(&server, "/controls", &[("Origin", &own)], "pause=1").status, 200);
+}
