@@ -1,15 +1,9 @@
 //! The sandbox: how WebAssembly is compiled and run, and the bounds that hold for every guest.
 
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
-
 use tracing::warn;
 use wasmtime::{Cache, Config, Engine, PoolingAllocationConfig};
 
-/// The time between two epochs: how long a guest may compute before other tasks get a turn. Ten times a
-/// frame at 30 a second, it would be seen as a stutter; a tenth, it would cost more than it gains.
-const TICK: Duration = Duration::from_millis(10);
+use super::clock::{Clock, Watch};
 
 /// What is kept of an instance's memory and tables for the next one to use, instead of giving it back to the
 /// kernel: about what the built-in guest touches.
@@ -39,8 +33,7 @@ pub enum SandboxError {
 pub struct Sandbox {
     engine: Engine,
     memory_bytes: usize,
-    /// Dropped with the sandbox, which is what ends the clock's thread.
-    _clock: mpsc::Sender<()>,
+    clock: Clock,
 }
 
 impl Sandbox {
@@ -64,13 +57,18 @@ impl Sandbox {
             Engine::new(&base_config(memory_bytes))
         });
         let engine = engine.map_err(SandboxError::Engine)?;
-        let clock = start_clock(&engine).map_err(SandboxError::Thread)?;
-        Ok(Self { engine, memory_bytes, _clock: clock })
+        let clock = Clock::start(&engine).map_err(SandboxError::Thread)?;
+        Ok(Self { engine, memory_bytes, clock })
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What guests are to be entered with, so that they are interrupted while they compute.
+    pub(super) fn watch(&self) -> &Watch {
+        self.clock.watch()
     }
 
     /// How much memory one instance may use, in bytes.
@@ -109,17 +107,4 @@ fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
         .table_keep_resident(TABLE_KEPT)
         .max_unused_warm_slots(WARM_SLOTS);
     pool
-}
-
-/// Start the clock that advances the epoch. Its thread ends when the sender is dropped.
-fn start_clock(engine: &Engine) -> std::io::Result<mpsc::Sender<()>> {
-    let (sender, receiver) = mpsc::channel();
-    let engine = engine.weak();
-    thread::Builder::new().name("guest-clock".to_owned()).spawn(move || {
-        while receiver.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
-            let Some(engine) = engine.upgrade() else { return };
-            engine.increment_epoch();
-        }
-    })?;
-    Ok(sender)
 }

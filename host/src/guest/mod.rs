@@ -9,7 +9,7 @@
 //! * [`component`]: from a file to a guest that can be called; what it can reach.
 //! * [`call`]: one request: a new instance and its answer; [`error`]: what can go wrong.
 //! * [`body`]: a response's body, which owns the instance that writes it.
-//! * `running`: the instance at work.
+//! * `running`: the instance at work; `clock`: what interrupts it.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
 //! * `instance`, `cameras`, `channels`, `controls`, `generations`, `log`, `bindings`: the host's side of what guests import.
@@ -22,6 +22,7 @@ pub mod cache;
 pub mod call;
 mod cameras;
 mod channels;
+mod clock;
 pub mod component;
 mod controls;
 pub mod engine;
