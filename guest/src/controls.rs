@@ -23,7 +23,8 @@ pub fn list(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
     answer(out, head_only, list_controls(&camera.name));
 }
 
-/// Set controls of this camera, and answer with all of them.
+/// Set controls of this camera one after the other, and answer with all of them; or with the first that is refused.
+/// Those before it stay set, as each depends on those before it.
 pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Option<&str>) {
     let Some((camera, out)) = feed::find(out, false, camera) else { return };
     // A page of another site could send forms to us from its visitors' browsers. Those say where they come from.

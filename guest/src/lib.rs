@@ -45,6 +45,10 @@ impl incoming_handler::Guest for Guest {
             (Method::Post, Some(Request { route: Route::Controls, camera })) => {
                 return controls::set(out, request, camera);
             }
+            (_, Some(Request { route: Route::Controls, .. })) => {
+                let line = "405 controls are read by GET and set by POST\n";
+                return reply::text(out, false, &reply::METHOD_NOT_ALLOWED_HERE, line);
+            }
             _ => return reply::text(out, false, &reply::METHOD_NOT_ALLOWED, "405 this server answers GET and HEAD\n"),
         };
         match route {

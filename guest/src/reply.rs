@@ -25,6 +25,7 @@ pub const FRESH: [(&str, &str); 3] = [
 
 pub const NOT_FOUND: Head = Head { status: 404, headers: &[] };
 pub const METHOD_NOT_ALLOWED: Head = Head { status: 405, headers: &[("allow", "GET, HEAD")] };
+pub const METHOD_NOT_ALLOWED_HERE: Head = Head { status: 405, headers: &[("allow", "GET, HEAD, POST")] };
 /// There is no picture now; a client may ask again in a second.
 pub const NO_PICTURE: Head = Head { status: 503, headers: &[("retry-after", "1"), FRESH[0]] };
 

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use super::encoding::{EncodingThread, Negative};
+use super::encoding::{EncodingThread, Negative, NoEncoder};
 use super::error::SourceError;
 use super::frame::Frame;
-use super::source::{Captured, Content, Mode, Source};
+use super::source::{Content, Mode, Source};
 use super::status::Counts;
 
 /// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
@@ -43,6 +43,12 @@ pub(super) enum CaptureError {
     /// The operating system gave no thread.
     #[error("cannot start a thread to capture with: {0}; the limit on processes may be reached (`ulimit -u`)")]
     Thread(std::io::Error),
+    /// The device does not even answer.
+    #[error("no answer from the camera for {} seconds; plug it in again", .0.as_secs())]
+    Silent(Duration),
+    /// Its images cannot be made pictures of.
+    #[error("the images of the camera cannot be encoded; try another format= or size=")]
+    Encoding,
     /// A defect of this program. It ends this opening of this camera and nothing else.
     #[error("the capture thread panicked; please report this")]
     Panicked,
@@ -54,8 +60,10 @@ pub(super) enum Progress {
     /// The device is being opened.
     #[default]
     Opening,
-    /// The device is open, and there is no picture: it has given none yet, or none was made since nobody reads it.
+    /// The device is open and has given no picture yet.
     Open(Mode),
+    /// It gives pictures, and none is made of them since nobody reads it.
+    Unseen(Mode),
     /// The newest frame. Those that were not looked at in time are gone: latest wins.
     Frame(Mode, Arc<Frame>),
 }
@@ -65,7 +73,7 @@ impl Progress {
     pub(super) fn mode(&self) -> Option<Mode> {
         match self {
             Self::Opening => None,
-            Self::Open(mode) | Self::Frame(mode, _) => Some(*mode),
+            Self::Open(mode) | Self::Unseen(mode) | Self::Frame(mode, _) => Some(*mode),
         }
     }
 }
@@ -160,26 +168,31 @@ impl Work {
         while !self.stop.load(Ordering::Relaxed) {
             let captured = capture.next(Instant::now() + WAIT)?;
             sequence += captured.losses.total();
-            self.count(&captured);
+            self.count(|counts| counts.losses += captured.losses);
             let Some(image) = captured.image else { continue };
             match image.content {
                 Content::Picture(picture) => {
                     let frame = Frame { picture, captured: image.taken, sequence };
                     self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+                    self.count(|counts| counts.frames += 1);
                 }
                 Content::Raw(raw) if self.is_watched() => {
                     let encoding = match &mut encoding {
                         Some(encoding) => encoding,
                         none => none.insert(self.start_encoding(mode)?),
                     };
-                    encoding.encode(Negative { raw, taken: image.taken, sequence });
+                    let negative = Negative { raw, taken: image.taken, sequence };
+                    let overtaken = encoding.encode(negative).map_err(|NoEncoder| CaptureError::Encoding)?;
+                    if overtaken {
+                        self.count(|counts| counts.losses.late += 1);
+                    }
                 }
                 Content::Raw(_) => {
                     if let Some(encoding) = &encoding {
                         encoding.clear();
                     }
-                    // Who comes next must not find a picture of before. Wakes nobody: there is nobody.
-                    self.progress.send_replace(Progress::Open(mode));
+                    // Who comes next must not find a picture of before.
+                    self.progress.send_replace(Progress::Unseen(mode));
                 }
             }
             sequence += 1;
@@ -187,10 +200,8 @@ impl Work {
         Ok(())
     }
 
-    fn count(&self, captured: &Captured) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.losses += captured.losses;
-        counts.frames += u64::from(captured.image.is_some());
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn is_watched(&self) -> bool {
@@ -199,8 +210,10 @@ impl Work {
 
     fn start_encoding(&self, mode: Mode) -> Result<EncodingThread, CaptureError> {
         let progress = self.progress.clone();
+        let counts = self.counts.clone();
         let done = move |frame| {
             progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+            counts.lock().unwrap_or_else(PoisonError::into_inner).frames += 1;
         };
         EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), done).map_err(CaptureError::Thread)
     }

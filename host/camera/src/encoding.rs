@@ -9,7 +9,8 @@ use std::thread::{self, JoinHandle};
 use tracing::warn;
 
 use super::frame::{Frame, Moment, Picture};
-use super::raw::{Encoder, Layout};
+use super::jpeg::NotJpeg;
+use super::raw::{EncodeError, Encoder, Layout};
 use super::source::Raw;
 
 /// A raw image on its way to the encoder.
@@ -47,6 +48,19 @@ impl Slot {
     }
 }
 
+/// Why an image cannot be encoded.
+#[derive(Debug, thiserror::Error)]
+enum EncodingError {
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// A defect of the encoder.
+    #[error("the encoder made no image: {0}")]
+    Picture(#[from] NotJpeg),
+}
+
+/// The thread has ended, with a word in the log.
+pub(super) struct NoEncoder;
+
 /// A running encoder. Dropping it ends the thread, and waits for that: an image at most.
 pub(super) struct EncodingThread {
     slot: Arc<Slot>,
@@ -62,10 +76,15 @@ impl EncodingThread {
         Ok(Self { slot, thread: Some(thread) })
     }
 
-    /// Encode this image next, instead of the one that waits, if one does.
-    pub(super) fn encode(&self, negative: Negative) {
-        self.slot.lock().newest = Some(negative);
+    /// Encode this image next, instead of the one that waits. Returns whether one did: nobody will see that.
+    /// Fails if the thread has ended, since images cannot be encoded.
+    pub(super) fn encode(&self, negative: Negative) -> Result<bool, NoEncoder> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(NoEncoder);
+        }
+        let overtaken = self.slot.lock().newest.replace(negative);
         self.slot.changed.notify_one();
+        Ok(overtaken.is_some())
     }
 
     /// Forget the image that waits.
@@ -79,34 +98,28 @@ impl Drop for EncodingThread {
         self.slot.lock().closed = true;
         self.slot.changed.notify_one();
         if let Some(thread) = self.thread.take() {
-            // An error is a panic, which was printed, and ends nothing but this opening of the camera.
+            // An error is a panic, which was printed; the next image finds the thread ended.
             let _ = thread.join();
         }
     }
 }
 
-/// The body of the thread.
+/// The body of the thread: encode until there will be no more images, or one cannot be encoded, which none then can.
 fn encode_all(slot: &Slot, done: &dyn Fn(Frame)) {
     let mut prepared: Option<(Layout, u8, Encoder)> = None;
-    let mut said = false;
-    while let Some(Negative { raw: Raw { bytes, layout, quality }, taken, sequence }) = slot.take() {
-        let encoder = match prepared.take() {
-            Some((for_layout, for_quality, encoder)) if (for_layout, for_quality) == (layout, quality) => Ok(encoder),
-            _ => Encoder::new(layout, quality),
-        };
-        let encoded = encoder.and_then(|mut encoder| {
-            let jpeg = encoder.encode(&bytes);
-            prepared = Some((layout, quality, encoder));
-            jpeg
-        });
-        match encoded.map_err(|error| error.to_string()).and_then(|jpeg| Picture::new(jpeg).map_err(|e| e.to_string()))
-        {
-            Ok(picture) => done(Frame { picture, captured: taken, sequence }),
-            Err(error) if !said => {
-                warn!("an image cannot be encoded: {error}");
-                said = true;
-            }
-            Err(_) => {}
+    while let Some(negative) = slot.take() {
+        match encode(&mut prepared, &negative.raw) {
+            Ok(picture) => done(Frame { picture, captured: negative.taken, sequence: negative.sequence }),
+            Err(error) => return warn!("an image cannot be encoded: {error}"),
         }
     }
+}
+
+/// Make a picture, by the encoder that is prepared if it fits.
+fn encode(prepared: &mut Option<(Layout, u8, Encoder)>, raw: &Raw) -> Result<Picture, EncodingError> {
+    let (_, _, encoder) = match prepared {
+        Some(fitting) if (fitting.0, fitting.1) == (raw.layout, raw.quality) => fitting,
+        other => other.insert((raw.layout, raw.quality, Encoder::new(raw.layout, raw.quality)?)),
+    };
+    Ok(Picture::new(encoder.encode(&raw.bytes)?)?)
 }

@@ -86,6 +86,12 @@ pub enum SourceError {
         /// The formats that it offers.
         offered: String,
     },
+    /// The bus that the device is on cannot carry its stream beside those of others.
+    #[error("the USB bus of {} has no room for its stream; ask for a smaller size or rate, or MJPG, or use another port", path.display())]
+    NoBandwidth {
+        /// The path.
+        path: PathBuf,
+    },
     /// The device is gone while it was open.
     #[error("{} was unplugged; plug it in again", path.display())]
     Gone {
@@ -93,7 +99,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// No whole picture came for too long.
-    #[error("no picture from {} for {} seconds{}; check its cable, or plug it in again", path.display(), after.as_secs(), if *damaged > 0 { format!(", only {damaged} damaged ones") } else { String::new() })]
+    #[error("no picture from {} for {} seconds{}; check its cable, or plug it in again", path.display(), after.as_secs(), if *damaged > 0 { ", only damaged ones" } else { "" })]
     Stalled {
         /// The path.
         path: PathBuf,

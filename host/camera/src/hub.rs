@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -27,6 +27,10 @@ use super::status::{Counts, Outage, State, Status};
 /// back, then longer, since opening a device that does not work may keep a bus busy.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a device may take to be opened before its readers are told that it does not answer. The kernel gives up on
+/// a USB device's answer after 5 seconds; opening takes several of them.
+const OPENING: Duration = Duration::from_secs(6);
 
 /// The size of the picture that says why there is none, for a camera that never gave any.
 const UNKNOWN_SIZE: Dimensions = Dimensions { width: 640, height: 480 };
@@ -50,6 +54,7 @@ pub struct Camera {
     readers: watch::Sender<usize>,
     counts: Arc<Mutex<Counts>>,
     linger: Linger,
+    control_turn: Arc<AsyncMutex<()>>,
 }
 
 impl Camera {
@@ -62,6 +67,7 @@ impl Camera {
             readers: watch::Sender::default(),
             counts: Arc::default(),
             linger,
+            control_turn: Arc::default(),
         }
     }
 
@@ -83,6 +89,12 @@ impl Camera {
     /// How many frames it gave and lost since the host began.
     pub fn counts(&self) -> Counts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held while its controls are read or set, by those who have threads to spare for it: a device that does not
+    /// answer shall keep no more than one of them.
+    pub async fn control_turn(&self) -> OwnedMutexGuard<()> {
+        self.control_turn.clone().lock_owned().await
     }
 
     /// What can be set on it. Blocks for as long as the device takes to answer.
@@ -115,7 +127,7 @@ impl Camera {
     /// Dropping the future tells the capture thread to end.
     pub async fn supervise(self: Arc<Self>) {
         let mut arrivals = self.source.arrivals();
-        let mut next_sequence = 0;
+        let mut memory = Memory::default();
         loop {
             let mut readers = self.readers.subscribe();
             if self.linger != Linger::Always {
@@ -127,13 +139,13 @@ impl Camera {
             let mut pause = FIRST_PAUSE;
             // Opened anew after each failure, until nobody reads any more.
             let was_open = loop {
-                match self.run(idle.as_mut(), &mut next_sequence).await {
+                match self.run(idle.as_mut(), &mut memory).await {
                     Ok(was_open) => break was_open,
                     Err(error) => {
                         if self.status.borrow().state == State::Live {
                             pause = FIRST_PAUSE;
                         }
-                        self.lose(&error).await;
+                        self.lose(&error, &mut memory).await;
                     }
                 }
                 tokio::select! {
@@ -142,10 +154,7 @@ impl Camera {
                     () = arrival(&mut arrivals) => pause = FIRST_PAUSE,
                 }
             };
-            // A reader who comes now starts with a fresh picture and not with one of a while ago.
-            self.status.send_modify(|status| {
-                *status = Status { mode: status.mode, ..Status::default() };
-            });
+            self.rest();
             if was_open {
                 info!("camera {}: closed, nobody watches; in all {}", self.name, self.counts());
             }
@@ -153,38 +162,55 @@ impl Camera {
     }
 
     /// Open the camera once and pass its frames on. Ends well, with the camera closed, when `idle` does, and
-    /// tells whether the camera was open by then; ends with an error when the camera fails. Frames are
-    /// numbered from `next_sequence`, which is left behind the last of them.
+    /// tells whether the camera was open by then; ends with an error when the camera fails.
     async fn run(
         &self,
         mut idle: Pin<&mut impl Future<Output = ()>>,
-        next_sequence: &mut u64,
+        memory: &mut Memory,
     ) -> Result<bool, CaptureError> {
         let mut thread = CaptureThread::start(
             &self.name,
             self.source.clone(),
-            *next_sequence,
+            memory.next_sequence,
             self.counts.clone(),
             self.readers.subscribe(),
         )?;
         let mut is_open = false;
+        let mut is_said = false;
+        let mut is_told = false;
+        let mut opening = Box::pin(sleep(OPENING));
         loop {
             tokio::select! {
                 () = &mut idle => {
+                    // Before it is waited for, which takes as long as the device does.
+                    self.rest();
                     thread.stop().await;
                     return Ok(is_open);
+                }
+                // The thread is still at it, and will be for as long as the device keeps it.
+                () = &mut opening, if !is_open && !is_told => {
+                    self.lose(&CaptureError::Silent(OPENING), memory).await;
+                    is_told = true;
                 }
                 // Fails when the thread has ended and all it had to tell has been seen.
                 changed = thread.progress.changed() => match changed {
                     Ok(()) => {
                         let progress = thread.progress.borrow_and_update().clone();
-                        // The first frame may have overtaken the news that the camera is open.
-                        if let (false, Some(mode)) = (is_open, progress.mode()) {
+                        is_open = progress.mode().is_some();
+                        let works = matches!(progress, Progress::Frame(..) | Progress::Unseen(_));
+                        // One that was lost is open when it gives pictures again; until then it is being tried.
+                        if let Some(mode) = progress.mode()
+                            && !is_said
+                            && (works || memory.said.is_none())
+                        {
                             info!("camera {}: open, {mode}", self.name);
-                            is_open = true;
+                            is_said = true;
+                        }
+                        if works {
+                            memory.said = None;
                         }
                         if let Progress::Frame(_, frame) = &progress {
-                            *next_sequence = frame.sequence + 1;
+                            memory.next_sequence = frame.sequence + 1;
                         }
                         self.publish(progress);
                     }
@@ -192,6 +218,11 @@ impl Camera {
                 }
             }
         }
+    }
+
+    /// The camera is closed. A reader who comes now starts with a fresh picture and not with one of a while ago.
+    fn rest(&self) {
+        self.status.send_modify(|status| *status = Status { mode: status.mode, ..Status::default() });
     }
 
     /// Show all readers what the capture thread came to.
@@ -202,6 +233,9 @@ impl Camera {
                 status.mode = Some(mode);
                 status.frame = None;
             }),
+            Progress::Unseen(mode) => self.status.send_modify(|status| {
+                *status = Status { state: State::Live, mode: Some(mode), frame: None, placeholder: None };
+            }),
             Progress::Frame(mode, frame) => {
                 self.status.send_modify(|status| {
                     *status = Status { state: State::Live, mode: Some(mode), frame: Some(frame), placeholder: None };
@@ -211,14 +245,17 @@ impl Camera {
     }
 
     /// Show all readers that the camera failed, and a picture that says so.
-    async fn lose(&self, error: &CaptureError) {
+    async fn lose(&self, error: &CaptureError, memory: &mut Memory) {
         let outage = Outage::from(error);
+        // The same cause over and over is said once.
+        if memory.said.as_ref() != Some(&outage) {
+            warn!("camera {}: {error}; trying again until it works", self.name);
+            memory.said = Some(outage.clone());
+        }
         let lost = State::Lost(outage.clone());
-        // The same cause over and over is said once, and drawn once.
         if self.status.borrow().state == lost {
             return;
         }
-        warn!("camera {}: {error}; trying again until it works", self.name);
         let size = self.status.borrow().mode.map_or(UNKNOWN_SIZE, |mode| mode.dimensions);
         let name = self.name.clone();
         let drawn = spawn_blocking(move || placeholder::draw(size, &name, &outage.message)).await;
@@ -227,6 +264,15 @@ impl Camera {
             *status = Status { state: lost, mode: status.mode, frame: None, placeholder };
         });
     }
+}
+
+/// What a camera's supervisor remembers from one opening to the next.
+#[derive(Default)]
+struct Memory {
+    /// The number of the next frame.
+    next_sequence: u64,
+    /// The failure that the log was told of last; none since there was a picture.
+    said: Option<Outage>,
 }
 
 /// Wait until there have been no readers for as long as the camera lingers.

@@ -44,7 +44,7 @@ impl From<&CaptureError> for Outage {
             CaptureError::Source(SourceError::NotCamera { .. } | SourceError::NoFormat { .. }) => {
                 OutageCause::Unsupported
             }
-            CaptureError::Source(SourceError::Stalled { .. }) => OutageCause::Stalled,
+            CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Silent(_) => OutageCause::Stalled,
             _ => OutageCause::Failed,
         };
         Self { cause, message: error.to_string().into() }

@@ -9,6 +9,8 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated};
 use crate::camera::v4l2::{DEFAULT_QUALITY, Devices, Request};
@@ -116,9 +118,12 @@ fn find_source(
     };
     let emulated = emulated.map_err(failed)?;
     for (control, value) in &spec.controls {
-        emulated
-            .set_control(control, *value)
-            .map_err(|source| CamerasError::Control { name: name.to_owned(), source })?;
+        match emulated.set_control(control, *value) {
+            // What was meant for a camera is not for its stand-in.
+            Err(error) if spec.source == SourceSpec::Auto => warn!("camera {name}: {error}"),
+            Err(source) => return Err(CamerasError::Control { name: name.to_owned(), source }),
+            Ok(_) => {}
+        }
     }
     Ok(Arc::new(emulated))
 }

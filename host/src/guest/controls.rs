@@ -18,8 +18,13 @@ impl wit::Host for Instance {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
+        let turn = camera.control_turn().await;
         // A device may take seconds to answer.
-        let controls = spawn_blocking(move || camera.controls()).await?;
+        let controls = spawn_blocking(move || {
+            let _turn = turn;
+            camera.controls()
+        });
+        let controls = controls.await?;
         let controls = controls.map(|controls| controls.into_iter().map(control).collect());
         Ok(controls.map_err(|error| wit::ErrorCode::Unavailable(error.to_string())))
     }
@@ -34,7 +39,12 @@ impl wit::Host for Instance {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
-        let set = spawn_blocking(move || camera.set_control(&control, value)).await?;
+        let turn = camera.control_turn().await;
+        let set = spawn_blocking(move || {
+            let _turn = turn;
+            camera.set_control(&control, value)
+        });
+        let set = set.await?;
         Ok(set.map_err(|error| error_code(&error)))
     }
 }

@@ -140,6 +140,28 @@ pub fn back_under_another_node() {
     server.wait_for_log("WARN the camera of /dev/video0 is at /dev/video1 now");
 }
 
+pub fn never_another_camera() {
+    let control = Control::new();
+    let settings = [
+        ("FAKECAM_CTL", control.path()),
+        ("FAKECAM_STAMP", "1"),
+        ("FAKECAM_DEVICES", "2"),
+        ("FAKECAM_CARD", "The camera"),
+    ];
+    let server = serve(&settings, "/dev/video0");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    stamp(&viewer.part().jpeg).unwrap();
+    control.set("FAKECAM0_UNPLUGGED=1\n");
+    placeholder(&mut viewer);
+    // It is tried again several times, and the other one is there.
+    for _ in 0..4 {
+        assert_eq!(stamp(&viewer.part().jpeg), None);
+    }
+    control.set("");
+    back_at_full_rate(&mut viewer);
+    assert!(!server.log().contains("/dev/video1"), "{}", server.log());
+}
+
 pub fn busy() {
     let server = serve(&[("FAKECAM_FAIL", "STREAMON=EBUSY:3"), ("FAKECAM_STAMP", "1")], "/dev/video0");
     let refused = get(server.address, "/snapshot");
@@ -161,7 +183,7 @@ pub fn stream_does_not_start() {
 
 pub fn errors_of_dequeuing() {
     // Passing ones are no reason to open it again.
-    let server = serve(&[("FAKECAM_FAIL", "DQBUF=EIO:3@20"), ("FAKECAM_STAMP", "1")], "/dev/video0");
+    let server = serve(&[("FAKECAM_FAIL", "DQBUF=EIO:9@20"), ("FAKECAM_STAMP", "1")], "/dev/video0");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     for _ in 0..60 {
         assert!(stamp(&viewer.part().jpeg).is_some());

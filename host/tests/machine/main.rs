@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         trial("camera_controls_are_listed_and_set", &fakecam, fakecam::controls),
         trial("camera_unplugged_comes_back_under_twenty_viewers", &fakecam, faults::unplugged),
         trial("camera_comes_back_under_another_node", &fakecam, faults::back_under_another_node),
+        trial("camera_is_never_another_of_its_make", &fakecam, faults::never_another_camera),
         trial("camera_busy_three_times_is_tried_until_it_is_free", &fakecam, faults::busy),
         trial("camera_whose_stream_does_not_start_is_tried_again", &fakecam, faults::stream_does_not_start),
         trial("camera_with_passing_errors_goes_on", &fakecam, faults::errors_of_dequeuing),

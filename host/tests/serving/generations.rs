@@ -356,8 +356,9 @@ fn a_put_whose_client_leaves_changes_nothing_and_compilers_do_not_pile_up() {
         let compilers = server.threads().iter().filter(|(_, name)| name == "guest-compiler").count();
         assert!(compilers <= 1, "{compilers} compile at once");
     }
-    wait_until("the compilers are done", || !server.threads().iter().any(|(_, name)| name == "guest-compiler"));
-    assert_eq!(server.put_guest(&guests::variant(&built_in, 100)).status, 200);
+    // Two uploads at a time are taken, so there is room when those that were left are done.
+    let last = guests::variant(&built_in, 100);
+    wait_until("there is room", || server.put_guest(&last).status == 200);
 }
 
 #[test]

@@ -97,6 +97,8 @@ pub(crate) struct Capability {
     pub(crate) card: String,
     /// Where it is attached: `usb-0000:00:14.0-1`.
     pub(crate) bus: String,
+    /// The number of this node among those of the device; none where that is not known.
+    pub(crate) index: Option<u32>,
     /// Whether it captures video into single-planar buffers.
     pub(crate) captures: bool,
     /// Whether it captures video into multi-planar buffers.
@@ -146,6 +148,8 @@ pub(crate) struct OfferedControl {
     pub(crate) default: i64,
     pub(crate) read_only: bool,
     pub(crate) inactive: bool,
+    /// Setting it does something, and leaves no value behind: a button, or a step from where it is.
+    pub(crate) momentary: bool,
 }
 
 /// The kinds of control that are one number.

@@ -16,6 +16,8 @@ pub(super) fn device_error(system: &dyn System, path: &Path, step: &'static str,
         // A node whose device went away while it was open, or a stale node.
         Some(Errno::NODEV | Errno::NXIO) => SourceError::Gone { path },
         Some(Errno::ACCESS | Errno::PERM) => SourceError::AccessDenied { path },
+        // Only starting a stream takes bandwidth of a bus.
+        Some(Errno::NOSPC) => SourceError::NoBandwidth { path },
         Some(Errno::BUSY) => SourceError::Busy { by: system.holders(&path), path },
         _ => SourceError::Device { path, step, source },
     }

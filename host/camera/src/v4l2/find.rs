@@ -4,9 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+
 use super::device::{Capability, Device, System};
 use super::errors::device_error;
 use crate::error::SourceError;
+
+/// Links in here name a device by what it is, or by its plug. Who gives one means that and nothing else.
+const STABLE_NAMES: &str = "/dev/v4l";
 
 /// What tells one camera from another.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,32 +20,48 @@ pub(super) struct Identity {
     pub(super) card: String,
     /// Where it is attached.
     pub(super) bus: String,
+    /// Which of the device's nodes it is: some have one for colour and one for infrared.
+    pub(super) index: Option<u32>,
 }
 
 /// Which devices the cameras of this program are, by the paths that they were asked for by. So that none is taken for
 /// another of the same make that is away.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
-    by_path: Arc<Mutex<HashMap<PathBuf, Identity>>>,
+    by_path: Arc<Mutex<HashMap<PathBuf, Claim>>>,
+}
+
+/// What is known of a camera since it was last found.
+#[derive(Clone, Debug)]
+struct Claim {
+    identity: Identity,
+    /// The nodes that there were beside its own: it cannot be what is there.
+    neighbours: Vec<PathBuf>,
 }
 
 impl Claims {
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Identity>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Claim>> {
         self.by_path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The device that the camera of this path was when it was last found.
-    fn known(&self, path: &Path) -> Option<Identity> {
+    fn known(&self, path: &Path) -> Option<Claim> {
         self.lock().get(path).cloned()
     }
 
-    /// Whether this device is another camera than that of this path.
-    fn is_of_another(&self, path: &Path, identity: &Identity) -> bool {
-        self.lock().iter().any(|(other, claimed)| other != path && claimed == identity)
+    /// Whether the program has another camera of this make.
+    fn has_another(&self, path: &Path, card: &str) -> bool {
+        self.lock().iter().any(|(other, claim)| other != path && claim.identity.card == card)
     }
 
-    fn claim(&self, path: &Path, identity: Identity) {
-        self.lock().insert(path.to_owned(), identity);
+    /// Have the camera of this path be this device, unless another one is. Returns whether it is now.
+    fn claim(&self, path: &Path, identity: &Identity, neighbours: Vec<PathBuf>) -> bool {
+        let mut by_path = self.lock();
+        if by_path.iter().any(|(other, claim)| other != path && claim.identity == *identity) {
+            return false;
+        }
+        by_path.insert(path.to_owned(), Claim { identity: identity.clone(), neighbours });
+        true
     }
 }
 
@@ -53,48 +74,51 @@ pub(super) struct Found {
 }
 
 /// Open the camera that is asked for by `path`: the very device that it was before, wherever it is now; else what is
-/// at the path; else the only one of the same make.
+/// at the path; else one of the same make that was plugged in since, if it can be no other.
 pub(super) fn find(system: &dyn System, path: &Path, claims: &Claims) -> Result<Found, SourceError> {
     let asked = open_camera(system, path);
-    let known = claims.known(path);
-    let found = match (asked, known) {
-        (Ok(found), None) => Ok(found),
-        (Ok(found), Some(known)) if found.identity == known => Ok(found),
-        (asked, Some(known)) => elsewhere(system, path, &known, claims).map_or(
-            // Another camera was plugged in where this one was: it is the one now, unless it has a place already.
-            asked.and_then(|found| {
-                let taken = claims.is_of_another(path, &found.identity);
-                if taken { Err(SourceError::NotFound { path: path.to_owned() }) } else { Ok(found) }
-            }),
-            Ok,
-        ),
-        (Err(error), None) => Err(error),
+    let found = match (asked, claims.known(path)) {
+        (asked, None) => asked,
+        (asked, _) if path.starts_with(STABLE_NAMES) => asked,
+        (Ok(found), Some(known)) if found.identity == known.identity => Ok(found),
+        // It is somewhere else, or away. Any other failure is of the camera itself.
+        (asked @ (Ok(_) | Err(SourceError::NotFound { .. } | SourceError::Gone { .. })), Some(known)) => {
+            elsewhere(system, path, &known, claims).map_or(asked, Ok)
+        }
+        (asked @ Err(_), Some(_)) => asked,
     }?;
-    claims.claim(path, found.identity.clone());
+    let neighbours = system.nodes().into_iter().filter(|node| *node != found.node).collect();
+    if !claims.claim(path, &found.identity, neighbours) {
+        return Err(SourceError::NotFound { path: path.to_owned() });
+    }
     Ok(found)
 }
 
 /// This camera under another node.
-fn elsewhere(system: &dyn System, path: &Path, known: &Identity, claims: &Claims) -> Option<Found> {
-    let others = system.nodes().into_iter().filter(|node| node != path);
-    let mut of_its_make: Vec<_> = others
+fn elsewhere(system: &dyn System, path: &Path, known: &Claim, claims: &Claims) -> Option<Found> {
+    let nodes = system.nodes().into_iter().filter(|node| node != path);
+    let mut of_its_make: Vec<_> = nodes
         .filter_map(|node| open_camera(system, &node).ok())
-        .filter(|found| found.identity.card == known.card && !claims.is_of_another(path, &found.identity))
+        .filter(|found| found.identity.card == known.identity.card && found.identity.index == known.identity.index)
         .collect();
-    match of_its_make.iter().position(|found| found.identity == *known) {
-        Some(same) => Some(of_its_make.swap_remove(same)),
-        // At another plug. Of two, either could be the one.
-        None if of_its_make.len() == 1 => of_its_make.pop(),
-        None => None,
+    if let Some(same) = of_its_make.iter().position(|found| found.identity == known.identity) {
+        return Some(of_its_make.swap_remove(same));
     }
+    // At another plug. It could be mistaken for those that were there before, or that others of ours could be.
+    of_its_make.retain(|found| !known.neighbours.contains(&found.node));
+    let is_clear = of_its_make.len() == 1 && !claims.has_another(path, &known.identity.card);
+    if is_clear { of_its_make.pop() } else { None }
 }
 
 /// Open the node, and check that it is a camera.
 pub(super) fn open_camera(system: &dyn System, path: &Path) -> Result<Found, SourceError> {
     let not_camera = |reason: &str| SourceError::NotCamera { path: path.to_owned(), reason: reason.to_owned() };
     let device = system.open(path).map_err(|error| device_error(system, path, "open", error))?;
-    let Capability { card, bus, captures, captures_planes, streams } =
-        device.capability().map_err(|_| not_camera("it is no V4L2 device"))?;
+    let Capability { card, bus, index, captures, captures_planes, streams } =
+        device.capability().map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOTTY | Errno::INVAL) => not_camera("it is no V4L2 device"),
+            _ => device_error(system, path, "tell what it is", error),
+        })?;
     if !captures {
         return Err(not_camera(if captures_planes {
             "it has multi-planar buffers only"
@@ -105,5 +129,5 @@ pub(super) fn open_camera(system: &dyn System, path: &Path) -> Result<Found, Sou
     if !streams {
         return Err(not_camera("its buffers cannot be mapped"));
     }
-    Ok(Found { device, identity: Identity { card, bus }, node: path.to_owned() })
+    Ok(Found { device, identity: Identity { card, bus, index }, node: path.to_owned() })
 }

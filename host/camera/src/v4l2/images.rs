@@ -1,5 +1,7 @@
 //! What makes an image of a buffer's bytes, and which bytes make none.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::negotiate::{Agreement, JPEG_FORMATS};
 use super::scrutiny::Scrutiny;
 use crate::frame::Picture;
@@ -18,7 +20,8 @@ pub(super) enum Images {
 pub(super) struct JpegImages {
     options: Options,
     checker: ScanChecker,
-    scrutiny: Scrutiny,
+    /// The camera's, which outlasts this opening of it.
+    scrutiny: Arc<Mutex<Scrutiny>>,
 }
 
 /// Why a buffer holds no image.
@@ -34,11 +37,16 @@ pub(super) enum NoImage {
 
 impl Images {
     /// Those that a device agreed to; none if they can't be served. `quality` is from 1 to 100.
-    pub(super) fn new(agreement: &Agreement, quality: u8, allow_truncated: bool) -> Option<Self> {
+    pub(super) fn new(
+        agreement: &Agreement,
+        quality: u8,
+        allow_truncated: bool,
+        scrutiny: Arc<Mutex<Scrutiny>>,
+    ) -> Option<Self> {
         let format = agreement.format;
         if JPEG_FORMATS.contains(&format.code) {
             let options = Options { allow_truncated };
-            return Some(Self::Jpeg(Box::new(JpegImages { options, ..JpegImages::default() })));
+            return Some(Self::Jpeg(Box::new(JpegImages { options, scrutiny, ..JpegImages::default() })));
         }
         let range = if format.full_range { Range::Full } else { Range::Limited };
         PixelFormat::from_code(format.code.0).map(|code| Self::Raw {
@@ -74,6 +82,7 @@ impl Images {
     pub(super) fn scrutinise(&mut self, content: &Content) -> Result<(), NoImage> {
         let (Self::Jpeg(images), Content::Picture(picture)) = (self, content) else { return Ok(()) };
         let JpegImages { checker, scrutiny, .. } = &mut **images;
+        let mut scrutiny = scrutiny.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(scrutiny.apply(|| {
             let whole = jpeg::examine(&picture.jpeg, Options::default())?;
             checker.check(&picture.jpeg, &whole)
@@ -83,7 +92,7 @@ impl Images {
     /// A buffer held no image.
     pub(super) fn note_damage(&mut self) {
         if let Self::Jpeg(images) = self {
-            images.scrutiny.note_damage();
+            images.scrutiny.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
         }
     }
 }

@@ -31,6 +31,7 @@ use self::find::{Claims, Found, find};
 use self::images::Images;
 use self::kernel::Kernel;
 use self::negotiate::{Wish, negotiate, say_what_was_not_granted};
+use self::scrutiny::Scrutiny;
 use self::settings::Settings;
 use self::streaming::{BUFFERS, Streaming};
 use crate::controls::{Control, ControlError};
@@ -102,6 +103,7 @@ impl Devices {
             quality,
             allow_truncated,
             settings: Settings::new(controls),
+            scrutiny: Arc::default(),
             last: Mutex::default(),
         };
         match camera.find() {
@@ -122,6 +124,7 @@ pub struct V4l2 {
     quality: u8,
     allow_truncated: bool,
     settings: Settings,
+    scrutiny: Arc<Mutex<Scrutiny>>,
     last: Mutex<Last>,
 }
 
@@ -178,10 +181,12 @@ impl Source for V4l2 {
             say_what_was_not_granted(&*device, &node, &self.wish, &mode);
         }
         // `negotiate` takes no other.
-        let Some(images) = Images::new(&agreement, self.quality, self.allow_truncated) else {
+        let Some(images) = Images::new(&agreement, self.quality, self.allow_truncated, self.scrutiny.clone()) else {
             let offered = agreement.format.code.to_string();
             return Err(SourceError::NoFormat { path: node, asked: None, offered });
         };
+        // One that was away may have come back with a bad cable.
+        self.scrutiny.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
         self.settings.apply(&*device, &node);
         let failed = |error| errors::device_error(self.system(), &node, "start its stream", error);
         let stream = device.start(BUFFERS).map_err(failed)?;

@@ -51,7 +51,8 @@ pub(super) fn negotiate(
     };
     let current = device.format().map_err(failed("tell its format"))?.dimensions;
     let format = device.set_format(code, wish.size.unwrap_or(current)).map_err(failed("set its format"))?;
-    if format.code != code {
+    // Some drivers give another one than they were asked for.
+    if format.code != code && (wish.format.is_some() || !is_usable(format.code)) {
         let offered = format.code.to_string();
         return Err(SourceError::NoFormat { path: path.to_owned(), asked: Some(code), offered });
     }

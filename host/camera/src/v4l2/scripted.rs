@@ -103,6 +103,8 @@ struct State {
     /// Calls that set a control: its number and the value.
     set: Vec<(u32, i64)>,
     holders: Vec<Holder>,
+    /// Devices do not answer.
+    silent: bool,
 }
 
 struct Plugged {
@@ -112,10 +114,11 @@ struct Plugged {
     controls: BTreeMap<u32, i64>,
 }
 
-/// The controls that every gadget has: a number, an automatic, and a number that the automatic holds.
+/// The controls that every gadget has: a number, an automatic, a number that the automatic holds, and a button.
 const BRIGHTNESS: u32 = 1;
 const TIME: u32 = 2;
 const AUTOMATIC: u32 = 3;
+const RESET: u32 = 4;
 
 impl Script {
     /// The devices of this machine.
@@ -159,6 +162,12 @@ impl Script {
         self.lock().holders = vec![Holder { pid, name: name.to_owned() }];
     }
 
+    /// Let all devices answer, or not, when they are opened.
+    pub fn silence(&self, silent: bool) {
+        self.lock().silent = silent;
+        self.shared.changed.notify_all();
+    }
+
     /// How many nodes are open.
     pub fn handles(&self) -> usize {
         self.lock().handles
@@ -170,7 +179,7 @@ impl Script {
     }
 
     /// The values that were set so far, with their controls' numbers: 1 is the brightness, 2 the exposure time, 3
-    /// whether that is automatic.
+    /// whether that is automatic, 4 a button.
     pub fn set(&self) -> Vec<(u32, i64)> {
         self.lock().set.clone()
     }
@@ -198,7 +207,8 @@ impl System for Script {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Device>> {
         self.check(path, Operation::Open)?;
-        let mut state = self.lock();
+        let waited = self.shared.changed.wait_while(self.lock(), |state| state.silent);
+        let mut state = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
         let number = state.plugged.get(path).ok_or(Errno::NOENT)?.number;
         state.handles += 1;
         let format = Format {
@@ -253,7 +263,7 @@ impl Device for Handle {
     fn capability(&self) -> io::Result<Capability> {
         self.with(|plugged| {
             let Gadget { card, bus, .. } = plugged.gadget.clone();
-            Ok(Capability { card, bus, captures: true, captures_planes: false, streams: true })
+            Ok(Capability { card, bus, index: None, captures: true, captures_planes: false, streams: true })
         })
     }
 
@@ -298,18 +308,20 @@ impl Device for Handle {
         let control = |id, label: &str, kind, maximum| OfferedControl {
             id,
             label: label.to_owned(),
-            kind,
             minimum: 0,
             maximum,
             step: 1,
             default: 0,
             read_only: false,
             inactive: false,
+            momentary: matches!(kind, OfferedKind::Button),
+            kind,
         };
         let offered = vec![
             control(BRIGHTNESS, "Brightness", OfferedKind::Integer, 255),
             control(TIME, "Exposure Time, Absolute", OfferedKind::Integer, 2047),
             control(AUTOMATIC, "Auto Exposure", OfferedKind::Boolean, 1),
+            control(RESET, "Pan, Reset", OfferedKind::Button, 0),
         ];
         self.with(|_| Ok(offered)).unwrap_or_default()
     }

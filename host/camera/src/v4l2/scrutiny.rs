@@ -15,43 +15,43 @@ const GOOD_TO_BE_TRUSTED: u32 = 100;
 /// Of a trusted camera, one image of this many is walked.
 const SAMPLE: u32 = 16;
 
-/// If this many images are all found damaged and none was good, then it is no damage: this is how the camera makes them,
-/// against the standard, and viewers' decoders have to see for themselves.
+/// If after this many damaged images fewer than one in ten was good, then it is no damage: this is how the camera makes
+/// them, against the standard, and viewers' decoders have to see for themselves.
 const BAD_TO_GIVE_UP: u32 = 30;
+const GOOD_TO_GO_ON: u32 = 10;
 
-/// What is thought of a camera since it was opened.
+/// What is thought of a camera. It outlasts an opening: a camera whose every image is refused stalls.
 #[derive(Debug, Default)]
 pub(super) struct Scrutiny {
     /// Images since the last damage that were walked or let pass.
     good_in_a_row: u32,
-    /// Whether any image was found good.
-    was_good: bool,
-    /// Images found damaged while none was good.
-    bad_from_the_start: u32,
+    /// Images that were walked and found good, in all.
+    good: u32,
+    /// Images that were walked and found damaged, in all.
+    bad: u32,
+    given_up: bool,
 }
 
 impl Scrutiny {
     /// Walk the next image by `walk`, if it is to be.
     pub(super) fn apply(&mut self, walk: impl FnOnce() -> Result<(), NotJpeg>) -> Result<(), NotJpeg> {
         let is_trusted = self.good_in_a_row >= GOOD_TO_BE_TRUSTED;
-        let is_given_up = self.bad_from_the_start >= BAD_TO_GIVE_UP;
-        if is_given_up || (is_trusted && !self.good_in_a_row.is_multiple_of(SAMPLE)) {
+        if self.given_up || (is_trusted && !self.good_in_a_row.is_multiple_of(SAMPLE)) {
             self.good_in_a_row = self.good_in_a_row.wrapping_add(1).max(GOOD_TO_BE_TRUSTED);
             return Ok(());
         }
         match walk() {
             Ok(()) => {
-                self.was_good = true;
+                self.good = self.good.saturating_add(1);
                 self.good_in_a_row = self.good_in_a_row.wrapping_add(1);
                 Ok(())
             }
             Err(damage) => {
                 self.good_in_a_row = 0;
-                if !self.was_good {
-                    self.bad_from_the_start += 1;
-                    if self.bad_from_the_start == BAD_TO_GIVE_UP {
-                        warn!("all images of this camera look damaged ({damage}); they are passed on as they are");
-                    }
+                self.bad = self.bad.saturating_add(1);
+                if self.bad >= BAD_TO_GIVE_UP && self.good < self.bad / GOOD_TO_GO_ON {
+                    self.given_up = true;
+                    warn!("nearly all images of this camera look damaged ({damage}); they are passed on as they are");
                 }
                 Err(damage)
             }
@@ -107,9 +107,11 @@ mod tests {
         let mut scrutiny = Scrutiny::default();
         assert_eq!(walked(&mut scrutiny, 1000, Err(NotJpeg::DataLeft)), BAD_TO_GIVE_UP);
         assert!(scrutiny.apply(|| Err(NotJpeg::DataLeft)).is_ok());
-        // But not one that was good before.
+        // But not one of which every third is good.
         let mut scrutiny = Scrutiny::default();
-        walked(&mut scrutiny, 1, Ok(()));
-        assert_eq!(walked(&mut scrutiny, 1000, Err(NotJpeg::BadData)), 1000);
+        for _ in 0..1000 {
+            assert_eq!(walked(&mut scrutiny, 1, Ok(())), 1);
+            assert_eq!(walked(&mut scrutiny, 2, Err(NotJpeg::BadData)), 2);
+        }
     }
 }

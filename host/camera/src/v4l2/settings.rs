@@ -54,7 +54,8 @@ impl Settings {
         }
     }
 
-    /// Set one value, now and from now on. Returns what the driver made of it.
+    /// Set one value, now and from now on; but one that leaves nothing behind, such as a button, only now. Returns what
+    /// the driver made of it.
     pub(super) fn set(
         &self,
         system: &dyn System,
@@ -63,11 +64,16 @@ impl Settings {
         name: &str,
         value: i64,
     ) -> Result<i64, ControlError> {
-        let set = try_set(device, &device.controls(), name, value).map_err(|error| match error {
+        // Held while the device is set, so that an opening meanwhile does not set what was wanted before.
+        let mut wanted = self.lock();
+        let offered = device.controls();
+        let set = try_set(device, &offered, name, value).map_err(|error| match error {
             Refusal::Control(error) => error,
             Refusal::Device(error) => device_error(system, node, "set a control", error).into(),
         })?;
-        let mut wanted = self.lock();
+        if named(&offered).any(|(other, offered)| other == name && offered.momentary) {
+            return Ok(set);
+        }
         match wanted.values.iter_mut().find(|(other, _)| other == name) {
             Some((_, wanted)) => *wanted = value,
             None => wanted.values.push((name.to_owned(), value)),
@@ -92,10 +98,10 @@ impl Refusal {
 }
 
 fn try_set(device: &dyn Device, offered: &[OfferedControl], name: &str, value: i64) -> Result<i64, Refusal> {
-    let known: Vec<_> = offered.iter().map(|offered| described(offered, None)).collect();
+    let known: Vec<_> = named(offered).map(|(name, offered)| described(name, offered, None)).collect();
     let control = find(&known, name).map_err(Refusal::Control)?;
     control.check(value).map_err(Refusal::Control)?;
-    let id = offered.iter().find(|offered| name_of(&offered.label) == name).map_or(0, |offered| offered.id);
+    let id = named(offered).find(|(other, _)| other == name).map_or(0, |(_, offered)| offered.id);
     device.set_control(id, value).map_err(|error| match Errno::from_io_error(&error) {
         // One that can only be read was refused above.
         Some(Errno::ACCESS) => Refusal::Control(ControlError::Inactive { name: name.to_owned() }),
@@ -105,10 +111,23 @@ fn try_set(device: &dyn Device, offered: &[OfferedControl], name: &str, value: i
 
 /// All controls of a device, with what they are set to.
 pub(super) fn list(device: &dyn Device) -> Vec<Control> {
-    device.controls().iter().map(|offered| described(offered, device.control(offered.id).ok())).collect()
+    let offered = device.controls();
+    named(&offered).map(|(name, offered)| described(name, offered, device.control(offered.id).ok())).collect()
 }
 
-fn described(offered: &OfferedControl, value: Option<i64>) -> Control {
+/// Controls with their names. One whose label makes no name, or that of another before it, is named by its number.
+fn named(offered: &[OfferedControl]) -> impl Iterator<Item = (String, &OfferedControl)> {
+    let mut taken = HashSet::new();
+    offered.iter().map(move |offered| {
+        let mut name = name_of(&offered.label);
+        if name.is_empty() || !taken.insert(name.clone()) {
+            name = format!("control_{:x}", offered.id);
+        }
+        (name, offered)
+    })
+}
+
+fn described(name: String, offered: &OfferedControl, value: Option<i64>) -> Control {
     let kind = match &offered.kind {
         OfferedKind::Integer => {
             ControlKind::Integer { minimum: offered.minimum, maximum: offered.maximum, step: offered.step.max(1) }
@@ -118,7 +137,7 @@ fn described(offered: &OfferedControl, value: Option<i64>) -> Control {
         OfferedKind::Button => ControlKind::Button,
     };
     Control {
-        name: name_of(&offered.label),
+        name,
         label: offered.label.clone(),
         kind,
         value,

@@ -107,9 +107,19 @@ impl Streaming {
         let mut dequeued = 0;
         // No driver can have filled more buffers than there are before we give one back; bounded all the
         // same, so that one which fills faster than we look can't keep us here.
+        let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
         while dequeued < BUFFERS {
-            let Some(filled) = self.dequeue()? else { break };
+            let filled = match self.stream.dequeue() {
+                Ok(Some(filled)) => filled,
+                Ok(None) => break,
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::IO) => {
+                    reason = error;
+                    break;
+                }
+                Err(error) => return Err(self.error("give a picture", error)),
+            };
             dequeued += 1;
+            self.hiccups = 0;
             losses.dropped += self.gap_before(&filled);
             if let Err(damage) = self.look(&filled) {
                 self.note_damage(&mut losses, filled.sequence, damage);
@@ -120,7 +130,10 @@ impl Streaming {
             }
         }
         if dequeued == 0 {
-            self.hiccup(io::Error::from(io::ErrorKind::BrokenPipe))?;
+            self.hiccups += 1;
+            if self.hiccups > HICCUPS {
+                return Err(self.error("stream", reason));
+            }
         }
         let Some(newest) = newest else { return Ok(Captured { image: None, losses }) };
         let copied = self.images.copy(self.stream.bytes(&newest));
@@ -137,25 +150,6 @@ impl Streaming {
             }
         };
         Ok(Captured { image, losses })
-    }
-
-    /// The oldest filled buffer.
-    fn dequeue(&mut self) -> Result<Option<Filled>, SourceError> {
-        match self.stream.dequeue() {
-            Ok(Some(filled)) => {
-                self.hiccups = 0;
-                Ok(Some(filled))
-            }
-            Ok(None) => Ok(None),
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::IO) => self.hiccup(error).map(|()| None),
-            Err(error) => Err(self.error("give a picture", error)),
-        }
-    }
-
-    /// There was nothing to take, for this reason. Too often in a row, that is a failure.
-    fn hiccup(&mut self, reason: io::Error) -> Result<(), SourceError> {
-        self.hiccups += 1;
-        if self.hiccups > HICCUPS { Err(self.error("stream", reason)) } else { Ok(()) }
     }
 
     /// How many frames the driver numbered and never gave out before this one.
@@ -233,7 +227,7 @@ mod tests {
         let dimensions = Dimensions { width: 16, height: 16 };
         let format = Format { code: FourCc(*code), dimensions, stride: 0, full_range: false };
         let mode = Mode { dimensions, rate: Some(30.0), format: Some(format.code) };
-        let images = Images::new(&Agreement { format, mode }, 80, allow_truncated).unwrap();
+        let images = Images::new(&Agreement { format, mode }, 80, allow_truncated, Arc::default()).unwrap();
         let stream = device.start(BUFFERS).unwrap();
         Streaming::new(system, NODE.into(), stream, mode, images)
     }
@@ -329,11 +323,14 @@ mod tests {
         }
         script.give(NODE, Step::good(PICTURE));
         assert!(next(&mut streaming).image.is_some());
-        for _ in 0..=HICCUPS {
+        for _ in 0..HICCUPS {
             script.give(NODE, Step::Error(Errno::IO.raw_os_error()));
+            assert!(next(&mut streaming).image.is_none());
         }
-        let error = std::iter::repeat_with(|| streaming.next(Instant::now())).find_map(Result::err).unwrap();
+        script.give(NODE, Step::Error(Errno::IO.raw_os_error()));
+        let error = streaming.next(Instant::now()).unwrap_err();
         assert!(matches!(error, SourceError::Device { step: "stream", .. }), "{error}");
+        assert!(error.to_string().contains("Input/output error"), "{error}");
     }
 
     #[test]
@@ -384,6 +381,7 @@ mod tests {
                 },
                 80,
                 false,
+                Arc::default(),
             );
             Streaming::new(Arc::new(script.clone()), NODE.into(), stream, mode, images.unwrap()).patience
         };

@@ -166,6 +166,122 @@ async fn a_camera_is_never_taken_for_another_of_its_make() {
 }
 
 #[tokio::test]
+async fn a_stranger_of_its_make_that_was_always_there_is_not_the_camera() {
+    let script = Script::default();
+    script.plug(NODE, Gadget::webcam("Cam"));
+    script.plug(OTHER_NODE, Gadget { bus: "usb-stranger".into(), ..Gadget::webcam("Cam") });
+    let mut stage = start(&script, Request::default());
+    in_time(async {
+        stage.picture(NODE).await;
+        script.unplug(NODE);
+        stage.lost(OutageCause::NotFound).await;
+        assert!(stage.camera.controls().is_err(), "those are the stranger's");
+        script.plug(NODE, Gadget::webcam("Cam"));
+        while script.starts() < 2 {
+            a_moment().await;
+        }
+        stage.picture(NODE).await;
+    })
+    .await;
+}
+
+#[test]
+fn a_camera_that_cannot_be_opened_is_not_looked_for_elsewhere() {
+    let script = Script::default();
+    script.plug(NODE, Gadget::webcam("Cam"));
+    let camera = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    script.plug(OTHER_NODE, Gadget { bus: "usb-stranger".into(), ..Gadget::webcam("Cam") });
+    // As after each plugging in, until its permissions are set.
+    script.fail(NODE, Operation::Open, Errno::ACCESS.raw_os_error(), 1);
+    assert!(matches!(camera.open().err(), Some(SourceError::AccessDenied { .. })));
+}
+
+#[test]
+fn of_two_cameras_of_a_make_that_are_away_none_is_guessed() {
+    let script = Script::default();
+    let gadget = |bus: &str| Gadget { bus: bus.into(), ..Gadget::webcam("Cam") };
+    script.plug(NODE, gadget("usb-1"));
+    script.plug(OTHER_NODE, gadget("usb-2"));
+    let devices = script.devices();
+    let first = devices.camera(NODE.as_ref(), Request::default()).unwrap();
+    let second = devices.camera(OTHER_NODE.as_ref(), Request::default()).unwrap();
+    script.unplug(NODE);
+    script.unplug(OTHER_NODE);
+    script.plug("/dev/video7", gadget("usb-3"));
+    assert!(matches!(first.open().err(), Some(SourceError::NotFound { .. })));
+    assert!(matches!(second.open().err(), Some(SourceError::NotFound { .. })));
+    // By its plug, each is known.
+    script.plug("/dev/video8", gadget("usb-2"));
+    assert!(second.open().is_ok());
+    assert!(first.open().is_err());
+}
+
+#[test]
+fn who_names_a_device_by_what_it_is_gets_no_other() {
+    const BY_ID: &str = "/dev/v4l/by-id/usb-Cam_1234-video-index0";
+    let script = Script::default();
+    script.plug(BY_ID, Gadget::webcam("Cam"));
+    let camera = script.devices().camera(BY_ID.as_ref(), Request::default()).unwrap();
+    script.unplug(BY_ID);
+    script.plug(NODE, Gadget { bus: "usb-stranger".into(), ..Gadget::webcam("Cam") });
+    assert!(matches!(camera.open().err(), Some(SourceError::NotFound { .. })));
+    // At another plug it is the same.
+    script.plug(BY_ID, Gadget { bus: "usb-elsewhere".into(), ..Gadget::webcam("Cam") });
+    assert!(camera.open().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_does_not_answer_is_said_not_to() {
+    let script = Script::default();
+    let source = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    script.plug(NODE, Gadget::webcam("Cam"));
+    script.silence(true);
+    let mut stage = run(&script, source);
+    let reason = stage.lost(OutageCause::Stalled).await;
+    assert!(reason.starts_with("no answer from the camera for 6 seconds"), "{reason}");
+    script.silence(false);
+    while script.starts() == 0 {
+        a_moment().await;
+    }
+    stage.picture(NODE).await;
+    assert_eq!(stage.camera.status().state, State::Live);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_raw_camera_that_came_back_while_nobody_read_it_is_not_lost() {
+    let script = Script::default();
+    let gadget = Gadget::webcam("Cam");
+    script.plug(NODE, Gadget { formats: gadget.formats[1..].to_vec(), ..gadget });
+    script.fail(NODE, Operation::SetFormat, Errno::BUSY.raw_os_error(), 2);
+    let source = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let camera = Arc::new(Camera::new("cam".into(), Arc::new(source), Linger::Always));
+    let supervisor = tokio::spawn(camera.clone().supervise());
+    while script.starts() == 0 {
+        a_moment().await;
+    }
+    assert!(matches!(camera.status().state, State::Lost(_)), "it has given nothing yet");
+    script.give(NODE, Step::good(&vec![128; 640 * 480 * 2]));
+    while camera.status().state != State::Live {
+        a_moment().await;
+    }
+    assert!(camera.status().placeholder.is_none());
+    assert_eq!(camera.counts().frames, 0, "nobody saw it");
+    supervisor.abort();
+}
+
+#[tokio::test]
+async fn a_button_is_pressed_once() {
+    let script = Script::default();
+    script.plug(NODE, Gadget::webcam("Cam"));
+    let camera = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    camera.set_control("pan_reset", 1).unwrap();
+    camera.set_control("brightness", 5).unwrap();
+    drop(camera.open().unwrap());
+    drop(camera.open().unwrap());
+    assert_eq!(script.set(), [(4, 1), (1, 5), (1, 5), (1, 5)]);
+}
+
+#[tokio::test]
 async fn another_camera_in_the_same_place_is_the_camera_now() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
@@ -276,7 +392,7 @@ async fn a_camera_without_jpeg_is_encoded_while_somebody_reads_it() {
         assert_eq!(first.picture.dimensions, Dimensions { width: 640, height: 480 });
         drop(feed);
         script.give(NODE, Step::good(&raw));
-        while camera.counts().frames < 2 || camera.status().frame.is_some() {
+        while camera.status().frame.is_some() {
             a_moment().await;
         }
         // Who comes now gets none of those that nobody saw.
@@ -285,6 +401,7 @@ async fn a_camera_without_jpeg_is_encoded_while_somebody_reads_it() {
         script.give(NODE, Step::good(&raw));
         feed.ready().await;
         assert_eq!(feed.newest().unwrap().sequence, first.sequence + 2);
+        assert_eq!(camera.counts().frames, 2, "those that were made");
     })
     .await;
     supervisor.abort();
@@ -311,7 +428,8 @@ async fn what_is_set_is_set_again_when_the_camera_is_back() {
         }
         assert_eq!(script.set()[3..], [(3, 0), (1, 7), (2, 100)]);
         let listed = stage.camera.controls().unwrap();
-        assert_eq!(listed.iter().map(|control| control.value.unwrap()).collect::<Vec<_>>(), [7, 100, 0]);
+        let values: Vec<_> = listed.iter().map(|control| control.value).collect();
+        assert_eq!(values, [Some(7), Some(100), Some(0), None]);
     })
     .await;
 }

@@ -51,6 +51,8 @@ fn offered(node: &Node, raw: &sys::v4l2_query_ext_ctrl) -> Option<OfferedControl
         // One that others hold while they stream (GRABBED) is not ours to set either.
         read_only: raw.flags & (sys::V4L2_CTRL_FLAG_READ_ONLY | sys::V4L2_CTRL_FLAG_GRABBED) != 0,
         inactive: raw.flags & sys::V4L2_CTRL_FLAG_INACTIVE != 0,
+        momentary: raw.type_ == sys::v4l2_ctrl_type_V4L2_CTRL_TYPE_BUTTON
+            || raw.flags & (sys::V4L2_CTRL_FLAG_WRITE_ONLY | sys::V4L2_CTRL_FLAG_EXECUTE_ON_WRITE) != 0,
     })
 }
 

@@ -67,6 +67,7 @@ impl System for Kernel {
 /// An open device node. Dropping it closes the node.
 #[derive(Debug)]
 struct Node {
+    path: PathBuf,
     /// Opened with `O_NONBLOCK`, so that dequeuing never blocks.
     file: File,
 }
@@ -80,7 +81,7 @@ impl Node {
     fn open(path: &Path) -> io::Result<Self> {
         let nonblocking = OFlags::NONBLOCK.bits() as i32;
         let file = OpenOptions::new().read(true).write(true).custom_flags(nonblocking).open(path)?;
-        Ok(Self { file })
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Call `item` with 0, 1, 2, … until it returns none.
@@ -118,6 +119,7 @@ impl Device for Node {
         Ok(Capability {
             card: text(&raw.card),
             bus: text(&raw.bus_info),
+            index: nodes::index(&self.path),
             captures: flags & sys::V4L2_CAP_VIDEO_CAPTURE != 0,
             captures_planes: flags & sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0,
             streams: flags & sys::V4L2_CAP_STREAMING != 0,

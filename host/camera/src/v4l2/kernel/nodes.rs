@@ -21,6 +21,13 @@ pub(super) fn all() -> Vec<PathBuf> {
     nodes.into_iter().map(|(_, path)| path).collect()
 }
 
+/// The number of a node among those of its device, as the kernel tells in sysfs.
+pub(super) fn index(path: &Path) -> Option<u32> {
+    let node = fs::canonicalize(path).ok()?;
+    let index = Path::new("/sys/class/video4linux").join(node.file_name()?).join("index");
+    fs::read_to_string(index).ok()?.trim().parse().ok()
+}
+
 /// The processes but this one that have the node at `path` open (proc_pid_fd(5)). Those of other users are only seen
 /// by root.
 pub(super) fn holders(path: &Path) -> Vec<Holder> {
