@@ -34,8 +34,9 @@ lint:
 test:
     cargo test
 
-# How long it takes to replace the guest, and what a stream costs: twenty minutes
+# How long it takes to replace the guest, what a stream costs, and its inner pieces: twenty minutes
 bench:
+    cargo bench --bench pieces
     cargo bench --bench swap
     cargo bench --bench streams
 

@@ -173,8 +173,9 @@ impl Work {
             match image.content {
                 Content::Picture(picture) => {
                     let frame = Frame { picture, captured: image.taken, sequence };
-                    self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+                    // Counted before it can be seen.
                     self.count(|counts| counts.frames += 1);
+                    self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
                 }
                 Content::Raw(raw) if self.is_watched() => {
                     let encoding = match &mut encoding {
@@ -212,8 +213,8 @@ impl Work {
         let progress = self.progress.clone();
         let counts = self.counts.clone();
         let done = move |frame| {
-            progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
             counts.lock().unwrap_or_else(PoisonError::into_inner).frames += 1;
+            progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
         };
         EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), done).map_err(CaptureError::Thread)
     }

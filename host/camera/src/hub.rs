@@ -182,9 +182,7 @@ impl Camera {
         loop {
             tokio::select! {
                 () = &mut idle => {
-                    // Before it is waited for, which takes as long as the device does.
-                    self.rest();
-                    thread.stop().await;
+                    self.close(thread, memory).await;
                     return Ok(is_open);
                 }
                 // The thread is still at it, and will be for as long as the device keeps it.
@@ -215,6 +213,23 @@ impl Camera {
                         self.publish(progress);
                     }
                     Err(_) => return Err(thread.failed().await),
+                }
+            }
+        }
+    }
+
+    /// End the capture thread, which takes as long as the device does. Who comes meanwhile waits for that, and is told
+    /// if it does not end.
+    async fn close(&self, thread: CaptureThread, memory: &mut Memory) {
+        self.rest();
+        let mut stopping = Box::pin(thread.stop());
+        loop {
+            tokio::select! {
+                () = &mut stopping => return,
+                () = sleep(OPENING) => {
+                    if *self.readers.borrow() > 0 {
+                        self.lose(&CaptureError::Silent(OPENING), memory).await;
+                    }
                 }
             }
         }

@@ -105,9 +105,10 @@ impl Streaming {
         let mut losses = Losses::default();
         let mut newest: Option<Filled> = None;
         let mut dequeued = 0;
+        // What is said if there is nothing to take, time and again.
+        let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
         // No driver can have filled more buffers than there are before we give one back; bounded all the
         // same, so that one which fills faster than we look can't keep us here.
-        let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
         while dequeued < BUFFERS {
             let filled = match self.stream.dequeue() {
                 Ok(Some(filled)) => filled,

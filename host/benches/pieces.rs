@@ -1,0 +1,75 @@
+//! What the inner pieces of a frame's way cost: `cargo bench --bench pieces`.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark ends at what goes wrong")]
+
+use std::fs;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use divan::{Bencher, black_box};
+use hotshoe::camera::Dimensions;
+use hotshoe::camera::jpeg::{Options, ScanChecker, copy_whole, examine};
+use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
+use hotshoe::channels::{Channels, Part};
+use hotshoe_test_support::workspace;
+use http_body::Body as _;
+
+fn main() {
+    divan::main();
+}
+
+/// An image of 640x480.
+fn image() -> Bytes {
+    fs::read(workspace().join("frames/1.jpg")).unwrap().into()
+}
+
+/// Find an image's structure and its end.
+#[divan::bench]
+fn jpeg_examine(bencher: Bencher) {
+    let image = image();
+    bencher.bench(|| examine(black_box(&image), Options::default()));
+}
+
+/// Copy it out of the driver's buffer.
+#[divan::bench]
+fn jpeg_copy(bencher: Bencher) {
+    let image = image();
+    let whole = examine(&image, Options::default()).unwrap();
+    bencher.bench(|| copy_whole(black_box(&image), &whole));
+}
+
+/// Look for damage in it.
+#[divan::bench]
+fn jpeg_check(bencher: Bencher) {
+    let image = image();
+    let whole = examine(&image, Options::default()).unwrap();
+    let mut checker = ScanChecker::default();
+    bencher.bench_local(|| checker.check(black_box(&image), &whole));
+}
+
+/// Make an image of pixels.
+#[divan::bench(args = [(640, 480), (1280, 720), (1920, 1080)])]
+fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
+    let dimensions = Dimensions { width, height };
+    let layout = Layout { format: PixelFormat::Yuyv, dimensions, stride: 0, range: Range::Limited };
+    // Neither flat nor noise: slopes in all directions.
+    let pixels: Vec<u8> = (0..layout.frame_length()).map(|at| (at * 7 / 3 + (at >> 9) * 5) as u8).collect();
+    let mut encoder = Encoder::new(layout, 80).unwrap();
+    bencher.bench_local(|| encoder.encode(black_box(&pixels)));
+}
+
+/// Push a part, and have every viewer take it.
+#[divan::bench(args = [1, 100, 1000])]
+fn fan_out(bencher: Bencher, count: usize) {
+    let (channels, mut begun) = Channels::new();
+    let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", Bytes::new(), None).unwrap()).collect();
+    let publisher = begun.try_recv().unwrap().publisher(1);
+    let image = image();
+    let mut context = Context::from_waker(Waker::noop());
+    bencher.bench_local(|| {
+        publisher.push(Part::new(Bytes::from_static(b"head"), image.clone(), Bytes::from_static(b"tail")));
+        for viewer in &mut viewers {
+            assert!(matches!(Pin::new(viewer).poll_frame(&mut context), Poll::Ready(Some(Ok(_)))));
+        }
+    });
+}
