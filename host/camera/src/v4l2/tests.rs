@@ -77,6 +77,13 @@ async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
+/// Wait until streams were started so often.
+async fn started(script: &Script, count: usize) {
+    while script.starts() < count {
+        a_moment().await;
+    }
+}
+
 async fn in_time<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, what).await.expect("it takes too long")
 }
@@ -97,9 +104,7 @@ async fn an_unplugged_camera_comes_back_at_once_and_its_reader_never_left() {
             assert!(stage.feed.newest().is_none(), "a picture of before is none of now");
             script.plug(NODE, Gadget::webcam("Cam"));
             // The first try may have been just before: it is not waited for the second, which is seconds later.
-            while script.starts() < round + 2 {
-                a_moment().await;
-            }
+            started(&script, round + 2).await;
             let after = stage.picture(NODE).await;
             assert!(after.sequence > before.sequence);
             assert!(stage.feed.placeholder().is_none());
@@ -177,9 +182,7 @@ async fn a_stranger_of_its_make_that_was_always_there_is_not_the_camera() {
         stage.lost(OutageCause::NotFound).await;
         assert!(stage.camera.controls().is_err(), "those are the stranger's");
         script.plug(NODE, Gadget::webcam("Cam"));
-        while script.starts() < 2 {
-            a_moment().await;
-        }
+        started(&script, 2).await;
         stage.picture(NODE).await;
     })
     .await;
@@ -240,9 +243,7 @@ async fn a_device_that_does_not_answer_is_said_not_to() {
     let reason = stage.lost(OutageCause::Stalled).await;
     assert!(reason.starts_with("no answer from the camera for 6 seconds"), "{reason}");
     script.silence(false);
-    while script.starts() == 0 {
-        a_moment().await;
-    }
+    started(&script, 1).await;
     stage.picture(NODE).await;
     assert_eq!(stage.camera.status().state, State::Live);
 }
@@ -256,9 +257,7 @@ async fn a_raw_camera_that_came_back_while_nobody_read_it_is_not_lost() {
     let source = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
     let camera = Arc::new(Camera::new("cam".into(), Arc::new(source), Linger::Always));
     let supervisor = tokio::spawn(camera.clone().supervise());
-    while script.starts() == 0 {
-        a_moment().await;
-    }
+    started(&script, 1).await;
     assert!(matches!(camera.status().state, State::Lost(_)), "it has given nothing yet");
     script.give(NODE, Step::good(&vec![128; 640 * 480 * 2]));
     while camera.status().state != State::Live {
@@ -305,9 +304,7 @@ async fn a_camera_that_is_not_there_at_the_start_is_waited_for() {
         let reason = stage.lost(OutageCause::NotFound).await;
         assert!(reason.starts_with("no device at /dev/video0"), "{reason}");
         script.plug(NODE, Gadget::webcam("Cam"));
-        while script.starts() == 0 {
-            a_moment().await;
-        }
+        started(&script, 1).await;
         stage.picture(NODE).await;
     })
     .await;
@@ -324,9 +321,7 @@ async fn a_busy_camera_is_tried_until_it_is_free_and_who_has_it_is_named() {
     let mut stage = start(&script, Request::default());
     let reason = stage.lost(OutageCause::Busy).await;
     assert_eq!(reason, "/dev/video0 is in use by another program, cheese (process 4711); end that");
-    while script.starts() == 0 {
-        a_moment().await;
-    }
+    started(&script, 1).await;
     stage.picture(NODE).await;
 }
 
@@ -338,9 +333,7 @@ async fn a_stream_that_does_not_start_is_tried_again() {
     let mut stage = start(&script, Request::default());
     let reason = stage.lost(OutageCause::Failed).await;
     assert!(reason.starts_with("/dev/video0 failed to start its stream: "), "{reason}");
-    while script.starts() == 0 {
-        a_moment().await;
-    }
+    started(&script, 1).await;
     stage.picture(NODE).await;
 }
 
@@ -352,9 +345,7 @@ async fn a_camera_that_may_not_be_used_is_tried_until_it_may() {
     let mut stage = start(&script, Request::default());
     let reason = stage.lost(OutageCause::AccessDenied).await;
     assert!(reason.contains("usermod -aG video"), "{reason}");
-    while script.starts() == 0 {
-        a_moment().await;
-    }
+    started(&script, 1).await;
     stage.picture(NODE).await;
 }
 
@@ -423,9 +414,7 @@ async fn what_is_set_is_set_again_when_the_camera_is_back() {
         stage.lost(OutageCause::NotFound).await;
         assert!(matches!(stage.camera.set_control("brightness", 8), Err(ControlError::Source(_))));
         script.plug(NODE, Gadget::webcam("Cam"));
-        while script.starts() < 2 {
-            a_moment().await;
-        }
+        started(&script, 2).await;
         assert_eq!(script.set()[3..], [(3, 0), (1, 7), (2, 100)]);
         let listed = stage.camera.controls().unwrap();
         let values: Vec<_> = listed.iter().map(|control| control.value).collect();
