@@ -50,7 +50,7 @@ impl Slot {
 
 /// Why an image cannot be encoded.
 #[derive(Debug, thiserror::Error)]
-enum EncodingError {
+pub(super) enum EncodingError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// A defect of the encoder.
@@ -121,5 +121,10 @@ fn encode(prepared: &mut Option<(Layout, u8, Encoder)>, raw: &Raw) -> Result<Pic
         Some(fitting) if (fitting.0, fitting.1) == (raw.layout, raw.quality) => fitting,
         other => other.insert((raw.layout, raw.quality, Encoder::new(raw.layout, raw.quality)?)),
     };
-    Ok(Picture::new(encoder.encode(&raw.bytes)?)?)
+    picture(encoder, &raw.bytes)
+}
+
+/// Make a picture of these pixels.
+pub(super) fn picture(encoder: &mut Encoder, pixels: &[u8]) -> Result<Picture, EncodingError> {
+    Ok(Picture::new(encoder.encode(pixels)?)?)
 }

@@ -19,8 +19,9 @@ use super::controls::{Control, ControlError};
 use super::dimensions::Dimensions;
 use super::error::SourceError;
 use super::feed::Feed;
+use super::frame::Frame;
 use super::placeholder;
-use super::source::Source;
+use super::source::{Mode, Source};
 use super::status::{Counts, Outage, State, Status};
 
 /// How long to wait before a camera that failed is tried again: at first about as long as USB devices take to come
@@ -248,15 +249,16 @@ impl Camera {
                 status.mode = Some(mode);
                 status.frame = None;
             }),
-            Progress::Unseen(mode) => self.status.send_modify(|status| {
-                *status = Status { state: State::Live, mode: Some(mode), frame: None, placeholder: None };
-            }),
-            Progress::Frame(mode, frame) => {
-                self.status.send_modify(|status| {
-                    *status = Status { state: State::Live, mode: Some(mode), frame: Some(frame), placeholder: None };
-                });
-            }
+            Progress::Unseen(mode) => self.live(mode, None),
+            Progress::Frame(mode, frame) => self.live(mode, Some(frame)),
         }
+    }
+
+    /// Show all readers that the camera works, with its newest frame if one was made.
+    fn live(&self, mode: Mode, frame: Option<Arc<Frame>>) {
+        self.status.send_modify(|status| {
+            *status = Status { state: State::Live, mode: Some(mode), frame, placeholder: None };
+        });
     }
 
     /// Show all readers that the camera failed, and a picture that says so.

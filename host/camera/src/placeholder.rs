@@ -13,6 +13,7 @@ use embedded_graphics::text::{Baseline, Text};
 use tracing::debug;
 
 use super::dimensions::Dimensions;
+use super::encoding::{self, EncodingError};
 use super::frame::Picture;
 use super::raw::{Encoder, Layout, PixelFormat, Range};
 
@@ -35,9 +36,8 @@ pub(super) fn draw(size: Dimensions, camera: &str, message: &str) -> Option<Pict
     let layout = Layout { format: PixelFormat::Grey, dimensions: size, stride: 0, range: Range::Full };
     let mut canvas = Canvas::new(size);
     canvas.write(&format!("{camera}: no picture"), message);
-    let encoded = Encoder::new(layout, QUALITY).and_then(|mut encoder| encoder.encode(&canvas.pixels));
-    let encoded = encoded.map_err(|error| error.to_string());
-    let picture = encoded.and_then(|jpeg| Picture::new(jpeg).map_err(|error| error.to_string()));
+    let encoder = Encoder::new(layout, QUALITY).map_err(EncodingError::from);
+    let picture = encoder.and_then(|mut encoder| encoding::picture(&mut encoder, &canvas.pixels));
     picture.inspect_err(|error| debug!("no placeholder: {error}")).ok()
 }
 

@@ -65,11 +65,6 @@ impl Encoder {
         Ok(Self { layout, width, height, quality, levels: Levels::new(layout.range), image: Vec::new() })
     }
 
-    /// The layout that frames are expected to have.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
     /// Encodes a frame as a baseline JPEG (JFIF, ITU-T T.871): 4:2:0, or a single component for grey.
     ///
     /// Bytes beyond [`Layout::frame_length`] are ignored, since V4L2 buffers may be larger than a frame.

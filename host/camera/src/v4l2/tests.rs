@@ -312,41 +312,35 @@ async fn a_camera_that_is_not_there_at_the_start_is_waited_for() {
 
 // Time is not waited for in these, but passes when nothing else is to be done.
 
+/// Let an operation fail so often, and see the camera lost for this cause, and then back. Returns the reason.
+async fn back_after(script: &Script, operation: Operation, error: Errno, count: usize, cause: OutageCause) -> String {
+    script.plug(NODE, Gadget::webcam("Cam"));
+    script.fail(NODE, operation, error.raw_os_error(), count);
+    let mut stage = start(script, Request::default());
+    let reason = stage.lost(cause).await;
+    started(script, 1).await;
+    stage.picture(NODE).await;
+    reason
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_busy_camera_is_tried_until_it_is_free_and_who_has_it_is_named() {
     let script = Script::default();
-    script.plug(NODE, Gadget::webcam("Cam"));
     script.hold(4711, "cheese");
-    script.fail(NODE, Operation::SetFormat, Errno::BUSY.raw_os_error(), 3);
-    let mut stage = start(&script, Request::default());
-    let reason = stage.lost(OutageCause::Busy).await;
+    let reason = back_after(&script, Operation::SetFormat, Errno::BUSY, 3, OutageCause::Busy).await;
     assert_eq!(reason, "/dev/video0 is in use by another program, cheese (process 4711); end that");
-    started(&script, 1).await;
-    stage.picture(NODE).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_does_not_start_is_tried_again() {
-    let script = Script::default();
-    script.plug(NODE, Gadget::webcam("Cam"));
-    script.fail(NODE, Operation::Start, Errno::IO.raw_os_error(), 5);
-    let mut stage = start(&script, Request::default());
-    let reason = stage.lost(OutageCause::Failed).await;
+    let reason = back_after(&Script::default(), Operation::Start, Errno::IO, 5, OutageCause::Failed).await;
     assert!(reason.starts_with("/dev/video0 failed to start its stream: "), "{reason}");
-    started(&script, 1).await;
-    stage.picture(NODE).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_camera_that_may_not_be_used_is_tried_until_it_may() {
-    let script = Script::default();
-    script.plug(NODE, Gadget::webcam("Cam"));
-    script.fail(NODE, Operation::Open, Errno::ACCESS.raw_os_error(), 4);
-    let mut stage = start(&script, Request::default());
-    let reason = stage.lost(OutageCause::AccessDenied).await;
+    let reason = back_after(&Script::default(), Operation::Open, Errno::ACCESS, 4, OutageCause::AccessDenied).await;
     assert!(reason.contains("usermod -aG video"), "{reason}");
-    started(&script, 1).await;
-    stage.picture(NODE).await;
 }
 
 #[tokio::test]
