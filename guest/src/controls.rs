@@ -13,19 +13,20 @@ use crate::feed;
 use crate::json;
 use crate::reply::{self, FRESH, Head};
 use crate::request;
+use crate::route::Which;
 
 /// No form that sets controls is longer; a camera has some thirty of them.
 const BODY_LIMIT: usize = 16 << 10;
 
 /// Answer with all controls of this camera.
-pub fn list(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
+pub fn list(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
     let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
     answer(out, head_only, list_controls(&camera.name));
 }
 
 /// Set controls of this camera one after the other, and answer with all of them; or with the first that is refused.
 /// Those before it stay set, as each depends on those before it.
-pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Option<&str>) {
+pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Which<'_>) {
     let Some((camera, out)) = feed::find(out, false, camera) else { return };
     // A page of another site could send forms to us from its visitors' browsers. Those say where they come from.
     if request::is_of_another_site(&request) {

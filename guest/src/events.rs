@@ -1,43 +1,105 @@
 //! `/events`: what the page has to know at once, as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! There is one kind so far: `guest`, sent first, with the digest of the guest that serves. The stream ends when
-//! that is replaced. A browser then comes back by itself, finds another guest, and the page loads itself again.
+//! There is one kind, `state`: the guest that serves and all cameras, as JSON. It comes when something becomes of a
+//! camera, and every second. Each has the whole state, so that none needs those before it: they are parts of a channel,
+//! and a slow client skips some. When another guest serves, its events come next.
 
 use alloc::format;
+use alloc::string::String;
 
+use crate::bindings::hotshoe::camera::cameras::{Camera, OutageCause, State, Watcher, list_cameras};
+use crate::bindings::hotshoe::camera::channels::{Channel, Viewing, count_viewers};
 use crate::bindings::hotshoe::camera::generations;
-use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
-use crate::bindings::wasi::io::poll;
-use crate::reply::{self, Gone, Head, Writer};
+use crate::json;
+use crate::measure::measure;
+use crate::part::Framing;
+use crate::reply::{self, Head};
 
-/// How long a browser waits before it comes back.
+/// The channel's name: no camera's, since those have no `/`.
+pub const CHANNEL: &str = "/events";
+
+/// How long a browser waits before it comes back, where the server was away.
 const RETRY_MILLISECONDS: u32 = 250;
 
-/// After this long without news, proxies and clients are shown that the stream is alive.
-const SIGN_OF_LIFE_NANOSECONDS: u64 = 15_000_000_000;
+/// How often rates and numbers of viewers are told. It also shows proxies and clients that the stream is alive.
+const PERIOD_NANOSECONDS: u64 = 1_000_000_000;
 
-/// Answer with the events, until the guest is replaced.
+/// Answer with the events.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
-    let headers = reply::fresh_and(&[("x-accel-buffering", "no")]);
+    let headers = reply::fresh_and(&reply::UNBUFFERED);
     let head = Head { status: 200, headers: &headers };
-    if let Some(mut writer) = reply::begin(out, head_only, &head, "text/event-stream", None)
-        && run(&mut writer).is_ok()
-    {
-        writer.finish();
+    let opening = format!("retry: {RETRY_MILLISECONDS}\n\n").into_bytes();
+    let viewing = Viewing { opening, maximal_rate: None, label: String::new() };
+    reply::shared(out, head_only, &head, "text/event-stream", CHANNEL, &viewing);
+}
+
+/// Push event after event.
+pub fn publish(channel: &Channel) {
+    let watcher = Watcher::new();
+    loop {
+        channel.push(format!("event: state\ndata: {}\n\n", state()).as_bytes(), None, b"");
+        watcher.blocking_next(PERIOD_NANOSECONDS);
     }
 }
 
-fn run(writer: &mut Writer) -> Result<(), Gone> {
-    let replaced = generations::subscribe_replaced();
-    let digest = generations::own_generation().digest;
-    writer.write(format!("retry: {RETRY_MILLISECONDS}\nevent: guest\ndata: {digest}\n\n").as_bytes())?;
-    loop {
-        let silence = monotonic_clock::subscribe_duration(SIGN_OF_LIFE_NANOSECONDS);
-        poll::poll(&[&replaced, &silence]);
-        if replaced.ready() {
-            return Ok(());
-        }
-        writer.write(b":\n\n")?;
+/// All there is to know at this moment.
+fn state() -> String {
+    let guest = generations::own_generation();
+    let now = wall_clock::now();
+    format!(
+        "{{\"guest\":{{\"number\":{},\"since\":{},\"digest\":{}}},\"now\":{}.{:03},\"cameras\":{}}}",
+        guest.number,
+        guest.since.seconds,
+        json::text(&guest.digest),
+        now.seconds,
+        now.nanoseconds / 1_000_000,
+        json::list(list_cameras().iter().map(camera_state))
+    )
+}
+
+fn camera_state(camera: &Camera) -> String {
+    let (state, outage) = match &camera.state {
+        State::Idle => ("idle", None),
+        State::Starting => ("starting", None),
+        State::Live => ("live", None),
+        State::Lost(outage) => ("lost", Some(outage)),
+    };
+    let measured = measure(camera);
+    let counts = &camera.counts;
+    let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
+    format!(
+        "{{\"name\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
+         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost}}}",
+        json::text(&camera.name),
+        json::text(&camera.description),
+        json::optional(outage.map(|outage| json::text(cause_name(outage.cause)))),
+        json::optional(outage.map(|outage| json::text(&outage.message))),
+        json::optional(camera.size.map(|size| size.width)),
+        json::optional(camera.size.map(|size| size.height)),
+        json::hundredths(measured.rate),
+        json::optional(camera.rate.map(json::hundredths)),
+        json::optional(camera.format.as_deref().map(json::text)),
+        viewers(&camera.name),
+        json::optional(measured.age_nanoseconds.map(|age| json::hundredths(age as f64 / 1e9))),
+        counts.frames,
+    )
+}
+
+/// How many watch this camera's stream.
+pub fn viewers(camera: &str) -> u32 {
+    Framing::ALL.iter().map(|framing| count_viewers(&framing.channel(camera))).sum()
+}
+
+/// As in the WIT.
+fn cause_name(cause: OutageCause) -> &'static str {
+    match cause {
+        OutageCause::NotFound => "not-found",
+        OutageCause::Busy => "busy",
+        OutageCause::AccessDenied => "access-denied",
+        OutageCause::Unsupported => "unsupported",
+        OutageCause::Stalled => "stalled",
+        OutageCause::Failed => "failed",
     }
 }

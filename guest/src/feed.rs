@@ -5,13 +5,19 @@ use alloc::format;
 use crate::bindings::hotshoe::camera::cameras::{Camera, Feed, Frame, State, list_cameras};
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::reply;
+use crate::route::Which;
 
 /// How long to wait for a frame. A USB camera takes one or two seconds from opening to its first.
 pub const WAIT_NANOSECONDS: u64 = 4_000_000_000;
 
-/// The camera of this name, or the first one. Answers with 404 itself if there is none.
-pub fn find(out: ResponseOutparam, head_only: bool, name: Option<&str>) -> Option<(Camera, ResponseOutparam)> {
-    let found = list_cameras().into_iter().find(|camera| name.is_none_or(|name| camera.name == name));
+/// This camera. Answers with 404 itself if there is none.
+pub fn find(out: ResponseOutparam, head_only: bool, which: Which<'_>) -> Option<(Camera, ResponseOutparam)> {
+    let mut cameras = list_cameras().into_iter();
+    let found = match which {
+        Which::First => cameras.next(),
+        Which::Named(name) => cameras.find(|camera| camera.name == name),
+        Which::Numbered(number) => cameras.nth(number),
+    };
     match found {
         Some(camera) => Some((camera, out)),
         None => {
@@ -21,8 +27,8 @@ pub fn find(out: ResponseOutparam, head_only: bool, name: Option<&str>) -> Optio
     }
 }
 
-/// Start to read the camera of this name, or the first one. Answers with 404 itself if there is none.
-pub fn open(out: ResponseOutparam, head_only: bool, camera: Option<&str>) -> Option<(Feed, ResponseOutparam)> {
+/// Start to read this camera. Answers with 404 itself if there is none.
+pub fn open(out: ResponseOutparam, head_only: bool, camera: Which<'_>) -> Option<(Feed, ResponseOutparam)> {
     let (camera, out) = find(out, head_only, camera)?;
     // It is there, and an instance that answers one request opens no other feed.
     Some((Feed::open(&camera.name).ok()?, out))

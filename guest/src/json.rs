@@ -28,6 +28,17 @@ pub fn optional(value: Option<impl Display>) -> String {
     value.map_or_else(|| "null".into(), |value| format!("{value}"))
 }
 
+/// A number that is not negative, with two decimals. Formatting floating-point numbers is larger than half of this guest.
+pub fn hundredths(number: f64) -> String {
+    let hundredths = (number * 100.0 + 0.5) as u64;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// A number that is not negative, as the nearest whole one.
+pub fn rounded(number: f64) -> u64 {
+    (number + 0.5) as u64
+}
+
 /// A list of what is JSON already.
 pub fn list(items: impl Iterator<Item = String>) -> String {
     let mut json = String::from("[");
@@ -46,6 +57,12 @@ mod tests {
     #[test]
     fn what_a_device_calls_itself_cannot_become_json() {
         assert_eq!(text("\"Cam\" \\ \n \u{fc}"), r#""\"Cam\" \\ \u000a ü""#);
+    }
+
+    #[test]
+    fn numbers_are_rounded() {
+        assert_eq!([0.0, 29.969, 29.995, 1e30].map(hundredths), ["0.00", "29.97", "30.00", "184467440737095516.15"]);
+        assert_eq!([0.0, 0.4, 29.97].map(rounded), [0, 0, 30]);
     }
 
     #[test]

@@ -13,28 +13,134 @@
 //! The boundary stands behind each image, and is sent with it: browsers show a part when they see its end.
 //! Many clients need the length; X-Timestamp is the time of capture in seconds since 1970, as mjpg-streamer
 //! and ustreamer send it.
+//!
+//! A client can ask for one of two other framings, by the names that ustreamer gave them.
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt::Write as _;
+
+use crate::bindings::hotshoe::camera::cameras::FrameInfo;
+use crate::query::Query;
 
 /// The response's content type.
 pub const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
 
-/// What the body begins with.
-pub const OPENING: &[u8] = b"--frame\r\n";
+/// What a body begins with.
+const OPENING: &str = "--frame\r\n";
 
 /// What comes after each image.
-pub const TAIL: &[u8] = b"\r\n--frame\r\n";
+const TAIL: &str = "\r\n--frame\r\n";
 
-/// What comes before an image of `length` bytes, captured at this time since 1970.
-pub fn head(length: u64, seconds: u64, nanoseconds: u32) -> String {
-    format!(
-        "Content-Type: image/jpeg\r\nContent-Length: {length}\r\nX-Timestamp: {}\r\n\r\n",
-        timestamp(seconds, nanoseconds)
-    )
+/// What a part consists of beside its image.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Framing {
+    /// As above.
+    Standard,
+    /// `extra_headers=1`: each part has headers that tell more about its image.
+    Extra,
+    /// `advance_headers=1`: each image is sent with the headers of the part that comes after it, for Chromium shows
+    /// an image when it has those. They can't have the next image's length.
+    Advance,
 }
 
-/// A time since 1970 in seconds, with microseconds.
+/// A moment of sending, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
+    /// Nanoseconds, as `frame-info.captured-at` counts them.
+    pub monotonic: u64,
+    /// Since 1970, in seconds and nanoseconds.
+    pub wall: (u64, u32),
+}
+
+impl Framing {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Standard, Self::Extra, Self::Advance];
+
+    /// The one that a query asks for.
+    pub fn of(query: Query<'_>) -> Self {
+        if query.is_set("advance_headers") {
+            Self::Advance
+        } else if query.is_set("extra_headers") {
+            Self::Extra
+        } else {
+            Self::Standard
+        }
+    }
+
+    /// The name of the channel with the stream of this camera in this framing.
+    pub fn channel(self, camera: &str) -> String {
+        format!("{camera}{}", self.suffix())
+    }
+
+    /// The camera and the framing of the channel of this name.
+    pub fn of_channel(name: &str) -> (&str, Self) {
+        let special = [Self::Extra, Self::Advance].into_iter();
+        special
+            .filter_map(|framing| Some((name.strip_suffix(framing.suffix())?, framing)))
+            .next()
+            .unwrap_or((name, Self::Standard))
+    }
+
+    /// Names of cameras have no `/`.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Standard => "",
+            Self::Extra => "/extra",
+            Self::Advance => "/advance",
+        }
+    }
+
+    /// What the body begins with.
+    pub fn opening(self, sending: Sending) -> String {
+        match self {
+            Self::Standard | Self::Extra => OPENING.into(),
+            Self::Advance => format!("{OPENING}{}", lengthless(sending)),
+        }
+    }
+
+    /// What stands before this image and after it. `skipped` frames were left out before it, and it is `live` unless it
+    /// is a picture that says why there is none.
+    pub fn around(self, info: &FrameInfo, live: bool, skipped: u64, sending: Sending) -> (String, String) {
+        match self {
+            Self::Standard => (head(info) + "\r\n", TAIL.into()),
+            Self::Extra => (head(info) + &extra(info, live, skipped, sending) + "\r\n", TAIL.into()),
+            Self::Advance => (String::new(), format!("{TAIL}{}", lengthless(sending))),
+        }
+    }
+}
+
+/// The headers of a part, without the empty line that ends them.
+fn head(info: &FrameInfo) -> String {
+    let time = timestamp(info.captured_on.seconds, info.captured_on.nanoseconds);
+    format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {time}\r\n", info.length)
+}
+
+/// Those of ustreamer's headers that have a meaning here. Its times are of the monotonic clock.
+fn extra(info: &FrameInfo, live: bool, skipped: u64, sending: Sending) -> String {
+    let seconds = |nanoseconds: u64| timestamp(nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000) as u32);
+    let mut headers = String::new();
+    // Writing to a String can't fail.
+    let _ = write!(
+        headers,
+        "X-UStreamer-Online: {live}\r\nX-UStreamer-Dropped: {skipped}\r\nX-UStreamer-Width: {}\r\n\
+         X-UStreamer-Height: {}\r\nX-UStreamer-Grab-Begin-Time: {}\r\nX-UStreamer-Send-Time: {}\r\n\
+         X-UStreamer-Latency: {}\r\n",
+        info.dimensions.width,
+        info.dimensions.height,
+        seconds(info.captured_at),
+        seconds(sending.monotonic),
+        seconds(sending.monotonic.saturating_sub(info.captured_at)),
+    );
+    headers
+}
+
+/// The headers of a part whose image is not there yet: their time is that of their sending.
+fn lengthless(sending: Sending) -> String {
+    format!("Content-Type: image/jpeg\r\nX-Timestamp: {}\r\n\r\n", timestamp(sending.wall.0, sending.wall.1))
+}
+
+/// A time in seconds, with microseconds.
 pub fn timestamp(seconds: u64, nanoseconds: u32) -> String {
     format!("{seconds}.{:06}", nanoseconds / 1000)
 }
@@ -42,19 +148,64 @@ pub fn timestamp(seconds: u64, nanoseconds: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bindings::hotshoe::camera::cameras::{Datetime, Dimensions};
+
+    const INFO: FrameInfo = FrameInfo {
+        sequence: 7,
+        captured_at: 5_000_000_000,
+        captured_on: Datetime { seconds: 1_700_000_000, nanoseconds: 4_005_999 },
+        dimensions: Dimensions { width: 640, height: 480 },
+        length: 12345,
+    };
+    const SENDING: Sending = Sending { monotonic: 5_001_500_000, wall: (1_700_000_000, 5_506_000) };
 
     #[test]
     fn a_part_is_byte_for_byte_as_agreed() {
+        let (head, tail) = Framing::Standard.around(&INFO, true, 0, SENDING);
+        assert_eq!(head, "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n");
+        assert_eq!(tail, "\r\n--frame\r\n");
+        assert_eq!(Framing::Standard.opening(SENDING), "--frame\r\n");
+    }
+
+    #[test]
+    fn extra_headers_are_those_of_ustreamer() {
+        let (head, tail) = Framing::Extra.around(&INFO, true, 2, SENDING);
         assert_eq!(
-            head(12345, 1_700_000_000, 4_005_999),
-            "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n"
+            head,
+            "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
+             X-UStreamer-Online: true\r\nX-UStreamer-Dropped: 2\r\nX-UStreamer-Width: 640\r\nX-UStreamer-Height: 480\r\n\
+             X-UStreamer-Grab-Begin-Time: 5.000000\r\nX-UStreamer-Send-Time: 5.001500\r\n\
+             X-UStreamer-Latency: 0.001500\r\n\r\n"
         );
+        assert_eq!(tail, "\r\n--frame\r\n");
+    }
+
+    #[test]
+    fn advanced_headers_come_with_the_image_before() {
+        let headers = "Content-Type: image/jpeg\r\nX-Timestamp: 1700000000.005506\r\n\r\n";
+        let (head, tail) = Framing::Advance.around(&INFO, true, 0, SENDING);
+        assert_eq!((head.as_str(), tail), ("", format!("\r\n--frame\r\n{headers}")));
+        assert_eq!(Framing::Advance.opening(SENDING), format!("--frame\r\n{headers}"));
     }
 
     #[test]
     fn the_boundary_is_the_one_announced() {
         let boundary = CONTENT_TYPE.split_once("boundary=").unwrap().1;
-        assert_eq!(OPENING, format!("--{boundary}\r\n").as_bytes());
-        assert_eq!(TAIL, format!("\r\n--{boundary}\r\n").as_bytes());
+        assert_eq!(OPENING, format!("--{boundary}\r\n"));
+        assert_eq!(TAIL, format!("\r\n--{boundary}\r\n"));
+    }
+
+    #[test]
+    fn a_channel_tells_its_camera_and_framing() {
+        for framing in Framing::ALL {
+            assert_eq!(Framing::of_channel(&framing.channel("front")), ("front", framing));
+        }
+    }
+
+    #[test]
+    fn a_query_asks_for_a_framing() {
+        assert_eq!(Framing::of(Query("")), Framing::Standard);
+        assert_eq!(Framing::of(Query("extra_headers=1")), Framing::Extra);
+        assert_eq!(Framing::of(Query("advance_headers=true&extra_headers=1")), Framing::Advance);
     }
 }

@@ -23,9 +23,18 @@ pub const FRESH: [(&str, &str); 3] = [
     ("expires", "Mon, 3 Jan 2000 12:34:56 GMT"),
 ];
 
+/// For what is sent piece by piece: proxies such as nginx must not collect it until some buffer is full.
+pub const UNBUFFERED: [(&str, &str); 1] = [("x-accel-buffering", "no")];
+
 pub const NOT_FOUND: Head = Head { status: 404, headers: &[] };
-pub const METHOD_NOT_ALLOWED: Head = Head { status: 405, headers: &[("allow", "GET, HEAD")] };
-pub const METHOD_NOT_ALLOWED_HERE: Head = Head { status: 405, headers: &[("allow", "GET, HEAD, POST")] };
+/// What can be done with a page, and with controls.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+const METHODS_OF_CONTROLS: &str = "GET, HEAD, OPTIONS, POST";
+
+pub const OPTIONS: Head = Head { status: 204, headers: &[("allow", METHODS)] };
+pub const OPTIONS_OF_CONTROLS: Head = Head { status: 204, headers: &[("allow", METHODS_OF_CONTROLS)] };
+pub const METHOD_NOT_ALLOWED: Head = Head { status: 405, headers: &[("allow", METHODS)] };
+pub const METHOD_NOT_ALLOWED_HERE: Head = Head { status: 405, headers: &[("allow", METHODS_OF_CONTROLS)] };
 /// There is no picture now; a client may ask again in a second.
 pub const NO_PICTURE: Head = Head { status: 503, headers: &[("retry-after", "1"), FRESH[0]] };
 
@@ -82,21 +91,26 @@ pub fn shared(
 
 /// A response without its body.
 fn response(head: &Head, content_type: &str, length: Option<u64>) -> OutgoingResponse {
+    let length = length.map(|length| length.to_string());
+    let length = length.as_deref().map(|length| ("content-length", length));
+    with_headers(head, [("content-type", content_type)].into_iter().chain(length))
+}
+
+/// A response with these headers before those of its head.
+fn with_headers<'a>(head: &Head<'a>, first: impl Iterator<Item = (&'a str, &'a str)>) -> OutgoingResponse {
     let fields = Fields::new();
-    let set = |name: &str, value: &str| {
+    for (name, value) in first.chain(head.headers.iter().copied()) {
         // Fails for names and values that HTTP does not allow, of which there are none here.
         let _ = fields.append(name, value.as_bytes());
-    };
-    set("content-type", content_type);
-    if let Some(length) = length {
-        set("content-length", &length.to_string());
-    }
-    for (name, value) in head.headers {
-        set(name, value);
     }
     let response = OutgoingResponse::new(fields);
     let _ = response.set_status_code(head.status);
     response
+}
+
+/// Send a response that has no body (RFC 9110, section 15.3.5: 204).
+pub fn empty(out: ResponseOutparam, head: &Head) {
+    ResponseOutparam::set(out, Ok(with_headers(head, [].into_iter())));
 }
 
 /// Send a whole response with a line of text.

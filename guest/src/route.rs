@@ -1,4 +1,9 @@
-//! Which page a path asks for.
+//! Which page a path asks for, of which camera.
+//!
+//! Beside the paths of this server's own there are those that clients know from mjpg-streamer (`/?action=stream`) and
+//! ustreamer (`/stream`, `/state`), so that they work with what is set up for those.
+
+use crate::query::Query;
 
 /// A page.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -7,12 +12,29 @@ pub enum Route {
     Index,
     /// `/events`
     Events,
-    /// `/video_feed`, `/video_feed/NAME`
+    /// `/video_feed`, `/stream`, `/stream.mjpg`, `/?action=stream`
     Stream,
-    /// `/snapshot`, `/snapshot/NAME`
+    /// `/snapshot`, `/snapshot.jpg`, `/?action=snapshot`
     Snapshot,
-    /// `/controls`, `/controls/NAME`
+    /// `/state`
+    State,
+    /// `/log`
+    Log,
+    /// `/log.csv`
+    LogAsCsv,
+    /// `/controls`
     Controls,
+}
+
+/// A camera, as a path names it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which<'a> {
+    /// None was named, which means the first.
+    First,
+    /// `/stream/NAME`
+    Named(&'a str),
+    /// `/?action=stream_N`: counted from 0.
+    Numbered(usize),
 }
 
 /// What a path asks for.
@@ -20,107 +42,133 @@ pub enum Route {
 pub struct Request<'a> {
     /// The page.
     pub route: Route,
-    /// The camera's name; none for the first camera.
-    pub camera: Option<&'a str>,
+    /// The camera, where the page is of one.
+    pub camera: Which<'a>,
 }
 
-/// What this path asks for; none if there is no such page. Of the query, only [`rate`] takes
-/// notice: clients append parameters of their own to get past caches.
+/// What this path asks for; none if there is no such page.
 pub fn route(path_with_query: &str) -> Option<Request<'_>> {
-    let path = path_with_query.split('?').next()?;
-    let (page, rest) = match path.strip_prefix('/')?.split_once('/') {
-        Some((page, rest)) => (page, Some(rest)),
-        None => (path.strip_prefix('/')?, None),
-    };
-    // Names of cameras need no escaping, so none is undone.
-    match (page, rest) {
-        ("", None) => Some(Request { route: Route::Index, camera: None }),
-        ("events", None) => Some(Request { route: Route::Events, camera: None }),
-        ("video_feed", camera) => Some(Request { route: Route::Stream, camera }),
-        ("snapshot", camera) => Some(Request { route: Route::Snapshot, camera }),
-        ("controls", camera) => Some(Request { route: Route::Controls, camera }),
-        _ => None,
+    let path = path_with_query.split('?').next()?.strip_prefix('/')?;
+    if path.is_empty() {
+        return match Query::of(path_with_query).get("action") {
+            Some(action) => by_action(action),
+            None => Some(Request { route: Route::Index, camera: Which::First }),
+        };
     }
+    // Names of cameras need no escaping, so none is undone; and they have no dots.
+    let (path, extension) = path.split_once('.').map_or((path, None), |(path, extension)| (path, Some(extension)));
+    let (page, camera) = match path.split_once('/') {
+        Some((page, name)) => (page, Which::Named(name)),
+        None => (path, Which::First),
+    };
+    let route = match (page, extension) {
+        ("events", None) if camera == Which::First => Route::Events,
+        ("video_feed", None) | ("stream", None | Some("mjpg")) => Route::Stream,
+        ("snapshot", None | Some("jpg")) => Route::Snapshot,
+        ("state", None) => Route::State,
+        ("log", None) => Route::Log,
+        ("log", Some("csv")) => Route::LogAsCsv,
+        ("controls", None) => Route::Controls,
+        _ => return None,
+    };
+    Some(Request { route, camera })
 }
 
-/// The pictures per second that a query asks for by `fps=`: a number greater than 0, such as 5 or 0.5.
-pub fn rate(path_with_query: &str) -> Option<f64> {
-    let (_, query) = path_with_query.split_once('?')?;
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("fps="))?;
-    // The standard library's parser of such numbers is larger than all the rest of this guest.
-    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
-    let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(decimals) {
-        return None;
-    }
-    let number = |text: &str| text.bytes().fold(0, |number, byte| number * 10 + u32::from(byte - b'0'));
-    let scale = (0..decimals.len()).fold(1, |scale, _| scale * 10);
-    let rate = f64::from(number(whole)) + f64::from(number(decimals)) / f64::from(scale);
-    (rate > 0.0).then_some(rate)
+/// `stream`, `snapshot`, or one of those with `_` and the camera's number.
+fn by_action(action: &str) -> Option<Request<'_>> {
+    let (action, camera) = match action.split_once('_') {
+        Some((action, number)) => (action, Which::Numbered(number.parse().ok()?)),
+        None => (action, Which::First),
+    };
+    let route = match action {
+        "stream" => Route::Stream,
+        "snapshot" => Route::Snapshot,
+        _ => return None,
+    };
+    Some(Request { route, camera })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(route: Route, camera: Option<&str>) -> Option<Request<'_>> {
+    fn request(route: Route, camera: Which<'_>) -> Option<Request<'_>> {
         Some(Request { route, camera })
     }
 
     #[test]
-    fn every_page_has_its_path() {
-        assert_eq!(route("/"), request(Route::Index, None));
-        assert_eq!(route("/video_feed"), request(Route::Stream, None));
-        assert_eq!(route("/video_feed/front"), request(Route::Stream, Some("front")));
-        assert_eq!(route("/snapshot"), request(Route::Snapshot, None));
-        assert_eq!(route("/snapshot/yard"), request(Route::Snapshot, Some("yard")));
-        assert_eq!(route("/controls"), request(Route::Controls, None));
-        assert_eq!(route("/controls/yard"), request(Route::Controls, Some("yard")));
+    fn every_page_has_its_paths() {
+        let (first, yard) = (Which::First, Which::Named("yard"));
+        for (path, page, camera) in [
+            ("/", Route::Index, first),
+            ("/events", Route::Events, first),
+            ("/video_feed", Route::Stream, first),
+            ("/video_feed/yard", Route::Stream, yard),
+            ("/stream", Route::Stream, first),
+            ("/stream/yard", Route::Stream, yard),
+            ("/stream.mjpg", Route::Stream, first),
+            ("/stream/yard.mjpg", Route::Stream, yard),
+            ("/?action=stream", Route::Stream, first),
+            ("/?action=stream_1", Route::Stream, Which::Numbered(1)),
+            ("/snapshot", Route::Snapshot, first),
+            ("/snapshot/yard", Route::Snapshot, yard),
+            ("/snapshot.jpg", Route::Snapshot, first),
+            ("/?action=snapshot", Route::Snapshot, first),
+            ("/?action=snapshot_0", Route::Snapshot, Which::Numbered(0)),
+            ("/state", Route::State, first),
+            ("/state/yard", Route::State, yard),
+            ("/log", Route::Log, first),
+            ("/log/yard", Route::Log, yard),
+            ("/log/yard.csv", Route::LogAsCsv, yard),
+            ("/log.csv", Route::LogAsCsv, first),
+            ("/controls", Route::Controls, first),
+            ("/controls/yard", Route::Controls, yard),
+        ] {
+            assert_eq!(route(path), request(page, camera), "{path}");
+        }
     }
 
     #[test]
-    fn queries_are_ignored() {
-        assert_eq!(route("/?"), request(Route::Index, None));
-        assert_eq!(route("/video_feed?t=1&x=/snapshot"), request(Route::Stream, None));
-        assert_eq!(route("/snapshot/yard?%"), request(Route::Snapshot, Some("yard")));
+    fn other_queries_are_ignored() {
+        assert_eq!(route("/?"), request(Route::Index, Which::First));
+        assert_eq!(route("/?timestamp=1&x"), request(Route::Index, Which::First));
+        assert_eq!(route("/?action=stream&ignored.mjpg"), request(Route::Stream, Which::First));
+        assert_eq!(route("/?bypassCache=1&action=snapshot&cacheBust=2"), request(Route::Snapshot, Which::First));
+        assert_eq!(route("/video_feed?t=1&x=/snapshot"), request(Route::Stream, Which::First));
+        assert_eq!(route("/snapshot/yard?%"), request(Route::Snapshot, Which::Named("yard")));
     }
 
     #[test]
     fn everything_else_is_not_there() {
-        for path in
-            ["", "*", "video_feed", "//", "/video_feed2", "/Video_Feed", "/favicon.ico", "/index.html", "http://x/"]
-        {
+        for path in [
+            "",
+            "*",
+            "video_feed",
+            "//",
+            "/video_feed2",
+            "/Video_Feed",
+            "/favicon.ico",
+            "/index.html",
+            "http://x/",
+            "/events/x",
+            "/snapshot.mjpg",
+            "/stream.jpg",
+            "/log.html",
+            "/?action=",
+            "/?action=command",
+            "/?action=stream_",
+            "/?action=stream_x",
+            "/?action=stream_-1",
+            "/.jpg",
+        ] {
             assert_eq!(route(path), None, "{path}");
         }
     }
 
     #[test]
-    fn a_rate_is_a_number_greater_than_0() {
-        assert_eq!(rate("/video_feed?fps=5"), Some(5.0));
-        assert_eq!(rate("/video_feed/front?t=1&fps=0.5&x"), Some(0.5));
-        for none in [
-            "/video_feed",
-            "/video_feed?",
-            "/video_feed?fps",
-            "/?fps=",
-            "/?fps=0",
-            "/?fps=-1",
-            "/?fps=NaN",
-            "/?fps=inf",
-            "/?fps=.5",
-            "/?fps=1e3",
-            "/?fps=9999999",
-            "/?xfps=5",
-            "/fps=5",
-        ] {
-            assert_eq!(rate(none), None, "{none}");
-        }
-    }
-
-    #[test]
     fn odd_names_are_left_to_the_host_to_not_know() {
-        assert_eq!(route("/video_feed/"), request(Route::Stream, Some("")));
-        assert_eq!(route("/snapshot/a/b"), request(Route::Snapshot, Some("a/b")));
-        assert_eq!(route("/snapshot/../etc"), request(Route::Snapshot, Some("../etc")));
+        assert_eq!(route("/video_feed/"), request(Route::Stream, Which::Named("")));
+        assert_eq!(route("/snapshot/a/b"), request(Route::Snapshot, Which::Named("a/b")));
+        assert_eq!(route("/?action=stream_99999"), request(Route::Stream, Which::Numbered(99_999)));
     }
 }

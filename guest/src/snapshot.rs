@@ -6,12 +6,13 @@ use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed::{self, WAIT_NANOSECONDS};
 use crate::part;
 use crate::reply::{self, Head};
+use crate::route::Which;
 
 /// A frame younger than this is as good as the next one: clients that poll get their answer at once.
 const FRESH_FOR_NANOSECONDS: u64 = 300_000_000;
 
 /// Answer with a picture of this camera.
-pub fn serve(out: ResponseOutparam, head_only: bool, camera: Option<&str>) {
+pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
     let Some((feed, out)) = feed::open(out, head_only, camera) else { return };
     let Some((frame, out)) = feed::first_frame(&feed, out, head_only) else { return };
     let Some(frame) = newer_than_stale(&feed, frame) else { return feed::no_picture(out, head_only, &feed) };

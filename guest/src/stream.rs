@@ -1,20 +1,33 @@
 //! `/video_feed`: a camera as a multipart stream that never ends.
 
+use alloc::format;
+
 use crate::bindings::hotshoe::camera::channels::Viewing;
+use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
-use crate::part;
+use crate::part::{self, Framing};
+use crate::publish::sending;
+use crate::query::Query;
 use crate::reply::{self, Head};
+use crate::route::Which;
 
-/// Answer with the stream of this camera, at this many pictures per second if that is given.
+/// Answer with the stream of this camera, as the query wants it.
 ///
 /// A camera that is lost is no error: its stream begins with a picture that says so, and goes on when it is back.
-pub fn serve(out: ResponseOutparam, head_only: bool, camera: Option<&str>, rate: Option<f64>) {
+pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Query<'_>) {
     let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
-    // Proxies such as nginx must not collect parts until some buffer is full.
-    let headers = reply::fresh_and(&[("x-accel-buffering", "no")]);
+    let framing = Framing::of(query);
+    // No two viewers come in the same nanosecond.
+    let id = format!("{:016x}", monotonic_clock::now());
+    let key = query.key();
+    let label = key.map_or_else(|| id.clone(), |key| format!("{id}/{key}"));
+    // A page cannot read the headers of what its `img` shows, but it can read this, and find itself in `/state`.
+    let cookie = key.map(|key| format!("stream_client={key}/{id}; path=/; max-age=30"));
+    let mut headers = reply::fresh_and(&reply::UNBUFFERED);
+    headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
     let head = Head { status: 200, headers: &headers };
-    let viewing = Viewing { opening: part::OPENING.into(), maximal_rate: rate };
-    // The channel has the camera's name. Its publisher opens the camera, if that is not open yet.
-    reply::shared(out, head_only, &head, part::CONTENT_TYPE, &camera.name, &viewing);
+    let viewing = Viewing { opening: framing.opening(sending()).into_bytes(), maximal_rate: query.rate(), label };
+    // Its publisher opens the camera, if that is not open yet.
+    reply::shared(out, head_only, &head, part::CONTENT_TYPE, &framing.channel(&camera.name), &viewing);
 }

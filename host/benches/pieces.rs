@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 use hotshoe::camera::Dimensions;
 use hotshoe::camera::jpeg::{Options, ScanChecker, copy_whole, examine};
 use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
-use hotshoe::channels::{Channels, Part};
+use hotshoe::channels::{Channels, Part, Viewing};
 use hotshoe_test_support::workspace;
 use http_body::Body as _;
 
@@ -62,7 +62,7 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
 #[divan::bench(args = [1, 100, 1000])]
 fn fan_out(bencher: Bencher, count: usize) {
     let (channels, mut begun) = Channels::new();
-    let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", Bytes::new(), None).unwrap()).collect();
+    let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", Viewing::default()).unwrap()).collect();
     let publisher = begun.try_recv().unwrap().publisher(1);
     let image = image();
     let mut context = Context::from_waker(Waker::noop());

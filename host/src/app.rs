@@ -21,6 +21,7 @@ use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
 use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
+use crate::http::cors::Cors;
 use crate::http::listen::{ListenError, LocalListener, listen, listen_local};
 use crate::http::server;
 use crate::http::service::Service;
@@ -111,7 +112,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access))));
         }
         info!("open http://{}/", address_to_open(listener.local_addr()?));
-        let service = Arc::new(Service::new(generations, args.max_requests));
+        let service = Arc::new(Service::new(generations, args.max_requests, Cors::new(args.allow_origin.clone())));
         let answer = service_fn(move |request| {
             let service = service.clone();
             async move { service.answer(request).await }

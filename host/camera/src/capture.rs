@@ -7,8 +7,8 @@
 //! What a camera gives as raw pixels is left to an encoding thread ([`super::encoding`]), while somebody reads it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,9 @@ use tokio::sync::{oneshot, watch};
 use super::encoding::{EncodingThread, Negative, NoEncoder};
 use super::error::SourceError;
 use super::frame::Frame;
+use super::record::Record;
 use super::source::{Content, Mode, Source};
-use super::status::Counts;
+use super::status::Losses;
 
 /// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
 /// camera can be delayed, and short enough that nobody notices.
@@ -94,18 +95,18 @@ struct Work {
     first_sequence: u64,
     stop: Arc<AtomicBool>,
     progress: watch::Sender<Progress>,
-    counts: Arc<Mutex<Counts>>,
+    record: Arc<Record>,
     readers: watch::Receiver<usize>,
 }
 
 impl CaptureThread {
     /// Start to read `source`. Frames are numbered from `first_sequence`, all that come and do not
-    /// are added to `counts`, and raw images are made pictures of while there are `readers`.
+    /// are put on `record`, and raw images are made pictures of while there are `readers`.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,
         first_sequence: u64,
-        counts: Arc<Mutex<Counts>>,
+        record: Arc<Record>,
         readers: watch::Receiver<usize>,
     ) -> Result<Self, CaptureError> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -117,7 +118,7 @@ impl CaptureThread {
             first_sequence,
             stop: stop.clone(),
             progress: progress_sender,
-            counts,
+            record,
             readers,
         };
         thread::Builder::new()
@@ -168,13 +169,13 @@ impl Work {
         while !self.stop.load(Ordering::Relaxed) {
             let captured = capture.next(Instant::now() + WAIT)?;
             sequence += captured.losses.total();
-            self.count(|counts| counts.losses += captured.losses);
+            self.record.lose(captured.losses);
             let Some(image) = captured.image else { continue };
             match image.content {
                 Content::Picture(picture) => {
                     let frame = Frame { picture, captured: image.taken, sequence };
-                    // Counted before it can be seen.
-                    self.count(|counts| counts.frames += 1);
+                    // Before it can be seen.
+                    self.record.add(&frame);
                     self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
                 }
                 Content::Raw(raw) if self.is_watched() => {
@@ -185,7 +186,7 @@ impl Work {
                     let negative = Negative { raw, taken: image.taken, sequence };
                     let overtaken = encoding.encode(negative).map_err(|NoEncoder| CaptureError::Encoding)?;
                     if overtaken {
-                        self.count(|counts| counts.losses.late += 1);
+                        self.record.lose(Losses { late: 1, ..Losses::default() });
                     }
                 }
                 Content::Raw(_) => {
@@ -201,19 +202,15 @@ impl Work {
         Ok(())
     }
 
-    fn count(&self, change: impl FnOnce(&mut Counts)) {
-        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
     fn is_watched(&self) -> bool {
         *self.readers.borrow() > 0
     }
 
     fn start_encoding(&self, mode: Mode) -> Result<EncodingThread, CaptureError> {
         let progress = self.progress.clone();
-        let counts = self.counts.clone();
+        let record = self.record.clone();
         let done = move |frame| {
-            counts.lock().unwrap_or_else(PoisonError::into_inner).frames += 1;
+            record.add(&frame);
             progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
         };
         EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), done).map_err(CaptureError::Thread)

@@ -167,7 +167,7 @@ impl Playback {
 
 impl Capture for Playback {
     fn mode(&self) -> Mode {
-        Mode { dimensions: self.dimensions, rate: Some(self.rate), format: None }
+        Mode { dimensions: self.dimensions, rate: Some(self.rate), format: None, quality: None }
     }
 
     fn next(&mut self, deadline: Instant) -> Result<Captured, SourceError> {

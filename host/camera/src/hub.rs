@@ -6,7 +6,7 @@
 //! finds the newest frame, and the camera never waits for anyone.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
@@ -20,7 +20,9 @@ use super::dimensions::Dimensions;
 use super::error::SourceError;
 use super::feed::Feed;
 use super::frame::Frame;
+use super::history::Entry;
 use super::placeholder;
+use super::record::Record;
 use super::source::{Mode, Source};
 use super::status::{Counts, Outage, State, Status};
 
@@ -53,9 +55,11 @@ pub struct Camera {
     status: watch::Sender<Status>,
     /// How many feeds there are. The supervisor waits on it.
     readers: watch::Sender<usize>,
-    counts: Arc<Mutex<Counts>>,
+    record: Arc<Record>,
     linger: Linger,
     control_turn: Arc<AsyncMutex<()>>,
+    /// Grows whenever the state or the mode changes, of this camera or another of [`Cameras`].
+    news: Arc<watch::Sender<u64>>,
 }
 
 impl Camera {
@@ -66,9 +70,10 @@ impl Camera {
             source,
             status: watch::Sender::default(),
             readers: watch::Sender::default(),
-            counts: Arc::default(),
+            record: Arc::default(),
             linger,
             control_turn: Arc::default(),
+            news: Arc::default(),
         }
     }
 
@@ -89,7 +94,13 @@ impl Camera {
 
     /// How many frames it gave and lost since the host began.
     pub fn counts(&self) -> Counts {
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.record.counts()
+    }
+
+    /// Up to `limit` of its last frames, oldest first: those from index `first` on, or from the oldest that is
+    /// remembered if that is later.
+    pub fn entries(&self, first: u64, limit: usize) -> Vec<Entry> {
+        self.record.entries(first, limit)
     }
 
     /// To be held while its controls are read or set, by those who have threads to spare for it: a device that does not
@@ -136,7 +147,7 @@ impl Camera {
                 let _ = readers.wait_for(|readers| *readers > 0).await;
             }
             let mut idle = Box::pin(idle(readers, self.linger));
-            self.status.send_modify(|status| status.state = State::Starting);
+            self.change(|status| status.state = State::Starting);
             let mut pause = FIRST_PAUSE;
             // Opened anew after each failure, until nobody reads any more.
             let was_open = loop {
@@ -173,7 +184,7 @@ impl Camera {
             &self.name,
             self.source.clone(),
             memory.next_sequence,
-            self.counts.clone(),
+            self.record.clone(),
             self.readers.subscribe(),
         )?;
         let mut is_open = false;
@@ -238,14 +249,14 @@ impl Camera {
 
     /// The camera is closed. A reader who comes now starts with a fresh picture and not with one of a while ago.
     fn rest(&self) {
-        self.status.send_modify(|status| *status = Status { mode: status.mode, ..Status::default() });
+        self.change(|status| *status = Status { mode: status.mode, ..Status::default() });
     }
 
     /// Show all readers what the capture thread came to.
     fn publish(&self, progress: Progress) {
         match progress {
             Progress::Opening => {}
-            Progress::Open(mode) => self.status.send_modify(|status| {
+            Progress::Open(mode) => self.change(|status| {
                 status.mode = Some(mode);
                 status.frame = None;
             }),
@@ -256,9 +267,22 @@ impl Camera {
 
     /// Show all readers that the camera works, with its newest frame if one was made.
     fn live(&self, mode: Mode, frame: Option<Arc<Frame>>) {
-        self.status.send_modify(|status| {
+        self.change(|status| {
             *status = Status { state: State::Live, mode: Some(mode), frame, placeholder: None };
         });
+    }
+
+    /// Change what readers see; it is news to others as well where it is more than another frame.
+    fn change(&self, change: impl FnOnce(&mut Status)) {
+        let mut is_news = false;
+        self.status.send_modify(|status| {
+            let before = (status.state.clone(), status.mode);
+            change(status);
+            is_news = (&before.0, before.1) != (&status.state, status.mode);
+        });
+        if is_news {
+            self.news.send_modify(|news| *news += 1);
+        }
     }
 
     /// Show all readers that the camera failed, and a picture that says so.
@@ -277,7 +301,7 @@ impl Camera {
         let name = self.name.clone();
         let drawn = spawn_blocking(move || placeholder::draw(size, &name, &outage.message)).await;
         let placeholder = drawn.unwrap_or_default();
-        self.status.send_modify(|status| {
+        self.change(|status| {
             *status = Status { state: lost, mode: status.mode, frame: None, placeholder };
         });
     }
@@ -321,12 +345,20 @@ async fn arrival(arrivals: &mut Option<watch::Receiver<()>>) {
 #[derive(Clone)]
 pub struct Cameras {
     all: Arc<[Arc<Camera>]>,
+    news: Arc<watch::Sender<u64>>,
 }
 
 impl Cameras {
     /// These cameras.
     pub fn new(cameras: Vec<Camera>) -> Self {
-        Self { all: cameras.into_iter().map(Arc::new).collect() }
+        let news = Arc::default();
+        let all = cameras.into_iter().map(|camera| Arc::new(Camera { news: Arc::clone(&news), ..camera })).collect();
+        Self { all, news }
+    }
+
+    /// Changes whenever the state or the mode of any of them does.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     /// The camera of this name.

@@ -13,6 +13,7 @@
 //! * [`emulated`], [`v4l2`]: the kinds of camera.
 //! * `capture`, `encoding`: the threads that work for an open camera.
 //! * [`status`]: what a camera is doing, and what it has lost; `placeholder`: the picture that says so.
+//! * [`history`]: what is remembered of frames when their images are gone; `record`: who writes that down.
 //! * [`hub`], [`feed`]: opens the camera for its first reader, hands the newest frame to all, closes it after the last.
 //!
 //! Nothing in here knows of WebAssembly or HTTP.
@@ -26,10 +27,12 @@ pub mod error;
 pub mod feed;
 pub mod fourcc;
 pub mod frame;
+pub mod history;
 pub mod hub;
 pub mod jpeg;
 mod placeholder;
 pub mod raw;
+mod record;
 pub mod source;
 pub mod status;
 pub mod v4l2;

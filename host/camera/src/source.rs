@@ -62,6 +62,9 @@ pub struct Mode {
     pub rate: Option<f64>,
     /// The device's pixel format; none where there is no device.
     pub format: Option<FourCc>,
+    /// How good the pictures are that are made of raw images, from 1 to 100 as encoders count; none where they are
+    /// passed on as they are.
+    pub quality: Option<u8>,
 }
 
 impl fmt::Display for Mode {

@@ -6,11 +6,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
+use std::time::Instant;
 
 use slab::Slab;
 use tokio::sync::watch;
 
 use super::part::Part;
+use super::tally::Tally;
 
 /// A stream that is built once and shared.
 pub struct Channel {
@@ -21,6 +23,8 @@ pub struct Channel {
     pushes: AtomicU64,
     /// One waker for each viewer that waits or has waited. They stay in place: each push wakes all of them.
     waiting: Mutex<Slab<Waker>>,
+    /// What each viewer takes, at the seat that it was given.
+    seats: Mutex<Slab<Arc<Tally>>>,
     /// How many viewers there are. Whoever runs the publisher waits on it.
     viewers: watch::Sender<usize>,
     /// The publisher whose parts are taken; those of an earlier one are not any more.
@@ -50,6 +54,7 @@ impl Channel {
             newest: RwLock::default(),
             pushes: AtomicU64::new(0),
             waiting: Mutex::default(),
+            seats: Mutex::default(),
             viewers: watch::Sender::default(),
             publisher: watch::Sender::default(),
         }
@@ -63,6 +68,12 @@ impl Channel {
     /// How many viewers it has.
     pub fn viewers(&self) -> usize {
         *self.viewers.borrow()
+    }
+
+    /// Of each viewer its label, and how many parts per second it took lately.
+    pub(super) fn tallies(&self) -> Vec<(String, f64)> {
+        let now = Instant::now();
+        self.seats().iter().map(|(_, tally)| (tally.label().to_owned(), tally.rate(now))).collect()
     }
 
     /// Wait until it has no viewers.
@@ -103,17 +114,25 @@ impl Channel {
         }
     }
 
-    pub(super) fn enter(&self) {
+    /// Become a viewer. Returns the seat, for [`leave`](Self::leave).
+    pub(super) fn enter(&self, tally: Arc<Tally>) -> usize {
         self.viewers.send_modify(|viewers| *viewers += 1);
+        self.seats().insert(tally)
     }
 
-    pub(super) fn leave(&self) {
+    pub(super) fn leave(&self, seat: usize) {
+        self.seats().try_remove(seat);
         self.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
     }
 
     pub(super) fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
         // Nothing that is done under the lock can leave it half done.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Slab<Arc<Tally>>> {
+        // As above.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wake_all(&self) {

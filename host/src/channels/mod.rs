@@ -7,6 +7,7 @@
 //! * [`part`]: what is sent as one piece.
 //! * [`channel`]: the newest part, who publishes it, and who waits for it.
 //! * [`viewer`]: one viewer's place in a channel, as the body of a response.
+//! * `tally`: what a viewer takes, for those who ask.
 //! * [`registry`]: all channels, by name.
 //!
 //! Nothing in here knows where parts come from, nor how they are sent.
@@ -14,9 +15,10 @@
 pub mod channel;
 pub mod part;
 pub mod registry;
+mod tally;
 pub mod viewer;
 
 pub use channel::{Channel, Publisher};
 pub use part::Part;
 pub use registry::{CHANNELS, Channels, JoinError};
-pub use viewer::Viewer;
+pub use viewer::{Viewer, Viewing};

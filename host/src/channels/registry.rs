@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::channel::Channel;
-use super::viewer::Viewer;
+use super::viewer::{Viewer, Viewing};
 
 /// The most channels that there can be at a time. Each has an instance of the guest; and a guest that took their
 /// names from what clients send should not make one for everything that they think of.
@@ -15,6 +14,9 @@ pub const CHANNELS: u32 = 64;
 
 /// The longest name of a channel, in bytes.
 const NAME_LIMIT: usize = 64;
+
+/// The longest label of a viewer, in bytes: enough for what programs make up to tell things apart.
+const LABEL_LIMIT: usize = 64;
 
 /// Why a channel cannot be joined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -25,6 +27,9 @@ pub enum JoinError {
     /// There are enough.
     #[error("there are {CHANNELS} channels already")]
     TooMany,
+    /// The viewer cannot be called so.
+    #[error("this is too long for a label")]
+    Label,
 }
 
 /// All channels. Clones are the same.
@@ -42,12 +47,14 @@ impl Channels {
         (Self { by_name: Arc::default(), begun }, beginning)
     }
 
-    /// Become a viewer of the channel of this name, which begins if it is not there. The viewer is sent `opening`
-    /// first, and then at most `maximal_rate` parts per second.
-    pub fn join(&self, name: &str, opening: Bytes, maximal_rate: Option<f64>) -> Result<Viewer, JoinError> {
+    /// Become a viewer of the channel of this name, which begins if it is not there.
+    pub fn join(&self, name: &str, viewing: Viewing) -> Result<Viewer, JoinError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
         if name.is_empty() || name.len() > NAME_LIMIT || !name.bytes().all(allowed) {
             return Err(JoinError::Name);
+        }
+        if viewing.label.len() > LABEL_LIMIT {
+            return Err(JoinError::Label);
         }
         let mut channels = self.channels();
         let channel = match channels.get(name) {
@@ -62,7 +69,18 @@ impl Channels {
             }
         };
         // Under the lock, so that a channel is not ended in between.
-        Ok(Viewer::new(channel, opening, maximal_rate))
+        Ok(Viewer::new(channel, viewing))
+    }
+
+    /// How many viewers the channel of this name has.
+    pub fn count_viewers(&self, name: &str) -> usize {
+        self.channels().get(name).map_or(0, |channel| channel.viewers())
+    }
+
+    /// Of each viewer of the channel of this name its label, and how many parts per second it took lately.
+    pub fn list_viewers(&self, name: &str) -> Vec<(String, f64)> {
+        let channel = self.channels().get(name).cloned();
+        channel.map(|channel| channel.tallies()).unwrap_or_default()
     }
 
     /// Forget a channel that nobody watches. Returns false, and does nothing, if somebody does.

@@ -11,7 +11,19 @@ use http_body::{Body, Frame};
 
 use super::channel::{Channel, Look};
 use super::part::Part;
+use super::tally::Tally;
 use crate::chunks::Chunks;
+
+/// How one viewer wants to watch.
+#[derive(Debug, Default)]
+pub struct Viewing {
+    /// What it is sent first.
+    pub opening: Bytes,
+    /// The most parts per second; none for as many as there are.
+    pub maximal_rate: Option<f64>,
+    /// What it is called.
+    pub label: String,
+}
 
 /// One viewer of a channel. As a response's body it gives the opening, and then the newest part whenever it is asked
 /// for more: which is when the socket has taken what came before, so a slow viewer skips parts.
@@ -23,14 +35,19 @@ pub struct Viewer {
     seen: u64,
     /// None for as many parts as there are.
     pace: Option<Pace>,
+    tally: Arc<Tally>,
+    /// Where the channel has the tally.
+    seat: usize,
     /// Where the channel keeps the waker of this viewer's task, and that waker.
     place: Option<(usize, Waker)>,
 }
 
 impl Viewer {
-    pub(super) fn new(channel: Arc<Channel>, opening: Bytes, maximal_rate: Option<f64>) -> Self {
-        channel.enter();
-        Self { channel, opening: Some(opening), seen: 0, pace: maximal_rate.and_then(Pace::new), place: None }
+    pub(super) fn new(channel: Arc<Channel>, viewing: Viewing) -> Self {
+        let tally = Arc::new(Tally::new(viewing.label));
+        let seat = channel.enter(tally.clone());
+        let pace = viewing.maximal_rate.and_then(Pace::new);
+        Self { channel, opening: Some(viewing.opening), seen: 0, pace, tally, seat, place: None }
     }
 
     /// Have the task that is running woken at each push from now on.
@@ -62,6 +79,7 @@ impl Viewer {
                 if self.pace.as_mut().is_some_and(|pace| !pace.is_due(part.pushed)) {
                     return Poll::Pending;
                 }
+                self.tally.count(part.pushed);
                 Poll::Ready(Some(part))
             }
         }
@@ -101,7 +119,7 @@ impl Drop for Viewer {
         if let Some((place, _)) = self.place.take() {
             self.channel.waiting().try_remove(place);
         }
-        self.channel.leave();
+        self.channel.leave(self.seat);
     }
 }
 

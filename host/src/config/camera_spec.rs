@@ -9,7 +9,7 @@ use crate::camera::{Dimensions, FourCc};
 pub const NAME_LIMIT: usize = 32;
 
 /// No camera is faster; what is above is a typing mistake.
-const FASTEST: f64 = 1000.0;
+const FASTEST: f64 = 10_000.0;
 
 /// No camera takes longer for a frame than a day; the inverse, so that times stay finite.
 const SLOWEST: f64 = 1.0 / 86_400.0;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
+use crate::http::cors::AllowedOrigin;
 
 /// A camera server whose web side is a sandboxed WebAssembly component
 ///
@@ -111,6 +112,10 @@ pub struct ServeArgs {
     /// Let the guest set cameras' controls: then everyone who can watch can change them
     #[arg(long)]
     pub allow_control: bool,
+
+    /// A site whose pages may read what is served, such as http://printer.local, or * for all. May be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<AllowedOrigin>,
 
     /// Take images without an end, for cameras that never send one
     #[arg(long)]

@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
     world: "hotshoe:camera/publishing",
     imports: {
         "hotshoe:camera/cameras.[method]feed.blocking-next": async | trappable,
+        "hotshoe:camera/cameras.[method]watcher.blocking-next": async | trappable,
         "hotshoe:camera/controls.list-controls": async | trappable,
         "hotshoe:camera/controls.set-control": async | trappable,
         default: trappable,
@@ -22,6 +23,7 @@ wasmtime::component::bindgen!({
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
         "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+        "hotshoe:camera/cameras.watcher": crate::guest::cameras::HeldWatcher,
         "hotshoe:camera/cameras.feed": crate::guest::cameras::HeldFeed,
         "hotshoe:camera/cameras.frame": crate::guest::bindings::HeldFrame,
         "hotshoe:camera/channels.channel": crate::channels::Publisher,

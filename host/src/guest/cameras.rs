@@ -5,7 +5,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
@@ -28,6 +29,27 @@ const FRAMES: u32 = 16;
 impl wit::Host for Instance {
     fn list_cameras(&mut self) -> Result<Vec<wit::Camera>> {
         Ok(self.cameras.iter().map(|camera| camera_now(camera)).collect())
+    }
+}
+
+impl wit::HostWatcher for Instance {
+    fn new(&mut self) -> Result<Resource<HeldWatcher>> {
+        Ok(self.table.push(HeldWatcher { news: self.cameras.news() })?)
+    }
+
+    async fn blocking_next(&mut self, watcher: Resource<HeldWatcher>, timeout_nanoseconds: u64) -> Result<bool> {
+        let watcher = self.table.get_mut(&watcher)?;
+        // The sender is in the cameras, so waiting can't fail.
+        Ok(timeout(Duration::from_nanos(timeout_nanoseconds), watcher.news.changed()).await.is_ok())
+    }
+
+    fn subscribe(&mut self, watcher: Resource<HeldWatcher>) -> Result<Resource<DynPollable>> {
+        subscribe(&mut self.table, watcher)
+    }
+
+    fn drop(&mut self, watcher: Resource<HeldWatcher>) -> Result<()> {
+        self.table.delete(watcher)?;
+        Ok(())
     }
 }
 
@@ -134,6 +156,21 @@ impl Instance {
     }
 }
 
+/// A watcher in a guest's hands.
+pub struct HeldWatcher {
+    news: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Pollable for HeldWatcher {
+    async fn ready(&mut self) {
+        // News that is seen here is still to be given.
+        if self.news.changed().await.is_ok() {
+            self.news.mark_changed();
+        }
+    }
+}
+
 /// A feed in a guest's hands.
 pub struct HeldFeed {
     feed: Feed,
@@ -192,6 +229,7 @@ fn camera_now(camera: &Camera) -> wit::Camera {
         size: status.mode.map(|mode| dimensions(mode.dimensions)),
         rate: status.mode.and_then(|mode| mode.rate),
         format: status.mode.and_then(|mode| mode.format).map(|format| format.to_string()),
+        quality: status.mode.and_then(|mode| mode.quality),
         counts: counts(camera.counts()),
     }
 }

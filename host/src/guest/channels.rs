@@ -13,7 +13,7 @@ use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::channels as wit;
 use super::instance::Instance;
 use crate::channels::CHANNELS;
-use crate::channels::{JoinError, Part, Publisher};
+use crate::channels::{JoinError, Part, Publisher, Viewing};
 
 impl wit::Host for Instance {
     fn join(
@@ -31,11 +31,22 @@ impl wit::Host for Instance {
         if joined.is_some() {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
         }
-        let viewer = self.channels.join(&channel, viewing.opening.into(), viewing.maximal_rate);
+        let wit::Viewing { opening, maximal_rate, label } = viewing;
+        let viewer = self.channels.join(&channel, Viewing { opening: opening.into(), maximal_rate, label });
         Ok(viewer.map(|viewer| *joined = Some(viewer)).map_err(|error| match error {
             JoinError::Name => wit::ErrorCode::InvalidName,
             JoinError::TooMany => wit::ErrorCode::TooManyChannels(CHANNELS),
+            JoinError::Label => wit::ErrorCode::InvalidLabel,
         }))
+    }
+
+    fn count_viewers(&mut self, channel: String) -> Result<u32> {
+        Ok(u32::try_from(self.channels.count_viewers(&channel)).unwrap_or(u32::MAX))
+    }
+
+    fn list_viewers(&mut self, channel: String) -> Result<Vec<wit::Viewer>> {
+        let viewers = self.channels.list_viewers(&channel);
+        Ok(viewers.into_iter().map(|(label, rate)| wit::Viewer { label, rate }).collect())
     }
 }
 

@@ -12,7 +12,7 @@
 //! * `running`: the instance at work; `clock`: what interrupts it.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
-//! * `instance`, `cameras`, `channels`, `controls`, `generations`, `log`, `bindings`: the host's side of what guests import.
+//! * `instance`, `cameras`, `channels`, `controls`, `generations`, `history`, `log`, `bindings`: the host's side of what guests import.
 //!
 //! Which guest serves, and how it is replaced, is decided in [`crate::swap`].
 
@@ -28,6 +28,7 @@ mod controls;
 pub mod engine;
 pub mod error;
 mod generations;
+mod history;
 mod instance;
 mod log;
 mod running;

@@ -2,10 +2,12 @@
 //!
 //! * [`listen`]: the addresses to serve at, and the options of their connections.
 //! * [`server`]: accepting connections, and ending them.
+//! * [`cors`]: which pages of other sites may read answers.
 //! * [`service`]: one request: room for it, the guest's answer, or a line that says why there is none.
 //!
 //! Nothing in here knows where frames come from.
 
+pub mod cors;
 pub mod listen;
 pub mod server;
 pub mod service;

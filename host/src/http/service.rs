@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -20,6 +20,8 @@ use crate::guest::CallError;
 use crate::guest::body::BrokenOff;
 use crate::swap::{Generations, Served, ServedBody};
 
+use super::cors::Cors;
+
 /// How long a client that found no room should wait: viewers come and go by the second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -31,30 +33,41 @@ pub struct Service {
     generations: Generations,
     /// A permit for each request that is being answered, kept by the response's body.
     room: Arc<Semaphore>,
+    cors: Cors,
 }
 
 impl Service {
     /// Answer at most `max_requests` at a time.
-    pub fn new(generations: Generations, max_requests: u32) -> Self {
-        Self { generations, room: Arc::new(Semaphore::new(max_requests as usize)) }
+    pub fn new(generations: Generations, max_requests: u32, cors: Cors) -> Self {
+        Self { generations, room: Arc::new(Semaphore::new(max_requests as usize)), cors }
     }
 
     /// Answer one request. Never fails: where the guest has no answer, the response says why.
     pub async fn answer(&self, request: Request<hyper::body::Incoming>) -> Result<Response<ServiceBody>, Infallible> {
+        if let Some(response) = self.cors.preflight(&request) {
+            return Ok(response.map(ServiceBody::Host));
+        }
+        let origin = request.headers().get(ORIGIN).cloned();
+        let mut response = self.answer_by_guest(request).await;
+        self.cors.mark(origin.as_ref(), response.headers_mut());
+        Ok(response)
+    }
+
+    async fn answer_by_guest(&self, request: Request<hyper::body::Incoming>) -> Response<ServiceBody> {
         let label = label(&request);
         debug!("{label}");
         if request.method() == Method::CONNECT {
             let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "this is not a proxy");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Ok(response);
+            return response;
         }
         let Ok(permit) = self.room.clone().try_acquire_owned() else {
             warn!("{label}: 503, all places are taken; see --max-requests");
-            return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon"));
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon");
         };
         // Only a guest that reads the request's body ever sees this error.
         let request = request.map(|body| body.map_err(|_| HttpError::HttpProtocolError));
-        Ok(match self.generations.answer(request, &label).await {
+        match self.generations.answer(request, &label).await {
             Ok(response) => response.map(|body| match body {
                 Served::Own(body) => ServiceBody::Guest { body, _permit: permit },
                 Served::Shared(viewer) => ServiceBody::Channel { viewer, _permit: permit },
@@ -64,7 +77,7 @@ impl Service {
                 warn!("{label}: {}, {error}", status.as_u16());
                 refusal(status, told)
             }
-        })
+        }
     }
 }
 

@@ -220,6 +220,12 @@ impl Viewer {
         read_chunk(&mut self.reader).unwrap().expect("the stream goes on")
     }
 
+    /// Read one chunk; none if the stream has ended as it should. Panics if it broke off.
+    #[track_caller]
+    pub fn next_chunk(&mut self) -> Option<Vec<u8>> {
+        read_chunk(&mut self.reader).unwrap()
+    }
+
     /// Read one part. Panics at any byte that is not as agreed.
     #[track_caller]
     pub fn part(&mut self) -> Part {

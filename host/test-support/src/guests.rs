@@ -41,7 +41,9 @@ const PRELUDE: &str = r#"
   (import "wasi:io/streams@0.2.12" "[method]output-stream.subscribe" (func $writable (param i32) (result i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.splice" (func $splice (param i32 i32 i64 i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_input (param i32)))
-  (import "hotshoe:camera/channels@0.1.0" "join" (func $join (param i32 i32 i32 i32 i32 i32 f64 i32)))
+  (import "hotshoe:camera/generations@0.1.0" "subscribe-replaced" (func $replaced (result i32)))
+  (import "hotshoe:camera/channels@0.1.0" "join"
+    (func $join (param i32 i32 i32 i32 i32 i32 f64 i32 i32 i32)))
   (import "hotshoe:camera/channels@0.1.0" "[method]channel.push"
     (func $push (param i32 i32 i32 i32 i32 i32 i32)))
 
@@ -263,13 +265,23 @@ pub const STREAMS: &str = r#"
       (call $put (local.get $stream) (i32.const 640) (i32.const 11))
       (br $next)))"#;
 
+/// Begins an answer, waits until the guest is replaced, and finishes it.
+pub const ENDS_WHEN_REPLACED: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32) (local $replaced i32)
+  (local.set $stream (call $begin (local.get $out)))
+  (local.set $replaced (call $replaced))
+  (call $block (local.get $replaced))
+  (call $drop_pollable (local.get $replaced))
+  (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+  (call $end (local.get $stream)))"#;
+
 /// Joins the channel of the name at 1024. Says which error that gives, as a digit.
 const JOINS: &str = r#"(func $misbehave (param $out i32)
   (local $r i32) (local $stream i32)
   (local.set $r (call $response (call $fields)))
   (call $response_body (local.get $r) (i32.const 256))
   (call $join (i32.load (i32.const 260)) (i32.const 1024) (global.get $name_length)
-    (i32.const 1536) (i32.const 8) (i32.const 0) (f64.const 0) (i32.const 256))
+    (i32.const 1536) (i32.const 8) (i32.const 0) (f64.const 0) (i32.const 1536) (i32.const 0) (i32.const 256))
   (if (i32.load8_u (i32.const 256))
     (then
       (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 260))))

@@ -20,7 +20,7 @@ fn error(reply: &Reply) -> String {
 fn it_is_not_at_the_viewers_address() {
     let server = Server::start(&CAMERA);
     assert_eq!(get(server.address, "/guest").status, 404);
-    assert_eq!(request(server.address, "PUT", "/guest").status, 405);
+    assert_eq!(request(server.address, "PUT", "/guest").status, 404);
     assert_eq!(get(server.admin.unwrap(), "/video_feed").status, 404);
     assert_eq!(get(server.admin.unwrap(), "/").status, 404);
 }

@@ -8,13 +8,11 @@ use hotshoe_test_support::server::{Server, run};
 /// stands on this list. Whoever adds to it should know why.
 const IMPORTS: &str = "\
 wasi:io/poll@0.2.12
-    [method]pollable.ready
     [method]pollable.block
-    poll
 wasi:clocks/monotonic-clock@0.2.12
     now
-    subscribe-duration
 wasi:clocks/wall-clock@0.2.12
+    now
 wasi:io/error@0.2.12
 wasi:io/streams@0.2.12
     [method]input-stream.blocking-read
@@ -40,6 +38,8 @@ wasi:http/types@0.2.12
     [method]outgoing-body.write
     [static]outgoing-body.finish
 hotshoe:camera/cameras@0.1.0
+    [constructor]watcher
+    [method]watcher.blocking-next
     [static]feed.open
     [method]feed.blocking-next
     [method]feed.placeholder
@@ -51,12 +51,15 @@ hotshoe:camera/channels@0.1.0
     [method]channel.name
     [method]channel.push
     join
+    count-viewers
+    list-viewers
 hotshoe:camera/controls@0.1.0
     list-controls
     set-control
 hotshoe:camera/generations@0.1.0
     own-generation
-    subscribe-replaced
+hotshoe:camera/history@0.1.0
+    list-entries
 ";
 
 #[test]

@@ -55,6 +55,14 @@ impl Images {
         })
     }
 
+    /// How good the pictures will be; none where they come as they are.
+    pub(super) fn quality(&self) -> Option<u8> {
+        match self {
+            Self::Jpeg(_) => None,
+            Self::Raw { quality, .. } => Some(*quality),
+        }
+    }
+
     /// Whether a buffer looks like an image from outside, which costs no more than finding its end.
     pub(super) fn look(&self, bytes: &[u8]) -> Result<(), NoImage> {
         match self {

@@ -190,6 +190,7 @@ impl Source for V4l2 {
         self.settings.apply(&*device, &node);
         let failed = |error| errors::device_error(self.system(), &node, "start its stream", error);
         let stream = device.start(BUFFERS).map_err(failed)?;
+        let mode = Mode { quality: images.quality(), ..mode };
         Ok(Box::new(Streaming::new(self.devices.system.clone(), node, stream, mode, images)))
     }
 

@@ -57,7 +57,8 @@ pub(super) fn negotiate(
         return Err(SourceError::NoFormat { path: path.to_owned(), asked: Some(code), offered });
     }
     let rate = wish.rate.map_or_else(|| device.rate(), |rate| device.set_rate(rate));
-    Ok(Agreement { format, mode: Mode { dimensions: format.dimensions, rate, format: Some(format.code) } })
+    let mode = Mode { dimensions: format.dimensions, rate, format: Some(format.code), quality: None };
+    Ok(Agreement { format, mode })
 }
 
 /// Of the formats that are offered and can be served, the one to take: one that reaches the size and the rate; of

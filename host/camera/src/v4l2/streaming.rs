@@ -227,7 +227,7 @@ mod tests {
         let device = system.open(NODE.as_ref()).unwrap();
         let dimensions = Dimensions { width: 16, height: 16 };
         let format = Format { code: FourCc(*code), dimensions, stride: 0, full_range: false };
-        let mode = Mode { dimensions, rate: Some(30.0), format: Some(format.code) };
+        let mode = Mode { dimensions, rate: Some(30.0), format: Some(format.code), quality: None };
         let images = Images::new(&Agreement { format, mode }, 80, allow_truncated, Arc::default()).unwrap();
         let stream = device.start(BUFFERS).unwrap();
         Streaming::new(system, NODE.into(), stream, mode, images)

@@ -1,0 +1,124 @@
+//! `/events`: what becomes of cameras, who watches them, and which guest serves.
+
+use serde_json::{Value, json};
+
+use hotshoe_test_support::client::{Viewer, get, send};
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::Server;
+
+/// Reads events, one a piece.
+struct Events(Viewer);
+
+impl Events {
+    fn listen(server: &Server) -> Self {
+        let mut stream = Viewer::watch(server.address, "/events");
+        assert_eq!((stream.status, stream.header("content-type")), (200, Some("text/event-stream")));
+        assert_eq!(stream.header("x-accel-buffering"), Some("no"));
+        let first = String::from_utf8(stream.chunk()).unwrap();
+        let first = first.strip_prefix("retry: 250\n\n").expect("browsers come back soon");
+        state(first);
+        Self(stream)
+    }
+
+    fn next(&mut self) -> Value {
+        state(std::str::from_utf8(&self.0.chunk()).unwrap())
+    }
+
+    /// Read on until a state is as wanted. The client's own deadline bounds the wait.
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let state = self.next();
+            if wanted(&state) {
+                return state;
+            }
+        }
+    }
+}
+
+/// The JSON of one event.
+fn state(event: &str) -> Value {
+    let data = event.strip_prefix("event: state\ndata: ").and_then(|data| data.strip_suffix("\n\n"));
+    serde_json::from_str(data.expect("one event, of one line")).unwrap()
+}
+
+#[test]
+fn events_tell_of_every_camera_and_open_none() {
+    let server = Server::start(&["--camera", "front=emulated,fps=20", "--camera", "yard=/dev/video99"]);
+    let mut events = Events::listen(&server);
+    let state = events.next();
+    assert_eq!(server.capture_threads(), 0);
+    let front = &state["cameras"][0];
+    assert_eq!((&front["name"], &front["state"], &front["viewers"]), (&json!("front"), &json!("idle"), &json!(0)));
+    assert_eq!((&front["age"], &front["width"], &front["fps"]), (&Value::Null, &Value::Null, &json!(0.0)));
+    assert_eq!(state["cameras"][1]["name"], "yard");
+
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    let mut fast = Viewer::watch(server.address, "/stream/front?extra_headers=1");
+    let reader = std::thread::spawn(move || while viewer.try_part().is_ok() {});
+    let state = events.until(|state| state["cameras"][0]["fps"].as_f64() > Some(15.0));
+    let front = &state["cameras"][0];
+    assert!(front["fps"].as_f64() < Some(25.0), "{front}");
+    assert_eq!((&front["state"], &front["viewers"]), (&json!("live"), &json!(2)));
+    assert_eq!((&front["width"], &front["height"], &front["rate"]), (&json!(640), &json!(480), &json!(20.0)));
+    assert!(front["age"].as_f64() < Some(5.0) && front["frames"].as_u64() > Some(10), "{front}");
+    fast.chunk();
+    drop(fast);
+    events.until(|state| state["cameras"][0]["viewers"] == 1);
+    drop(server);
+    reader.join().unwrap();
+}
+
+#[test]
+fn a_camera_that_is_lost_is_told_at_once_with_the_reason() {
+    let server = Server::start(&["--camera", "yard=/dev/video99"]);
+    let mut events = Events::listen(&server);
+    let _viewer = Viewer::watch(server.address, "/video_feed");
+    let state = events.until(|state| state["cameras"][0]["state"] == "lost");
+    let yard = &state["cameras"][0];
+    assert_eq!(yard["cause"], "not-found");
+    assert!(yard["reason"].as_str().unwrap().starts_with("no device at /dev/video99"), "{yard}");
+}
+
+#[test]
+fn who_listens_hears_of_the_next_guest_on_the_same_connection() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let built_in = guests::built_in();
+    let mut events = Events::listen(&server);
+    for number in 1..4 {
+        server.put_guest(&guests::variant(&built_in, number));
+        let current = server.generations()["current"].clone();
+        let state = events.until(|state| state["guest"]["digest"] == current["sha256"]);
+        assert_eq!(state["guest"]["number"], current["generation"]);
+        assert!(
+            get(server.address, "/").text().contains(current["sha256"].as_str().unwrap()),
+            "the page says its guest"
+        );
+        assert!(state["guest"]["since"].as_u64() > Some(1_700_000_000), "{state}");
+    }
+}
+
+#[test]
+fn listeners_share_one_instance_of_the_guest() {
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let mut all: Vec<_> = (0..50).map(|_| Events::listen(&server)).collect();
+    for events in &mut all {
+        events.next();
+    }
+    // The channel's publisher.
+    assert_eq!(server.generations()["current"]["under_way"], 1);
+}
+
+#[test]
+fn a_guest_without_events_ends_them_when_the_one_before_it_is_over() {
+    let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.2"]);
+    let mut events = Events::listen(&server);
+    server.put_guest(&guests::joining_without_publishing("c"));
+    // Properly: a browser would come back, and find another page.
+    while events.0.next_chunk().is_some() {}
+}
+
+#[test]
+fn a_post_is_not_taken() {
+    let server = Server::start(&["--camera", "emulated"]);
+    assert_eq!(send(server.address, "POST", "/events", &[], b"").status, 405);
+}
