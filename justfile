@@ -40,6 +40,10 @@ bench:
     cargo bench --bench swap
     cargo bench --bench streams
 
+# Check any server of MJPEG over HTTP with its clients (`--help`, `--list`)
+conformance *ARGS:
+    cargo run --quiet -p hotshoe-conformance -- {{ARGS}}
+
 # The documentation, with its warnings
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace

@@ -53,6 +53,17 @@ pub struct Sending {
     pub wall: (u64, u32),
 }
 
+/// What the extra headers tell of a part beside its frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Extra {
+    /// Whether the camera gave it; else it is a picture that says why there is none.
+    pub live: bool,
+    /// How many frames were left out before it.
+    pub skipped: u64,
+    /// How many parts were sent in the last second.
+    pub rate: u32,
+}
+
 impl Framing {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Standard, Self::Extra, Self::Advance];
@@ -99,12 +110,11 @@ impl Framing {
         }
     }
 
-    /// What stands before this image and after it. `skipped` frames were left out before it, and it is `live` unless it
-    /// is a picture that says why there is none.
-    pub fn around(self, info: &FrameInfo, live: bool, skipped: u64, sending: Sending) -> (String, String) {
+    /// What stands before this image and after it.
+    pub fn around(self, info: &FrameInfo, more: Extra, sending: Sending) -> (String, String) {
         match self {
             Self::Standard => (head(info) + "\r\n", TAIL.into()),
-            Self::Extra => (head(info) + &extra(info, live, skipped, sending) + "\r\n", TAIL.into()),
+            Self::Extra => (head(info) + &extra(info, more, sending) + "\r\n", TAIL.into()),
             Self::Advance => (String::new(), format!("{TAIL}{}", lengthless(sending))),
         }
     }
@@ -116,23 +126,27 @@ fn head(info: &FrameInfo) -> String {
     format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {time}\r\n", info.length)
 }
 
-/// Those of ustreamer's headers that have a meaning here. Its times are of the monotonic clock.
-fn extra(info: &FrameInfo, live: bool, skipped: u64, sending: Sending) -> String {
+/// The headers of ustreamer's, whose times are of the monotonic clock. An image has two here: that of its capture, and
+/// that at which it is sent to all; they stand under the names of the steps that they lie between.
+fn extra(info: &FrameInfo, more: Extra, sending: Sending) -> String {
+    const CAPTURED: [&str; 4] = ["Grab-Begin", "Grab-End", "Encode-Begin", "Encode-End"];
+    const SENT: [&str; 4] = ["Expose-Begin", "Expose-Cmp", "Expose-End", "Send"];
     let seconds = |nanoseconds: u64| timestamp(nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000) as u32);
-    let mut headers = String::new();
-    // Writing to a String can't fail.
-    let _ = write!(
-        headers,
+    let Extra { live, skipped, rate } = more;
+    let mut headers = format!(
         "X-UStreamer-Online: {live}\r\nX-UStreamer-Dropped: {skipped}\r\nX-UStreamer-Width: {}\r\n\
-         X-UStreamer-Height: {}\r\nX-UStreamer-Grab-Begin-Time: {}\r\nX-UStreamer-Send-Time: {}\r\n\
-         X-UStreamer-Latency: {}\r\n",
-        info.dimensions.width,
-        info.dimensions.height,
-        seconds(info.captured_at),
-        seconds(sending.monotonic),
-        seconds(sending.monotonic.saturating_sub(info.captured_at)),
+         X-UStreamer-Height: {}\r\nX-UStreamer-Client-FPS: {rate}\r\n",
+        info.dimensions.width, info.dimensions.height,
     );
-    headers
+    for (steps, time) in [(CAPTURED, info.captured_at), (SENT, sending.monotonic)] {
+        let time = seconds(time);
+        for step in steps {
+            // Writing to a String can't fail.
+            let _ = write!(headers, "X-UStreamer-{step}-Time: {time}\r\n");
+        }
+    }
+    let latency = seconds(sending.monotonic.saturating_sub(info.captured_at));
+    headers + "X-UStreamer-Latency: " + &latency + "\r\n"
 }
 
 /// The headers of a part whose image is not there yet: their time is that of their sending.
@@ -157,11 +171,12 @@ mod tests {
         dimensions: Dimensions { width: 640, height: 480 },
         length: 12345,
     };
+    const MORE: Extra = Extra { live: true, skipped: 2, rate: 30 };
     const SENDING: Sending = Sending { monotonic: 5_001_500_000, wall: (1_700_000_000, 5_506_000) };
 
     #[test]
     fn a_part_is_byte_for_byte_as_agreed() {
-        let (head, tail) = Framing::Standard.around(&INFO, true, 0, SENDING);
+        let (head, tail) = Framing::Standard.around(&INFO, MORE, SENDING);
         assert_eq!(head, "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n");
         assert_eq!(tail, "\r\n--frame\r\n");
         assert_eq!(Framing::Standard.opening(SENDING), "--frame\r\n");
@@ -169,12 +184,16 @@ mod tests {
 
     #[test]
     fn extra_headers_are_those_of_ustreamer() {
-        let (head, tail) = Framing::Extra.around(&INFO, true, 2, SENDING);
+        let (head, tail) = Framing::Extra.around(&INFO, MORE, SENDING);
         assert_eq!(
             head,
             "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
              X-UStreamer-Online: true\r\nX-UStreamer-Dropped: 2\r\nX-UStreamer-Width: 640\r\nX-UStreamer-Height: 480\r\n\
-             X-UStreamer-Grab-Begin-Time: 5.000000\r\nX-UStreamer-Send-Time: 5.001500\r\n\
+             X-UStreamer-Client-FPS: 30\r\n\
+             X-UStreamer-Grab-Begin-Time: 5.000000\r\nX-UStreamer-Grab-End-Time: 5.000000\r\n\
+             X-UStreamer-Encode-Begin-Time: 5.000000\r\nX-UStreamer-Encode-End-Time: 5.000000\r\n\
+             X-UStreamer-Expose-Begin-Time: 5.001500\r\nX-UStreamer-Expose-Cmp-Time: 5.001500\r\n\
+             X-UStreamer-Expose-End-Time: 5.001500\r\nX-UStreamer-Send-Time: 5.001500\r\n\
              X-UStreamer-Latency: 0.001500\r\n\r\n"
         );
         assert_eq!(tail, "\r\n--frame\r\n");
@@ -183,7 +202,7 @@ mod tests {
     #[test]
     fn advanced_headers_come_with_the_image_before() {
         let headers = "Content-Type: image/jpeg\r\nX-Timestamp: 1700000000.005506\r\n\r\n";
-        let (head, tail) = Framing::Advance.around(&INFO, true, 0, SENDING);
+        let (head, tail) = Framing::Advance.around(&INFO, MORE, SENDING);
         assert_eq!((head.as_str(), tail), ("", format!("\r\n--frame\r\n{headers}")));
         assert_eq!(Framing::Advance.opening(SENDING), format!("--frame\r\n{headers}"));
     }

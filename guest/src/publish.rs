@@ -5,11 +5,13 @@ use crate::bindings::hotshoe::camera::cameras::{Feed, Frame};
 use crate::bindings::hotshoe::camera::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::events;
-use crate::part::{Framing, Sending};
+use crate::part::{Extra, Framing, Sending};
 
 /// After this long without a new frame the newest is sent again. It tells browsers that the part is
 /// complete, and clients that time out that the stream is alive.
 const REPEAT_AFTER_NANOSECONDS: u64 = 1_000_000_000;
+
+const SECOND_NANOSECONDS: u64 = 1_000_000_000;
 
 impl publisher::Guest for crate::Guest {
     /// Fill a channel, part by part. The host calls this in an instance of its own, and ends that when nobody watches
@@ -29,6 +31,7 @@ fn publish_camera(channel: &Channel, name: &str) {
     let Ok(feed) = Feed::open(camera) else { return };
     let mut newest: Option<Shown> = None;
     let mut last_sequence = None;
+    let mut pushes = Pushes::default();
     loop {
         // No error is possible while only one or two frames are held.
         newest = match feed.blocking_next(REPEAT_AFTER_NANOSECONDS) {
@@ -40,7 +43,9 @@ fn publish_camera(channel: &Channel, name: &str) {
             let info = shown.frame.info();
             let skipped = last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
             last_sequence = Some(info.sequence);
-            let (head, tail) = framing.around(&info, shown.live, skipped, sending());
+            let sending = sending();
+            let more = Extra { live: shown.live, skipped, rate: pushes.count(sending.monotonic) };
+            let (head, tail) = framing.around(&info, more, sending);
             channel.push(head.as_bytes(), Some(&shown.frame), tail.as_bytes());
         }
     }
@@ -50,6 +55,27 @@ fn publish_camera(channel: &Channel, name: &str) {
 struct Shown {
     frame: Frame,
     live: bool,
+}
+
+/// Counts the parts of each second.
+#[derive(Default)]
+struct Pushes {
+    /// When the present second began.
+    begun: u64,
+    /// Its parts so far, and those of the one before.
+    parts: u32,
+    last: u32,
+}
+
+impl Pushes {
+    /// One more at this moment, in nanoseconds. Returns how many there were in the last whole second.
+    fn count(&mut self, now: u64) -> u32 {
+        if now.saturating_sub(self.begun) >= SECOND_NANOSECONDS {
+            (self.begun, self.last, self.parts) = (now, self.parts, 0);
+        }
+        self.parts += 1;
+        self.last
+    }
 }
 
 /// This moment.

@@ -37,10 +37,11 @@ impl FromStr for AllowedOrigin {
         if typed == "*" {
             return Ok(Self::Any);
         }
-        let rest = typed.strip_prefix("http://").or_else(|| typed.strip_prefix("https://"));
+        // As browsers write it.
+        let origin = typed.to_ascii_lowercase();
+        let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '*', ' ', ',']));
-        // Browsers write it so.
-        HeaderValue::from_str(&typed.to_ascii_lowercase())
+        HeaderValue::from_str(&origin)
             .ok()
             .filter(|_| is_origin)
             .map(Self::One)

@@ -1,4 +1,4 @@
-//! Tests that need something of the machine's: a browser, ffmpeg, cameras.
+//! Tests that need something of the machine's: a browser, programs that read streams, cameras.
 //!
 //! Where it is missing, a test counts as ignored, and its line says what it needs. `.ci/run` provides all of
 //! it and lets none be ignored. The cameras for machines without one are tools that are not part of this
@@ -17,10 +17,10 @@
 
 mod browser;
 mod camera_vm;
+mod conformance;
 mod fakecam;
 mod faults;
 mod guest_target;
-mod programs;
 
 use std::env;
 use std::path::PathBuf;
@@ -30,18 +30,14 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     let browser = missing_programs(&["chromium", "chromedriver"]);
-    let ffmpeg = missing_programs(&["ffmpeg"]);
-    let curl = missing_programs(&["curl"]);
     let fakecam = missing_variable("HOTSHOE_FAKECAM");
     let vm = missing_variable("HOTSHOE_CAMERA_VM").or_else(|| fakecam.clone());
     let target = (!guest_target::is_installed()).then(|| "the target wasm32-wasip2".to_owned());
-    let trials = vec![
+    let mut trials = vec![
         trial("chromium_shows_moving_pictures", &browser, browser::shows_moving_pictures),
         trial("chromium_loads_the_page_again_when_the_guest_is_replaced", &browser, browser::reloads_itself),
         trial("chromium_comes_back_to_a_server_that_was_restarted", &browser, browser::comes_back),
         trial("chromium_shows_more_cameras_than_it_has_connections", &browser, browser::shows_many_cameras),
-        trial("curl_saves_a_snapshot", &curl, programs::curl_saves_a_snapshot),
-        trial("ffmpeg_reads_the_stream", &ffmpeg, programs::ffmpeg_reads_the_stream),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),
         trial("a_new_guest_is_built_at_each_save", &target, guest_target::a_new_guest_is_built_at_each_save),
         trial("camera_streams", &fakecam, fakecam::streams),
@@ -69,6 +65,7 @@ fn main() -> ExitCode {
         trial("usb_camera_in_use_says_by_whom", &vm, camera_vm::busy_usb_camera),
         trial("every_pixel_format_of_a_driver_gives_the_same_picture", &vm, camera_vm::every_format),
     ];
+    trials.extend(conformance::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -112,6 +112,7 @@ fn extra_headers_tell_more_of_each_picture() {
         let header =
             |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).expect(name);
         assert_eq!((header("X-UStreamer-Online"), header("X-UStreamer-Dropped")), ("true", "0"));
+        assert!(header("X-UStreamer-Client-FPS").parse::<u32>().unwrap() <= 40);
         assert_eq!((header("X-UStreamer-Width"), header("X-UStreamer-Height")), ("640", "480"));
         let seconds = |name: &str| header(name).parse::<f64>().unwrap();
         let latency = seconds("X-UStreamer-Send-Time") - seconds("X-UStreamer-Grab-Begin-Time");

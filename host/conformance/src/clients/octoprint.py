@@ -1,0 +1,25 @@
+"""OctoPrint's server fetches a snapshot: five seconds, and the answer is a picture. Argument: the snapshot's URL."""
+
+import sys
+
+import requests
+
+response = requests.get(sys.argv[1], timeout=5, verify=False)
+response.raise_for_status()
+kind = response.headers.get("Content-Type", "")
+if kind.split(";")[0].strip() != "image/jpeg":
+    sys.exit(f"Content-Type is {kind!r}")
+body = response.content
+if body[:2] != b"\xff\xd8" or body[-2:] != b"\xff\xd9":
+    sys.exit(f"{len(body)} bytes that are no whole JPEG")
+length = response.headers.get("Content-Length")
+if length is not None and int(length) != len(body):
+    sys.exit(f"Content-Length {length}, and {len(body)} bytes")
+try:
+    import cv2
+    import numpy
+except ImportError:
+    # Its decoder is not needed for the rest.
+    sys.exit(0)
+if cv2.imdecode(numpy.frombuffer(body, numpy.uint8), cv2.IMREAD_COLOR) is None:
+    sys.exit("the snapshot does not decode")
