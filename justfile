@@ -44,6 +44,11 @@ bench:
 conformance *ARGS:
     cargo run --quiet -p hotshoe-conformance -- {{ARGS}}
 
+# Pictures of the page for docs/, as it looks now
+screenshots:
+    mkdir -p docs
+    HOTSHOE_SCREENSHOTS={{justfile_directory()}}/docs cargo test --test machine -- --exact everyone_can_use_the_page
+
 # The documentation, with its warnings
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace

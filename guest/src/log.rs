@@ -43,7 +43,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Q
         Format::Html => "text/html; charset=utf-8",
         Format::Csv => "text/csv; charset=utf-8; header=present",
     };
-    let headers = reply::fresh_and(&reply::UNBUFFERED);
+    let mut headers = reply::fresh_and(&reply::UNBUFFERED);
+    headers.push(("content-security-policy", reply::POLICY));
     let head = Head { status: 200, headers: &headers };
     let rows = query.get("rows").and_then(|rows| rows.parse().ok());
     if let Some(mut writer) = reply::begin(out, head_only, &head, content_type, None)

@@ -45,6 +45,12 @@ pub struct Browser {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element(String);
 
+/// A tab in front of another.
+#[derive(Clone, Debug)]
+pub struct Tab {
+    behind: String,
+}
+
 impl Browser {
     /// Starts a browser, which needs `chromedriver` and Chromium.
     ///
@@ -217,6 +223,29 @@ impl Browser {
         Ok(())
     }
 
+    /// Opens an empty tab in front of the present one, which is hidden by that. What is done next is done in the new one.
+    ///
+    /// # Errors
+    ///
+    /// If the browser has no more.
+    pub fn open_tab(&self) -> Result<Tab, String> {
+        let behind =
+            text(Some(&self.call("GET", &format!("/session/{}/window", self.session), &Value::Null)?), "a tab")?;
+        let opened = self.post("window/new", &json!({ "type": "tab" }))?;
+        self.post("window", &json!({ "handle": text(opened.get("handle"), "a tab")? }))?;
+        Ok(Tab { behind })
+    }
+
+    /// Closes the tab in front, and goes back to the one behind it.
+    ///
+    /// # Errors
+    ///
+    /// If that is gone.
+    pub fn close_tab(&self, tab: &Tab) -> Result<(), String> {
+        self.call("DELETE", &format!("/session/{}/window", self.session), &Value::Null)?;
+        self.post("window", &json!({ "handle": tab.behind })).map(drop)
+    }
+
     /// A command of the Chrome DevTools Protocol, such as `Emulation.setEmulatedMedia`.
     ///
     /// # Errors
@@ -235,6 +264,16 @@ impl Browser {
         let value = if dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
         self.cdp("Emulation.setEmulatedMedia", &features).map(drop)
+    }
+
+    /// Makes pages see a desktop's window of this size.
+    ///
+    /// # Errors
+    ///
+    /// If the browser cannot.
+    pub fn be_screen(&self, width: u32, height: u32) -> Result<(), String> {
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.cdp("Emulation.setDeviceMetricsOverride", &screen).map(drop)
     }
 
     /// Makes pages see a phone's screen, with so many device pixels to a pixel.

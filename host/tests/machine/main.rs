@@ -21,6 +21,8 @@ mod conformance;
 mod fakecam;
 mod faults;
 mod guest_target;
+mod looks;
+mod proxy;
 
 use std::env;
 use std::path::PathBuf;
@@ -38,6 +40,11 @@ fn main() -> ExitCode {
         trial("chromium_loads_the_page_again_when_the_guest_is_replaced", &browser, browser::reloads_itself),
         trial("chromium_comes_back_to_a_server_that_was_restarted", &browser, browser::comes_back),
         trial("chromium_shows_more_cameras_than_it_has_connections", &browser, browser::shows_many_cameras),
+        trial("chromium_tells_the_state_of_cameras", &browser, browser::tells_the_state_of_cameras),
+        trial("chromium_watches_nothing_in_a_hidden_tab", &browser, browser::a_hidden_tab_watches_nothing),
+        trial("chromium_sets_controls", &browser, browser::sets_controls),
+        trial("chromium_finds_everything_below_a_path", &browser, browser::works_below_a_path),
+        trial("everyone_can_use_the_page", &browser, looks::everyone_can_use_the_page),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),
         trial("a_new_guest_is_built_at_each_save", &target, guest_target::a_new_guest_is_built_at_each_save),
         trial("camera_streams", &fakecam, fakecam::streams),

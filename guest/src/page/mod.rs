@@ -1,0 +1,124 @@
+//! `/`: a page with the live picture of every camera. Its files are put together into one answer: it needs no others.
+
+use alloc::string::String;
+
+use crate::bindings::hotshoe::camera::cameras::{Camera, list_cameras};
+use crate::bindings::hotshoe::camera::generations;
+use crate::bindings::wasi::http::types::ResponseOutparam;
+use crate::reply::{self, Head};
+
+/// The page, and the places in it, each there once.
+const PAGE: &str = include_str!("page.html");
+const GUEST: &str = "{guest}";
+const STYLE: &str = "/* style */";
+const SCRIPT: &str = "/* script */";
+const CAMERAS: &str = "<!-- cameras -->";
+
+/// One camera, and the places in it.
+const CARD: &str = include_str!("card.html");
+const NAME: &str = "{name}";
+const SOURCE: &str = "{source}";
+const DESCRIPTION: &str = "{description}";
+
+const LOOKS: &str = include_str!("style.css");
+
+/// The body of one function, in this order.
+const SCRIPTS: &str = concat!(
+    include_str!("script/cards.js"),
+    include_str!("script/pictures.js"),
+    include_str!("script/events.js"),
+    include_str!("script/snippets.js"),
+    include_str!("script/controls.js"),
+    include_str!("script/hands.js"),
+    include_str!("script/run.js"),
+);
+
+/// How many cameras are shown as streams. A browser holds six connections to a server, and of those the page needs
+/// one for its events, and one for all that comes and goes. The script has the same number.
+const STREAMS: usize = 4;
+
+/// Answer with the page.
+pub fn serve(out: ResponseOutparam, head_only: bool) {
+    let page = page(&generations::own_generation().digest, &list_cameras());
+    let headers = reply::fresh_and(&[("content-security-policy", reply::POLICY)]);
+    let head = Head { status: 200, headers: &headers };
+    reply::whole(out, head_only, &head, "text/html; charset=utf-8", page.as_bytes());
+}
+
+fn page(digest: &str, cameras: &[Camera]) -> String {
+    let cards: String = cameras.iter().enumerate().map(|(index, camera)| card(camera, index < STREAMS)).collect();
+    // What cameras call themselves comes last, so that none of it is taken for a place.
+    let page = PAGE.replacen(GUEST, digest, 1).replacen(STYLE, LOOKS, 1).replacen(SCRIPT, SCRIPTS, 1);
+    page.replacen(CAMERAS, &cards, 1)
+}
+
+/// One camera. Links are relative, so that the page works behind a proxy under any path.
+fn card(camera: &Camera, live: bool) -> String {
+    let source = if live { "video_feed" } else { "snapshot" };
+    CARD.replace(NAME, &camera.name).replace(SOURCE, source).replace(DESCRIPTION, &escape(&camera.description))
+}
+
+/// Text for HTML. A camera's description holds what its maker wrote into the device.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::hotshoe::camera::cameras::{Counts, State};
+
+    fn camera(name: &str, description: &str) -> Camera {
+        let counts = Counts { frames: 0, dropped: 0, late: 0, flagged: 0, empty: 0, malformed: 0, corrupt: 0 };
+        Camera {
+            name: name.into(),
+            description: description.into(),
+            state: State::Idle,
+            size: None,
+            rate: None,
+            format: None,
+            quality: None,
+            counts,
+        }
+    }
+
+    #[test]
+    fn what_a_device_calls_itself_cannot_become_markup() {
+        assert_eq!(escape("<Cam & \"Co\"'s>"), "&lt;Cam &amp; &quot;Co&quot;&#39;s&gt;");
+        let page = page("0", &[camera("a", "/* script */ {name} <script>"), camera("b", "<!-- cameras -->")]);
+        assert!(page.contains("/* script */ {name} &lt;script&gt;") && page.contains("&lt;!-- cameras --&gt;"));
+        assert_eq!(page.matches("<script>").count(), 1);
+    }
+
+    #[test]
+    fn the_page_has_its_places() {
+        for place in [GUEST, STYLE, SCRIPT, CAMERAS] {
+            assert_eq!(PAGE.matches(place).count(), 1, "{place}");
+        }
+        for place in [NAME, SOURCE, DESCRIPTION] {
+            assert!(CARD.contains(place), "{place}");
+        }
+    }
+
+    #[test]
+    fn the_script_has_the_same_number_of_streams() {
+        assert!(SCRIPTS.contains(&alloc::format!("const STREAMS = {STREAMS};")));
+    }
+
+    #[test]
+    fn the_page_is_light() {
+        let page = page("0", &[camera("front", "HD Webcam at /dev/video0")]);
+        assert!(page.len() < 40_000, "{}", page.len());
+    }
+}
