@@ -1,102 +1,100 @@
-//! Viewers: many of them in one thread, which read what a server sends and look at no more of it than they must.
-//!
-//! Images are thrown away in the kernel (recv(2), `MSG_TRUNC`), so that the viewers cost less than the server.
+//! Viewers: many of them in one thread.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-use hotshoe_test_support::client::connect;
 use rustix::event::epoll;
-use socket2::SockRef;
 
-/// Linux's number for it (recv(2)).
-const MSG_TRUNC: i32 = 0x20;
+use super::figures::percentile;
+use super::viewer::Viewer;
 
-/// What follows each image.
-const TAIL: usize = b"\r\n--frame\r\n".len();
-
-/// What is read at a time of what has to be looked at: less than an image and its head.
-const LOOK: usize = 512;
+/// What is watched.
+pub const PATH: &str = "/video_feed";
 
 /// All viewers of one server.
 pub struct Load {
+    address: SocketAddr,
     viewers: Vec<Viewer>,
     epoll: rustix::fd::OwnedFd,
     window: Duration,
 }
 
-struct Viewer {
-    stream: TcpStream,
-    /// What was read of a response's head or a part's.
-    head: Vec<u8>,
-    /// What is left of a part after its head.
-    left: usize,
-    has_begun: bool,
-    is_chunked: bool,
-    /// What is left of a chunk of the transfer encoding; a part may come in several.
-    chunk_left: usize,
-    /// What was read of the line in front of a chunk.
-    chunk_line: Vec<u8>,
-    /// When the part that is being read was captured.
-    captured: Duration,
-    latencies: Vec<Duration>,
-}
-
 impl Load {
-    /// Connect this many viewers, and wait until each has its first part.
-    pub fn connect(address: SocketAddr, path: &str, count: usize) -> Self {
+    /// Nobody watches this server yet.
+    pub fn new(address: SocketAddr) -> Self {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-        let mut viewers = Vec::new();
-        for number in 0..count {
-            let mut stream = connect(address);
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-            stream.set_nonblocking(true).unwrap();
-            epoll::add(&epoll, &stream, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN).unwrap();
-            viewers.push(Viewer {
-                stream,
-                head: Vec::new(),
-                left: 0,
-                has_begun: false,
-                is_chunked: false,
-                chunk_left: 0,
-                chunk_line: Vec::new(),
-                captured: Duration::ZERO,
-                latencies: Vec::new(),
-            });
-        }
-        let mut load = Self { viewers, epoll, window: Duration::ZERO };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while load.viewers.iter().any(|viewer| viewer.latencies.is_empty()) {
-            assert!(Instant::now() < deadline, "some viewers are sent nothing");
-            load.run_for(Duration::from_millis(50));
-        }
+        Self { address, viewers: Vec::new(), epoll, window: Duration::ZERO }
+    }
+
+    /// Connect this many viewers, and wait until each has its first part.
+    pub fn connect(address: SocketAddr, count: usize) -> Self {
+        let mut load = Self::new(address);
+        load.join(count);
         load
+    }
+
+    /// Connect this many more viewers, and wait until each has its first part.
+    pub fn join(&mut self, count: usize) {
+        for _ in 0..count {
+            let viewer = self.begin(self.viewers.len());
+            self.viewers.push(viewer);
+            // So that nobody waits for those who come later.
+            self.poll(Duration::ZERO);
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.viewers.iter().any(|viewer| viewer.first.is_none()) {
+            assert!(Instant::now() < deadline, "some viewers are sent nothing");
+            self.poll(Duration::from_millis(50));
+        }
+    }
+
+    /// Put another viewer in the place of this one, who leaves.
+    pub fn replace(&mut self, number: usize) {
+        let viewer = self.begin(number);
+        self.viewers[number] = viewer;
+    }
+
+    fn begin(&self, number: usize) -> Viewer {
+        let viewer = Viewer::connect(self.address, PATH);
+        let data = epoll::EventData::new_u64(number as u64);
+        epoll::add(&self.epoll, &viewer.stream, data, epoll::EventFlags::IN).unwrap();
+        viewer
     }
 
     /// Read what comes, for this long.
     pub fn run_for(&mut self, time: Duration) {
         let begun = Instant::now();
-        let mut events = Vec::with_capacity(self.viewers.len());
         while let Some(left) = time.checked_sub(begun.elapsed()) {
-            events.clear();
-            let timeout = rustix::time::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => panic!("{error}"),
-            }
-            for event in &events {
-                self.viewers[event.data.u64() as usize].read();
-            }
+            self.poll(left);
         }
         self.window += begun.elapsed();
+    }
+
+    /// Wait until something comes, or for this long, and read it. Returns the numbers of those who got something.
+    pub fn poll(&mut self, timeout: Duration) -> Vec<usize> {
+        let mut events = Vec::with_capacity(self.viewers.len().max(1));
+        let timeout =
+            rustix::time::Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let numbers: Vec<_> = events.iter().map(|event| event.data.u64() as usize).collect();
+        for number in &numbers {
+            self.viewers[*number].read();
+        }
+        numbers
     }
 
     /// Begin to count.
     pub fn forget(&mut self) {
         self.viewers.iter_mut().for_each(|viewer| viewer.latencies.clear());
         self.window = Duration::ZERO;
+    }
+
+    /// All viewers, in the order in which they came.
+    pub fn viewers(&self) -> &[Viewer] {
+        &self.viewers
     }
 
     /// How many parts were read whole.
@@ -112,112 +110,6 @@ impl Load {
 
     /// The time from capture until a viewer has the whole part: so many of a hundred are shorter.
     pub fn latency_percentile(&self, percent: usize) -> Duration {
-        let mut all: Vec<_> = self.viewers.iter().flat_map(|viewer| &viewer.latencies).copied().collect();
-        all.sort();
-        all[(all.len() * percent / 100).min(all.len() - 1)]
+        percentile(self.viewers.iter().flat_map(|viewer| &viewer.latencies).copied(), percent)
     }
-}
-
-impl Viewer {
-    /// Read until there is nothing more for now.
-    fn read(&mut self) {
-        loop {
-            let skippable = if self.is_chunked { self.left.min(self.chunk_left) } else { self.left };
-            let read = if skippable > 0 { self.throw_away(skippable) } else { self.look() };
-            match read {
-                Ok(0) => panic!("the server closed the connection"),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    fn throw_away(&mut self, count: usize) -> std::io::Result<usize> {
-        // Never written to.
-        let mut nowhere = [MaybeUninit::<u8>::uninit(); 1 << 18];
-        let want = count.min(nowhere.len());
-        let count = SockRef::from(&self.stream).recv_with_flags(&mut nowhere[..want], MSG_TRUNC)?;
-        self.chunk_left = self.chunk_left.saturating_sub(count);
-        self.skip(count);
-        Ok(count)
-    }
-
-    /// So much of a part after its head was read.
-    fn skip(&mut self, count: usize) {
-        self.left -= count;
-        if self.left == 0 {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            self.latencies.push(now.saturating_sub(self.captured));
-        }
-    }
-
-    fn look(&mut self) -> std::io::Result<usize> {
-        let mut bytes = [0; LOOK];
-        let count = self.stream.read(&mut bytes)?;
-        let mut rest = bytes[..count].to_vec();
-        if !self.has_begun {
-            self.head.append(&mut rest);
-            let Some(end) = find(&self.head, b"\r\n\r\n") else { return Ok(count) };
-            let head = String::from_utf8_lossy(&self.head[..end]).to_ascii_lowercase();
-            assert!(head.starts_with("http/1.1 200"), "{head}");
-            self.is_chunked = head.contains("transfer-encoding: chunked");
-            self.has_begun = true;
-            rest = self.head.split_off(end + 4);
-            self.head.clear();
-        }
-        if self.is_chunked {
-            self.take_chunks(&rest)
-        } else {
-            self.take(&rest)
-        }
-        Ok(count)
-    }
-
-    fn take_chunks(&mut self, mut bytes: &[u8]) {
-        while let Some(byte) = bytes.first() {
-            if self.chunk_left > 0 {
-                let (now, later) = bytes.split_at(self.chunk_left.min(bytes.len()));
-                self.chunk_left -= now.len();
-                self.take(now);
-                bytes = later;
-                continue;
-            }
-            self.chunk_line.push(*byte);
-            bytes = &bytes[1..];
-            if *byte == b'\n' {
-                // Empty after a chunk.
-                let line = String::from_utf8(std::mem::take(&mut self.chunk_line)).unwrap();
-                self.chunk_left = if line == "\r\n" { 0 } else { usize::from_str_radix(line.trim(), 16).unwrap() };
-            }
-        }
-    }
-
-    /// Take what is no framing.
-    fn take(&mut self, bytes: &[u8]) {
-        let (image, head) = bytes.split_at(self.left.min(bytes.len()));
-        if !image.is_empty() {
-            self.skip(image.len());
-        }
-        self.head.extend(head);
-        if let Some(begin) = find(&self.head, b"Content-Type:")
-            && let Some(length) = find(&self.head[begin..], b"\r\n\r\n")
-        {
-            assert!(begin == 0 || self.head.starts_with(b"--frame"), "something was torn");
-            let head = String::from_utf8(self.head[begin..begin + length].to_vec()).unwrap();
-            let value =
-                |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-            self.captured = Duration::from_secs_f64(value("X-Timestamp:").parse().unwrap());
-            let image: usize = value("Content-Length:").parse().unwrap();
-            // Less than an image, since no more is looked at at a time.
-            let after = self.head.len() - (begin + length + 4);
-            self.left = image + TAIL - after;
-            self.head.clear();
-        }
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
 }

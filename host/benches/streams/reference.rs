@@ -18,13 +18,15 @@ use http_body_util::StreamBody;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
 const OPENING: &[u8] = b"--frame\r\n";
-/// The same limits on what the kernel and hyper hold as Hotshoe's.
+/// The same limits on what the kernel and hyper hold as Hotshoe's, for `hyper`; `raw` has none.
 const UNSENT: u32 = 128 * 1024;
 const BUFFER: usize = 8 * 1024;
 
@@ -133,7 +135,10 @@ fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration) {
             });
             let Some(left) = due.checked_duration_since(Instant::now()) else { break };
             let behind = viewers.iter().any(|viewer| viewer.written < viewer.part.len());
-            std::thread::sleep(if behind { left.min(Duration::from_millis(1)) } else { left });
+            let timeout = if behind { left.min(Duration::from_millis(1)) } else { left };
+            let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+            // Who comes between two frames gets the newest at once.
+            let _ = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout));
         }
     }
 }
