@@ -87,7 +87,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     let digest = candidate.digest.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut told_to_end = std::pin::pin!(end_signals()?);
+        let mut told_to_end = Box::pin(end_signals()?);
         let hangups = signal(SignalKind::hangup())?;
         // All that goes on beside answering requests. Ends with this block.
         let mut tasks = JoinSet::new();
@@ -117,7 +117,9 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             let service = service.clone();
             async move { service.answer(request).await }
         });
-        server::serve(listener, answer, told_to_end).await;
+        // On a thread of the runtime's, as all that it wakes and is woken by: from this one, each connection would
+        // begin and end with waking the other thread.
+        tokio::spawn(server::serve(listener, answer, told_to_end)).await.map_err(io::Error::from)?;
         tasks.shutdown().await;
         Ok::<_, AppError>(())
     })?;
