@@ -37,6 +37,7 @@ test:
 # How long it takes to replace the guest, what a stream costs, and its inner pieces: twenty minutes
 bench:
     cargo bench --bench pieces
+    cargo bench --bench page
     cargo bench --bench swap
     cargo bench --bench streams
 

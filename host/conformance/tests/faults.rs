@@ -9,8 +9,53 @@
 
 mod faulty;
 
+use std::process::ExitCode;
+
 use faulty::{Fault, start};
 use hotshoe_conformance::{Category, Check, Needs, Target, awkward_frames, checks, jpeg};
+use libtest_mimic::{Arguments, Trial};
+
+/// Nearly all that they do is wait, for what does not come.
+const AT_ONCE: usize = 16;
+
+macro_rules! trials {
+    ($($name:ident),* $(,)?) => { vec![$(Trial::test(stringify!($name), || { $name(); Ok(()) })),*] };
+}
+
+fn main() -> ExitCode {
+    let trials = trials![
+        a_right_server_passes,
+        a_right_server_without_chunks_passes,
+        a_right_server_with_tiny_chunks_passes,
+        a_right_server_is_never_silent,
+        a_right_server_keeps_no_backlog,
+        parts_without_length,
+        parts_with_a_wrong_length,
+        boundary_with_the_next_frame,
+        text_before_the_first_boundary,
+        no_boundary_told,
+        names_in_lower_case,
+        no_line_break_after_a_frame,
+        frames_without_their_end,
+        parts_of_another_kind,
+        time_that_runs_back,
+        a_stream_that_stalls,
+        a_server_that_hangs,
+        chunks_for_an_old_client,
+        chunks_that_split_the_marker,
+        what_caches_may_keep,
+        snapshots,
+        paths_with_a_query,
+        a_backlog,
+        dialects,
+        nobody_listens,
+        a_target_finds_its_paths,
+        awkward_frames_are_whole,
+    ];
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
 
 /// Rows that need no program, by the text that tells them apart.
 fn check(text: &str) -> Check {
@@ -62,40 +107,33 @@ fn pass_but(fault: Fault, except: &str) {
     }
 }
 
-#[test]
 fn a_right_server_passes() {
     pass_but(Fault::None, "");
 }
 
-#[test]
 fn a_right_server_without_chunks_passes() {
     pass_but(Fault::NotChunked, "");
 }
 
-#[test]
 fn a_right_server_with_tiny_chunks_passes() {
     // They may end within the marker that it looks for.
     pass_but(Fault::TinyChunks, "Mainsail");
 }
 
-#[test]
 fn a_right_server_is_never_silent() {
     passes(Fault::None, &["silent for long"]);
 }
 
-#[test]
 fn a_right_server_keeps_no_backlog() {
     passes(Fault::None, &["slow reader"]);
 }
 
-#[test]
 fn parts_without_length() {
     let rows: Vec<_> = BY_LENGTH.iter().map(|row| (*row, "ength")).collect();
     fails(Fault::NoPartLength, &rows);
     passes(Fault::NoPartLength, &[SCAN]);
 }
 
-#[test]
 fn parts_with_a_wrong_length() {
     fails(
         Fault::ShortPartLength,
@@ -111,14 +149,12 @@ fn parts_with_a_wrong_length() {
     passes(Fault::ShortPartLength, &[SCAN]);
 }
 
-#[test]
 fn boundary_with_the_next_frame() {
     fails(Fault::LateBoundary, &[("what ends a part", "after its picture")]);
     // It is valid, if late.
     passes(Fault::LateBoundary, &BY_LENGTH);
 }
 
-#[test]
 fn text_before_the_first_boundary() {
     fails(
         Fault::Preamble,
@@ -127,7 +163,6 @@ fn text_before_the_first_boundary() {
     passes(Fault::Preamble, &[MAINSAIL, "Mission Planner", "sarxos"]);
 }
 
-#[test]
 fn no_boundary_told() {
     fails(
         Fault::NoBoundaryTold,
@@ -136,36 +171,30 @@ fn no_boundary_told() {
     passes(Fault::NoBoundaryTold, &["go2rtc"]);
 }
 
-#[test]
 fn names_in_lower_case() {
     fails(Fault::LowerCase, &[("Mission Planner", "so written"), ("sarxos", "Content-Length")]);
     passes(Fault::LowerCase, &["are exact", MAINSAIL, "go2rtc", "multipart-stream"]);
 }
 
-#[test]
 fn no_line_break_after_a_frame() {
     fails(Fault::NoLineBreakAfterFrame, &[("are exact", "after a picture")]);
     // They were made for such servers, or look for nothing there.
     passes(Fault::NoLineBreakAfterFrame, &["go2rtc", "multipart-stream", "sarxos", MAINSAIL]);
 }
 
-#[test]
 fn frames_without_their_end() {
     let rows: Vec<_> = BY_LENGTH.iter().map(|row| (*row, "FF D9")).collect();
     fails(Fault::FramesWithoutEnd, &rows);
 }
 
-#[test]
 fn parts_of_another_kind() {
     fails(Fault::PartsAreText, &[("are exact", "text/plain")]);
 }
 
-#[test]
 fn time_that_runs_back() {
     fails(Fault::TimeRunsBack, &[("are exact", "X-Timestamp")]);
 }
 
-#[test]
 fn a_stream_that_stalls() {
     std::thread::scope(|scope| {
         scope.spawn(|| fails(Fault::Stalls, &[("are exact", "nothing more came")]));
@@ -175,7 +204,6 @@ fn a_stream_that_stalls() {
     });
 }
 
-#[test]
 fn a_server_that_hangs() {
     std::thread::scope(|scope| {
         for row in ["a snapshot is one", "polls twenty", "HEAD on the stream", "OPTIONS"] {
@@ -184,23 +212,19 @@ fn a_server_that_hangs() {
     });
 }
 
-#[test]
 fn chunks_for_an_old_client() {
     fails(Fault::ChunksForOld, &[("HTTP/1.0: a stream", "chunked")]);
 }
 
-#[test]
 fn chunks_that_split_the_marker() {
     fails(Fault::SplitsMarkers, &[(MAINSAIL, "")]);
     passes(Fault::SplitsMarkers, &[MENDED, "are exact", "sarxos", SCAN]);
 }
 
-#[test]
 fn what_caches_may_keep() {
     fails(Fault::Keepable, &[("may keep the stream", "no-store"), ("a snapshot is one", "no-store")]);
 }
 
-#[test]
 fn snapshots() {
     fails(Fault::SnapshotTooShort, &[("a snapshot is one", "no FF D9"), ("polls twenty", "no FF D9")]);
     fails(Fault::SnapshotSlow, &[("polls twenty", "a second")]);
@@ -210,7 +234,6 @@ fn snapshots() {
     );
 }
 
-#[test]
 fn paths_with_a_query() {
     fails(
         Fault::ExactPaths,
@@ -218,12 +241,10 @@ fn paths_with_a_query() {
     );
 }
 
-#[test]
 fn a_backlog() {
     fails(Fault::KeepsBacklog, &[("slow reader", "s old")]);
 }
 
-#[test]
 fn dialects() {
     let target = start(Fault::Dialects);
     for check in checks().into_iter().filter(|check| check.category == Category::Dialect) {
@@ -234,7 +255,6 @@ fn dialects() {
     fails(Fault::None, &[("advance_headers", "404"), ("/state is JSON", "404"), ("key=", "404")]);
 }
 
-#[test]
 fn nobody_listens() {
     let target = Target::new("127.0.0.1:1");
     for check in checks().into_iter().filter(|check| check.needs == Needs::NOTHING) {
@@ -243,14 +263,12 @@ fn nobody_listens() {
     }
 }
 
-#[test]
 fn a_target_finds_its_paths() {
     let right = start(Fault::None);
     let found = Target::find(&right.url("/"), None, None).unwrap();
     assert_eq!((found.stream.as_str(), found.snapshot.as_str()), ("/video_feed", "/snapshot"));
 }
 
-#[test]
 fn awkward_frames_are_whole() {
     let base = include_bytes!("frames/1.jpg");
     let size = jpeg::size(base).unwrap();

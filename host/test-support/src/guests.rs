@@ -281,7 +281,8 @@ const JOINS: &str = r#"(func $misbehave (param $out i32)
   (local.set $r (call $response (call $fields)))
   (call $response_body (local.get $r) (i32.const 256))
   (call $join (i32.load (i32.const 260)) (i32.const 1024) (global.get $name_length)
-    (i32.const 1536) (i32.const 8) (i32.const 0) (f64.const 0) (i32.const 1536) (i32.const 0) (i32.const 256))
+    (i32.const 1536) (i32.const 8) (i32.const 0) (f64.const 0) (i32.const 1536) (global.get $label_length)
+    (i32.const 256))
   (if (i32.load8_u (i32.const 256))
     (then
       (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 260))))
@@ -331,19 +332,26 @@ pub const PUBLISHES_WITHOUT_A_PAUSE: &str = "(func $publish (param $channel i32)
 /// A component that answers with a channel of this name, and publishes it by this function; its parts are `part`.
 pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
     let export = r#"(export "hotshoe:camera/publisher@0.1.0#publish" (func $publish))"#;
-    encode(&joining(channel, part, &format!("{publish} {export}")), "publishing-guest")
+    encode(&joining(channel, part, &format!("{publish} {export}"), 0), "publishing-guest")
+}
+
+/// As the first, with a label of this many bytes for each viewer.
+pub fn publishing_with_label(length: u32) -> Vec<u8> {
+    let export = r#"(export "hotshoe:camera/publisher@0.1.0#publish" (func $publish))"#;
+    encode(&joining("c", "part", &format!("{PUBLISHES} {export}"), length), "publishing-guest")
 }
 
 /// A component that answers with a channel of this name, and publishes none.
 pub fn joining_without_publishing(channel: &str) -> Vec<u8> {
-    encode(&joining(channel, "", ""), "guest")
+    encode(&joining(channel, "", "", 0), "guest")
 }
 
-fn joining(channel: &str, part: &str, publish: &str) -> String {
+fn joining(channel: &str, part: &str, publish: &str, label_length: u32) -> String {
     let (name_length, part_length) = (channel.len(), part.len());
     format!(
         r#"(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {JOINS} {publish}
         (global $name_length i32 (i32.const {name_length})) (global $part_length i32 (i32.const {part_length}))
+        (global $label_length i32 (i32.const {label_length}))
         (data (i32.const 1024) "{channel}") (data (i32.const 1600) "{part}"))"#
     )
 }

@@ -54,9 +54,9 @@ pub fn a_new_guest_is_built_at_each_save() {
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     viewer.part();
 
-    let page = guest.join("src").join("index.html");
+    let page = guest.join("src/page/page.html");
     let html = fs::read_to_string(&page).unwrap();
-    fs::write(&page, html.replace("<h1>Hotshoe</h1>", "<h1>The porch</h1>")).unwrap();
+    fs::write(&page, html.replace("Hotshoe</h1>", "The porch</h1>")).unwrap();
     wait_until("the new page is served", || get(server.address, "/").text().contains("The porch"));
     viewer.part();
 
@@ -67,7 +67,7 @@ pub fn a_new_guest_is_built_at_each_save() {
     server.wait_for_log("not built, so what serves goes on");
     assert!(get(server.address, "/").text().contains("The porch"));
     fs::write(&code, rust).unwrap();
-    fs::write(&page, html.replace("<h1>Hotshoe</h1>", "<h1>The shed</h1>")).unwrap();
+    fs::write(&page, html.replace("Hotshoe</h1>", "The shed</h1>")).unwrap();
     wait_until("it is built again", || get(server.address, "/").text().contains("The shed"));
     viewer.part();
     assert_eq!(server.generation(), 3);

@@ -67,12 +67,20 @@ fn main() -> ExitCode {
         trial("camera_without_mjpg_is_encoded_to_the_right_picture", &fakecam, faults::without_mjpg),
         trial("camera_without_the_format_asked_for_says_what_it_has", &fakecam, faults::no_format),
         trial("camera_that_stalls_delays_no_other", &fakecam, faults::one_of_two_stalled),
+    ];
+    // A machine is one at a time: they are spread among those that mostly wait, so that no thread waits for its turn.
+    let mut clients = conformance::trials();
+    let machines = vec![
         trial("usb_camera_is_unplugged_and_comes_back", &vm, camera_vm::usb_camera),
         trial("usb_camera_without_mjpg_is_encoded_to_the_right_picture", &vm, camera_vm::usb_camera_without_mjpg),
         trial("usb_camera_in_use_says_by_whom", &vm, camera_vm::busy_usb_camera),
         trial("every_pixel_format_of_a_driver_gives_the_same_picture", &vm, camera_vm::every_format),
     ];
-    trials.extend(conformance::trials());
+    let share = clients.len().div_ceil(machines.len());
+    for machine in machines {
+        trials.push(machine);
+        trials.extend(clients.drain(..share.min(clients.len())));
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -218,6 +218,15 @@ fn names_that_are_none_are_refused() {
 }
 
 #[test]
+fn labels_that_are_too_long_are_refused() {
+    let server = Server::start(&CAMERA);
+    server.put_guest(&guests::publishing_with_label(65));
+    assert_eq!(get(server.address, "/bad").text(), "3");
+    server.put_guest(&guests::publishing_with_label(64));
+    assert_eq!(Viewer::watch(server.address, "/bad").chunk(), b"opening\npart");
+}
+
+#[test]
 fn a_viewer_may_ask_for_fewer_pictures_a_second() {
     let folder = tempfile::tempdir().unwrap();
     const PICTURES: u32 = 300;
