@@ -19,7 +19,7 @@ use super::error::SourceError;
 use super::frame::Frame;
 use super::record::Record;
 use super::source::{Content, Mode, Source};
-use super::status::Losses;
+use super::status::{Losses, Outage, OutageCause};
 
 /// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
 /// camera can be delayed, and short enough that nobody notices.
@@ -53,6 +53,22 @@ pub(super) enum CaptureError {
     /// A defect of this program. It ends this opening of this camera and nothing else.
     #[error("the capture thread panicked; please report this")]
     Panicked,
+}
+
+impl From<&CaptureError> for Outage {
+    fn from(error: &CaptureError) -> Self {
+        let cause = match error {
+            CaptureError::Source(SourceError::NotFound { .. } | SourceError::Gone { .. }) => OutageCause::NotFound,
+            CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
+            CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
+            CaptureError::Source(SourceError::NotCamera { .. } | SourceError::NoFormat { .. }) => {
+                OutageCause::Unsupported
+            }
+            CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Silent(_) => OutageCause::Stalled,
+            _ => OutageCause::Failed,
+        };
+        Self { cause, message: error.to_string().into() }
+    }
 }
 
 /// What the capture thread last came to.

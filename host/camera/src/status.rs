@@ -4,8 +4,6 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use super::capture::CaptureError;
-use super::error::SourceError;
 use super::frame::{Frame, Picture};
 use super::source::Mode;
 
@@ -33,22 +31,6 @@ pub struct Outage {
     pub cause: OutageCause,
     /// One line for a person: what is wrong and what to do.
     pub message: Arc<str>,
-}
-
-impl From<&CaptureError> for Outage {
-    fn from(error: &CaptureError) -> Self {
-        let cause = match error {
-            CaptureError::Source(SourceError::NotFound { .. } | SourceError::Gone { .. }) => OutageCause::NotFound,
-            CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
-            CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
-            CaptureError::Source(SourceError::NotCamera { .. } | SourceError::NoFormat { .. }) => {
-                OutageCause::Unsupported
-            }
-            CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Silent(_) => OutageCause::Stalled,
-            _ => OutageCause::Failed,
-        };
-        Self { cause, message: error.to_string().into() }
-    }
 }
 
 /// What a camera is doing.
