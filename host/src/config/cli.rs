@@ -113,7 +113,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub allow_control: bool,
 
-    /// A site whose pages may read what is served, such as http://printer.local, or * for all. May be given several times
+    /// A site whose pages may read what is served, such as `http://printer.local`, or `*` for all. May be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<AllowedOrigin>,
 
