@@ -1,4 +1,4 @@
-//! The guest that Hotshoe comes with: the index page, snapshots, and the multipart stream.
+//! The guest that Hotshoe comes with: the page, snapshots and streams, events, states and logs, controls.
 //!
 //! It is also the example to start one's own from. Requests come in at `Guest::handle`; `route` and `query` say what
 //! each asks for; `page`, `snapshot`, `stream`, `events`, `state`, `log` and `controls` answer. Streams and events are

@@ -24,7 +24,7 @@ const LOG: &str = "{log}";
 const HOME: &str = "{home}";
 const ROWS: &str = "<!-- rows -->";
 
-const CSV_HEAD: &str = "sequence,time,bytes,interval_ms,lost_before\n";
+const CSV_HEAD: &str = "sequence,time,bytes,interval_ms,lost_before\r\n";
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,7 +44,9 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Q
         Format::Csv => "text/csv; charset=utf-8; header=present",
     };
     let mut headers = reply::fresh_and(&reply::UNBUFFERED);
-    headers.push(("content-security-policy", reply::POLICY));
+    if format == Format::Html {
+        headers.push(("content-security-policy", reply::POLICY));
+    }
     let head = Head { status: 200, headers: &headers };
     let rows = query.get("rows").and_then(|rows| rows.parse().ok());
     if let Some(mut writer) = reply::begin(out, head_only, &head, content_type, None)
@@ -75,7 +77,7 @@ fn write(writer: &mut Writer, camera: &Camera, rows: Option<u64>, format: Format
     let mut text = String::new();
     while next < end {
         let limit = PIECE.min(u32::try_from(end - next).unwrap_or(PIECE));
-        // It is there.
+        // The camera is there, so this does not fail.
         let entries = list_entries(&camera.name, next, limit).unwrap_or_default();
         if entries.is_empty() {
             break;
@@ -109,7 +111,7 @@ fn write_row(text: &mut String, format: Format, entry: &Entry, last: Option<&Ent
                 "<tr{mark}><td>{sequence}</td><td>{time}</td><td>{length}</td><td>{interval}</td><td>{lost_before}</td></tr>"
             )
         }
-        Format::Csv => writeln!(text, "{sequence},{time},{length},{interval},{lost_before}"),
+        Format::Csv => write!(text, "{sequence},{time},{length},{interval},{lost_before}\r\n"),
     };
 }
 
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_row_says_what_was_seen() {
-        assert_eq!(row(Format::Csv, 7, 6), "14,2023-11-14T22:13:20.000Z,30000,33.3,1\n");
+        assert_eq!(row(Format::Csv, 7, 6), "14,2023-11-14T22:13:20.000Z,30000,33.3,1\r\n");
         assert_eq!(
             row(Format::Html, 7, 6),
             "<tr class=\"lost\"><td>14</td><td>2023-11-14T22:13:20.000Z</td><td>30000</td><td>33.3</td><td>1</td></tr>\n"
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_empty() {
-        assert_eq!(row(Format::Csv, 7, 5), "14,2023-11-14T22:13:20.000Z,30000,,1\n");
+        assert_eq!(row(Format::Csv, 7, 5), "14,2023-11-14T22:13:20.000Z,30000,,1\r\n");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Measured {
 /// Measure this camera.
 pub fn measure(camera: &Camera) -> Measured {
     let first = camera.counts.frames.saturating_sub(ENTRIES.into());
-    // It is there.
+    // The camera is there, so this does not fail.
     let entries = list_entries(&camera.name, first, ENTRIES).unwrap_or_default();
     of_entries(&entries, monotonic_clock::now())
 }
@@ -30,7 +30,8 @@ pub fn measure(camera: &Camera) -> Measured {
 fn of_entries(entries: &[Entry], now: u64) -> Measured {
     let Some(last) = entries.last() else { return Measured { rate: 0.0, age_nanoseconds: None } };
     let age = now.saturating_sub(last.captured_at);
-    let first = entries.partition_point(|entry| entry.captured_at + SECOND_NANOSECONDS < last.captured_at);
+    let first =
+        entries.partition_point(|entry| entry.captured_at.saturating_add(SECOND_NANOSECONDS) < last.captured_at);
     let first = first.min(entries.len().saturating_sub(2));
     let intervals = (entries.len() - 1 - first) as f64;
     let span = entries.get(first).map_or(0, |first| last.captured_at.saturating_sub(first.captured_at)) as f64;

@@ -11,8 +11,7 @@
 //! ```
 //!
 //! The boundary stands behind each image, and is sent with it: browsers show a part when they see its end.
-//! Many clients need the length; X-Timestamp is the time of capture in seconds since 1970, as mjpg-streamer
-//! and ustreamer send it.
+//! Many clients need the length; X-Timestamp is the time of capture in seconds since 1970.
 //!
 //! A client can ask for one of two other framings, by the names that ustreamer gave them.
 
@@ -39,8 +38,8 @@ pub enum Framing {
     Standard,
     /// `extra_headers=1`: each part has headers that tell more about its image.
     Extra,
-    /// `advance_headers=1`: each image is sent with the headers of the part that comes after it, for Chromium shows
-    /// an image when it has those. They can't have the next image's length.
+    /// `advance_headers=1`: each image is sent with the headers of the part that comes after it, because Chromium
+    /// shows an image only when it has them. They can't have the next image's length.
     Advance,
 }
 
@@ -86,10 +85,9 @@ impl Framing {
 
     /// The camera and the framing of the channel of this name.
     pub fn of_channel(name: &str) -> (&str, Self) {
-        let special = [Self::Extra, Self::Advance].into_iter();
-        special
-            .filter_map(|framing| Some((name.strip_suffix(framing.suffix())?, framing)))
-            .next()
+        [Self::Extra, Self::Advance]
+            .into_iter()
+            .find_map(|framing| Some((name.strip_suffix(framing.suffix())?, framing)))
             .unwrap_or((name, Self::Standard))
     }
 

@@ -15,9 +15,10 @@ impl<'a> Query<'a> {
         self.0.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
-    /// Whether this is set to `1`, `true` or `yes`, as ustreamer takes it.
+    /// Whether this is set, as ustreamer takes it: to `true`, `yes`, or anything that begins with `1`.
     pub fn is_set(self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| ["1", "true", "yes"].contains(&value))
+        let is_yes = |value: &str| ["true", "yes"].iter().any(|yes| value.eq_ignore_ascii_case(yes));
+        self.get(name).is_some_and(|value| value.starts_with('1') || is_yes(value))
     }
 
     /// The pictures per second of `fps=`: a number greater than 0, such as 5 or 0.5.
@@ -48,10 +49,10 @@ mod tests {
 
     #[test]
     fn values_are_found_by_their_whole_names() {
-        let query = Query::of("/?t=1&action=stream&xaction=a&flag=yes&off=0&action=b");
+        let query = Query::of("/?t=1&action=stream&xaction=a&flag=YES&off=0&action=b");
         assert_eq!(query.get("action"), Some("stream"));
         assert_eq!((query.get("act"), query.get("stream"), query.get("")), (None, None, None));
-        assert!(query.is_set("flag") && !query.is_set("off") && !query.is_set("t2"));
+        assert!(query.is_set("flag") && query.is_set("t") && !query.is_set("off") && !query.is_set("t2"));
         assert_eq!(Query::of("/stream").get("action"), None);
     }
 

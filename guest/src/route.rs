@@ -48,7 +48,9 @@ pub struct Request<'a> {
 
 /// What this path asks for; none if there is no such page.
 pub fn route(path_with_query: &str) -> Option<Request<'_>> {
-    let path = path_with_query.split('?').next()?.strip_prefix('/')?;
+    let path = path_with_query.split('?').next()?;
+    // Empty in a request for `http://host?action=stream`, which means the same as with `/` (RFC 9110, section 4.2.3).
+    let path = if path.is_empty() { path } else { path.strip_prefix('/')? };
     if path.is_empty() {
         return match Query::of(path_with_query).get("action") {
             Some(action) => by_action(action),
@@ -77,6 +79,7 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
 /// `stream`, `snapshot`, or one of those with `_` and the camera's number.
 fn by_action(action: &str) -> Option<Request<'_>> {
     let (action, camera) = match action.split_once('_') {
+        Some((_, number)) if !number.bytes().all(|byte| byte.is_ascii_digit()) => return None,
         Some((action, number)) => (action, Which::Numbered(number.parse().ok()?)),
         None => (action, Which::First),
     };
@@ -109,6 +112,7 @@ mod tests {
             ("/stream.mjpg", Route::Stream, first),
             ("/stream/yard.mjpg", Route::Stream, yard),
             ("/?action=stream", Route::Stream, first),
+            ("?action=stream", Route::Stream, first),
             ("/?action=stream_1", Route::Stream, Which::Numbered(1)),
             ("/snapshot", Route::Snapshot, first),
             ("/snapshot/yard", Route::Snapshot, yard),
@@ -141,7 +145,6 @@ mod tests {
     #[test]
     fn everything_else_is_not_there() {
         for path in [
-            "",
             "*",
             "video_feed",
             "//",
@@ -159,6 +162,7 @@ mod tests {
             "/?action=stream_",
             "/?action=stream_x",
             "/?action=stream_-1",
+            "/?action=stream_+1",
             "/.jpg",
         ] {
             assert_eq!(route(path), None, "{path}");

@@ -61,7 +61,7 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
 /// Push a part, and have every viewer take it.
 #[divan::bench(args = [1, 100, 1000])]
 fn fan_out(bencher: Bencher, count: usize) {
-    let (channels, mut begun) = Channels::new();
+    let (channels, mut begun) = Channels::new(1);
     let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", Viewing::default()).unwrap()).collect();
     let publisher = begun.try_recv().unwrap().publisher(1);
     let image = image();

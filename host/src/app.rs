@@ -16,7 +16,7 @@ use wasmtime::Cache;
 
 use crate::admin::{Access, Admin, TokenError};
 use crate::camera::v4l2::Devices;
-use crate::channels::{CHANNELS, Channels};
+use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
@@ -82,7 +82,11 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     raise_open_files();
     // More than there are requests: for the guest that is tried out before it serves, and for each channel's
     // publisher, and the one that takes over from it.
-    let sandbox = Sandbox::new(args.max_requests + 1 + 2 * CHANNELS, args.guest_memory, open_cache(args))?;
+    let sandbox = Sandbox::new(
+        args.max_requests + 1 + 2 * Channels::limit(cameras.iter().count()),
+        args.guest_memory,
+        open_cache(args),
+    )?;
     let candidate = Candidate::read(args.guest.as_deref())?;
     let digest = candidate.digest.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -94,7 +98,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         for camera in cameras.iter() {
             tasks.spawn(camera.clone().supervise());
         }
-        let (channels, beginning) = Channels::new();
+        let (channels, beginning) = Channels::new(cameras.iter().count());
         let caller = Caller::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
         let generations = tokio::select! {
             started = Generations::start(caller, candidate, args.drain) => started?,

@@ -17,9 +17,9 @@ use tokio::sync::{oneshot, watch};
 use super::encoding::{EncodingThread, Negative, NoEncoder};
 use super::error::SourceError;
 use super::frame::Frame;
-use super::record::Record;
+use super::record::{Place, Record};
 use super::source::{Content, Mode, Source};
-use super::status::{Losses, Outage, OutageCause};
+use super::status::{Outage, OutageCause};
 
 /// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
 /// camera can be delayed, and short enough that nobody notices.
@@ -108,7 +108,6 @@ pub(super) struct CaptureThread {
 struct Work {
     camera: String,
     source: Arc<dyn Source>,
-    first_sequence: u64,
     stop: Arc<AtomicBool>,
     progress: watch::Sender<Progress>,
     record: Arc<Record>,
@@ -116,27 +115,18 @@ struct Work {
 }
 
 impl CaptureThread {
-    /// Start to read `source`. Frames are numbered from `first_sequence`, all that come and do not
-    /// are put on `record`, and raw images are made pictures of while there are `readers`.
+    /// Start to read `source`. All frames that come and do not are put on `record`, and raw images are made pictures of while there are `readers`.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,
-        first_sequence: u64,
         record: Arc<Record>,
         readers: watch::Receiver<usize>,
     ) -> Result<Self, CaptureError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (progress_sender, progress) = watch::channel(Progress::default());
         let (end_sender, end) = oneshot::channel();
-        let work = Work {
-            camera: camera.to_owned(),
-            source,
-            first_sequence,
-            stop: stop.clone(),
-            progress: progress_sender,
-            record,
-            readers,
-        };
+        let work =
+            Work { camera: camera.to_owned(), source, stop: stop.clone(), progress: progress_sender, record, readers };
         thread::Builder::new()
             .name(thread_name(CAPTURE_THREAD, camera))
             .spawn(move || {
@@ -181,17 +171,16 @@ impl Work {
         self.progress.send_replace(Progress::Open(mode));
         // Begun with the first raw image. Dropped before `capture` is, which ends it.
         let mut encoding: Option<EncodingThread> = None;
-        let mut sequence = self.first_sequence;
         while !self.stop.load(Ordering::Relaxed) {
             let captured = capture.next(Instant::now() + WAIT)?;
-            sequence += captured.losses.total();
             self.record.lose(captured.losses);
             let Some(image) = captured.image else { continue };
+            let Place { sequence, lost_before } = self.record.place();
             match image.content {
                 Content::Picture(picture) => {
                     let frame = Frame { picture, captured: image.taken, sequence };
                     // Before it can be seen.
-                    self.record.add(&frame);
+                    self.record.add(&frame, lost_before);
                     self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
                 }
                 Content::Raw(raw) if self.is_watched() => {
@@ -199,10 +188,10 @@ impl Work {
                         Some(encoding) => encoding,
                         none => none.insert(self.start_encoding(mode)?),
                     };
-                    let negative = Negative { raw, taken: image.taken, sequence };
+                    let negative = Negative { raw, taken: image.taken, sequence, lost_before };
                     let overtaken = encoding.encode(negative).map_err(|NoEncoder| CaptureError::Encoding)?;
                     if overtaken {
-                        self.record.lose(Losses { late: 1, ..Losses::default() });
+                        self.record.overtake();
                     }
                 }
                 Content::Raw(_) => {
@@ -213,7 +202,6 @@ impl Work {
                     self.progress.send_replace(Progress::Unseen(mode));
                 }
             }
-            sequence += 1;
         }
         Ok(())
     }
@@ -225,8 +213,8 @@ impl Work {
     fn start_encoding(&self, mode: Mode) -> Result<EncodingThread, CaptureError> {
         let progress = self.progress.clone();
         let record = self.record.clone();
-        let done = move |frame| {
-            record.add(&frame);
+        let done = move |frame, lost_before| {
+            record.add(&frame, lost_before);
             progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
         };
         EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), done).map_err(CaptureError::Thread)

@@ -18,6 +18,8 @@ pub(super) struct Negative {
     pub(super) raw: Raw,
     pub(super) taken: Moment,
     pub(super) sequence: u64,
+    /// How many nobody could see between the one before it and it.
+    pub(super) lost_before: u64,
 }
 
 /// The place between the two threads.
@@ -68,8 +70,8 @@ pub(super) struct EncodingThread {
 }
 
 impl EncodingThread {
-    /// Start to encode; `done` is called on the thread with each frame.
-    pub(super) fn start(name: String, done: impl Fn(Frame) + Send + 'static) -> std::io::Result<Self> {
+    /// Start to encode; `done` is called on the thread with each frame, and the number of those lost before it.
+    pub(super) fn start(name: String, done: impl Fn(Frame, u64) + Send + 'static) -> std::io::Result<Self> {
         let slot = Arc::new(Slot::default());
         let source = slot.clone();
         let thread = thread::Builder::new().name(name).spawn(move || encode_all(&source, &done))?;
@@ -78,11 +80,15 @@ impl EncodingThread {
 
     /// Encode this image next, instead of the one that waits. Returns whether one did: nobody will see that.
     /// Fails if the thread has ended, since images cannot be encoded.
-    pub(super) fn encode(&self, negative: Negative) -> Result<bool, NoEncoder> {
+    pub(super) fn encode(&self, mut negative: Negative) -> Result<bool, NoEncoder> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(NoEncoder);
         }
-        let overtaken = self.slot.lock().newest.replace(negative);
+        let mut slot = self.slot.lock();
+        let overtaken = slot.newest.take().map(|overtaken| overtaken.lost_before + 1);
+        negative.lost_before += overtaken.unwrap_or_default();
+        slot.newest = Some(negative);
+        drop(slot);
         self.slot.changed.notify_one();
         Ok(overtaken.is_some())
     }
@@ -105,11 +111,14 @@ impl Drop for EncodingThread {
 }
 
 /// The body of the thread: encode until there will be no more images, or one cannot be encoded, which none then can.
-fn encode_all(slot: &Slot, done: &dyn Fn(Frame)) {
+fn encode_all(slot: &Slot, done: &dyn Fn(Frame, u64)) {
     let mut prepared: Option<(Layout, u8, Encoder)> = None;
     while let Some(negative) = slot.take() {
         match encode(&mut prepared, &negative.raw) {
-            Ok(picture) => done(Frame { picture, captured: negative.taken, sequence: negative.sequence }),
+            Ok(picture) => {
+                let frame = Frame { picture, captured: negative.taken, sequence: negative.sequence };
+                done(frame, negative.lost_before);
+            }
             Err(error) => return warn!("an image cannot be encoded: {error}"),
         }
     }

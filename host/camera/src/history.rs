@@ -48,6 +48,10 @@ impl History {
     /// Remember a frame, before which so many were lost.
     pub(super) fn add(&mut self, frame: &Frame, lost_before: u64) {
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        if self.kept.capacity() == 0 {
+            // All at once, since growing would copy it under a lock. The system gives the pages as they are filled.
+            self.kept.reserve_exact(CAPACITY);
+        }
         if self.kept.len() == CAPACITY {
             self.kept.pop_front();
             self.first += 1;

@@ -65,6 +65,8 @@ pub struct Camera {
 impl Camera {
     /// A closed camera. It opens only while its [`supervise`](Self::supervise) runs.
     pub fn new(name: String, source: Arc<dyn Source>, linger: Linger) -> Self {
+        // Replaced by one that it shares with others.
+        let news = Arc::default();
         Self {
             name,
             source,
@@ -73,7 +75,7 @@ impl Camera {
             record: Arc::default(),
             linger,
             control_turn: Arc::default(),
-            news: Arc::default(),
+            news,
         }
     }
 
@@ -180,13 +182,8 @@ impl Camera {
         mut idle: Pin<&mut impl Future<Output = ()>>,
         memory: &mut Memory,
     ) -> Result<bool, CaptureError> {
-        let mut thread = CaptureThread::start(
-            &self.name,
-            self.source.clone(),
-            memory.next_sequence,
-            self.record.clone(),
-            self.readers.subscribe(),
-        )?;
+        let mut thread =
+            CaptureThread::start(&self.name, self.source.clone(), self.record.clone(), self.readers.subscribe())?;
         let mut is_open = false;
         let mut is_said = false;
         let mut is_told = false;
@@ -218,9 +215,6 @@ impl Camera {
                         }
                         if works {
                             memory.said = None;
-                        }
-                        if let Progress::Frame(_, frame) = &progress {
-                            memory.next_sequence = frame.sequence + 1;
                         }
                         self.publish(progress);
                     }
@@ -310,8 +304,6 @@ impl Camera {
 /// What a camera's supervisor remembers from one opening to the next.
 #[derive(Default)]
 struct Memory {
-    /// The number of the next frame.
-    next_sequence: u64,
     /// The failure that the log was told of last; none since there was a picture.
     said: Option<Outage>,
 }

@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::history::{Entry, History};
 use super::status::{Counts, Losses};
 
-/// A camera's record. The threads that work for it write it; everyone may read.
+/// A camera's record, over all of its openings. The threads that work for it write it; everyone may read.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     state: Mutex<State>,
@@ -16,24 +16,49 @@ pub(super) struct Record {
 struct State {
     counts: Counts,
     history: History,
-    /// The losses that there were at the last frame.
-    lost_until_last: u64,
+    /// The number of the next image, seen or not.
+    next_sequence: u64,
+    /// The losses since the last image that was handed on.
+    lost: u64,
+}
+
+/// An image's place among those of its camera.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Its number.
+    pub(super) sequence: u64,
+    /// How many nobody could see between the one before it and it.
+    pub(super) lost_before: u64,
 }
 
 impl Record {
-    /// A frame is given to readers.
-    pub(super) fn add(&self, frame: &Frame) {
+    /// Some were lost before the next image.
+    pub(super) fn lose(&self, losses: Losses) {
         let mut state = self.state();
-        let lost = state.counts.losses.total();
-        let lost_before = lost - state.lost_until_last;
-        state.lost_until_last = lost;
-        state.counts.frames += 1;
-        state.history.add(frame, lost_before);
+        state.counts.losses += losses;
+        state.next_sequence += losses.total();
+        state.lost += losses.total();
     }
 
-    /// Some are lost.
-    pub(super) fn lose(&self, losses: Losses) {
-        self.state().counts.losses += losses;
+    /// The place of an image that came now.
+    pub(super) fn place(&self) -> Place {
+        let mut state = self.state();
+        let place = Place { sequence: state.next_sequence, lost_before: state.lost };
+        state.next_sequence += 1;
+        state.lost = 0;
+        place
+    }
+
+    /// An image that had its place was not made a frame in time.
+    pub(super) fn overtake(&self) {
+        self.state().counts.losses.late += 1;
+    }
+
+    /// A frame is given to readers.
+    pub(super) fn add(&self, frame: &Frame, lost_before: u64) {
+        let mut state = self.state();
+        state.counts.frames += 1;
+        state.history.add(frame, lost_before);
     }
 
     /// How many there were.

@@ -163,7 +163,7 @@ pub(crate) fn connect(address: &str, receive_buffer: Option<usize>, within: Dura
     for resolved in address.to_socket_addrs().map_err(|error| cannot(&error))? {
         let connected = match receive_buffer {
             None => TcpStream::connect_timeout(&resolved, within),
-            Some(size) => connect_small(resolved, size),
+            Some(size) => connect_small(resolved, size, within),
         };
         match connected {
             Ok(stream) => {
@@ -177,10 +177,10 @@ pub(crate) fn connect(address: &str, receive_buffer: Option<usize>, within: Dura
 }
 
 /// The size of a receive buffer decides how large a window is offered, so it must be set before connecting.
-fn connect_small(address: SocketAddr, size: usize) -> std::io::Result<TcpStream> {
+fn connect_small(address: SocketAddr, size: usize, within: Duration) -> std::io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_recv_buffer_size(size)?;
-    socket.connect(&address.into())?;
+    socket.connect_timeout(&address.into(), within)?;
     Ok(socket.into())
 }
 

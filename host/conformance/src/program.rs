@@ -45,7 +45,11 @@ pub fn run(command: &mut Command, within: Duration) -> Result<Ended, String> {
     let until = Instant::now() + within;
     let status = loop {
         match child.try_wait() {
-            Ok(Some(status)) => break Some(status),
+            Ok(Some(status)) => {
+                // What it left behind would keep its pipes open.
+                kill_group(&mut child);
+                break Some(status);
+            }
             Ok(None) if Instant::now() < until => sleep(Duration::from_millis(10)),
             _ => {
                 kill_group(&mut child);

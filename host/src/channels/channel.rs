@@ -34,6 +34,8 @@ pub struct Channel {
 #[derive(Default)]
 struct Newest {
     part: Option<Arc<Part>>,
+    /// The number of pushes up to this one.
+    number: u64,
     closed: bool,
 }
 
@@ -95,8 +97,13 @@ impl Channel {
 
     /// End the stream, for all who watch it.
     pub fn close(&self) {
-        self.newest.write().unwrap_or_else(PoisonError::into_inner).closed = true;
-        self.wake_all();
+        let number = {
+            let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+            newest.closed = true;
+            newest.number += 1;
+            newest.number
+        };
+        self.tell(number);
     }
 
     /// What there is for a viewer that has seen this many pushes.
@@ -109,8 +116,9 @@ impl Channel {
         let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
         match &newest.part {
             _ if newest.closed => Look::Closed,
-            Some(part) => Look::Part(part.clone(), pushes),
-            None => Look::Nothing,
+            // Its own number, and not the one above: it may be of a push that is just being told.
+            Some(part) if newest.number != seen => Look::Part(part.clone(), newest.number),
+            _ => Look::Nothing,
         }
     }
 
@@ -135,8 +143,9 @@ impl Channel {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake_all(&self) {
-        self.pushes.fetch_add(1, Ordering::Release);
+    /// Wake all viewers for the push of this number.
+    fn tell(&self, number: u64) {
+        self.pushes.fetch_max(number, Ordering::Release);
         for (_, waker) in &*self.waiting() {
             waker.wake_by_ref();
         }
@@ -165,10 +174,12 @@ impl Publisher {
             return;
         }
         newest.part = Some(Arc::new(part));
+        newest.number += 1;
+        let number = newest.number;
         if self.number > current {
             self.channel.publisher.send_replace(self.number);
         }
         drop(newest);
-        self.channel.wake_all();
+        self.channel.tell(number);
     }
 }

@@ -20,5 +20,5 @@ pub mod viewer;
 
 pub use channel::{Channel, Publisher};
 pub use part::Part;
-pub use registry::{CHANNELS, Channels, JoinError};
+pub use registry::{Channels, JoinError};
 pub use viewer::{Viewer, Viewing};

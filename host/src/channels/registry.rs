@@ -10,7 +10,10 @@ use super::viewer::{Viewer, Viewing};
 
 /// The most channels that there can be at a time. Each has an instance of the guest; and a guest that took their
 /// names from what clients send should not make one for everything that they think of.
-pub const CHANNELS: u32 = 64;
+const CHANNELS: u32 = 64;
+
+/// And as many for each camera: the built-in guest has three of each, one for each framing of its stream.
+const CHANNELS_OF_A_CAMERA: u32 = 4;
 
 /// The longest name of a channel, in bytes.
 const NAME_LIMIT: usize = 64;
@@ -25,8 +28,8 @@ pub enum JoinError {
     #[error("this is no name for a channel")]
     Name,
     /// There are enough.
-    #[error("there are {CHANNELS} channels already")]
-    TooMany,
+    #[error("there are {0} channels already")]
+    TooMany(u32),
     /// The viewer cannot be called so.
     #[error("this is too long for a label")]
     Label,
@@ -38,13 +41,21 @@ pub struct Channels {
     by_name: Arc<Mutex<HashMap<String, Arc<Channel>>>>,
     /// Tells who runs publishers of each channel that begins.
     begun: mpsc::UnboundedSender<Arc<Channel>>,
+    limit: u32,
 }
 
 impl Channels {
-    /// None yet. The receiver is told of each that begins, and has to [`end`](Self::end) it.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
+    /// None yet, on a host with so many cameras. The receiver is told of each that begins, and has to
+    /// [`end`](Self::end) it.
+    pub fn new(cameras: usize) -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
         let (begun, beginning) = mpsc::unbounded_channel();
-        (Self { by_name: Arc::default(), begun }, beginning)
+        (Self { by_name: Arc::default(), begun, limit: Self::limit(cameras) }, beginning)
+    }
+
+    /// The most channels that there can be at a time on a host with so many cameras.
+    pub fn limit(cameras: usize) -> u32 {
+        let cameras = u32::try_from(cameras).unwrap_or(u32::MAX);
+        cameras.saturating_mul(CHANNELS_OF_A_CAMERA).saturating_add(CHANNELS)
     }
 
     /// Become a viewer of the channel of this name, which begins if it is not there.
@@ -59,7 +70,7 @@ impl Channels {
         let mut channels = self.channels();
         let channel = match channels.get(name) {
             Some(channel) => channel.clone(),
-            None if channels.len() >= CHANNELS as usize => return Err(JoinError::TooMany),
+            None if channels.len() >= self.limit as usize => return Err(JoinError::TooMany(self.limit)),
             None => {
                 let channel = Arc::new(Channel::new(name.to_owned()));
                 channels.insert(name.to_owned(), channel.clone());

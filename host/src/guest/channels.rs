@@ -12,7 +12,6 @@ use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::channels as wit;
 use super::instance::Instance;
-use crate::channels::CHANNELS;
 use crate::channels::{JoinError, Part, Publisher, Viewing};
 
 impl wit::Host for Instance {
@@ -35,7 +34,7 @@ impl wit::Host for Instance {
         let viewer = self.channels.join(&channel, Viewing { opening: opening.into(), maximal_rate, label });
         Ok(viewer.map(|viewer| *joined = Some(viewer)).map_err(|error| match error {
             JoinError::Name => wit::ErrorCode::InvalidName,
-            JoinError::TooMany => wit::ErrorCode::TooManyChannels(CHANNELS),
+            JoinError::TooMany(limit) => wit::ErrorCode::TooManyChannels(limit),
             JoinError::Label => wit::ErrorCode::InvalidLabel,
         }))
     }

@@ -3,6 +3,7 @@
 //! A browser shows an `<img>` of this server on any page, but lets a page's scripts read nothing from here unless the
 //! answer says that its site may. Which sites may is for who runs the server to say, and not for the guest.
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use http::header::{
@@ -10,6 +11,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 /// How long a browser may remember that it may ask: a day, the most that Firefox takes.
@@ -37,15 +39,34 @@ impl FromStr for AllowedOrigin {
         if typed == "*" {
             return Ok(Self::Any);
         }
-        // As browsers write it.
-        let origin = typed.to_ascii_lowercase();
-        let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        let is_origin = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '*', ' ', ',']));
-        HeaderValue::from_str(&origin)
-            .ok()
-            .filter(|_| is_origin)
+        origin(typed)
+            .and_then(|origin| HeaderValue::from_str(&origin).ok())
             .map(Self::One)
             .ok_or_else(|| format!("`{typed}` is no origin, such as http://printer.local or *"))
+    }
+}
+
+/// An origin as browsers write it: in small letters, and without the port that its scheme has anyway. None for what
+/// cannot be one.
+fn origin(typed: &str) -> Option<String> {
+    let (scheme, rest) = typed.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let is_scheme = scheme.starts_with(|char: char| char.is_ascii_lowercase())
+        && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char));
+    let authority: Authority = rest.parse().ok().filter(|_| is_scheme)?;
+    let host = authority.host().to_ascii_lowercase();
+    let is_name = |name: &str| name.chars().all(|char| char.is_ascii_alphanumeric() || "-._".contains(char));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = !host.is_empty() && address.map_or(is_name(&host), |address| address.parse::<Ipv6Addr>().is_ok());
+    let port = authority.port_u16();
+    let whole = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    // Without a user's name, a port that is none, or anything behind.
+    if !is_host || !whole.eq_ignore_ascii_case(rest) {
+        return None;
+    }
+    match (scheme.as_str(), port) {
+        ("http", Some(80)) | ("https", Some(443)) => Some(format!("{scheme}://{host}")),
+        _ => Some(format!("{scheme}://{whole}")),
     }
 }
 
@@ -117,9 +138,33 @@ mod tests {
         let one = |origin| Ok(AllowedOrigin::One(HeaderValue::from_static(origin)));
         assert_eq!("http://printer.local".parse(), one("http://printer.local"));
         assert_eq!("HTTPS://Cam.Example:8443".parse(), one("https://cam.example:8443"));
-        for wrong in
-            ["", "printer.local", "http://", "http://a/", "http://a/b", "ftp://a", "http://*.a", "null", "a\nb"]
-        {
+        assert_eq!("http://printer.local:80".parse(), one("http://printer.local"));
+        assert_eq!("https://cam.example:443".parse(), one("https://cam.example"));
+        assert_eq!("http://cam.example:443".parse(), one("http://cam.example:443"));
+        assert_eq!("http://[::1]:8080".parse(), one("http://[::1]:8080"));
+        assert_eq!("capacitor://localhost".parse(), one("capacitor://localhost"));
+        for wrong in [
+            "",
+            "printer.local",
+            "http://",
+            "http://a/",
+            "http://a/b",
+            "://a",
+            "1http://a",
+            "http://*.a",
+            "null",
+            "http://a\nb",
+            "http://a:",
+            "http://a:99999",
+            "http://a:80x",
+            "http://u@h",
+            "http://[::1",
+            "http://a\tb",
+            "http://a&b",
+            "http://bücher.de",
+            "http://a?b",
+            "http://a:080",
+        ] {
             assert!(wrong.parse::<AllowedOrigin>().is_err(), "{wrong:?}");
         }
     }

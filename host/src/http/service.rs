@@ -58,7 +58,7 @@ impl Service {
         debug!("{label}");
         if request.method() == Method::CONNECT {
             let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "this is not a proxy");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
             return response;
         }
         let Ok(permit) = self.room.clone().try_acquire_owned() else {

@@ -111,7 +111,8 @@ fn extra_headers_tell_more_of_each_picture() {
         let head = String::from_utf8(chunk[..end].to_vec()).unwrap();
         let header =
             |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).expect(name);
-        assert_eq!((header("X-UStreamer-Online"), header("X-UStreamer-Dropped")), ("true", "0"));
+        assert_eq!(header("X-UStreamer-Online"), "true");
+        assert!(header("X-UStreamer-Dropped").parse::<u64>().is_ok());
         assert!(header("X-UStreamer-Client-FPS").parse::<u32>().unwrap() <= 40);
         assert_eq!((header("X-UStreamer-Width"), header("X-UStreamer-Height")), ("640", "480"));
         let seconds = |name: &str| header(name).parse::<f64>().unwrap();

@@ -61,7 +61,8 @@ function buildControl(card, control) {
     const exact = input("input", { type: "number", ...range }, "change", node => node.value || control.default);
     exact.setAttribute("aria-label", `${label}, as a number`);
     slider.addEventListener("input", () => { row.held = true; exact.value = slider.value; });
-    slider.addEventListener("change", () => { row.held = false; });
+    // Once more, to be shown what the device made of the last.
+    slider.addEventListener("change", () => { row.held = false; want(slider.value); });
     exact.addEventListener("change", () => { slider.value = exact.value; });
   } else if (kind === "boolean") {
     input("input", { type: "checkbox", id }, "change", node => Number(node.checked));

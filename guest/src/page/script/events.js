@@ -110,7 +110,9 @@ function fitPictures(cameras) {
 
 function tellGuest({ number, digest, since }) {
   const date = new Date(since * 1000);
-  if (guest.title === digest) return;
+  const serving = `${number} ${since}`;
+  if (guest.dataset.serving === serving) return;
+  guest.dataset.serving = serving;
   guest.title = digest;
   const time = make("time", { dateTime: date.toISOString() }, date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
   guest.replaceChildren(`Served by guest ${number}, ${digest.slice(0, 8)}, since `, time);

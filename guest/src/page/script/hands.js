@@ -8,13 +8,13 @@ document.addEventListener("click", event => {
   const stage = event.target.closest(".stage");
   if (event.target.closest("[data-do=full]")) toggleFull(card);
   // A key pressed the button. A finger or a mouse has to do so twice, since once is to see it live.
-  else if (stage && (event.detail === 0 || stage.classList.contains("large"))) toggleFull(card);
+  else if (stage && event.detail === 0) toggleFull(card);
   const download = event.target.closest("a[download]");
   if (download) download.download = `${card.name}-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jpg`;
 });
 document.addEventListener("dblclick", event => { if (event.target.closest(".stage")) toggleFull(cardOf(event.target)); });
 document.addEventListener("keydown", event => {
-  if (event.key === "f" && !event.ctrlKey && !event.metaKey && event.target.matches(".stage")) toggleFull(cardOf(event.target));
+  if (event.key === "f" && !event.repeat && !event.ctrlKey && !event.metaKey && event.target.matches(".stage")) toggleFull(cardOf(event.target));
   if (event.key === "Escape") cards.forEach(card => card.stage.classList.remove("large"));
 });
 // It does not bubble.

@@ -153,7 +153,7 @@ fn slow_reader(target: &Target) -> Result<(), String> {
     let mut oldest = 0_f64;
     while started.elapsed() < Duration::from_secs(6) {
         if let Some(age) = age(&reader.next_part()?)? {
-            oldest = age - fresh;
+            oldest = oldest.max(age - fresh);
         }
     }
     if oldest < 3.0 {
