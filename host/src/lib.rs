@@ -24,4 +24,5 @@ pub mod chunks;
 pub mod config;
 pub mod guest;
 pub mod http;
+pub mod line;
 pub mod swap;

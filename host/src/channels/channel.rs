@@ -11,6 +11,7 @@ use std::time::Instant;
 use slab::Slab;
 use tokio::sync::watch;
 
+use super::fanout::FanOut;
 use super::part::Part;
 use super::tally::Tally;
 
@@ -21,8 +22,11 @@ pub struct Channel {
     /// How many parts were pushed, and one more when the channel was closed. Only grows; viewers compare it with
     /// what they saw last.
     pushes: AtomicU64,
-    /// One waker for each viewer that waits or has waited. They stay in place: each push wakes all of them.
+    /// One waker for each viewer that waits or has waited for its body to be asked. They stay in place: each push wakes
+    /// all of them.
     waiting: Mutex<Slab<Waker>>,
+    /// The connections that parts are sent to without their viewers' doing.
+    fan_out: FanOut,
     /// What each viewer takes, at the seat that it was given.
     seats: Mutex<Slab<Arc<Tally>>>,
     /// How many viewers there are. Whoever runs the publisher waits on it.
@@ -56,6 +60,7 @@ impl Channel {
             newest: RwLock::default(),
             pushes: AtomicU64::new(0),
             waiting: Mutex::default(),
+            fan_out: FanOut::new(),
             seats: Mutex::default(),
             viewers: watch::Sender::default(),
             publisher: watch::Sender::default(),
@@ -131,11 +136,20 @@ impl Channel {
     pub(super) fn leave(&self, seat: usize) {
         self.seats().try_remove(seat);
         self.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
+        if self.viewers() == 0 {
+            // There may be no other push, by which it would notice that all are gone.
+            self.fan_out.wake();
+        }
     }
 
     pub(super) fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
         // Nothing that is done under the lock can leave it half done.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those who send its parts by lines that were lent.
+    pub(super) fn fan_out(&self) -> &FanOut {
+        &self.fan_out
     }
 
     fn seats(&self) -> MutexGuard<'_, Slab<Arc<Tally>>> {
@@ -149,6 +163,7 @@ impl Channel {
         for (_, waker) in &*self.waiting() {
             waker.wake_by_ref();
         }
+        self.fan_out.wake();
     }
 }
 

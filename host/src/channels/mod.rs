@@ -7,16 +7,20 @@
 //! * [`part`]: what is sent as one piece.
 //! * [`channel`]: the newest part, who publishes it, and who waits for it.
 //! * [`viewer`]: one viewer's place in a channel, as the body of a response.
+//! * `wants`: which parts a viewer is to be given.
+//! * `fanout`: sending them straight to the sockets of all viewers.
 //! * `tally`: what a viewer takes, for those who ask.
 //! * [`registry`]: all channels, by name.
 //!
-//! Nothing in here knows where parts come from, nor how they are sent.
+//! Nothing in here knows where parts come from.
 
 pub mod channel;
+mod fanout;
 pub mod part;
 pub mod registry;
 mod tally;
 pub mod viewer;
+mod wants;
 
 pub use channel::{Channel, Publisher};
 pub use part::Part;

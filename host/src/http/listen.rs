@@ -13,6 +13,8 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use crate::line::{Connection, Line};
+
 /// How many connections may wait to be accepted: a page full of viewers that reload at once. The kernel
 /// cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 1024;
@@ -69,10 +71,26 @@ impl ListenError {
     }
 }
 
+/// A connection.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Its sending side, if that can be lent.
+    fn line(&self) -> Option<Line> {
+        None
+    }
+}
+
+impl Stream for Connection {
+    fn line(&self) -> Option<Line> {
+        Some(self.line().clone())
+    }
+}
+
+impl Stream for UnixStream {}
+
 /// Where clients connect to.
 pub trait Listener: Send {
     /// A connection.
-    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    type Stream: Stream;
     /// Who connected, for the log.
     type Peer: Display + Send + 'static;
 
@@ -81,14 +99,14 @@ pub trait Listener: Send {
 }
 
 impl Listener for TcpListener {
-    type Stream = TcpStream;
+    type Stream = Connection;
     type Peer = SocketAddr;
 
-    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    async fn accept(&self) -> io::Result<(Connection, SocketAddr)> {
         let (stream, peer) = self.accept().await?;
         // Fails if the client has left.
         set_options(&stream).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
-        Ok((stream, peer))
+        Ok((Connection::new(stream), peer))
     }
 }
 

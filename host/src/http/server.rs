@@ -10,15 +10,14 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::listen::Listener;
+use super::listen::{Listener, Stream};
 
 /// How long a client may take for a request's head, and how long it may keep a connection open without a
 /// request. A client that drips its head byte by byte loses its connection.
@@ -91,13 +90,21 @@ fn is_of_connection(error: &io::Error) -> bool {
 
 /// Serve one connection until it ends, or until the request under way is answered when `ending` turns true.
 async fn serve_connection<B>(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl Stream,
     peer: impl Display,
     service: impl Answer<B>,
     mut ending: watch::Receiver<bool>,
 ) where
     B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
+    let line = stream.line();
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        // For the body of its response.
+        if let Some(line) = &line {
+            request.extensions_mut().insert(line.clone());
+        }
+        service.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -105,7 +112,7 @@ async fn serve_connection<B>(
         // Names of headers are not case-sensitive, but some small clients compare them as if they were.
         .title_case_headers(true)
         // hyper-util's adapter, for it has vectored writes: without them hyper copies every byte of a body.
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), answer);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,

@@ -1,13 +1,14 @@
 //! One request: is there room for it, what does the guest answer, and if nothing, what is the client told?
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,7 +18,7 @@ use wasmtime_wasi_http::Error as HttpError;
 use crate::channels::Viewer;
 use crate::chunks::Chunks;
 use crate::guest::CallError;
-use crate::guest::body::BrokenOff;
+use crate::line::Line;
 use crate::swap::{Generations, Served, ServedBody};
 
 use super::cors::Cors;
@@ -53,7 +54,7 @@ impl Service {
         Ok(response)
     }
 
-    async fn answer_by_guest(&self, request: Request<hyper::body::Incoming>) -> Response<ServiceBody> {
+    async fn answer_by_guest(&self, mut request: Request<hyper::body::Incoming>) -> Response<ServiceBody> {
         let label = label(&request);
         debug!("{label}");
         if request.method() == Method::CONNECT {
@@ -65,13 +66,20 @@ impl Service {
             warn!("{label}: 503, all places are taken; see --max-requests");
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon");
         };
+        let line = request.extensions_mut().remove::<Line>().filter(|_| request.version() == Version::HTTP_11);
         // Only a guest that reads the request's body ever sees this error.
         let request = request.map(|body| body.map_err(|_| HttpError::HttpProtocolError));
         match self.generations.answer(request, &label).await {
-            Ok(response) => response.map(|body| match body {
-                Served::Own(body) => ServiceBody::Guest { body, _permit: permit },
-                Served::Shared(viewer) => ServiceBody::Channel { viewer, _permit: permit },
-            }),
+            Ok(response) => {
+                let line = line.filter(|_| is_chunked(response.headers()));
+                response.map(|body| match body {
+                    Served::Own(body) => ServiceBody::Guest { body, _permit: permit },
+                    Served::Shared(mut viewer) => {
+                        line.into_iter().for_each(|line| viewer.sends_by(line));
+                        ServiceBody::Channel { viewer, _permit: permit }
+                    }
+                })
+            }
             Err(error) => {
                 let (status, told) = told(&error);
                 warn!("{label}: {}, {error}", status.as_u16());
@@ -79,6 +87,12 @@ impl Service {
             }
         }
     }
+}
+
+/// Whether hyper sends a body of unknown length as chunks, each piece of it as one, to a client of HTTP/1.1: it does
+/// unless the guest has said something else about how long it is.
+fn is_chunked(headers: &HeaderMap) -> bool {
+    !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Names a request in the log: `GET /video_feed`. What a client sends can't forge lines of the log.
@@ -140,12 +154,12 @@ pub enum ServiceBody {
 
 impl Body for ServiceBody {
     type Data = Chunks;
-    type Error = BrokenOff;
+    type Error = Box<dyn Error + Send + Sync>;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunks>, Self::Error>>> {
         match self.get_mut() {
-            Self::Guest { body, .. } => Pin::new(body).poll_frame(context),
-            Self::Channel { viewer, .. } => Pin::new(viewer).poll_frame(context).map_err(|never| match never {}),
+            Self::Guest { body, .. } => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Self::Channel { viewer, .. } => Pin::new(viewer).poll_frame(context).map_err(Into::into),
             Self::Host(body) => Pin::new(body).poll_frame(context).map(|frame| {
                 frame.map(|frame| frame.map(|frame| frame.map_data(Chunks::from)).map_err(|never| match never {}))
             }),

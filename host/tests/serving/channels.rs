@@ -1,10 +1,11 @@
 //! Channels: streams that are built once and shared, and what becomes of them when their publisher fails or the guest
 //! is replaced.
 
+use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::client::{Viewer, connect, get};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{guests, pictures, wait_until};
 
@@ -163,6 +164,39 @@ fn a_publisher_that_returns_ends_the_stream_properly() {
     assert!(reply.text().starts_with("opening\npart"), "{}", reply.text());
     // And it begins again for the next.
     assert!(get(server.address, "/bad").text().starts_with("opening\npart"));
+}
+
+#[test]
+fn a_connection_is_kept_for_another_request_when_the_stream_has_ended() {
+    let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let mut stream = connect(server.address);
+    for _ in 0..3 {
+        let mut viewer = Viewer::watch_over(stream.try_clone().unwrap(), "/bad");
+        assert_eq!(viewer.chunk(), b"opening\npart");
+        while viewer.next_chunk().is_some_and(|chunk| chunk == b"part") {}
+        write!(stream, "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"ok\n\r\n0\r\n\r\n") {
+            let mut bytes = [0; 512];
+            let count = stream.read(&mut bytes).unwrap();
+            assert!(count > 0, "it is closed");
+            answer.extend(&bytes[..count]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+    }
+}
+
+#[test]
+fn a_client_of_http_1_0_is_sent_the_parts_without_chunks_and_the_end_as_one_of_the_connection() {
+    let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let mut stream = connect(server.address);
+    write!(stream, "GET /bad HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+    let parts = body.strip_prefix("opening\n").unwrap();
+    assert!(parts.len() >= 20 && parts.replace("part", "").is_empty(), "{parts}");
 }
 
 #[test]
