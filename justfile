@@ -43,7 +43,7 @@ bench:
 
 # Check any server of MJPEG over HTTP with its clients (`--help`, `--list`)
 conformance *ARGS:
-    cargo run --quiet -p hotshoe-conformance -- {{ARGS}}
+    cargo run --quiet --bin hotshoe-conformance -- {{ARGS}}
 
 # Pictures of the page for docs/, as it looks now
 screenshots:

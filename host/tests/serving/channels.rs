@@ -251,6 +251,27 @@ fn names_that_are_none_are_refused() {
     }
 }
 
+/// hyper writes the head and the first part, the channel all others: not a byte of one stands within the other's, also
+/// where all of it waits for a client to read.
+#[test]
+fn a_viewer_that_begins_to_read_late_finds_every_part_whole() {
+    let server = Server::start(&CAMERA);
+    server.put_guest(&guests::publishing("c", guests::PUBLISHES, "part"));
+    let mut late = connect(server.address);
+    write!(late, "GET /bad HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut other = Viewer::watch(server.address, "/bad");
+    for _ in 0..30 {
+        other.chunk();
+    }
+    let mut bytes = vec![0; 400];
+    late.read_exact(&mut bytes).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let parts = body.strip_prefix("C\r\nopening\npart\r\n").unwrap_or_else(|| panic!("{body:?}"));
+    assert!("4\r\npart\r\n".repeat(40).starts_with(parts) && parts.len() > 100, "{parts:?}");
+}
+
 #[test]
 fn labels_that_are_too_long_are_refused() {
     let server = Server::start(&CAMERA);
