@@ -25,6 +25,9 @@ use crate::faults::assert_bars;
 /// One at a time: two would make each other slower, and both would compile the guest, which takes a minute in there.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// How long a machine and its server may take to start.
+const STARTING: Duration = Duration::from_secs(400);
+
 /// The folder for temporary files that a machine is given, in its own.
 const TEMPORARY: &str = "tmp";
 
@@ -50,7 +53,7 @@ impl Machine {
         let mut vm = Command::new(std::env::var_os("HOTSHOE_CAMERA_VM").unwrap());
         vm.env("TMPDIR", folder.path().join(TEMPORARY));
         vm.env("FAKECAM_FRAMES", fakecam::folder().join("frames")).env("FAKECAM_CTL", folder.path().join("control"));
-        vm.args(["-c", camera, "-p", &format!("{port}:8080"), "-t", "300", "-w", folder.path().to_str().unwrap()]);
+        vm.args(["-c", camera, "-p", &format!("{port}:8080"), "-t", "900", "-w", folder.path().to_str().unwrap()]);
         // What is compiled in there is for another processor than this one's.
         let cache = program().parent().unwrap().join("test-cache/vm");
         std::fs::create_dir_all(&cache).unwrap();
@@ -64,8 +67,8 @@ impl Machine {
         );
         vm.args(["sh", "-c", &server]).current_dir(folder.path()).stdin(Stdio::null());
         let machine = Self { _turn: turn, vm: vm.spawn().unwrap(), address: ([127, 0, 0, 1], port).into(), folder };
-        // It takes ten seconds and more to start.
-        machine.wait("the server answers", |machine| answers(machine.address));
+        // The first of them compiles the guest in there, which takes a hundred seconds and more.
+        machine.wait_within(STARTING, "the server answers", |machine| answers(machine.address));
         machine
     }
 
@@ -87,7 +90,12 @@ impl Machine {
 
     #[track_caller]
     fn wait(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + 4 * DEADLINE;
+        self.wait_within(4 * DEADLINE, what, condition);
+    }
+
+    #[track_caller]
+    fn wait_within(&self, limit: Duration, what: &str, condition: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + limit;
         while !condition(self) {
             assert!(!self.has_crashed(), "waited until {what}, and the machine's kernel failed");
             assert!(Instant::now() < deadline, "waited in vain until {what}; the server's log:\n{}", self.log());
