@@ -115,7 +115,8 @@ struct Work {
 }
 
 impl CaptureThread {
-    /// Start to read `source`. All frames that come and do not are put on `record`, and raw images are made pictures of while there are `readers`.
+    /// Start to read `source`. All frames that come and do not are put on `record`, and raw images are made pictures of
+    /// while there are `readers`.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,

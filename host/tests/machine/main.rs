@@ -25,9 +25,9 @@ mod looks;
 mod proxy;
 
 use std::env;
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
+use hotshoe_conformance::program;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
@@ -98,12 +98,8 @@ fn trial(name: &str, missing: &Option<String>, test: fn()) -> Trial {
 
 /// Those of these programs that can't be run.
 fn missing_programs(names: &[&str]) -> Option<String> {
-    let missing: Vec<_> = names.iter().filter(|name| find_program(name).is_none()).copied().collect();
+    let missing: Vec<_> = names.iter().filter(|name| !program::exists(name)).copied().collect();
     (!missing.is_empty()).then(|| missing.join(" and "))
-}
-
-fn find_program(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 fn missing_variable(name: &str) -> Option<String> {

@@ -24,10 +24,4 @@ async def still():
 picture = asyncio.run(still())
 if picture[:2] != b"\xff\xd8" or picture[-2:] != b"\xff\xd9" or len(picture) < 100:
     sys.exit(f"{len(picture)} bytes that are no whole JPEG")
-try:
-    import cv2
-    import numpy
-except ImportError:
-    sys.exit(0)
-if cv2.imdecode(numpy.frombuffer(picture, numpy.uint8), cv2.IMREAD_COLOR) is None:
-    sys.exit("the picture does not decode")
+must_decode(picture, "picture")

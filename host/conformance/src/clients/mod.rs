@@ -19,13 +19,13 @@ pub(crate) mod scripts {
     /// OpenCV opens the URL as a video.
     pub(crate) const OPENCV: &str = include_str!("opencv.py");
     /// OctoPrint's server fetches a snapshot.
-    pub(crate) const OCTOPRINT: &str = include_str!("octoprint.py");
+    pub(crate) const OCTOPRINT: &str = concat!(include_str!("decode.py"), include_str!("octoprint.py"));
     /// The stream by `requests`.
     pub(crate) const REQUESTS: &str = include_str!("requests_stream.py");
     /// Home Assistant tries both URLs when a camera is set up.
     pub(crate) const SETUP: &str = include_str!("home_assistant_setup.py");
     /// Home Assistant takes a still picture out of the stream.
-    pub(crate) const STILL: &str = include_str!("home_assistant_still.py");
+    pub(crate) const STILL: &str = concat!(include_str!("decode.py"), include_str!("home_assistant_still.py"));
     /// Home Assistant passes the stream on.
     pub(crate) const PROXY: &str = include_str!("home_assistant_proxy.py");
 }

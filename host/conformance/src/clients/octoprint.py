@@ -15,11 +15,4 @@ if body[:2] != b"\xff\xd8" or body[-2:] != b"\xff\xd9":
 length = response.headers.get("Content-Length")
 if length is not None and int(length) != len(body):
     sys.exit(f"Content-Length {length}, and {len(body)} bytes")
-try:
-    import cv2
-    import numpy
-except ImportError:
-    # Its decoder is not needed for the rest.
-    sys.exit(0)
-if cv2.imdecode(numpy.frombuffer(body, numpy.uint8), cv2.IMREAD_COLOR) is None:
-    sys.exit("the snapshot does not decode")
+must_decode(body, "snapshot")
