@@ -41,6 +41,12 @@ bench:
     cargo bench --bench swap
     cargo bench --bench streams
 
+# Anything at all as a camera's pictures, for MINUTES each (cargo fuzz, a nightly compiler)
+fuzz MINUTES="5":
+    cd host/camera && for target in jpeg capture; do \
+        cargo +nightly fuzz run --sanitizer none $target -- -max_total_time=$(({{MINUTES}} * 60)) -max_len=8192 || exit; \
+    done
+
 # Check any server of MJPEG over HTTP with its clients (`--help`, `--list`)
 conformance *ARGS:
     cargo run --quiet --bin hotshoe-conformance -- {{ARGS}}

@@ -177,6 +177,18 @@ fn other_formats_are_refused() {
 }
 
 #[test]
+fn padding_made_an_image_long_enough() {
+    // A start marker, a frame header, a scan header and a byte of data. Found by fuzzing.
+    let frame = [0xFF, 0xD8, 0xFF, 0xC9, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0];
+    let tiny = [&frame[..], &[0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 1]].concat();
+    let padded = [&tiny[..], &[0; 100]].concat();
+    assert_eq!(examine(&padded, TRUNCATED), Err(NotJpeg::TooShort));
+    let ended = [&tiny[..], &[0xFF, 0xD9], &[0; 100]].concat();
+    assert_eq!(examine(&ended, TRUNCATED), Err(NotJpeg::TooShort));
+    assert_eq!(examine(&ended, Options::default()), Err(NotJpeg::TooShort));
+}
+
+#[test]
 fn an_end_marker_inside_the_headers_does_not_count() {
     let mut headers_only = PICTURE[..segment(PICTURE, 0xDA)].to_vec();
     headers_only.extend([0xFF, 0xD9]);

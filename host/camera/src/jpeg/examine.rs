@@ -11,6 +11,9 @@ use crate::dimensions::Dimensions;
 /// end marker (2). Huffman tables may be left out.
 pub const MINIMUM_LENGTH: usize = 97;
 
+/// The length in bytes of the end marker.
+const END_LENGTH: usize = 2;
+
 /// What a camera is allowed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Options {
@@ -97,7 +100,7 @@ pub fn examine(bytes: &[u8], options: Options) -> Result<Whole, NotJpeg> {
         return Err(NotJpeg::NoStart);
     }
     // The two bytes of the end marker may be missing, if need be.
-    if bytes.len() < MINIMUM_LENGTH - 2 {
+    if bytes.len() + END_LENGTH < MINIMUM_LENGTH {
         return Err(NotJpeg::TooShort);
     }
     let headers = walk(bytes)?;
@@ -107,13 +110,12 @@ pub fn examine(bytes: &[u8], options: Options) -> Result<Whole, NotJpeg> {
         None if options.allow_truncated => (without_zeros(data), true),
         None => return Err(NotJpeg::NoEnd),
     };
-    Ok(Whole {
-        length: headers.data_at + data_length,
-        dimensions: headers.dimensions,
-        lacks_tables: headers.lacks_tables,
-        lacks_end,
-        headers,
-    })
+    let length = headers.data_at + data_length;
+    // Padding does not make an image longer.
+    if length + if lacks_end { END_LENGTH } else { 0 } < MINIMUM_LENGTH {
+        return Err(NotJpeg::TooShort);
+    }
+    Ok(Whole { length, dimensions: headers.dimensions, lacks_tables: headers.lacks_tables, lacks_end, headers })
 }
 
 /// How much of what follows the scan's header belongs to the image, its end marker included.
