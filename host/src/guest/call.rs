@@ -68,7 +68,7 @@ impl Caller {
             let instance = publishing.instantiate_async(&mut store).await.map_err(call_error)?;
             instance.hotshoe_camera_publisher().call_publish(&mut store, channel).await.map_err(call_error)
         };
-        let mut running = Running::new(Box::pin(call), interruptions, self.world.sandbox.watch().clone());
+        let mut running = Running::new(Box::pin(call), interruptions);
         std::future::poll_fn(|context| match running.poll(context) {
             Poll::Pending if running.spins() => Poll::Ready(Err(CallError::Spun)),
             polled => polled,
@@ -112,7 +112,7 @@ impl Caller {
                 .map_err(call_error)?;
             if store.data_mut().has_unfinished_body() { Err(CallError::Unfinished) } else { Ok(()) }
         };
-        let mut running = Running::new(Box::pin(call), interruptions, self.world.sandbox.watch().clone());
+        let mut running = Running::new(Box::pin(call), interruptions);
         let head = timeout(self.answer_timeout, begin(&mut running, answer))
             .await
             .map_err(|_| CallError::TimedOut(self.answer_timeout))??;

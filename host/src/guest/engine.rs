@@ -3,7 +3,7 @@
 use tracing::warn;
 use wasmtime::{Cache, Config, Enabled, Engine, PoolingAllocationConfig};
 
-use super::clock::{Clock, Watch};
+use super::clock;
 
 /// What is kept of an instance's memory and tables for the next one to use, instead of giving it back to the
 /// kernel: about what the built-in guest touches.
@@ -29,11 +29,10 @@ pub enum SandboxError {
     Thread(std::io::Error),
 }
 
-/// The engine that all guests run in, with the clock that interrupts them. Dropping it ends the clock.
+/// The engine that all guests run in, with the clock that interrupts them.
 pub struct Sandbox {
     engine: Engine,
     memory_bytes: usize,
-    clock: Clock,
 }
 
 impl Sandbox {
@@ -57,18 +56,13 @@ impl Sandbox {
             Engine::new(&base_config(memory_bytes))
         });
         let engine = engine.map_err(SandboxError::Engine)?;
-        let clock = Clock::start(&engine).map_err(SandboxError::Thread)?;
-        Ok(Self { engine, memory_bytes, clock })
+        clock::start(&engine).map_err(SandboxError::Thread)?;
+        Ok(Self { engine, memory_bytes })
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
-    }
-
-    /// What guests are to be entered with, so that they are interrupted while they compute.
-    pub(super) fn watch(&self) -> &Watch {
-        self.clock.watch()
     }
 
     /// How much memory one instance may use, in bytes.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
-use super::clock::Watch;
 use super::error::{CallError, SPIN_LIMIT};
 use super::instance::FREE_INTERRUPTIONS;
 
@@ -27,16 +26,15 @@ pub(super) struct Running {
     waker: Waker,
     /// How often the guest was interrupted since it was entered; see `Instance`.
     interruptions: Arc<AtomicU32>,
-    watch: Watch,
     /// For how long the guest has computed without waiting for anything; zero while it waits.
     busy: Duration,
 }
 
 impl Running {
-    pub(super) fn new(call: Call, interruptions: Arc<AtomicU32>, watch: Watch) -> Self {
+    pub(super) fn new(call: Call, interruptions: Arc<AtomicU32>) -> Self {
         let doorbell = Arc::new(Doorbell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
         let waker = Waker::from(doorbell.clone());
-        Self { call: Some(call), doorbell, waker, interruptions, watch, busy: Duration::ZERO }
+        Self { call: Some(call), doorbell, waker, interruptions, busy: Duration::ZERO }
     }
 
     /// Let the guest run until it waits for something. Ready when it has returned (again and again, if
@@ -48,9 +46,7 @@ impl Running {
             return Poll::Pending;
         }
         let entered = Instant::now();
-        let inside = self.watch.enter();
         let polled = call.as_mut().poll(&mut Context::from_waker(&self.waker));
-        drop(inside);
         if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
             self.busy += entered.elapsed();
         } else {
