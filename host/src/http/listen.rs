@@ -9,9 +9,9 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::line::{Connection, Line};
 
@@ -104,18 +104,8 @@ impl Listener for TcpListener {
 
     async fn accept(&self) -> io::Result<(Connection, SocketAddr)> {
         let (stream, peer) = self.accept().await?;
-        // Fails if the client has left.
-        set_options(&stream).map_err(|error| io::Error::new(io::ErrorKind::ConnectionAborted, error))?;
         Ok((Connection::new(stream), peer))
     }
-}
-
-fn set_options(stream: &TcpStream) -> io::Result<()> {
-    // A part is one write; waiting for more to put into a packet would only delay it (by up to 40 ms).
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_notsent_lowat(UNSENT)?;
-    socket.set_tcp_user_timeout(Some(STUCK_TIMEOUT))
 }
 
 /// Take a TCP address to serve at, which was given by `option`. Must be called inside a Tokio runtime.
@@ -128,6 +118,11 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that is started again must not wait for the connections of the one before to time out.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Linux gives the options of a listening socket to the connections that it accepts.
+    // A part is one write; waiting for more to put into a packet would only delay it (by up to 40 ms).
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
+    socket.set_tcp_user_timeout(Some(STUCK_TIMEOUT))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

@@ -103,7 +103,8 @@ async fn serve_connection<B>(
         if let Some(line) = &line {
             request.extensions_mut().insert(line.clone());
         }
-        service.call(request)
+        // Boxed, so that it is freed when it is done: hyper keeps room for it until the connection ends, and it is large.
+        Box::pin(service.call(request))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
