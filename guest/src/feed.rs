@@ -30,7 +30,7 @@ pub fn find(out: ResponseOutparam, head_only: bool, which: Which<'_>) -> Option<
 /// Start to read this camera. Answers with 404 itself if there is none.
 pub fn open(out: ResponseOutparam, head_only: bool, camera: Which<'_>) -> Option<(Feed, ResponseOutparam)> {
     let (camera, out) = find(out, head_only, camera)?;
-    // It is there, and an instance that answers one request opens no other feed.
+    // It is there, and a request opens no other feed.
     Some((Feed::open(&camera.name).ok()?, out))
 }
 

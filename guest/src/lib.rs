@@ -35,6 +35,7 @@ mod state;
 mod stream;
 
 use bindings::exports::wasi::http::incoming_handler;
+use bindings::hotshoe::camera::instances;
 use bindings::wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
 use query::Query;
 use route::{Request, Route};
@@ -42,8 +43,10 @@ use route::{Request, Route};
 struct Guest;
 
 impl incoming_handler::Guest for Guest {
-    /// Answer one request. The host calls this in a new instance each time.
+    /// Answer one request. The host calls this in a new instance, or in one that has answered before.
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        // Nothing is kept here from one request to the next but the allocator's memory.
+        instances::keep();
         let path = request.path_with_query().unwrap_or_default();
         let query = Query::of(&path);
         let Some(Request { route, camera }) = route::route(&path) else {

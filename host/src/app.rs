@@ -20,6 +20,7 @@ use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
+use crate::guest::spares::SPARES;
 use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
 use crate::http::cors::Cors;
 use crate::http::listen::{ListenError, LocalListener, listen, listen_local};
@@ -80,10 +81,10 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     }
     let access = admin_access(args)?;
     raise_open_files();
-    // More than there are requests: for the guest that is tried out before it serves, and for each channel's
-    // publisher, and the one that takes over from it.
+    // More than there are requests: for the guest that is tried out before it serves, for the spares of the one that
+    // serves and of the one before, and for each channel's publisher, and the one that takes over from it.
     let sandbox = Sandbox::new(
-        args.max_requests + 1 + 2 * Channels::limit(cameras.iter().count()),
+        args.max_requests + 1 + 2 * SPARES + 2 * Channels::limit(cameras.iter().count()),
         args.guest_memory,
         open_cache(args),
     )?;

@@ -1,6 +1,6 @@
-//! One request: a new instance of the guest is made, called, and waited for until it begins its answer.
+//! One request: an instance of the guest is made, or a spare one taken, called, and waited for until it begins its answer.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use super::engine::Sandbox;
 use super::error::CallError;
 use super::instance::{World, new_store};
 use super::running::Running;
+use super::spares::{Spare, Spares};
 use super::term::Term;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Publisher, Viewer};
@@ -76,15 +77,17 @@ impl Caller {
         .await
     }
 
-    /// Have one request answered by a new instance of `guest`, as part of this term.
+    /// Have one request answered by an instance of `guest`, as part of this term: one of `spares`, which are of the same
+    /// guest and term, or a new one.
     ///
     /// Returns when the guest has begun its answer; the body of the response then runs the instance, and
     /// ends it when dropped. Where the guest has joined a channel, the instance has ended. Dropping the future
-    /// before that ends the instance as well.
+    /// before that ends the instance as well. One that has come to its end by itself may go to `spares` instead.
     pub async fn answer<B>(
         &self,
         guest: &Loaded,
         term: Term,
+        spares: &Arc<Spares>,
         mut request: Request<B>,
     ) -> Result<Response<Answered>, CallError>
     where
@@ -96,21 +99,29 @@ impl Caller {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
         let bad = |error: wasmtime::Error| CallError::BadRequest(one_line(&error));
-        let mut store = new_store(&self.world, guest, term);
+        let (mut store, proxy, answers) = match spares.take() {
+            Some(Spare { store, proxy, answers }) => (store, Some(proxy), answers),
+            None => (new_store(&self.world, guest, term), None, 0),
+        };
         let (answer_sender, answer) = oneshot::channel();
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(bad)?;
         let outparam = store.data_mut().http().new_response_outparam(answer_sender).map_err(bad)?;
         let interruptions = store.data().interruptions.clone();
         let joined = store.data().joined.clone();
         let handler = guest.handler.clone();
+        let spares = spares.clone();
         let call = async move {
-            let instance = handler.instantiate_async(&mut store).await.map_err(call_error)?;
-            instance
-                .wasi_http_incoming_handler()
-                .call_handle(&mut store, request, outparam)
-                .await
-                .map_err(call_error)?;
-            if store.data_mut().has_unfinished_body() { Err(CallError::Unfinished) } else { Ok(()) }
+            let proxy = match proxy {
+                Some(proxy) => proxy,
+                None => handler.instantiate_async(&mut store).await.map_err(call_error)?,
+            };
+            let handler = proxy.wasi_http_incoming_handler();
+            handler.call_handle(&mut store, request, outparam).await.map_err(call_error)?;
+            if store.data_mut().has_unfinished_body() {
+                return Err(CallError::Unfinished);
+            }
+            spares.put(Spare { store, proxy, answers: answers + 1 });
+            Ok(())
         };
         let mut running = Running::new(Box::pin(call), interruptions);
         let head = timeout(self.answer_timeout, begin(&mut running, answer))

@@ -20,7 +20,7 @@ use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::bindings::PublishingPre;
-use super::bindings::hotshoe::camera::{cameras, channels, controls, generations, history};
+use super::bindings::hotshoe::camera::{cameras, channels, controls, generations, history, instances};
 use super::engine::Sandbox;
 use super::instance::Instance;
 
@@ -227,6 +227,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Instance>> {
     controls::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
     generations::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
     history::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
+    instances::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), Instance::http)?;
     // Streams and polls, clocks, random numbers, standard input (empty), output and error (the log).
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(l)?;

@@ -1,6 +1,7 @@
 //! What one instance of a guest has in its hands, and how much of it.
 //!
-//! There is an instance for each request. It ends with the response, and everything in here with it.
+//! There is an instance for each request. It ends with the response, and everything in here with it; or it is made as new
+//! for another request, where its guest allows it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -71,6 +72,8 @@ pub(super) struct Instance {
     http: WasiHttpCtx,
     hooks: Hooks,
     limits: Limits,
+    /// Whether its guest allows it to answer another request after the one under way.
+    pub(super) may_be_kept: bool,
 }
 
 /// What every instance of every guest is given.
@@ -105,7 +108,8 @@ pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Inst
         wasi,
         http: WasiHttpCtx::new(),
         hooks: Hooks,
-        limits: Limits { memory_left: world.sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
+        limits: Limits { memory: 0, memory_left: world.sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
+        may_be_kept: false,
     };
     let mut store = Store::new(world.sandbox.engine(), instance);
     store.limiter(|instance| &mut instance.limits);
@@ -130,6 +134,20 @@ impl Instance {
     pub(super) fn has_unfinished_body(&mut self) -> bool {
         self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
     }
+
+    /// Whether it may answer another request, now that it has answered one: its guest allows it, holds nothing, and has
+    /// no more than so many bytes of memory.
+    pub(super) fn can_be_kept(&self, memory: usize) -> bool {
+        self.may_be_kept && self.table.is_empty() && self.limits.memory <= memory
+    }
+
+    /// Make it ready for another request. What the guest's memory has is left to the guest.
+    pub(super) fn renew(&mut self) {
+        self.may_be_kept = false;
+        // Neither is that of the answer before, which others may still hold.
+        self.joined = Arc::default();
+        self.interruptions = Arc::default();
+    }
 }
 
 impl WasiView for Instance {
@@ -146,6 +164,8 @@ impl WasiHttpView for Instance {
 
 /// What an instance may still take. Growing beyond fails, which WebAssembly lets a guest see and handle.
 struct Limits {
+    /// What all of its memories have together, in bytes.
+    memory: usize,
     /// In bytes, in all of its memories together.
     memory_left: usize,
     table_elements_left: usize,
@@ -153,7 +173,10 @@ struct Limits {
 
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(take(&mut self.memory_left, desired.saturating_sub(current)))
+        let wanted = desired.saturating_sub(current);
+        let granted = take(&mut self.memory_left, wanted);
+        self.memory += if granted { wanted } else { 0 };
+        Ok(granted)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

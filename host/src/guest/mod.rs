@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! file ── Candidate ── load ──► Loaded ── Caller::answer(request) ──► Response<GuestBody>
-//!                                             │ a new Instance, in its own Store
+//!                                             │ an Instance, in its own Store
 //! ```
 //!
 //! * [`engine`]: the sandbox and its bounds; [`cache`]: what was compiled before.
 //! * [`component`]: from a file to a guest that can be called; what it can reach.
-//! * [`call`]: one request: a new instance and its answer; [`error`]: what can go wrong.
+//! * [`call`]: one request: an instance and its answer; [`error`]: what can go wrong.
 //! * [`body`]: a response's body, which owns the instance that writes it.
 //! * `running`: the instance at work; `clock`: what interrupts it.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
-//! * `instance`, `cameras`, `channels`, `controls`, `generations`, `history`, `log`, `bindings`: the host's side of what guests import.
+//! * [`spares`]: instances that answer more than one request, where the guest allows it.
+//! * `instance`, `cameras`, `channels`, `controls`, `generations`, `history`, `instances`, `log`, `bindings`: the host's
+//!   side of what guests import.
 //!
 //! Which guest serves, and how it is replaced, is decided in [`crate::swap`].
 
@@ -30,8 +32,10 @@ pub mod error;
 mod generations;
 mod history;
 mod instance;
+mod instances;
 mod log;
 mod running;
+pub mod spares;
 pub mod template;
 pub mod term;
 
@@ -40,4 +44,5 @@ pub use call::{Answered, Caller};
 pub use component::{Candidate, LoadError, Loaded, Origin};
 pub use engine::{Sandbox, SandboxError};
 pub use error::CallError;
+pub use spares::Spares;
 pub use term::{Stage, Term};

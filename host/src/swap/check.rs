@@ -98,7 +98,7 @@ pub(super) async fn try_out(caller: &Caller, guest: &Loaded, number: u64) -> Res
     let (_stage, term) = Term::begin(number, guest.digest.clone());
     let mut request = Request::new(Empty::<Bytes>::new());
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
-    let response = caller.answer(guest, term, request).await.map_err(failed)?;
+    let response = caller.answer(guest, term, &Arc::default(), request).await.map_err(failed)?;
     if response.status().is_server_error() {
         warn!("{} answers GET / with {}", guest.origin, response.status());
     }

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 use super::trial::Trial;
-use crate::guest::{Loaded, Stage, Term};
+use crate::guest::{Loaded, Spares, Stage, Term};
 
 /// The time in which one guest answers requests, and the responses that it began in it.
 pub(super) struct Generation {
     pub(super) guest: Loaded,
     pub(super) term: Term,
+    pub(super) spares: Arc<Spares>,
     stage: watch::Sender<Stage>,
     /// None where the guest has served before, and is not judged again.
     trial: Option<Trial>,
@@ -28,6 +29,7 @@ impl Generation {
         Arc::new(Self {
             guest,
             term,
+            spares: Arc::default(),
             stage,
             trial,
             requests: AtomicU64::new(0),
@@ -39,6 +41,10 @@ impl Generation {
     /// Tell all who wait for it that the generation has come to this stage.
     pub(super) fn enter(&self, stage: Stage) {
         self.stage.send_replace(stage);
+        // Nobody asks it for an answer any more.
+        if stage > Stage::Serving {
+            self.spares.close();
+        }
     }
 
     /// Whether its guest has given no reason to doubt it: its trial is over, or it has failed on nothing so far.

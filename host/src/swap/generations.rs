@@ -67,8 +67,8 @@ impl Generations {
     {
         let generation = self.current();
         let visit = Visit::begin(generation.clone());
-        let Generation { guest, term, .. } = &*generation;
-        match self.shared.caller.answer(guest, term.clone(), request).await {
+        let Generation { guest, term, spares, .. } = &*generation;
+        match self.shared.caller.answer(guest, term.clone(), spares, request).await {
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 let body = match body {

@@ -41,6 +41,8 @@ const PRELUDE: &str = r#"
   (import "wasi:io/streams@0.2.12" "[method]output-stream.subscribe" (func $writable (param i32) (result i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.splice" (func $splice (param i32 i32 i64 i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_input (param i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]incoming-request" (func $drop_request (param i32)))
+  (import "hotshoe:camera/instances@0.1.0" "keep" (func $keep))
   (import "hotshoe:camera/generations@0.1.0" "subscribe-replaced" (func $replaced (result i32)))
   (import "hotshoe:camera/channels@0.1.0" "join"
     (func $join (param i32 i32 i32 i32 i32 i32 f64 i32 i32 i32)))
@@ -58,7 +60,8 @@ const PRELUDE: &str = r#"
   (data (i32.const 672) "content-type")
   (data (i32.const 688) "multipart/x-mixed-replace; boundary=frame")
 
-  ;; What the host passes in goes here, one after the other; an instance lives for one request.
+  ;; What the host passes in goes here, one after the other. Nothing is freed: no guest here answers many requests with
+  ;; long paths.
   (global $top (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
@@ -113,8 +116,10 @@ const PRELUDE: &str = r#"
         (i32.eq (i32.load8_u offset=1 (local.get $at)) (i32.const 0x6f))))))
 
   (func (export "wasi:http/incoming-handler@0.2.12#handle") (param $request i32) (param $out i32)
-    (local $stream i32)
-    (if (call $is_ok (local.get $request))
+    (local $stream i32) (local $is_ok i32)
+    (local.set $is_ok (call $is_ok (local.get $request)))
+    (call $drop_request (local.get $request))
+    (if (local.get $is_ok)
       (then
         (local.set $stream (call $begin (local.get $out)))
         (call $say (local.get $stream) (i32.const 16) (i32.const 3))
@@ -274,6 +279,29 @@ pub const ENDS_WHEN_REPLACED: &str = r#"(func $misbehave (param $out i32)
   (call $drop_pollable (local.get $replaced))
   (call $say (local.get $stream) (i32.const 16) (i32.const 3))
   (call $end (local.get $stream)))"#;
+
+/// Counts the answers of its instance: this one is the first, or the second, in three digits.
+const COUNTS: &str = r#"
+  (global $count (mut i32) (i32.const 0))
+  (func $say_count (param $out i32)
+    (local $stream i32)
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.div_u (global.get $count) (i32.const 100))))
+    (i32.store8 (i32.const 301)
+      (i32.add (i32.const 48) (i32.rem_u (i32.div_u (global.get $count) (i32.const 10)) (i32.const 10))))
+    (i32.store8 (i32.const 302) (i32.add (i32.const 48) (i32.rem_u (global.get $count) (i32.const 10))))
+    (local.set $stream (call $begin (local.get $out)))
+    (call $say (local.get $stream) (i32.const 300) (i32.const 3))
+    (call $end (local.get $stream)))"#;
+
+/// A component file in `folder` that answers with how many answers its instance has given, this one included, in three
+/// digits; before that it does what these instructions say. `$count` is the number of answers before.
+pub fn counting(folder: &Path, first: &str) -> PathBuf {
+    component(
+        folder,
+        &format!("{COUNTS} (func $misbehave (param $out i32) {first} (call $say_count (local.get $out)))"),
+    )
+}
 
 /// Joins the channel of the name at 1024. Says which error that gives, as a digit.
 const JOINS: &str = r#"(func $misbehave (param $out i32)

@@ -19,6 +19,7 @@ mod cors;
 mod dialects;
 mod events;
 mod generations;
+mod instances;
 mod log;
 mod misbehaving_guests;
 mod other_guests;

@@ -1,0 +1,15 @@
+//! The host's side of `hotshoe:camera/instances`: a guest's permission to use an instance again.
+//!
+//! What the function promises is said in `wit/instances.wit`; `spares.rs` keeps it.
+
+use wasmtime::Result;
+
+use super::bindings::hotshoe::camera::instances as wit;
+use super::instance::Instance;
+
+impl wit::Host for Instance {
+    fn keep(&mut self) -> Result<()> {
+        self.may_be_kept = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! An instance answers one request, or more where its guest allows it.
+
+use hotshoe_test_support::client::get;
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::Server;
+
+/// What the guest says, which counts the answers of its instance, to so many requests one after the other. `first` is
+/// what it does before it answers.
+fn counts(first: &str, requests: usize) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::counting(folder.path(), first);
+    let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+    (0..requests)
+        .map(|_| {
+            let reply = get(server.address, "/count");
+            if reply.status == 200 { reply.text() } else { reply.status.to_string() }
+        })
+        .collect()
+}
+
+#[test]
+fn one_is_new_for_each_request() {
+    assert_eq!(counts("", 3), ["001"; 3]);
+}
+
+#[test]
+fn one_is_used_again_where_its_guest_allows_it_but_not_for_ever() {
+    let counts = counts("(call $keep)", 130);
+    let expected: Vec<_> = (1..=128).chain(1..=2).map(|count| format!("{count:03}")).collect();
+    assert_eq!(counts, expected);
+}
+
+#[test]
+fn the_permission_is_for_one_request() {
+    assert_eq!(counts("(if (i32.eqz (global.get $count)) (then (call $keep)))", 4), ["001", "002", "001", "002"]);
+}
+
+#[test]
+fn one_that_traps_is_not_used_again() {
+    let traps = "(call $keep) (if (i32.eq (global.get $count) (i32.const 2)) (then unreachable))";
+    assert_eq!(counts(traps, 5), ["001", "002", "502", "001", "002"]);
+}
+
+#[test]
+fn one_that_holds_a_resource_is_not_used_again() {
+    assert_eq!(counts("(call $keep) (drop (call $fields))", 3), ["001"; 3]);
+}
+
+#[test]
+fn one_that_has_grown_large_is_not_used_again() {
+    let grows = |pages: u32| format!("(call $keep) (drop (memory.grow (i32.const {pages})))");
+    assert_eq!(counts(&grows(130), 3), ["001"; 3]);
+    // Little by little: at the fourth request it has 162 pages, which are 10 MiB.
+    assert_eq!(counts(&grows(40), 5), ["001", "002", "003", "004", "001"]);
+}
+
+#[test]
+fn the_next_guest_has_instances_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::counting(folder.path(), "(call $keep)");
+    let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+    let count = || get(server.address, "/count").text();
+    assert_eq!([count(), count()], ["001", "002"]);
+    let other = guests::variant(&std::fs::read(&guest).unwrap(), 1);
+    assert_eq!(server.put_guest(&other).status, 200);
+    assert_eq!([count(), count()], ["001", "002"]);
+}
