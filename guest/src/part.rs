@@ -43,13 +43,13 @@ pub enum Framing {
     Advance,
 }
 
-/// A moment of sending, by both clocks.
+/// The clocks that tell when a part is sent. Each is looked at only for those framings that tell it.
 #[derive(Clone, Copy, Debug)]
-pub struct Sending {
+pub struct Clocks {
     /// Nanoseconds, as `frame-info.captured-at` counts them.
-    pub monotonic: u64,
+    pub monotonic: fn() -> u64,
     /// Since 1970, in seconds and nanoseconds.
-    pub wall: (u64, u32),
+    pub wall: fn() -> (u64, u32),
 }
 
 /// What the extra headers tell of a part beside its frame.
@@ -101,19 +101,22 @@ impl Framing {
     }
 
     /// What the body begins with.
-    pub fn opening(self, sending: Sending) -> String {
+    pub fn opening(self, clocks: Clocks) -> String {
         match self {
             Self::Standard | Self::Extra => OPENING.into(),
-            Self::Advance => format!("{OPENING}{}", lengthless(sending)),
+            Self::Advance => format!("{OPENING}{}", lengthless(clocks)),
         }
     }
 
-    /// What stands before this image and after it.
-    pub fn around(self, info: &FrameInfo, more: Extra, sending: Sending) -> (String, String) {
+    /// What stands before this image and after it. `more` is asked, with the time, for those framings that tell it.
+    pub fn around(self, info: &FrameInfo, more: impl FnOnce(u64) -> Extra, clocks: Clocks) -> (String, String) {
         match self {
             Self::Standard => (head(info) + "\r\n", TAIL.into()),
-            Self::Extra => (head(info) + &extra(info, more, sending) + "\r\n", TAIL.into()),
-            Self::Advance => (String::new(), format!("{TAIL}{}", lengthless(sending))),
+            Self::Extra => {
+                let now = (clocks.monotonic)();
+                (head(info) + &extra(info, more(now), now) + "\r\n", TAIL.into())
+            }
+            Self::Advance => (String::new(), format!("{TAIL}{}", lengthless(clocks))),
         }
     }
 }
@@ -126,7 +129,7 @@ fn head(info: &FrameInfo) -> String {
 
 /// The headers of ustreamer's, whose times are of the monotonic clock. An image has two here: that of its capture, and
 /// that at which it is sent to all; they stand under the names of the steps that they lie between.
-fn extra(info: &FrameInfo, more: Extra, sending: Sending) -> String {
+fn extra(info: &FrameInfo, more: Extra, now: u64) -> String {
     const CAPTURED: [&str; 4] = ["Grab-Begin", "Grab-End", "Encode-Begin", "Encode-End"];
     const SENT: [&str; 4] = ["Expose-Begin", "Expose-Cmp", "Expose-End", "Send"];
     let seconds = |nanoseconds: u64| timestamp(nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000) as u32);
@@ -136,20 +139,21 @@ fn extra(info: &FrameInfo, more: Extra, sending: Sending) -> String {
          X-UStreamer-Height: {}\r\nX-UStreamer-Client-FPS: {rate}\r\n",
         info.dimensions.width, info.dimensions.height,
     );
-    for (steps, time) in [(CAPTURED, info.captured_at), (SENT, sending.monotonic)] {
+    for (steps, time) in [(CAPTURED, info.captured_at), (SENT, now)] {
         let time = seconds(time);
         for step in steps {
             // Writing to a String can't fail.
             let _ = write!(headers, "X-UStreamer-{step}-Time: {time}\r\n");
         }
     }
-    let latency = seconds(sending.monotonic.saturating_sub(info.captured_at));
+    let latency = seconds(now.saturating_sub(info.captured_at));
     headers + "X-UStreamer-Latency: " + &latency + "\r\n"
 }
 
 /// The headers of a part whose image is not there yet: their time is that of their sending.
-fn lengthless(sending: Sending) -> String {
-    format!("Content-Type: image/jpeg\r\nX-Timestamp: {}\r\n\r\n", timestamp(sending.wall.0, sending.wall.1))
+fn lengthless(clocks: Clocks) -> String {
+    let (seconds, nanoseconds) = (clocks.wall)();
+    format!("Content-Type: image/jpeg\r\nX-Timestamp: {}\r\n\r\n", timestamp(seconds, nanoseconds))
 }
 
 /// A time in seconds, with microseconds.
@@ -169,20 +173,23 @@ mod tests {
         dimensions: Dimensions { width: 640, height: 480 },
         length: 12345,
     };
-    const MORE: Extra = Extra { live: true, skipped: 2, rate: 30 };
-    const SENDING: Sending = Sending { monotonic: 5_001_500_000, wall: (1_700_000_000, 5_506_000) };
+    const CLOCKS: Clocks = Clocks { monotonic: || 5_001_500_000, wall: || (1_700_000_000, 5_506_000) };
+
+    fn more(_: u64) -> Extra {
+        Extra { live: true, skipped: 2, rate: 30 }
+    }
 
     #[test]
     fn a_part_is_byte_for_byte_as_agreed() {
-        let (head, tail) = Framing::Standard.around(&INFO, MORE, SENDING);
+        let (head, tail) = Framing::Standard.around(&INFO, more, CLOCKS);
         assert_eq!(head, "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n");
         assert_eq!(tail, "\r\n--frame\r\n");
-        assert_eq!(Framing::Standard.opening(SENDING), "--frame\r\n");
+        assert_eq!(Framing::Standard.opening(CLOCKS), "--frame\r\n");
     }
 
     #[test]
     fn extra_headers_are_those_of_ustreamer() {
-        let (head, tail) = Framing::Extra.around(&INFO, MORE, SENDING);
+        let (head, tail) = Framing::Extra.around(&INFO, more, CLOCKS);
         assert_eq!(
             head,
             "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
@@ -200,9 +207,9 @@ mod tests {
     #[test]
     fn advanced_headers_come_with_the_image_before() {
         let headers = "Content-Type: image/jpeg\r\nX-Timestamp: 1700000000.005506\r\n\r\n";
-        let (head, tail) = Framing::Advance.around(&INFO, MORE, SENDING);
+        let (head, tail) = Framing::Advance.around(&INFO, more, CLOCKS);
         assert_eq!((head.as_str(), tail), ("", format!("\r\n--frame\r\n{headers}")));
-        assert_eq!(Framing::Advance.opening(SENDING), format!("--frame\r\n{headers}"));
+        assert_eq!(Framing::Advance.opening(CLOCKS), format!("--frame\r\n{headers}"));
     }
 
     #[test]

@@ -5,13 +5,22 @@ use crate::bindings::hotshoe::camera::cameras::{Feed, Frame};
 use crate::bindings::hotshoe::camera::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::events;
-use crate::part::{Extra, Framing, Sending};
+use crate::part::{Clocks, Extra, Framing};
 
 /// After this long without a new frame the newest is sent again. It tells browsers that the part is
 /// complete, and clients that time out that the stream is alive.
 const REPEAT_AFTER_NANOSECONDS: u64 = 1_000_000_000;
 
 const SECOND_NANOSECONDS: u64 = 1_000_000_000;
+
+/// The host's clocks.
+pub const CLOCKS: Clocks = Clocks {
+    monotonic: monotonic_clock::now,
+    wall: || {
+        let now = wall_clock::now();
+        (now.seconds, now.nanoseconds)
+    },
+};
 
 impl publisher::Guest for crate::Guest {
     /// Fill a channel, part by part. The host calls this in an instance of its own, and ends that when nobody watches
@@ -43,9 +52,8 @@ fn publish_camera(channel: &Channel, name: &str) {
             let info = shown.frame.info();
             let skipped = last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
             last_sequence = Some(info.sequence);
-            let sending = sending();
-            let more = Extra { live: shown.live, skipped, rate: pushes.count(sending.monotonic) };
-            let (head, tail) = framing.around(&info, more, sending);
+            let more = |now| Extra { live: shown.live, skipped, rate: pushes.count(now) };
+            let (head, tail) = framing.around(&info, more, CLOCKS);
             channel.push(head.as_bytes(), Some(&shown.frame), tail.as_bytes());
         }
     }
@@ -76,10 +84,4 @@ impl Pushes {
         self.parts += 1;
         self.last
     }
-}
-
-/// This moment.
-pub fn sending() -> Sending {
-    let wall = wall_clock::now();
-    Sending { monotonic: monotonic_clock::now(), wall: (wall.seconds, wall.nanoseconds) }
 }

@@ -103,11 +103,12 @@ fn response(head: &Head, content_type: &str, length: Option<u64>) -> OutgoingRes
 
 /// A response with these headers before those of its head.
 fn with_headers<'a>(head: &Head<'a>, first: impl Iterator<Item = (&'a str, &'a str)>) -> OutgoingResponse {
-    let all = first.chain(head.headers.iter().copied());
-    let entries: Vec<_> = all.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
-    // In one call, for each call into the host costs as much as many instructions here. Fails for names and values that
-    // HTTP does not allow, of which there are none.
-    let response = OutgoingResponse::new(Fields::from_list(&entries).unwrap_or_else(|_| Fields::new()));
+    let fields = Fields::new();
+    for (name, value) in first.chain(head.headers.iter().copied()) {
+        // Fails for names and values that HTTP does not allow, of which there are none here.
+        let _ = fields.append(name, value.as_bytes());
+    }
+    let response = OutgoingResponse::new(fields);
     let _ = response.set_status_code(head.status);
     response
 }

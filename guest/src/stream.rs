@@ -7,7 +7,7 @@ use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
 use crate::part::{self, Framing};
-use crate::publish::sending;
+use crate::publish::CLOCKS;
 use crate::query::Query;
 use crate::reply::{self, Head};
 use crate::route::Which;
@@ -27,7 +27,7 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Q
     let mut headers = reply::fresh_and(&reply::UNBUFFERED);
     headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
     let head = Head { status: 200, headers: &headers };
-    let viewing = Viewing { opening: framing.opening(sending()).into_bytes(), maximal_rate: query.rate(), label };
+    let viewing = Viewing { opening: framing.opening(CLOCKS).into_bytes(), maximal_rate: query.rate(), label };
     // Its publisher opens the camera, if that is not open yet.
     reply::shared(out, head_only, &head, part::CONTENT_TYPE, &framing.channel(&camera.name), &viewing);
 }

@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf as _;
@@ -15,6 +16,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::error::CallError;
 use super::running::Running;
+use super::spares::{Spare, Spares};
 use crate::chunks::Chunks;
 
 /// The body of a guest's response.
@@ -25,13 +27,15 @@ pub struct GuestBody {
     written: HyperOutgoingBody,
     /// How what was written ended, kept until all of it is given.
     end: Option<End>,
+    /// Where the instance goes when it has written a whole body.
+    spares: Arc<Spares>,
 }
 
 enum State {
     /// The guest is at work. Boxed, since it is much larger than the others.
-    Running(Box<Running>),
-    /// The guest has returned, and all that it wrote may be sent.
-    Returned,
+    Running(Box<Running<Spare>>),
+    /// The guest has returned, and all that it wrote may be sent. Its instance, if nobody has it yet.
+    Returned(Option<Box<Spare>>),
     /// The guest was ended, for this reason; what it wrote before may be sent, and then the body breaks off.
     Failed(CallError),
     /// All has been given.
@@ -44,8 +48,12 @@ enum State {
 pub struct BrokenOff(pub CallError);
 
 impl GuestBody {
-    pub(super) fn new(running: Running, written: HyperOutgoingBody) -> Self {
-        Self { state: State::Running(Box::new(running)), written, end: None }
+    pub(super) fn new(mut running: Running<Spare>, written: HyperOutgoingBody, spares: Arc<Spares>) -> Self {
+        let state = match running.take_left() {
+            Some(spare) => State::Returned(Some(Box::new(spare))),
+            None => State::Running(Box::new(running)),
+        };
+        Self { state, written, end: None, spares }
     }
 
     /// Whether the guest waits for something, after all that it wrote was given: for a stream, between two parts.
@@ -59,7 +67,7 @@ impl GuestBody {
         let State::Running(running) = &mut self.state else { return };
         let failure = match running.poll(context) {
             Poll::Ready(Ok(())) => {
-                self.state = State::Returned;
+                self.state = State::Returned(running.take_left().map(Box::new));
                 return;
             }
             Poll::Ready(Err(error)) => error,
@@ -69,7 +77,8 @@ impl GuestBody {
         self.state = State::Failed(failure);
     }
 
-    /// Take all that has been written so far, and how it ended if it did.
+    /// Take all that has been written so far, and how it ended if it did. If that is a whole body, the instance goes to the
+    /// spares: before the client has the end, who may ask again at once.
     fn take(&mut self) -> Chunks {
         let mut chunks = Chunks::default();
         let mut context = Context::from_waker(Waker::noop());
@@ -86,6 +95,11 @@ impl GuestBody {
                     Err(frame) => self.end = Some(End::Finished(frame.into_trailers().ok())),
                 },
             }
+        }
+        if let (State::Returned(spare), Some(End::Finished(_))) = (&mut self.state, &self.end)
+            && let Some(spare) = spare.take()
+        {
+            self.spares.put(*spare);
         }
         chunks
     }

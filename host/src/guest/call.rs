@@ -81,8 +81,9 @@ impl Caller {
     /// guest and term, or a new one.
     ///
     /// Returns when the guest has begun its answer; the body of the response then runs the instance, and
-    /// ends it when dropped. Where the guest has joined a channel, the instance has ended. Dropping the future
-    /// before that ends the instance as well. One that has come to its end by itself may go to `spares` instead.
+    /// ends it when dropped. Where the guest has joined a channel, the instance is not needed any more. Dropping the
+    /// future before that ends the instance as well. One whose call has returned, after a whole answer, may go to
+    /// `spares` instead.
     pub async fn answer<B>(
         &self,
         guest: &Loaded,
@@ -109,7 +110,6 @@ impl Caller {
         let interruptions = store.data().interruptions.clone();
         let joined = store.data().joined.clone();
         let handler = guest.handler.clone();
-        let spares = spares.clone();
         let call = async move {
             let proxy = match proxy {
                 Some(proxy) => proxy,
@@ -120,19 +120,20 @@ impl Caller {
             if store.data_mut().has_unfinished_body() {
                 return Err(CallError::Unfinished);
             }
-            spares.put(Spare { store, proxy, answers: answers + 1 });
-            Ok(())
+            Ok(Spare { store, proxy, answers: answers + 1 })
         };
         let mut running = Running::new(Box::pin(call), interruptions);
         let head = timeout(self.answer_timeout, begin(&mut running, answer))
             .await
             .map_err(|_| CallError::TimedOut(self.answer_timeout))??;
         if let Some(viewer) = joined.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Not if it has not returned: there is nobody to run it.
+            running.take_left().into_iter().for_each(|spare| spares.put(spare));
             return Ok(head.map(|_| Answered::Shared(viewer)));
         }
         // From here on the limit on computing counts, and not the answer's timeout.
         running.forgive();
-        Ok(head.map(|body| Answered::Own(GuestBody::new(running, body))))
+        Ok(head.map(|body| Answered::Own(GuestBody::new(running, body, spares.clone()))))
     }
 }
 
@@ -141,7 +142,7 @@ type Answer = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 /// Run the call until the guest has set its answer.
 async fn begin(
-    running: &mut Running,
+    running: &mut Running<Spare>,
     mut answer: oneshot::Receiver<Answer>,
 ) -> Result<Response<HyperOutgoingBody>, CallError> {
     std::future::poll_fn(|context| {

@@ -11,8 +11,8 @@ use rustix::thread::{ClockId, NanosleepRelativeResult, clock_nanosleep_relative}
 use rustix::time::Timespec;
 use wasmtime::Engine;
 
-/// The time between two epochs, in processor time of all threads together: how long a guest may compute before other
-/// tasks get a turn. Ten times a frame at 30 a second, it would be seen as a stutter; a tenth, it would cost more than it
+/// The time between two epochs, in processor time of all threads together. A guest may compute for two of them, if it is
+/// alone, before other tasks get a turn. Ten times as long would be seen as a stutter; a tenth would cost more than it
 /// gains. Linux looks at such clocks at its own ticks only, of 1 to 10 ms.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -33,7 +33,7 @@ pub(super) fn start(engine: &Engine) -> std::io::Result<()> {
 fn compute(duration: Duration) {
     let slept =
         Timespec::try_from(duration).map(|duration| clock_nanosleep_relative(ClockId::ProcessCPUTime, &duration));
-    // A kernel without such a clock: none is known, but what it would cost is a spinning thread.
+    // A kernel that was built without POSIX timers has no such clock. Without a pause this thread would spin then.
     if !matches!(slept, Ok(NanosleepRelativeResult::Ok | NanosleepRelativeResult::Interrupted(_))) {
         thread::sleep(duration);
     }

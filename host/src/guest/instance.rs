@@ -1,7 +1,7 @@
 //! What one instance of a guest has in its hands, and how much of it.
 //!
-//! There is an instance for each request. It ends with the response, and everything in here with it; or it is made as new
-//! for another request, where its guest allows it.
+//! There is an instance for each request. It ends with the response, and everything in here with it; or it is made ready
+//! for another request, where its guest allows that.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ const WRITES: usize = 3;
 const TICKS: u64 = 1;
 
 /// The first interruption says nothing: the guest may have just been entered after waiting for many epochs.
-/// Only at those after it has the guest computed for a whole one, and must let others run.
+/// Only at those after it has a whole one passed while the guest computed, and it must let others run.
 pub(super) const FREE_INTERRUPTIONS: u32 = 1;
 
 /// The state behind one instance of a guest.
@@ -73,7 +73,7 @@ pub(super) struct Instance {
     hooks: Hooks,
     limits: Limits,
     /// Whether its guest allows it to answer another request after the one under way.
-    pub(super) may_be_kept: bool,
+    pub(super) allows_another: bool,
 }
 
 /// What every instance of every guest is given.
@@ -109,7 +109,7 @@ pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Inst
         http: WasiHttpCtx::new(),
         hooks: Hooks,
         limits: Limits { memory: 0, memory_left: world.sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
-        may_be_kept: false,
+        allows_another: false,
     };
     let mut store = Store::new(world.sandbox.engine(), instance);
     store.limiter(|instance| &mut instance.limits);
@@ -135,16 +135,20 @@ impl Instance {
         self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
     }
 
-    /// Whether it may answer another request, now that it has answered one: its guest allows it, holds nothing, and has
-    /// no more than so many bytes of memory.
-    pub(super) fn can_be_kept(&self, memory: usize) -> bool {
-        self.may_be_kept && self.table.is_empty() && self.limits.memory <= memory
+    /// Whether the guest holds any resource of the host's.
+    pub(super) fn holds_anything(&self) -> bool {
+        !self.table.is_empty()
     }
 
-    /// Make it ready for another request. What the guest's memory has is left to the guest.
-    pub(super) fn renew(&mut self) {
-        self.may_be_kept = false;
-        // Neither is that of the answer before, which others may still hold.
+    /// How much linear memory it has, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.limits.memory
+    }
+
+    /// Make it ready for another request. What is in the guest's memory stays.
+    pub(super) fn make_ready(&mut self) {
+        self.allows_another = false;
+        // New ones, since those of the request before may still be held for that.
         self.joined = Arc::default();
         self.interruptions = Arc::default();
     }

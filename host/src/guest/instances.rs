@@ -9,7 +9,7 @@ use super::instance::Instance;
 
 impl wit::Host for Instance {
     fn keep(&mut self) -> Result<()> {
-        self.may_be_kept = true;
+        self.allows_another = true;
         Ok(())
     }
 }

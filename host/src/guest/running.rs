@@ -11,16 +11,18 @@ use futures_util::task::AtomicWaker;
 use super::error::{CallError, SPIN_LIMIT};
 use super::instance::FREE_INTERRUPTIONS;
 
-/// A call's future, with its instance inside.
-pub(super) type Call = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
+/// A call's future, with its instance inside, and what is left when it has returned.
+pub(super) type Call<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
 
 /// A call that runs for as long as it is polled, and ends when dropped.
 ///
 /// It belongs to the task of the connection, which is woken for many reasons: the socket takes bytes again,
 /// the client sends something. The guest is entered only when something has happened that it waits for.
-pub(super) struct Running {
+pub(super) struct Running<T> {
     /// None when it has returned.
-    call: Option<Call>,
+    call: Option<Call<T>>,
+    /// What was left then.
+    left: Option<T>,
     doorbell: Arc<Doorbell>,
     /// Rings the doorbell. Made once, since the guest is entered for every frame.
     waker: Waker,
@@ -30,11 +32,11 @@ pub(super) struct Running {
     busy: Duration,
 }
 
-impl Running {
-    pub(super) fn new(call: Call, interruptions: Arc<AtomicU32>) -> Self {
+impl<T> Running<T> {
+    pub(super) fn new(call: Call<T>, interruptions: Arc<AtomicU32>) -> Self {
         let doorbell = Arc::new(Doorbell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
         let waker = Waker::from(doorbell.clone());
-        Self { call: Some(call), doorbell, waker, interruptions, busy: Duration::ZERO }
+        Self { call: Some(call), left: None, doorbell, waker, interruptions, busy: Duration::ZERO }
     }
 
     /// Let the guest run until it waits for something. Ready when it has returned (again and again, if
@@ -52,10 +54,15 @@ impl Running {
         } else {
             self.busy = Duration::ZERO;
         }
-        if polled.is_ready() {
+        polled.map(|returned| {
             self.call = None;
-        }
-        polled
+            returned.map(|left| self.left = Some(left))
+        })
+    }
+
+    /// What the call has left, once, if it has returned.
+    pub(super) fn take_left(&mut self) -> Option<T> {
+        self.left.take()
     }
 
     /// Forget for how long the guest has computed so far.

@@ -4,26 +4,28 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tracing::debug;
 use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use super::instance::Instance;
 
-/// The most spares at a time. They are taken by requests that need no more than a processor for a moment, of which there
-/// are as many as processors; requests that wait have instances made for them.
+/// The most spares at a time. A request that does not wait takes one for a moment, so as many as there are processors are
+/// enough for all of those, and few machines with cameras have more; where requests wait, instances are made beside.
 pub const SPARES: u32 = 8;
 
-/// The most memory that an instance may have to be kept, in bytes: with [`SPARES`], what they may hold for nothing.
-const MEMORY: usize = 8 << 20;
+/// The most linear memory that an instance may have to be kept, in bytes. [`SPARES`] times that is what may be held for
+/// nothing; stacks and tables are small beside it.
+const SPARE_MEMORY: usize = 8 << 20;
 
-/// After so many answers an instance ends, and with it what its guest has forgotten to free. It makes the time that
-/// making one takes no more than a hundredth of the cost.
+/// After so many answers an instance ends, and with it what its guest has forgotten to free. Making it is a hundredth of
+/// what they cost together.
 const ANSWERS: u32 = 128;
 
 /// The spare instances of one generation's guest.
 pub struct Spares {
-    /// The one that was used last is used next: its memory is most likely in the processor's caches. None when the
-    /// generation answers no more requests.
+    /// The one that came last goes first: its memory is most likely in the processor's caches. None when no more are
+    /// wanted.
     shelf: Mutex<Option<Vec<Spare>>>,
 }
 
@@ -42,18 +44,23 @@ impl Default for Spares {
 }
 
 impl Spares {
-    /// An instance to answer the next request, as good as new.
+    /// An instance to answer the next request.
     pub(super) fn take(&self) -> Option<Spare> {
-        let mut spare = self.shelf().as_mut()?.pop()?;
-        spare.store.data_mut().renew();
-        Some(spare)
+        self.shelf().as_mut()?.pop()
     }
 
-    /// An instance has answered, and its call has returned: keep it if it may be kept, or else end it.
-    pub(super) fn put(&self, spare: Spare) {
-        if spare.answers >= ANSWERS || !spare.store.data().can_be_kept(MEMORY) {
+    /// An instance has given a whole answer, and its call has returned: keep it if it can be kept, or else end it.
+    pub(super) fn put(&self, mut spare: Spare) {
+        let instance = spare.store.data_mut();
+        if !instance.allows_another {
             return;
         }
+        if spare.answers >= ANSWERS || instance.holds_anything() || instance.memory() > SPARE_MEMORY {
+            debug!("an instance of the guest is not used again, after {} answers", spare.answers);
+            return;
+        }
+        // Before it waits, for it must hold nothing meanwhile.
+        instance.make_ready();
         let mut shelf = self.shelf();
         match shelf.as_mut() {
             Some(spares) if spares.len() < SPARES as usize => spares.push(spare),

@@ -185,3 +185,24 @@ fn bind_local(path: &Path) -> io::Result<UnixListener> {
     socket.listen(BACKLOG)?;
     UnixListener::from_std(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_have_the_options_of_the_socket_that_accepts_them() {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = TcpListener::accept(&listener).await.unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(STUCK_TIMEOUT));
+        drop(client);
+    }
+}

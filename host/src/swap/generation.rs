@@ -38,10 +38,10 @@ impl Generation {
         })
     }
 
-    /// Tell all who wait for it that the generation has come to this stage.
+    /// Tell all who wait for it that the generation has come to this stage. Its spares end when it no longer serves.
     pub(super) fn enter(&self, stage: Stage) {
         self.stage.send_replace(stage);
-        // Nobody asks it for an answer any more.
+        // No new requests come.
         if stage > Stage::Serving {
             self.spares.close();
         }

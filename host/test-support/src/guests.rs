@@ -46,6 +46,7 @@ const PRELUDE: &str = r#"
   (import "hotshoe:camera/generations@0.1.0" "subscribe-replaced" (func $replaced (result i32)))
   (import "hotshoe:camera/channels@0.1.0" "join"
     (func $join (param i32 i32 i32 i32 i32 i32 f64 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]outgoing-response" (func $drop_response (param i32)))
   (import "hotshoe:camera/channels@0.1.0" "[method]channel.push"
     (func $push (param i32 i32 i32 i32 i32 i32 i32)))
 
@@ -91,18 +92,29 @@ const PRELUDE: &str = r#"
   (func $say (param $stream i32) (param $at i32) (param $length i32)
     (call $write (local.get $stream) (local.get $at) (local.get $length) (i32.const 256)))
 
+  (func $pause (param $milliseconds i64)
+    (local $timer i32)
+    (local.set $timer (call $timer (i64.mul (local.get $milliseconds) (i64.const 1000000))))
+    (call $block (local.get $timer))
+    (call $drop_pollable (local.get $timer)))
+
   ;; Begin an answer, and wait until the client has its beginning.
   (func $begin_and_wait (param $out i32) (result i32)
     (local $stream i32)
     (local.set $stream (call $begin (local.get $out)))
     (call $say (local.get $stream) (i32.const 32) (i32.const 6))
-    (call $block (call $timer (i64.const 50000000)))
+    (call $pause (i64.const 50))
     (local.get $stream))
 
   ;; End an answer that was begun.
   (func $end (param $stream i32)
     (call $drop_stream (local.get $stream))
     (call $body_finish (global.get $body) (i32.const 0) (i32.const 0) (i32.const 256)))
+
+  ;; Answer that it failed (`DNS-timeout`, the first of the errors).
+  (func $refuse (param $out i32)
+    (call $set (local.get $out) (i32.const 1) (i32.const 0)
+      (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
 
   ;; Whether the request is for /ok, or for / where that is to be answered.
   (func $is_ok (param $request i32) (result i32)
@@ -320,11 +332,6 @@ const JOINS: &str = r#"(func $misbehave (param $out i32)
     (else (call $set (local.get $out) (i32.const 0) (local.get $r)
       (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))
   (data (i32.const 1536) "opening\0a")
-  (func $pause (param $milliseconds i64)
-    (local $timer i32)
-    (local.set $timer (call $timer (i64.mul (local.get $milliseconds) (i64.const 1000000))))
-    (call $block (local.get $timer))
-    (call $drop_pollable (local.get $timer)))
   (func $say_part (param $channel i32)
     (call $push (local.get $channel) (i32.const 1600) (global.get $part_length) (i32.const 0) (i32.const 0)
       (i32.const 1600) (i32.const 0)))
@@ -367,6 +374,29 @@ pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
 pub fn publishing_with_label(length: u32) -> Vec<u8> {
     let export = r#"(export "hotshoe:camera/publisher@0.1.0#publish" (func $publish))"#;
     encode(&joining("c", "part", &format!("{PUBLISHES} {export}"), length), "publishing-guest")
+}
+
+/// A component that joins a channel, allows its instance to be used again, waits half a second and answers that it
+/// failed. The publisher opens the camera, and waits.
+pub fn joining_and_refusing() -> Vec<u8> {
+    let refuses = r#"(func $misbehave (param $out i32)
+      (local $r i32)
+      (call $keep)
+      (local.set $r (call $response (call $fields)))
+      (call $response_body (local.get $r) (i32.const 256))
+      (call $join (i32.load (i32.const 260)) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0)
+        (i32.const 0) (f64.const 0) (i32.const 0) (i32.const 0) (i32.const 256))
+      (call $drop_response (local.get $r))
+      (call $pause (i64.const 500))
+      (call $refuse (local.get $out)))"#;
+    let publish = r#"(func (export "hotshoe:camera/publisher@0.1.0#publish") (param $channel i32)
+      (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
+      (call $pause (i64.const 3600000)))"#;
+    let module = format!(
+        r#"(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {refuses} {publish}
+        (data (i32.const 1024) "c"))"#
+    );
+    encode(&module, "publishing-guest")
 }
 
 /// A component that answers with a channel of this name, and publishes none.

@@ -1,8 +1,9 @@
 //! An instance answers one request, or more where its guest allows it.
 
-use hotshoe_test_support::client::get;
+use hotshoe_test_support::client::{get, try_request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
+use hotshoe_test_support::wait_until;
 
 /// What the guest says, which counts the answers of its instance, to so many requests one after the other. `first` is
 /// what it does before it answers.
@@ -12,8 +13,12 @@ fn counts(first: &str, requests: usize) -> Vec<String> {
     let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
     (0..requests)
         .map(|_| {
-            let reply = get(server.address, "/count");
-            if reply.status == 200 { reply.text() } else { reply.status.to_string() }
+            let (reply, rest) = try_request(server.address, "GET", "/count");
+            match (reply.status, rest) {
+                (200, Ok(())) => reply.text(),
+                (200, Err(_)) => "cut off".to_owned(),
+                (status, _) => status.to_string(),
+            }
         })
         .collect()
 }
@@ -39,6 +44,31 @@ fn the_permission_is_for_one_request() {
 fn one_that_traps_is_not_used_again() {
     let traps = "(call $keep) (if (i32.eq (global.get $count) (i32.const 2)) (then unreachable))";
     assert_eq!(counts(traps, 5), ["001", "002", "502", "001", "002"]);
+}
+
+#[test]
+fn one_that_refuses_is_not_used_again() {
+    let refuses =
+        "(call $keep) (if (i32.eq (global.get $count) (i32.const 1)) (then (call $refuse (local.get $out)) (return)))";
+    assert_eq!(counts(refuses, 4), ["001", "502", "001", "502"]);
+}
+
+#[test]
+fn one_that_breaks_off_is_not_used_again() {
+    let breaks_off = "(call $keep) (if (i32.eq (global.get $count) (i32.const 1)) (then
+        (call $drop_stream (call $begin_and_wait (local.get $out))) (call $drop_body (global.get $body)) (return)))";
+    assert_eq!(counts(breaks_off, 4), ["001", "cut off", "001", "cut off"]);
+}
+
+#[test]
+fn a_channel_was_watched_by_an_instance_that_waited_to_be_used_again() {
+    let server = Server::start(&["--camera", "emulated", "--linger", "0"]);
+    assert_eq!(server.put_guest(&guests::joining_and_refusing()).status, 200);
+    let address = server.address;
+    let request = std::thread::spawn(move || get(address, "/join").status);
+    wait_until("the channel's publisher reads the camera", || server.capture_threads() == 1);
+    assert_eq!(request.join().unwrap(), 502);
+    wait_until("nobody reads the camera", || server.capture_threads() == 0);
 }
 
 #[test]

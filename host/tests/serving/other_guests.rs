@@ -22,8 +22,8 @@ wasi:io/streams@0.2.12
     [method]output-stream.splice
 wasi:http/types@0.2.12
     [constructor]fields
-    [static]fields.from-list
     [method]fields.get
+    [method]fields.append
     [method]incoming-request.method
     [method]incoming-request.path-with-query
     [method]incoming-request.authority
