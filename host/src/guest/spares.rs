@@ -1,6 +1,6 @@
 //! Instances that have answered, and are kept for the next request: those whose guest allows it (`wit/instances.wit`).
 //!
-//! Making an instance and ending it takes twice as long as what the built-in guest does in it for a new viewer.
+//! Making an instance and ending it takes longer than all that the built-in guest does in it for a new viewer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

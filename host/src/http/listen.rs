@@ -118,8 +118,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A server that is started again must not wait for the connections of the one before to time out.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    // Linux gives the options of a listening socket to the connections that it accepts.
-    // A part is one write; waiting for more to put into a packet would only delay it (by up to 40 ms).
+    // Linux gives these options of a listening socket to the connections that it accepts. A part is one write; waiting for
+    // more to put into a packet would only delay it (by up to 40 ms).
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_tcp_user_timeout(Some(STUCK_TIMEOUT))?;

@@ -12,6 +12,7 @@ use crate::guest::{Loaded, Spares, Stage, Term};
 pub(super) struct Generation {
     pub(super) guest: Loaded,
     pub(super) term: Term,
+    /// Instances of its guest that have answered, and may answer again.
     pub(super) spares: Arc<Spares>,
     stage: watch::Sender<Stage>,
     /// None where the guest has served before, and is not judged again.
