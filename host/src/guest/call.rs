@@ -128,7 +128,9 @@ impl Caller {
             .map_err(|_| CallError::TimedOut(self.answer_timeout))??;
         if let Some(viewer) = joined.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Not if it has not returned: there is nobody to run it.
-            running.take_left().into_iter().for_each(|spare| spares.put(spare));
+            if let Some(spare) = running.take_left() {
+                spares.put(spare);
+            }
             return Ok(head.map(|_| Answered::Shared(viewer)));
         }
         // From here on the limit on computing counts, and not the answer's timeout.

@@ -94,6 +94,7 @@ pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Inst
         .stdout(GuestLog)
         .stderr(GuestLog)
         .build();
+    let memory = world.sandbox.memory_bytes();
     let instance = Instance {
         cameras: world.cameras.clone(),
         allow_control: world.allow_control,
@@ -108,7 +109,7 @@ pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Inst
         wasi,
         http: WasiHttpCtx::new(),
         hooks: Hooks,
-        limits: Limits { memory: 0, memory_left: world.sandbox.memory_bytes(), table_elements_left: TABLE_ELEMENTS },
+        limits: Limits { memory_most: memory, memory_left: memory, table_elements_left: TABLE_ELEMENTS },
         allows_another: false,
     };
     let mut store = Store::new(world.sandbox.engine(), instance);
@@ -142,15 +143,14 @@ impl Instance {
 
     /// How much linear memory it has, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.limits.memory
+        self.limits.memory_most - self.limits.memory_left
     }
 
     /// Make it ready for another request. What is in the guest's memory stays.
     pub(super) fn make_ready(&mut self) {
         self.allows_another = false;
-        // New ones, since those of the request before may still be held for that.
+        // A new one: what the request before left in its own goes with that.
         self.joined = Arc::default();
-        self.interruptions = Arc::default();
     }
 }
 
@@ -168,19 +168,16 @@ impl WasiHttpView for Instance {
 
 /// What an instance may still take. Growing beyond fails, which WebAssembly lets a guest see and handle.
 struct Limits {
-    /// What all of its memories have together, in bytes.
-    memory: usize,
-    /// In bytes, in all of its memories together.
+    /// What all of its memories together may have, in bytes.
+    memory_most: usize,
+    /// What is left of that.
     memory_left: usize,
     table_elements_left: usize,
 }
 
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = desired.saturating_sub(current);
-        let granted = take(&mut self.memory_left, wanted);
-        self.memory += if granted { wanted } else { 0 };
-        Ok(granted)
+        Ok(take(&mut self.memory_left, desired.saturating_sub(current)))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

@@ -74,6 +74,7 @@ impl Spares {
 
     /// End all, and keep no more.
     pub fn close(&self) {
+        // Taken first, so that they do not end under the lock.
         let spares = self.shelf().take();
         drop(spares);
     }

@@ -392,11 +392,7 @@ pub fn joining_and_refusing() -> Vec<u8> {
     let publish = r#"(func (export "hotshoe:camera/publisher@0.1.0#publish") (param $channel i32)
       (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
       (call $pause (i64.const 3600000)))"#;
-    let module = format!(
-        r#"(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {refuses} {publish}
-        (data (i32.const 1024) "c"))"#
-    );
-    encode(&module, "publishing-guest")
+    encode(&module(&format!(r#"{refuses} {publish} (data (i32.const 1024) "c")"#), true), "publishing-guest")
 }
 
 /// A component that answers with a channel of this name, and publishes none.
@@ -406,12 +402,13 @@ pub fn joining_without_publishing(channel: &str) -> Vec<u8> {
 
 fn joining(channel: &str, part: &str, publish: &str, label_length: u32) -> String {
     let (name_length, part_length) = (channel.len(), part.len());
-    format!(
-        r#"(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {JOINS} {publish}
+    let rest = format!(
+        r#"{JOINS} {publish}
         (global $name_length i32 (i32.const {name_length})) (global $part_length i32 (i32.const {part_length}))
         (global $label_length i32 (i32.const {label_length}))
-        (data (i32.const 1024) "{channel}") (data (i32.const 1600) "{part}"))"#
-    )
+        (data (i32.const 1024) "{channel}") (data (i32.const 1600) "{part}")"#
+    );
+    module(&rest, true)
 }
 
 /// Begins an answer and leaves it unfinished.
@@ -427,19 +424,18 @@ pub fn component(folder: &Path, misbehave: &str) -> PathBuf {
 
 /// A component made of the prelude and this function.
 pub fn serving(misbehave: &str) -> Vec<u8> {
-    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})"), "guest")
+    encode(&module(misbehave, true), "guest")
 }
 
 /// The same, but it misbehaves at `/` as well, which it is asked for before it may serve.
 pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
-    encode(&format!("(module {PRELUDE} (global $answers_index i32 (i32.const 0)) {misbehave})"), "guest")
+    encode(&module(misbehave, false), "guest")
 }
 
 /// A component whose memory has this size from the start, in bytes.
 pub fn needing_memory(bytes: usize) -> Vec<u8> {
     let pages = format!("(memory (export \"memory\") {})", bytes.div_ceil(65_536));
-    let module = format!("(module {PRELUDE} (global $answers_index i32 (i32.const 1)) {TRAPS})");
-    encode(&module.replace("(memory (export \"memory\") 2)", &pages), "guest")
+    encode(&module(TRAPS, true).replace("(memory (export \"memory\") 2)", &pages), "guest")
 }
 
 /// The built-in guest.
@@ -457,6 +453,11 @@ pub fn variant(component: &[u8], number: u32) -> Vec<u8> {
     other.extend([0, 6, 1, b'v']);
     other.extend(number.to_be_bytes());
     other
+}
+
+/// The core module of the prelude and this, which answers `/` properly or not.
+fn module(rest: &str, answers_index: bool) -> String {
+    format!("(module {PRELUDE} (global $answers_index i32 (i32.const {})) {rest})", i32::from(answers_index))
 }
 
 /// A core module against this world, made a component.

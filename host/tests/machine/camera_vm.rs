@@ -22,7 +22,7 @@ use hotshoe_test_support::server::program;
 use crate::fakecam;
 use crate::faults::assert_bars;
 
-/// One at a time: two would make each other slower, and both would compile the guest, which takes a minute in there.
+/// One at a time: two would make each other slower, and both would compile the guest, which takes long in there.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// How long a machine and its server may take to start.
@@ -67,7 +67,7 @@ impl Machine {
         );
         vm.args(["sh", "-c", &server]).current_dir(folder.path()).stdin(Stdio::null());
         let machine = Self { _turn: turn, vm: vm.spawn().unwrap(), address: ([127, 0, 0, 1], port).into(), folder };
-        // The first of them compiles the guest in there, which takes a hundred seconds and more.
+        // The first of them compiles the guest in there.
         machine.wait_within(STARTING, "the server answers", |machine| answers(machine.address));
         machine
     }

@@ -76,22 +76,25 @@ fn a_new_viewer_starts_with_the_newest_frame_at_once() {
     }
 }
 
+/// Frames per second of the camera that fifty viewers share.
+const RATE: u32 = 30;
+
 #[test]
 fn fifty_viewers_share_one_camera_at_30_frames_a_second() {
     const TRIES: usize = 3;
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 64, 0);
-    let camera = format!("emulated:{},fps=30", folder.path().display());
+    let camera = format!("emulated:{},fps={RATE}", folder.path().display());
     let server = Server::start(&["--camera", &camera]);
     // A machine that is doing other things at the same time may make viewers miss frames for a while. What is missed
     // because of a defect is missed each time.
-    let faults: Vec<_> = (0..TRIES).map_while(|_| fifty_viewers_miss(&server, 30).err()).collect();
+    let faults: Vec<_> = (0..TRIES).map_while(|_| fifty_viewers_miss(&server).err()).collect();
     assert!(faults.len() < TRIES, "{faults:?}");
 }
 
 /// Have fifty viewers watch for half a minute. Fails with who missed more than one in twenty of the frames, by the numbers
 /// in them.
-fn fifty_viewers_miss(server: &Server, rate: u32) -> Result<(), String> {
+fn fifty_viewers_miss(server: &Server) -> Result<(), String> {
     const VIEWERS: usize = 50;
     const SECONDS: u32 = 30;
     let address = server.address;
@@ -128,7 +131,7 @@ fn fifty_viewers_miss(server: &Server, rate: u32) -> Result<(), String> {
         if seen * 20 < steps * 19 {
             return Err(format!("saw {seen} of {steps}"));
         }
-        if steps * 20 < SECONDS * rate * 19 {
+        if steps * 20 < SECONDS * RATE * 19 {
             return Err(format!("the camera gave only {steps}"));
         }
     }
