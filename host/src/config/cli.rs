@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use crate::http::cors::AllowedOrigin;
+use crate::http::trusted_proxies::TrustedProxy;
 
 /// A camera server whose web side is a sandboxed WebAssembly component
 ///
@@ -116,6 +117,10 @@ pub struct ServeArgs {
     /// A site whose pages may read what is served, such as `http://printer.local`, or `*` for all. May be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<AllowedOrigin>,
+
+    /// A reverse proxy whose `Forwarded` and `X-Forwarded-*` headers are believed, or `none`. May be given several times
+    #[arg(long, value_name = "ADDRESS[/PREFIX]", default_values = ["127.0.0.0/8", "::1"])]
+    pub trusted_proxy: Vec<TrustedProxy>,
 
     /// Take images without an end, for cameras that never send one
     #[arg(long)]

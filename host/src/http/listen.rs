@@ -1,6 +1,5 @@
 //! The addresses to serve at: TCP, and Unix sockets.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
+use super::peer::Peer;
 use crate::line::{Connection, Line};
 
 /// How many connections may wait to be accepted: a page full of viewers that reload at once. The kernel
@@ -91,20 +91,17 @@ impl Stream for UnixStream {}
 pub trait Listener: Send {
     /// A connection.
     type Stream: Stream;
-    /// Who connected, for the log.
-    type Peer: Display + Send + 'static;
 
     /// Wait for a client. Dropping the future loses none.
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
 }
 
 impl Listener for TcpListener {
     type Stream = Connection;
-    type Peer = SocketAddr;
 
-    async fn accept(&self) -> io::Result<(Connection, SocketAddr)> {
-        let (stream, peer) = self.accept().await?;
-        Ok((Connection::new(stream), peer))
+    async fn accept(&self) -> io::Result<(Connection, Peer)> {
+        let (stream, address) = self.accept().await?;
+        Ok((Connection::new(stream), Peer::Tcp(address)))
     }
 }
 
@@ -138,10 +135,9 @@ pub struct LocalListener {
 
 impl Listener for LocalListener {
     type Stream = UnixStream;
-    type Peer = &'static str;
 
-    async fn accept(&self) -> io::Result<(UnixStream, &'static str)> {
-        self.listener.accept().await.map(|(stream, _)| (stream, "a local client"))
+    async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
+        self.listener.accept().await.map(|(stream, _)| (stream, Peer::Unix))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::listen::{Listener, Stream};
+use super::peer::Peer;
 
 /// How long a client may take for a request's head, and how long it may keep a connection open without a
 /// request. A client that drips its head byte by byte loses its connection.
@@ -91,7 +91,7 @@ fn is_of_connection(error: &io::Error) -> bool {
 /// Serve one connection until it ends, or until the request under way is answered when `ending` turns true.
 async fn serve_connection<B>(
     stream: impl Stream,
-    peer: impl Display,
+    peer: Peer,
     service: impl Answer<B>,
     mut ending: watch::Receiver<bool>,
 ) where
@@ -99,6 +99,7 @@ async fn serve_connection<B>(
 {
     let line = stream.line();
     let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         // For the body of its response.
         if let Some(line) = &line {
             request.extensions_mut().insert(line.clone());
