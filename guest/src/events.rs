@@ -6,6 +6,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::bindings::hotshoe::camera::cameras::{Camera, OutageCause, State, Watcher, list_cameras};
 use crate::bindings::hotshoe::camera::channels::{Channel, Viewing, count_viewers};
@@ -31,7 +32,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
     let headers = reply::fresh_and(&reply::UNBUFFERED);
     let head = Head { status: 200, headers: &headers };
     let opening = format!("retry: {RETRY_MILLISECONDS}\n\n").into_bytes();
-    let viewing = Viewing { opening, maximal_rate: None, label: String::new() };
+    // An event ends with its empty line, so nothing has to close the stream.
+    let viewing = Viewing { opening, closing: Vec::new(), maximal_rate: None, label: String::new() };
     reply::shared(out, head_only, &head, "text/event-stream", CHANNEL, &viewing);
 }
 

@@ -8,10 +8,12 @@
 //! the image's N bytes
 //! CRLF --frame CRLF
 //! … and so on, from Content-Type
+//! --frame-- CRLF
 //! ```
 //!
 //! The boundary stands behind each image, and is sent with it: browsers show a part when they see its end.
-//! Many clients need the length; X-Timestamp is the time of capture in seconds since 1970.
+//! The stream ends with the closing delimiter in place of the next part (RFC 2046, section 5.1.1), which lets
+//! browsers free the connection. Many clients need the length; X-Timestamp is the time of capture in seconds since 1970.
 //!
 //! A client can ask for one of two other framings, by the names that ustreamer gave them.
 
@@ -30,6 +32,10 @@ const OPENING: &str = "--frame\r\n";
 
 /// What comes after each image.
 const TAIL: &str = "\r\n--frame\r\n";
+
+/// What a body ends with. It stands where the next part's headers would, on a line of its own, and begins no part:
+/// a browser would show an empty one as a broken image.
+const CLOSING: &str = "--frame--\r\n";
 
 /// What a part consists of beside its image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,6 +111,15 @@ impl Framing {
         match self {
             Self::Standard | Self::Extra => OPENING.into(),
             Self::Advance => format!("{OPENING}{}", lengthless(clocks)),
+        }
+    }
+
+    /// What the body ends with, after a whole part.
+    pub fn closing(self) -> &'static str {
+        match self {
+            Self::Standard | Self::Extra => CLOSING,
+            // The headers of the next part have been sent, so there is an empty part.
+            Self::Advance => "\r\n--frame--\r\n",
         }
     }
 
@@ -217,6 +232,10 @@ mod tests {
         let boundary = CONTENT_TYPE.split_once("boundary=").unwrap().1;
         assert_eq!(OPENING, format!("--{boundary}\r\n"));
         assert_eq!(TAIL, format!("\r\n--{boundary}\r\n"));
+        assert_eq!(CLOSING, format!("--{boundary}--\r\n"));
+        for framing in Framing::ALL {
+            assert!(framing.closing().ends_with(CLOSING));
+        }
     }
 
     #[test]

@@ -27,7 +27,12 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Q
     let mut headers = reply::fresh_and(&reply::UNBUFFERED);
     headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
     let head = Head { status: 200, headers: &headers };
-    let viewing = Viewing { opening: framing.opening(CLOCKS).into_bytes(), maximal_rate: query.rate(), label };
+    let viewing = Viewing {
+        opening: framing.opening(CLOCKS).into_bytes(),
+        closing: framing.closing().into(),
+        maximal_rate: query.rate(),
+        label,
+    };
     // Its publisher opens the camera, if that is not open yet.
     reply::shared(out, head_only, &head, part::CONTENT_TYPE, &framing.channel(&camera.name), &viewing);
 }

@@ -108,7 +108,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         };
         let listener = listen(args.listen, "--listen")?;
         let admin = admin_listener(args)?;
-        tasks.spawn(publish_all(channels, beginning, generations.clone()));
+        tasks.spawn(publish_all(channels.clone(), beginning, generations.clone()));
         tasks.spawn(load_again_on(hangups, args.guest.clone(), generations.clone()));
         if let Some(file) = args.guest.clone().filter(|_| args.watch) {
             tasks.spawn(watch(file, digest, generations.clone()));
@@ -116,6 +116,15 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         if let Some(listener) = admin {
             tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access))));
         }
+        let shutdown = {
+            let generations = generations.clone();
+            async move {
+                told_to_end.await;
+                // Streams have no end of their own: they are ended here, each after a whole part.
+                channels.shut_down();
+                generations.shut_down();
+            }
+        };
         info!("open http://{}/", address_to_open(listener.local_addr()?));
         let service = Arc::new(Service::new(generations, args.max_requests, Cors::new(args.allow_origin.clone())));
         let answer = service_fn(move |request| {
@@ -124,7 +133,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         });
         // On a thread of the runtime's, as all that it wakes and is woken by: from this one, each connection would
         // begin and end with waking the other thread.
-        tokio::spawn(server::serve(listener, answer, told_to_end)).await.map_err(io::Error::from)?;
+        tokio::spawn(server::serve(listener, answer, shutdown)).await.map_err(io::Error::from)?;
         tasks.shutdown().await;
         Ok::<_, AppError>(())
     })?;

@@ -21,6 +21,11 @@ impl Chunks {
             self.chunks.push_back(chunk);
         }
     }
+
+    /// The byte strings, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.chunks.iter()
+    }
 }
 
 impl From<Bytes> for Chunks {

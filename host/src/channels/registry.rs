@@ -35,10 +35,18 @@ pub enum JoinError {
     Label,
 }
 
+/// The channels that can be joined.
+#[derive(Default)]
+struct Open {
+    by_name: HashMap<String, Arc<Channel>>,
+    /// Whether the server is shutting down: then there are none, and no more can begin.
+    is_shut_down: bool,
+}
+
 /// All channels. Clones are the same.
 #[derive(Clone)]
 pub struct Channels {
-    by_name: Arc<Mutex<HashMap<String, Arc<Channel>>>>,
+    open: Arc<Mutex<Open>>,
     /// Tells who runs publishers of each channel that begins.
     begun: mpsc::UnboundedSender<Arc<Channel>>,
     limit: u32,
@@ -49,7 +57,7 @@ impl Channels {
     /// [`end`](Self::end) it.
     pub fn new(cameras: usize) -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
         let (begun, beginning) = mpsc::unbounded_channel();
-        (Self { by_name: Arc::default(), begun, limit: Self::limit(cameras) }, beginning)
+        (Self { open: Arc::default(), begun, limit: Self::limit(cameras) }, beginning)
     }
 
     /// The most channels that there can be at a time on a host with so many cameras.
@@ -67,15 +75,19 @@ impl Channels {
         if viewing.label.len() > LABEL_LIMIT {
             return Err(JoinError::Label);
         }
-        let mut channels = self.channels();
-        let channel = match channels.get(name) {
+        let mut open = self.open();
+        let channel = match open.by_name.get(name) {
             Some(channel) => channel.clone(),
-            None if channels.len() >= self.limit as usize => return Err(JoinError::TooMany(self.limit)),
+            None if open.by_name.len() >= self.limit as usize => return Err(JoinError::TooMany(self.limit)),
             None => {
                 let channel = Arc::new(Channel::new(name.to_owned()));
-                channels.insert(name.to_owned(), channel.clone());
-                // Fails when the server is ending.
-                let _ = self.begun.send(channel.clone());
+                if open.is_shut_down {
+                    channel.close();
+                } else {
+                    open.by_name.insert(name.to_owned(), channel.clone());
+                    // Fails when the server is ending.
+                    let _ = self.begun.send(channel.clone());
+                }
                 channel
             }
         };
@@ -85,33 +97,43 @@ impl Channels {
 
     /// How many viewers the channel of this name has.
     pub fn count_viewers(&self, name: &str) -> usize {
-        self.channels().get(name).map_or(0, |channel| channel.viewers())
+        self.open().by_name.get(name).map_or(0, |channel| channel.viewers())
     }
 
     /// Of each viewer of the channel of this name its label, and how many parts per second it took lately.
     pub fn list_viewers(&self, name: &str) -> Vec<(String, f64)> {
-        let channel = self.channels().get(name).cloned();
+        let channel = self.open().by_name.get(name).cloned();
         channel.map(|channel| channel.tallies()).unwrap_or_default()
     }
 
     /// Forget a channel that nobody watches. Returns false, and does nothing, if somebody does.
     pub fn end_unwatched(&self, channel: &Channel) -> bool {
-        let mut channels = self.channels();
+        let mut open = self.open();
         let unwatched = channel.viewers() == 0;
         if unwatched {
-            channels.remove(channel.name());
+            open.by_name.remove(channel.name());
         }
         unwatched
     }
 
     /// End a channel and forget it, whoever watches it.
     pub fn end(&self, channel: &Channel) {
-        self.channels().remove(channel.name());
+        self.open().by_name.remove(channel.name());
         channel.close();
     }
 
-    fn channels(&self) -> MutexGuard<'_, HashMap<String, Arc<Channel>>> {
+    /// End all channels, because the server is shutting down. Who joins one after that finds it at its end.
+    pub fn shut_down(&self) {
+        let channels = {
+            let mut open = self.open();
+            open.is_shut_down = true;
+            std::mem::take(&mut open.by_name)
+        };
+        channels.values().for_each(|channel| channel.close());
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
         // Nothing that is done under the lock can leave it half done.
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,6 +21,8 @@ use crate::line::Line;
 pub struct Viewing {
     /// What it is sent first.
     pub opening: Bytes,
+    /// What it is sent last, after a whole part.
+    pub closing: Bytes,
     /// The most parts per second; none for as many as there are.
     pub maximal_rate: Option<f64>,
     /// What it is called.
@@ -28,12 +30,14 @@ pub struct Viewing {
 }
 
 /// One viewer of a channel. As a response's body it gives the opening, and then the newest part whenever it is asked
-/// for more: which is when the socket has taken what came before, so a slow viewer skips parts. When it
-/// [may](Self::sends_by), it lends the channel its connection after the first part, and gives no more itself.
+/// for more: which is when the socket has taken what came before, so a slow viewer skips parts. At the end of the stream
+/// it gives the closing bytes, after a whole part. When it [may](Self::sends_by), it lends the channel its connection after the first part, and gives no more itself.
 pub struct Viewer {
     channel: Arc<Channel>,
     /// None when it was given.
     opening: Option<Bytes>,
+    /// Empty when it was given.
+    closing: Bytes,
     /// None while the connection is lent, and after.
     wants: Option<Wants>,
     /// Where the channel has the tally.
@@ -48,10 +52,11 @@ pub struct Viewer {
 
 impl Viewer {
     pub(super) fn new(channel: Arc<Channel>, viewing: Viewing) -> Self {
-        let tally = Arc::new(Tally::new(viewing.label));
+        let tally = Arc::new(Tally::new(viewing.label.clone()));
         let seat = channel.enter(tally.clone());
         let wants = Some(Wants::new(viewing.maximal_rate, tally));
-        Self { channel, opening: Some(viewing.opening), wants, seat, line: None, loan: None, place: None }
+        let Viewing { opening, closing, .. } = viewing;
+        Self { channel, opening: Some(opening), closing, wants, seat, line: None, loan: None, place: None }
     }
 
     /// Let the channel send its parts by this connection, each as one chunk of HTTP/1.1's.
@@ -81,10 +86,17 @@ impl Viewer {
         let result = ready!(loan.poll_over(context));
         self.loan = None;
         let half = result?;
-        if let Some(line) = &self.line {
+        if let Some(line) = self.line.take() {
             line.put_back(half);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The end of the stream: the closing bytes, unless the client was sent no part or has them already.
+    fn end(&mut self) -> Option<io::Result<Frame<Chunks>>> {
+        let closing = std::mem::take(&mut self.closing);
+        let is_due = self.opening.is_none() && !closing.is_empty();
+        is_due.then(|| Ok(Frame::data(closing.into())))
     }
 
     /// Have the task that is running woken at each push from now on.
@@ -134,7 +146,10 @@ impl Body for Viewer {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunks>>>> {
         self.lend();
         if let Some(loan) = self.loan.clone() {
-            return self.poll_loan(&loan, context).map(|result| result.err().map(Err));
+            return match ready!(self.poll_loan(&loan, context)) {
+                Ok(()) => Poll::Ready(self.end()),
+                Err(error) => Poll::Ready(Some(Err(error))),
+            };
         }
         let mut taken = self.take();
         if taken.is_pending() {
@@ -144,7 +159,7 @@ impl Body for Viewer {
         }
         let mut chunks = Chunks::default();
         match taken {
-            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(None) => return Poll::Ready(self.end()),
             Poll::Ready(Some(part)) => {
                 self.line.iter().for_each(Line::gives);
                 self.opening.take().into_iter().for_each(|opening| chunks.push(opening));

@@ -30,8 +30,9 @@ impl wit::Host for Instance {
         if joined.is_some() {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
         }
-        let wit::Viewing { opening, maximal_rate, label } = viewing;
-        let viewer = self.channels.join(&channel, Viewing { opening: opening.into(), maximal_rate, label });
+        let wit::Viewing { opening, closing, maximal_rate, label } = viewing;
+        let viewing = Viewing { opening: opening.into(), closing: closing.into(), maximal_rate, label };
+        let viewer = self.channels.join(&channel, viewing);
         Ok(viewer.map(|viewer| *joined = Some(viewer)).map_err(|error| match error {
             JoinError::Name => wit::ErrorCode::InvalidName,
             JoinError::TooMany(limit) => wit::ErrorCode::TooManyChannels(limit),

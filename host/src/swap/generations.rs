@@ -146,6 +146,15 @@ impl Generations {
         Ok(())
     }
 
+    /// End all responses under way as at the drain limit, because the server is shutting down.
+    pub fn shut_down(&self) {
+        let (current, draining) = {
+            let standing = self.standing();
+            (standing.current.clone(), standing.draining())
+        };
+        draining.iter().chain([&current]).for_each(|generation| generation.enter(Stage::Ended));
+    }
+
     /// The generation that answers requests.
     pub(super) fn current(&self) -> Arc<Generation> {
         self.standing().current.clone()

@@ -12,6 +12,7 @@
 //!   taken back.
 //! * `check`: what a candidate has to pass before it serves.
 //! * [`response`]: a response under way, which belongs to the generation that began it.
+//! * `multipart`: the closing delimiter of a stream that the host ends.
 //! * [`publishers`]: who publishes each channel, and how it passes from one generation to the next.
 //! * [`watch`]: the guest's file, watched for changes.
 //! * [`report`]: all of this at one moment, for a person.
@@ -21,6 +22,7 @@
 mod check;
 mod generation;
 pub mod generations;
+mod multipart;
 pub mod publishers;
 pub mod report;
 pub mod response;

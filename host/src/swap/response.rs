@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::generation::Visit;
 use super::generations::Generations;
+use super::multipart::ClosingDelimiter;
 use crate::channels::Viewer;
 use crate::chunks::Chunks;
 use crate::guest::body::BrokenOff;
@@ -28,8 +29,9 @@ pub enum Served {
     Shared(Viewer),
 }
 
-/// The body of a response that the guest is writing. When its generation ends, it does: a stream after a whole part,
-/// so that clients see a proper end and come back; anything else by breaking off, since it would look whole.
+/// The body of a response that the guest is writing. When its generation ends, it does: a stream after a whole part and
+/// with its closing delimiter, so that clients see a proper end and come back; anything else by breaking off, since it
+/// would look whole.
 pub struct ServedBody {
     body: GuestBody,
     visit: Visit,
@@ -38,6 +40,8 @@ pub struct ServedBody {
     label: String,
     /// Whether it is of a kind that has no end of its own, so that it may end anywhere between two pieces.
     is_endless: bool,
+    /// What a multipart stream ends with.
+    closing: Option<ClosingDelimiter>,
     /// Done when the generation has ended; none after that.
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pieces_left: u32,
@@ -54,14 +58,33 @@ impl ServedBody {
     ) -> Self {
         let end = Box::pin(visit.generation().term.clone().reaches(Stage::Ended));
         let is_endless = is_endless(headers);
-        Self { body, visit, generations, label, is_endless, end: Some(end), pieces_left: LAST_PIECES, over: false }
+        let closing = ClosingDelimiter::of(headers);
+        Self {
+            body,
+            visit,
+            generations,
+            label,
+            is_endless,
+            closing,
+            end: Some(end),
+            pieces_left: LAST_PIECES,
+            over: false,
+        }
     }
 
     /// What a client is given at the end of the generation: a proper end, or one that shows that something is missing.
     fn last(&mut self, properly: bool) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
         self.over = true;
-        let cut_off = || Err(BrokenOff(CallError::Replaced));
-        Poll::Ready((!properly).then(cut_off))
+        if !properly {
+            return Poll::Ready(Some(Err(BrokenOff(CallError::Replaced))));
+        }
+        let closing = self.closing.as_ref().and_then(ClosingDelimiter::bytes);
+        Poll::Ready(closing.map(|closing| Ok(Frame::data(closing.into()))))
+    }
+
+    /// Whether the response goes on until somebody ends it.
+    pub fn is_endless(&self) -> bool {
+        self.is_endless
     }
 
     /// Whether the generation has ended. If not, the task is woken when it does.
@@ -92,6 +115,9 @@ impl Body for ServedBody {
             return Poll::Ready(None);
         }
         let polled = Pin::new(&mut this.body).poll_frame(context);
+        if let (Some(closing), Poll::Ready(Some(Ok(frame)))) = (&mut this.closing, &polled) {
+            frame.data_ref().into_iter().flat_map(Chunks::iter).for_each(|bytes| closing.observe(bytes));
+        }
         match &polled {
             Poll::Pending => {
                 if this.has_ended(context) && this.body.is_at_rest() {

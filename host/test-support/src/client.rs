@@ -191,6 +191,7 @@ pub struct Part {
 
 const OPENING: &[u8] = b"--frame\r\n";
 const TAIL: &[u8] = b"\r\n--frame\r\n";
+const CLOSING: &[u8] = b"--frame--\r\n";
 
 impl Viewer {
     /// Start to watch; reads the response's head.
@@ -232,10 +233,16 @@ impl Viewer {
         self.try_part().expect("the stream goes on")
     }
 
-    /// Read one part; none if the stream has ended as it should, between two parts. Panics if it broke off.
+    /// Read one part. Returns `None` if the stream has ended as it should: after a whole part, with the closing delimiter
+    /// and the last chunk. Panics if it ends in any other way.
     #[track_caller]
     pub fn next_part(&mut self) -> Option<Part> {
-        if self.taken == self.pending.len() && self.read_more().is_err() && self.ended {
+        if self.taken == self.pending.len() {
+            self.read_more().expect("a part or the closing delimiter");
+        }
+        if self.pending[self.taken..].starts_with(CLOSING) {
+            self.expect(CLOSING).unwrap();
+            assert!(self.read_more().is_err() && self.ended, "the last chunk comes after the closing delimiter");
             return None;
         }
         Some(self.try_part().expect("the stream goes on, or ends between two parts"))

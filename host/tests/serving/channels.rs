@@ -161,7 +161,7 @@ fn a_publisher_that_returns_ends_the_stream_properly() {
     let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
     let reply = get(server.address, "/bad");
     assert_eq!(reply.status, 200);
-    assert!(reply.text().starts_with("opening\npart"), "{}", reply.text());
+    assert!(reply.text().starts_with("opening\npart") && reply.text().ends_with("partclosing\n"), "{}", reply.text());
     // And it begins again for the next.
     assert!(get(server.address, "/bad").text().starts_with("opening\npart"));
 }
@@ -173,7 +173,7 @@ fn a_connection_is_kept_for_another_request_when_the_stream_has_ended() {
     for _ in 0..3 {
         let mut viewer = Viewer::watch_over(stream.try_clone().unwrap(), "/bad");
         assert_eq!(viewer.chunk(), b"opening\npart");
-        while viewer.next_chunk().is_some_and(|chunk| chunk == b"part") {}
+        while viewer.next_chunk().is_some() {}
         write!(stream, "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"ok\n\r\n0\r\n\r\n") {
@@ -195,7 +195,7 @@ fn a_client_of_http_1_0_is_sent_the_parts_without_chunks_and_the_end_as_one_of_t
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.0 200"), "{head}");
-    let parts = body.strip_prefix("opening\n").unwrap();
+    let parts = body.strip_prefix("opening\n").unwrap().strip_suffix("closing\n").unwrap();
     assert!(parts.len() >= 20 && parts.replace("part", "").is_empty(), "{parts}");
 }
 
@@ -226,7 +226,7 @@ fn viewers_are_ended_at_the_drain_limit_when_the_next_guest_publishes_nothing() 
     wait_until("it publishes", || at_work(&server) == 1);
     server.put_guest(&guests::serving(guests::TRAPS));
     let reply = viewer.join().unwrap();
-    assert!(reply.text().ends_with("part"), "the old publisher went on, and the end is a proper one");
+    assert!(reply.text().ends_with("partclosing\n"), "the old publisher went on, and the end is a proper one");
     wait_until("the old generation is gone", || server.generations()["draining"] == serde_json::json!([]));
 }
 

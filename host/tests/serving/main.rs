@@ -26,5 +26,6 @@ mod other_guests;
 mod pages;
 mod refused_guests;
 mod rollback;
+mod shutdown;
 mod streams;
 mod wit;

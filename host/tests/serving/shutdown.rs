@@ -1,0 +1,95 @@
+//! How the server ends: every response properly, and soon.
+
+use std::io::Read;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hotshoe_test_support::client::{Viewer, connect, get};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{guests, pictures};
+use rustix::process::Signal;
+
+/// Frames large enough that a viewer is often in the middle of one.
+const FRAME_BYTES: usize = 60_000;
+
+/// Enough for a thread that reads one stream.
+const STACK_BYTES: usize = 256 << 10;
+
+#[test]
+fn sigterm_ends_five_hundred_viewers_between_two_parts_with_the_closing_delimiter() {
+    const VIEWERS: usize = 500;
+    let folder = tempfile::tempdir().unwrap();
+    pictures::fill(folder.path(), 16, FRAME_BYTES);
+    let camera = format!("emulated:{},fps=10", folder.path().display());
+    let mut server = Server::start(&["--camera", &camera]);
+    let viewers: Vec<_> = (0..VIEWERS)
+        .map(|_| {
+            let mut viewer = Viewer::watch(server.address, "/video_feed");
+            thread::Builder::new()
+                .stack_size(STACK_BYTES)
+                .spawn(move || {
+                    viewer.part();
+                    // Panics at a cut part, and at an end without the closing delimiter and the last chunk.
+                    while viewer.next_part().is_some() {}
+                })
+                .unwrap()
+        })
+        .collect();
+    server.signal(Signal::TERM);
+    let signalled = Instant::now();
+    assert!(server.wait().success(), "{}", server.log());
+    let took = signalled.elapsed();
+    let cut = viewers.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count();
+    assert_eq!(cut, 0, "viewers whose stream was cut; the server took {took:?} to end");
+}
+
+#[test]
+fn sigterm_ends_streams_of_every_kind_properly() {
+    let mut server = Server::start(&["--camera", "emulated,fps=20"]);
+    let mut advance = Viewer::watch(server.address, "/video_feed?advance_headers=1");
+    let mut events = Viewer::watch(server.address, "/events");
+    advance.chunk();
+    events.chunk();
+    server.signal(Signal::TERM);
+    let mut last = Vec::new();
+    while let Some(chunk) = advance.next_chunk() {
+        last = chunk;
+    }
+    assert_eq!(String::from_utf8(last).unwrap(), "\r\n--frame--\r\n");
+    while let Some(event) = events.next_chunk() {
+        assert!(event.ends_with(b"\n\n"));
+    }
+    assert!(server.wait().success());
+}
+
+#[test]
+fn sigterm_ends_a_stream_that_its_guest_writes_itself_with_the_closing_delimiter() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::STREAMS);
+    let mut server = Server::start(&["--camera", "emulated,fps=20", "--guest", guest.to_str().unwrap()]);
+    let mut viewers: Vec<_> = (0..20).map(|_| Viewer::watch(server.address, "/bad")).collect();
+    viewers.iter_mut().for_each(|viewer| drop(viewer.part()));
+    server.signal(Signal::TERM);
+    for viewer in &mut viewers {
+        while viewer.next_part().is_some() {}
+    }
+    assert!(server.wait().success());
+}
+
+#[test]
+fn clients_that_do_not_read_do_not_delay_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures::fill(folder.path(), 16, 1_000_000);
+    let camera = format!("emulated:{},fps=20", folder.path().display());
+    let mut server = Server::start(&["--camera", &camera]);
+    let mut stalled = Viewer::watch(server.address, "/video_feed");
+    stalled.begin_part();
+    let mut idle = connect(server.address);
+    assert_eq!(get(server.address, "/").status, 200);
+    server.signal(Signal::TERM);
+    let signalled = Instant::now();
+    assert!(server.wait().success());
+    // Half a second, and what a busy machine adds.
+    assert!(signalled.elapsed() < Duration::from_secs(5));
+    assert_eq!(idle.read(&mut [0; 1]).unwrap_or_default(), 0);
+}
