@@ -290,7 +290,7 @@ pub fn print_cameras() -> Result<(), AppError> {
         text += &listing.to_string();
     }
     for (path, error) in &unopened {
-        text += &format!("{}  cannot be opened: {error}\n", path.display());
+        text += &format!("{}  cannot be used: {error}\n", path.display());
     }
     if text.is_empty() {
         text += "no V4L2 cameras; plug one in, or use --camera emulated\n";

@@ -61,9 +61,9 @@ impl From<&CaptureError> for Outage {
             CaptureError::Source(SourceError::NotFound { .. } | SourceError::Gone { .. }) => OutageCause::NotFound,
             CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
             CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
-            CaptureError::Source(SourceError::NotCamera { .. } | SourceError::NoFormat { .. }) => {
-                OutageCause::Unsupported
-            }
+            CaptureError::Source(
+                SourceError::NotCamera { .. } | SourceError::NeedsLibcamera { .. } | SourceError::NoFormat { .. },
+            ) => OutageCause::Unsupported,
             CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Silent(_) => OutageCause::Stalled,
             _ => OutageCause::Failed,
         };

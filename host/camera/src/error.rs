@@ -68,13 +68,20 @@ pub enum SourceError {
         /// The programs that have the device open, as far as this user may see them.
         by: Vec<Holder>,
     },
-    /// What is at the path is not a V4L2 device that captures single-planar video by memory mapping.
+    /// The node can never give a picture.
     #[error("{} is not a camera that this program can use: {reason}; `hotshoe cameras` lists those that are", path.display())]
     NotCamera {
         /// The path.
         path: PathBuf,
-        /// What it lacks.
-        reason: String,
+        /// What it is instead.
+        reason: NotCamera,
+    },
+    /// The node gives the raw data of an image sensor, such as that of a Raspberry Pi camera module. The exposure, the
+    /// colours and the whole pipeline of devices behind it are left to libcamera.
+    #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy it to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in the README)", path.display())]
+    NeedsLibcamera {
+        /// The path.
+        path: PathBuf,
     },
     /// The device has no format that was asked for, or that can be served.
     #[error("{} offers {} but {offered}; see `hotshoe cameras`", path.display(), asked.map_or("no format that can be served".to_owned(), |asked| format!("no {asked}")))]
@@ -118,6 +125,38 @@ pub enum SourceError {
         /// The system's reason.
         source: std::io::Error,
     },
+}
+
+/// Why a node can never give a picture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotCamera {
+    /// It does not answer VIDIOC_QUERYCAP.
+    #[error("it is no V4L2 device")]
+    NotV4l2,
+    /// A codec, a scaler or the like: it is given images and returns others.
+    #[error("it converts images for other programs (memory-to-memory) and has none of its own")]
+    MemoryToMemory,
+    /// Data about images. Most webcams have such a node beside the one for video.
+    #[error("it captures metadata and no video; its images come from another node")]
+    Metadata,
+    /// A display, or a loopback device that nothing writes to.
+    #[error("it takes video and captures none; if it is a loopback device, start the program that writes to it")]
+    Output,
+    /// A radio, a tuner of another kind, or nothing that is known.
+    #[error("it captures no video")]
+    NoVideo,
+    /// It lists no video input (VIDIOC_ENUMINPUT), as an image signal processor.
+    #[error(
+        "it has no video input, so it never gives a picture: it processes the images of a sensor for libcamera (ISP); \
+         a Raspberry Pi camera module needs libcamera, see the README"
+    )]
+    NoInput,
+    /// Its images are in several buffers each.
+    #[error("it has multi-planar buffers only")]
+    MultiPlanar,
+    /// It can be read by other means than memory mapping only.
+    #[error("its buffers cannot be mapped")]
+    NoStreaming,
 }
 
 /// A program that has a device open.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use v4l::v4l_sys as sys;
 
 use crate::controls::MenuItem;
 use crate::dimensions::Dimensions;
@@ -34,6 +35,10 @@ pub(crate) trait System: Send + Sync {
 pub(crate) trait Device: Send {
     /// What the device says of itself (VIDIOC_QUERYCAP). Fails with ENOTTY for a file that is no V4L2 device.
     fn capability(&self) -> io::Result<Capability>;
+
+    /// Whether the device has a video input (VIDIOC_ENUMINPUT). Every camera has one; image signal processors do not
+    /// answer. The kernel itself answers for nodes that are [`DeviceCaps::MEDIA_CONTROLLER`].
+    fn has_input(&self) -> bool;
 
     /// The formats that the device offers for capturing, in the driver's order (VIDIOC_ENUM_FMT).
     fn formats(&self) -> Vec<OfferedFormat>;
@@ -99,12 +104,35 @@ pub(crate) struct Capability {
     pub(crate) bus: String,
     /// The number of this node among those of the device; none where that is not known.
     pub(crate) index: Option<u32>,
-    /// Whether it captures video into single-planar buffers.
-    pub(crate) captures: bool,
-    /// Whether it captures video into multi-planar buffers.
-    pub(crate) captures_planes: bool,
-    /// Whether its buffers can be mapped.
-    pub(crate) streams: bool,
+    /// What this very node can do.
+    pub(crate) caps: DeviceCaps,
+}
+
+/// What a node can do: the `device_caps` of VIDIOC_QUERYCAP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct DeviceCaps(pub(crate) u32);
+
+impl DeviceCaps {
+    /// It captures video into single-planar buffers.
+    pub(crate) const VIDEO_CAPTURE: u32 = sys::V4L2_CAP_VIDEO_CAPTURE;
+    /// It captures video into multi-planar buffers.
+    pub(crate) const VIDEO_CAPTURE_MPLANE: u32 = sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE;
+    /// It converts images.
+    pub(crate) const MEM_TO_MEM: u32 = sys::V4L2_CAP_VIDEO_M2M | sys::V4L2_CAP_VIDEO_M2M_MPLANE;
+    /// It takes video, to show it.
+    pub(crate) const VIDEO_OUTPUT: u32 =
+        sys::V4L2_CAP_VIDEO_OUTPUT | sys::V4L2_CAP_VIDEO_OUTPUT_MPLANE | sys::V4L2_CAP_VIDEO_OUTPUT_OVERLAY;
+    /// It captures data about images, or takes them.
+    pub(crate) const METADATA: u32 = sys::V4L2_CAP_META_CAPTURE | sys::V4L2_CAP_META_OUTPUT;
+    /// Its buffers can be mapped.
+    pub(crate) const STREAMING: u32 = sys::V4L2_CAP_STREAMING;
+    /// It is one end of a pipeline that must be set up by the media controller before it can stream.
+    pub(crate) const MEDIA_CONTROLLER: u32 = sys::V4L2_CAP_IO_MC;
+
+    /// Whether it has any of these flags.
+    pub(crate) fn has(self, flags: u32) -> bool {
+        self.0 & flags != 0
+    }
 }
 
 /// A format that a device offers.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use super::device::{Capability, Device, System};
+use super::device::{Capability, Device, DeviceCaps, System};
 use super::errors::device_error;
-use crate::error::SourceError;
+use crate::error::{NotCamera, SourceError};
 
 /// Links in here name a device by what it is, or by its plug. Who gives one means that and nothing else.
 const STABLE_NAMES: &str = "/dev/v4l";
@@ -71,6 +71,8 @@ pub(super) struct Found {
     pub(super) identity: Identity,
     /// The path that was asked for, or the node that it came back as.
     pub(super) node: PathBuf,
+    /// Whether it only streams once its pipeline has been set up (see [`DeviceCaps::MEDIA_CONTROLLER`]).
+    pub(super) is_media_controlled: bool,
 }
 
 /// Open the camera that is asked for by `path`: the very device that it was before, wherever it is now; else what is
@@ -112,22 +114,53 @@ fn elsewhere(system: &dyn System, path: &Path, known: &Claim, claims: &Claims) -
 
 /// Open the node, and check that it is a camera.
 pub(super) fn open_camera(system: &dyn System, path: &Path) -> Result<Found, SourceError> {
-    let not_camera = |reason: &str| SourceError::NotCamera { path: path.to_owned(), reason: reason.to_owned() };
+    let (device, capability) = open_device(system, path)?;
+    check_camera(&*device, &capability, path)?;
+    let Capability { card, bus, index, caps } = capability;
+    let is_media_controlled = caps.has(DeviceCaps::MEDIA_CONTROLLER);
+    Ok(Found { device, identity: Identity { card, bus, index }, node: path.to_owned(), is_media_controlled })
+}
+
+/// Open the node, and ask what it is.
+pub(super) fn open_device(system: &dyn System, path: &Path) -> Result<(Box<dyn Device>, Capability), SourceError> {
     let device = system.open(path).map_err(|error| device_error(system, path, "open", error))?;
-    let Capability { card, bus, index, captures, captures_planes, streams } =
-        device.capability().map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::NOTTY | Errno::INVAL) => not_camera("it is no V4L2 device"),
-            _ => device_error(system, path, "tell what it is", error),
-        })?;
-    if !captures {
-        return Err(not_camera(if captures_planes {
-            "it has multi-planar buffers only"
+    let capability = device.capability().map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NOTTY | Errno::INVAL) => {
+            SourceError::NotCamera { path: path.to_owned(), reason: NotCamera::NotV4l2 }
+        }
+        _ => device_error(system, path, "tell what it is", error),
+    })?;
+    Ok((device, capability))
+}
+
+/// Check that a node can give pictures. One that is controlled by the media controller can if somebody has set up the
+/// pipeline that it belongs to, so it passes.
+pub(super) fn check_camera(device: &dyn Device, capability: &Capability, path: &Path) -> Result<(), SourceError> {
+    let caps = capability.caps;
+    let not_camera = |reason| Err(SourceError::NotCamera { path: path.to_owned(), reason });
+    if caps.has(DeviceCaps::MEM_TO_MEM) {
+        return not_camera(NotCamera::MemoryToMemory);
+    }
+    // A loopback device may both capture video and take it; a camera, both video and metadata.
+    if !caps.has(DeviceCaps::VIDEO_CAPTURE | DeviceCaps::VIDEO_CAPTURE_MPLANE) {
+        return not_camera(match caps {
+            _ if caps.has(DeviceCaps::METADATA) => NotCamera::Metadata,
+            _ if caps.has(DeviceCaps::VIDEO_OUTPUT) => NotCamera::Output,
+            _ => NotCamera::NoVideo,
+        });
+    }
+    if !device.has_input() {
+        return not_camera(NotCamera::NoInput);
+    }
+    if !caps.has(DeviceCaps::VIDEO_CAPTURE) {
+        return if caps.has(DeviceCaps::MEDIA_CONTROLLER) {
+            Err(SourceError::NeedsLibcamera { path: path.to_owned() })
         } else {
-            "it captures no video"
-        }));
+            not_camera(NotCamera::MultiPlanar)
+        };
     }
-    if !streams {
-        return Err(not_camera("its buffers cannot be mapped"));
+    if !caps.has(DeviceCaps::STREAMING) {
+        return not_camera(NotCamera::NoStreaming);
     }
-    Ok(Found { device, identity: Identity { card, bus, index }, node: path.to_owned() })
+    Ok(())
 }

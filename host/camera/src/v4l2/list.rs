@@ -4,11 +4,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::device::{Device, OfferedSize};
-use super::find::open_camera;
-use super::negotiate::{is_usable, rate_text, size_text};
+use super::device::{Capability, Device, DeviceCaps, OfferedSize};
+use super::find::{check_camera, open_device};
+use super::negotiate::{is_usable, no_format, rate_text, size_text};
 use super::{Devices, settings};
 use crate::controls::Control;
 use crate::error::SourceError;
@@ -17,7 +17,7 @@ use crate::fourcc::FourCc;
 /// Where the kernel's device nodes are.
 pub(super) const DEVICES: &str = "/dev";
 
-/// A V4L2 device that captures video, and what it offers.
+/// A V4L2 device, and what it offers.
 #[derive(Debug)]
 pub struct Listing {
     /// The node: `/dev/video0`.
@@ -30,6 +30,8 @@ pub struct Listing {
     pub formats: Vec<ListedFormat>,
     /// What can be set on it.
     pub controls: Vec<Control>,
+    /// Why it can't be used, if so.
+    pub unusable: Option<SourceError>,
 }
 
 /// A pixel format that a device offers.
@@ -46,33 +48,32 @@ pub struct ListedFormat {
 }
 
 impl Devices {
-    /// The first device that can be served; none if there is none. Says in the log why a camera before it can't.
+    /// The first device that can be served; none if there is none. The log says why each device before it is skipped.
     pub fn first_camera(&self) -> Option<PathBuf> {
-        self.system.nodes().into_iter().find(|path| match open_camera(&*self.system, path) {
-            Ok(found) => {
-                let formats = found.device.formats();
-                let usable = formats.iter().any(|format| is_usable(format.code));
-                if !usable {
-                    warn!("not used: {} has no format that can be served", path.display());
+        self.system.nodes().into_iter().find(|path| {
+            let (card, checked) = match open_device(&*self.system, path) {
+                Ok((device, capability)) => {
+                    let checked = check_usable(&*device, &capability, path);
+                    (format!(" ({})", capability.card), checked)
                 }
-                usable
+                Err(error) => (String::new(), Err(error)),
+            };
+            match checked {
+                Ok(()) => return true,
+                Err(SourceError::NotCamera { reason, .. }) => info!("auto skips {}{card}: {reason}", path.display()),
+                Err(error) => warn!("auto skips {}{card}: {error}", path.display()),
             }
-            // Not a camera at all: most of them have a second node, for metadata.
-            Err(SourceError::NotCamera { .. }) => false,
-            Err(error) => {
-                warn!("not used: {error}");
-                false
-            }
+            false
         })
     }
 
-    /// All devices that capture video, be they usable or not, and the nodes that could not be opened, with why.
-    pub fn list(&self) -> (Vec<Listing>, Vec<(PathBuf, std::io::Error)>) {
+    /// All V4L2 devices, be they usable or not, and the nodes that could not be opened, with why.
+    pub fn list(&self) -> (Vec<Listing>, Vec<(PathBuf, SourceError)>) {
         let mut listings = Vec::new();
         let mut unopened = Vec::new();
         for path in self.system.nodes() {
-            match self.system.open(&path) {
-                Ok(device) => listings.extend(listing(path, &*device)),
+            match open_device(&*self.system, &path) {
+                Ok((device, capability)) => listings.push(listing(path, &*device, capability)),
                 Err(error) => unopened.push((path, error)),
             }
         }
@@ -80,11 +81,23 @@ impl Devices {
     }
 }
 
-/// What a device offers; none if it captures no video.
-fn listing(path: PathBuf, device: &dyn Device) -> Option<Listing> {
-    let capability = device.capability().ok()?;
-    if !capability.captures && !capability.captures_planes {
-        return None;
+/// Check that a device can be served without anybody's help: that it is a camera, no bare sensor, and has a format that can
+/// be served.
+fn check_usable(device: &dyn Device, capability: &Capability, path: &Path) -> Result<(), SourceError> {
+    check_camera(device, capability, path)?;
+    if capability.caps.has(DeviceCaps::MEDIA_CONTROLLER) {
+        return Err(SourceError::NeedsLibcamera { path: path.to_owned() });
+    }
+    let offered: Vec<_> = device.formats().into_iter().map(|format| format.code).collect();
+    if offered.iter().copied().any(is_usable) { Ok(()) } else { Err(no_format(path, None, &offered)) }
+}
+
+/// What a device offers.
+fn listing(path: PathBuf, device: &dyn Device, capability: Capability) -> Listing {
+    let unusable = check_usable(device, &capability, &path).err();
+    let Capability { card, bus, caps, .. } = capability;
+    if matches!(unusable, Some(SourceError::NotCamera { .. })) && !caps.has(DeviceCaps::VIDEO_CAPTURE) {
+        return Listing { path, card, bus, formats: Vec::new(), controls: Vec::new(), unusable };
     }
     let size = |code: FourCc, size: OfferedSize| {
         let (OfferedSize::One(largest) | OfferedSize::Range(_, largest)) = size;
@@ -96,12 +109,12 @@ fn listing(path: PathBuf, device: &dyn Device) -> Option<Listing> {
         .map(|format| ListedFormat {
             code: format.code,
             name: format.name,
-            usable: capability.captures && is_usable(format.code),
+            usable: is_usable(format.code),
             sizes: device.sizes(format.code).into_iter().map(|offered| size(format.code, offered)).collect(),
         })
         .collect();
     let controls = settings::list(device);
-    Some(Listing { path, card: capability.card, bus: capability.bus, formats, controls })
+    Listing { path, card, bus, formats, controls, unusable }
 }
 
 /// Links to a device under a name that does not change with the order of plugging in.
@@ -124,6 +137,13 @@ impl fmt::Display for Listing {
         writeln!(f, "{}  {}  ({})", self.path.display(), self.card, self.bus)?;
         for name in stable_names(&self.path) {
             writeln!(f, "  also {}", name.display())?;
+        }
+        if let Some(error) = &self.unusable {
+            match error {
+                // Without the path, which is two lines above.
+                SourceError::NotCamera { reason, .. } => writeln!(f, "  cannot be used: {reason}")?,
+                error => writeln!(f, "  cannot be used: {error}")?,
+            }
         }
         for format in &self.formats {
             let note = if format.usable { "" } else { "  (cannot be served)" };

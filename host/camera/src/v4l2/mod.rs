@@ -109,6 +109,11 @@ impl Devices {
         match camera.find() {
             Err(error @ SourceError::NotCamera { .. }) => return Err(error),
             Err(error) => warn!("{error}; it is tried again while somebody watches"),
+            Ok(found) if found.is_media_controlled => warn!(
+                "{} streams only after its pipeline has been set up, as by media-ctl; a Raspberry Pi camera module needs \
+                 libcamera (see the README)",
+                path.display()
+            ),
             Ok(_) => {}
         }
         Ok(camera)
@@ -161,20 +166,10 @@ impl V4l2 {
         last.card = Some(found.identity.card.clone());
         Ok(found)
     }
-}
 
-impl Source for V4l2 {
-    fn description(&self) -> String {
-        let last = self.last();
-        let place = last.moved_to.as_ref().unwrap_or(&self.path).display();
-        match &last.card {
-            Some(card) => format!("{card} at {place}"),
-            None => format!("a camera at {place}"),
-        }
-    }
-
-    fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
-        let Found { device, node, .. } = self.find()?;
+    /// Set the device up and start its stream.
+    fn start(&self, found: Found) -> Result<Box<dyn Capture>, SourceError> {
+        let Found { device, node, .. } = found;
         let agreement = negotiate(self.system(), &*device, &node, &self.wish)?;
         let mode = agreement.mode;
         if self.last().said.replace(mode) != Some(mode) {
@@ -192,6 +187,30 @@ impl Source for V4l2 {
         let stream = device.start(BUFFERS).map_err(failed)?;
         let mode = Mode { quality: images.quality(), ..mode };
         Ok(Box::new(Streaming::new(self.devices.system.clone(), node, stream, mode, images)))
+    }
+}
+
+impl Source for V4l2 {
+    fn description(&self) -> String {
+        let last = self.last();
+        let place = last.moved_to.as_ref().unwrap_or(&self.path).display();
+        match &last.card {
+            Some(card) => format!("{card} at {place}"),
+            None => format!("a camera at {place}"),
+        }
+    }
+
+    fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
+        let found = self.find()?;
+        let node = found.node.clone();
+        let is_media_controlled = found.is_media_controlled;
+        self.start(found).map_err(|error| match error {
+            // Nobody has set up its pipeline. What the kernel says of that (EINVAL, EPIPE) helps nobody.
+            SourceError::Device { .. } | SourceError::NoFormat { .. } if is_media_controlled => {
+                SourceError::NeedsLibcamera { path: node }
+            }
+            error => error,
+        })
     }
 
     fn arrivals(&self) -> Option<watch::Receiver<()>> {

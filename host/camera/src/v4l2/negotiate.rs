@@ -45,9 +45,7 @@ pub(super) fn negotiate(
     let failed = |step| move |error| device_error(system, path, step, error);
     let offered: Vec<_> = device.formats().into_iter().map(|format| format.code).collect();
     let Some(code) = choose(device, &offered, wish) else {
-        let offered: Vec<_> = offered.iter().map(ToString::to_string).collect();
-        let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
-        return Err(SourceError::NoFormat { path: path.to_owned(), asked: wish.format, offered });
+        return Err(no_format(path, wish.format, &offered));
     };
     let current = device.format().map_err(failed("tell its format"))?.dimensions;
     let format = device.set_format(code, wish.size.unwrap_or(current)).map_err(failed("set its format"))?;
@@ -59,6 +57,30 @@ pub(super) fn negotiate(
     let rate = wish.rate.map_or_else(|| device.rate(), |rate| device.set_rate(rate));
     let mode = Mode { dimensions: format.dimensions, rate, format: Some(format.code), quality: None };
     Ok(Agreement { format, mode })
+}
+
+/// What it means that none of the formats that are offered can be served, or not the one that was asked for.
+pub(super) fn no_format(path: &Path, asked: Option<FourCc>, offered: &[FourCc]) -> SourceError {
+    let path = path.to_owned();
+    if asked.is_none() && offered.iter().any(is_bayer) {
+        return SourceError::NeedsLibcamera { path };
+    }
+    let offered: Vec<_> = offered.iter().map(ToString::to_string).collect();
+    let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
+    SourceError::NoFormat { path, asked, offered }
+}
+
+/// Whether a format is what the pixels of a sensor give, each behind a filter of one colour ("Raw Bayer Formats").
+fn is_bayer(code: &FourCc) -> bool {
+    match &code.0 {
+        // 8 bits for each pixel, and 16.
+        b"BA81" | b"GBRG" | b"GRBG" | b"RGGB" | b"BYR2" => true,
+        // 10 to 16 bits, in words.
+        [b'B', b'G' | b'A', b'1', _] | [b'G', b'B' | b'R', b'1', _] | [b'R', b'G', b'1', _] => true,
+        // 10 to 14 bits, packed.
+        [b'p', b'B' | b'G' | b'g' | b'R', b'A' | b'C' | b'E', _] => true,
+        _ => false,
+    }
 }
 
 /// Of the formats that are offered and can be served, the one to take: one that reaches the size and the rate; of

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use super::Devices;
 use super::device::{
-    Capability, Device, Filled, Format, OfferedControl, OfferedFormat, OfferedKind, OfferedSize, Stream, System,
+    Capability, Device, DeviceCaps, Filled, Format, OfferedControl, OfferedFormat, OfferedKind, OfferedSize, Stream,
+    System,
 };
 use crate::dimensions::Dimensions;
 use crate::error::Holder;
@@ -29,6 +30,10 @@ pub struct Gadget {
     pub bus: String,
     /// Formats that it offers, each with sizes and rates.
     pub formats: Vec<(FourCc, Vec<Dimensions>, Vec<f64>)>,
+    /// Its `device_caps`.
+    pub caps: u32,
+    /// Whether it answers VIDIOC_ENUMINPUT.
+    pub has_input: bool,
 }
 
 impl Gadget {
@@ -36,7 +41,8 @@ impl Gadget {
     pub fn webcam(card: &str) -> Self {
         let sizes = vec![Dimensions { width: 640, height: 480 }, Dimensions { width: 320, height: 240 }];
         let formats = [*b"MJPG", *b"YUYV"].map(|code| (FourCc(code), sizes.clone(), vec![30.0, 15.0]));
-        Self { card: card.to_owned(), bus: format!("usb-{card}"), formats: formats.into() }
+        let caps = DeviceCaps::VIDEO_CAPTURE | DeviceCaps::STREAMING;
+        Self { card: card.to_owned(), bus: format!("usb-{card}"), formats: formats.into(), caps, has_input: true }
     }
 }
 
@@ -262,9 +268,13 @@ impl Drop for Handle {
 impl Device for Handle {
     fn capability(&self) -> io::Result<Capability> {
         self.with(|plugged| {
-            let Gadget { card, bus, .. } = plugged.gadget.clone();
-            Ok(Capability { card, bus, index: None, captures: true, captures_planes: false, streams: true })
+            let Gadget { card, bus, caps, .. } = plugged.gadget.clone();
+            Ok(Capability { card, bus, index: None, caps: DeviceCaps(caps) })
         })
+    }
+
+    fn has_input(&self) -> bool {
+        self.with(|plugged| Ok(plugged.gadget.has_input)).unwrap_or_default()
     }
 
     fn formats(&self) -> Vec<OfferedFormat> {

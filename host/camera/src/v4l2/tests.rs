@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use tokio::task::JoinHandle;
 
+use super::device::DeviceCaps;
 use super::scripted::{Gadget, Operation, Script, Step};
 use super::{Request, V4l2};
 use crate::controls::ControlError;
@@ -461,4 +462,97 @@ fn the_format_is_jpeg_or_the_cheapest_that_reaches_what_is_asked() {
     assert_eq!(error.to_string(), "/dev/video0 offers no YUYV but MJPG; see `hotshoe cameras`");
     let error = opened(gadget(&[(b"H264", small, 30.0)]), Request::default()).unwrap_err();
     assert_eq!(error.to_string(), "/dev/video0 offers no format that can be served but H264; see `hotshoe cameras`");
+}
+
+/// A node that is no camera, as the drivers of a Raspberry Pi and of webcams make them.
+fn node(card: &str, caps: u32, has_input: bool) -> Gadget {
+    Gadget { caps, has_input, ..Gadget::webcam(card) }
+}
+
+const CAPTURE: u32 = DeviceCaps::VIDEO_CAPTURE | DeviceCaps::STREAMING;
+
+/// All of them list formats that could be served.
+fn dead_nodes() -> Vec<(Gadget, &'static str)> {
+    let bayer = vec![(FourCc(*b"pRAA"), vec![Dimensions { width: 1920, height: 1080 }], vec![])];
+    vec![
+        // Pi 0 to 4, with or without a camera.
+        (node("bcm2835-isp", CAPTURE, false), "no video input"),
+        (node("bcm2835-codec-decode", DeviceCaps::MEM_TO_MEM | DeviceCaps::STREAMING, true), "memory-to-memory"),
+        // Drivers of old say all of it.
+        (node("old-codec", DeviceCaps::MEM_TO_MEM | CAPTURE | DeviceCaps::VIDEO_OUTPUT, true), "memory-to-memory"),
+        // Pi 5, and Pi 4 with libcamera.
+        (node("rp1-cfe", CAPTURE | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
+        (node("unicam", CAPTURE | DeviceCaps::METADATA | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
+        (node("rkisp1", DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
+        // Pi 4 with drivers of before.
+        (Gadget { formats: bayer, ..node("unicam", CAPTURE, true) }, "needs libcamera"),
+        (node("pispbe", DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::STREAMING, false), "no video input"),
+        (node("planes", DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::STREAMING, true), "multi-planar"),
+        (node("Cam", DeviceCaps::METADATA | DeviceCaps::STREAMING, true), "metadata"),
+        (node("loopback without a writer", DeviceCaps::VIDEO_OUTPUT | DeviceCaps::STREAMING, true), "takes video"),
+        (node("radio", DeviceCaps::STREAMING, true), "captures no video"),
+        (node("read() only", DeviceCaps::VIDEO_CAPTURE, true), "cannot be mapped"),
+        (Gadget { formats: Vec::new(), ..Gadget::webcam("Nothing") }, "no format that can be served"),
+    ]
+}
+
+#[test]
+fn auto_skips_every_node_that_cannot_give_a_picture() {
+    let script = Script::default();
+    let dead = dead_nodes();
+    for ((gadget, _), number) in dead.iter().zip(10..) {
+        script.plug(&format!("/dev/video{number}"), gadget.clone());
+    }
+    script.fail("/dev/video10", Operation::Open, Errno::ACCESS.raw_os_error(), 1);
+    assert_eq!(script.devices().first_camera(), None);
+    // Those that are listed have the reason.
+    let (listings, unopened) = script.devices().list();
+    assert!(unopened.is_empty());
+    assert_eq!(listings.len(), dead.len());
+    for (listing, (gadget, reason)) in listings.iter().zip(&dead) {
+        assert_eq!(listing.card, gadget.card);
+        let text = listing.to_string();
+        assert!(text.contains("cannot be used: ") && text.contains(reason), "{text}");
+    }
+    // The last of all nodes is the first that is a camera.
+    script.plug("/dev/video99", Gadget::webcam("Cam"));
+    assert_eq!(script.devices().first_camera(), Some("/dev/video99".into()));
+    let (listings, _) = script.devices().list();
+    assert!(listings.last().unwrap().unusable.is_none());
+    assert_eq!(script.handles(), 0);
+}
+
+#[test]
+fn a_loopback_device_that_both_takes_and_captures_video_is_a_camera() {
+    let script = Script::default();
+    script.plug(NODE, node("loopback", CAPTURE | DeviceCaps::VIDEO_OUTPUT, true));
+    assert_eq!(script.devices().first_camera(), Some(NODE.into()));
+}
+
+#[test]
+fn a_node_that_is_no_camera_is_refused_by_name_with_the_reason() {
+    for (gadget, reason) in dead_nodes() {
+        let script = Script::default();
+        script.plug(NODE, gadget.clone());
+        // A stream of an unconfigured pipeline does not start.
+        script.fail(NODE, Operation::Start, Errno::INVAL.raw_os_error(), 1);
+        let opened = script.devices().camera(NODE.as_ref(), Request::default()).and_then(|camera| camera.open());
+        let error = opened.err().unwrap_or_else(|| panic!("{} is a camera", gadget.card)).to_string();
+        assert!(error.contains(NODE) && error.contains(reason), "{}: {error}", gadget.card);
+    }
+}
+
+#[tokio::test]
+async fn a_bare_sensor_that_was_named_is_an_outage_until_its_pipeline_is_set_up() {
+    let script = Script::default();
+    script.plug(NODE, node("rp1-cfe", CAPTURE | DeviceCaps::MEDIA_CONTROLLER, true));
+    script.fail(NODE, Operation::Start, Errno::INVAL.raw_os_error(), 1);
+    let mut stage = start(&script, Request::default());
+    in_time(async {
+        let reason = stage.lost(OutageCause::Unsupported).await;
+        assert!(reason.contains("needs libcamera") && reason.contains("Spyglass"), "{reason}");
+        started(&script, 1).await;
+        stage.picture(NODE).await;
+    })
+    .await;
 }

@@ -23,12 +23,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tokio::sync::watch;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::{self, vidioc};
 
 use self::arrivals::Arrivals;
-use super::device::{Capability, Device, Format, OfferedControl, OfferedFormat, OfferedSize, Stream, System};
+use super::device::{
+    Capability, Device, DeviceCaps, Format, OfferedControl, OfferedFormat, OfferedSize, Stream, System,
+};
 use crate::dimensions::Dimensions;
 use crate::error::Holder;
 use crate::fourcc::FourCc;
@@ -120,10 +123,17 @@ impl Device for Node {
             card: text(&raw.card),
             bus: text(&raw.bus_info),
             index: nodes::index(&self.path),
-            captures: flags & sys::V4L2_CAP_VIDEO_CAPTURE != 0,
-            captures_planes: flags & sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE != 0,
-            streams: flags & sys::V4L2_CAP_STREAMING != 0,
+            caps: DeviceCaps(flags),
         })
+    }
+
+    fn has_input(&self) -> bool {
+        let mut raw: sys::v4l2_input = zeroed();
+        match self.ioctl(vidioc::VIDIOC_ENUMINPUT, &mut raw).map_err(|error| Errno::from_io_error(&error)) {
+            // Not implemented, or a list without entries. Any other error says nothing about inputs.
+            Err(Some(Errno::NOTTY | Errno::INVAL)) => false,
+            _ => true,
+        }
     }
 
     fn formats(&self) -> Vec<OfferedFormat> {
@@ -257,6 +267,8 @@ fn zeroed<T: Plain>() -> T {
 unsafe trait Plain {}
 // SAFETY: see `linux/videodev2.h`, and the generated bindings, which have nothing else.
 unsafe impl Plain for sys::v4l2_capability {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_input {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_fmtdesc {}
 // SAFETY: as above.
