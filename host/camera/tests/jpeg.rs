@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by panicking")]
 
 use hotshoe_camera::dimensions::Dimensions;
-use hotshoe_camera::jpeg::{MINIMUM_LENGTH, NotJpeg, Options, ScanChecker, Whole, check_scan, copy_whole, examine};
+use hotshoe_camera::jpeg::{
+    MINIMUM_LENGTH, NotJpeg, Options, ScanChecker, Whole, check_scan, copy_whole, examine, find_image,
+};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
@@ -97,7 +99,99 @@ fn whatever_follows_the_end_is_not_part_of_the_image() {
             assert_eq!(copy_whole(&padded, &found(&padded)), image);
         }
     }
-    assert_eq!(found(&[PROGRESSIVE, &[0; 100]].concat()).length, PROGRESSIVE.len());
+}
+
+/// What a phone appends to a picture: a table of its own, or another picture.
+fn trailers() -> Vec<Vec<u8>> {
+    let table = [&[0, 0, 1, 10, 14, 0, 0, 0][..], b"Image_UTC_Data1700000000000SEFHSEFT"].concat();
+    vec![table.clone(), [PICTURE, &table].concat(), vec![0; 100], vec![0xFF; 100], vec![0xFF, 0xD9], vec![0xFF]]
+}
+
+#[test]
+fn whatever_follows_an_image_of_several_scans_is_not_part_of_it() {
+    for image in [PROGRESSIVE, ARITHMETIC] {
+        for trailer in trailers() {
+            let bytes = [image, &trailer].concat();
+            let whole = found(&bytes);
+            assert_eq!(whole.length, image.len(), "{trailer:x?}");
+            assert_eq!(copy_whole(&bytes, &whole), image);
+        }
+    }
+}
+
+#[test]
+fn an_image_of_several_scans_cut_anywhere_is_refused() {
+    for image in [PROGRESSIVE, ARITHMETIC] {
+        for length in 0..image.len() {
+            assert!(examine(&image[..length], Options::default()).is_err(), "cut at {length}");
+        }
+    }
+}
+
+#[test]
+fn an_end_marker_inside_a_segment_between_scans_does_not_count() {
+    let end = PROGRESSIVE.len() - 2;
+    let comment = [0xFF, 0xFE, 0, 6, 0xFF, 0xD9, 0xFF, 0xD9];
+    let commented = [&PROGRESSIVE[..end], &comment, &PROGRESSIVE[end..], b"SEFT"].concat();
+    assert_eq!(found(&commented).length, PROGRESSIVE.len() + comment.len());
+}
+
+/// The image that is found in a buffer.
+fn located(buffer: &[u8]) -> Result<Vec<u8>, NotJpeg> {
+    find_image(buffer, Options::default()).map(|(image, whole)| copy_whole(image, &whole).to_vec())
+}
+
+#[test]
+fn an_image_that_starts_late_is_found() {
+    for garbage in [
+        &[0][..],
+        &[0; 64],
+        &[0xFF; 7],
+        b"\xFF\xD8",
+        b"\xFF\xD8\xFF",
+        &[0xFF, 0xD8, 0xFF, 0xE0, 0, 16],
+        &PICTURE[..700],
+    ] {
+        for image in [PICTURE, RESTART, PROGRESSIVE] {
+            let buffer = [garbage, image, &[0; 100]].concat();
+            assert_eq!(located(&buffer).as_deref(), Ok(image), "after {} bytes", garbage.len());
+        }
+    }
+}
+
+#[test]
+fn of_an_image_that_starts_twice_the_second_start_is_taken() {
+    for partial in [200, 600, 700, 1000, PICTURE.len() / 2, PICTURE.len() - 3, PICTURE.len() - 2] {
+        for image in [PICTURE, RESTART, OPTIMAL] {
+            let buffer = [&PICTURE[..partial], image].concat();
+            assert_eq!(located(&buffer).as_deref(), Ok(image), "after {partial} bytes");
+            let thrice = [&PICTURE[..partial], &STANDARD[..STANDARD.len() - 2], image].concat();
+            assert_eq!(located(&thrice).as_deref(), Ok(image), "after {partial} bytes, and again");
+        }
+    }
+    // The second one is cut off: the first is no better, but it is what was always taken, and its data tell.
+    let both_cut = [&PICTURE[..PICTURE.len() / 2], &PICTURE[..PICTURE.len() / 2]].concat();
+    assert_eq!(located(&both_cut), Err(NotJpeg::NoEnd));
+}
+
+#[test]
+fn a_thumbnail_is_not_taken_for_the_image_nor_what_follows_it() {
+    let length = u16::try_from(OPTIMAL.len() + 2).unwrap().to_be_bytes();
+    let with_thumbnail = [&PICTURE[..2], &[0xFF, 0xE1], &length, OPTIMAL, &PICTURE[2..]].concat();
+    assert_eq!(located(&with_thumbnail), Ok(with_thumbnail.clone()));
+    let late = [b"late", &with_thumbnail[..], RESTART].concat();
+    assert_eq!(located(&late), Ok(with_thumbnail));
+}
+
+#[test]
+fn a_buffer_without_an_image_has_the_reason() {
+    assert_eq!(located(b""), Err(NotJpeg::Empty));
+    assert_eq!(located(&[0; 1000]), Err(NotJpeg::NoStart));
+    assert_eq!(located(b"\x89PNG\r\n\x1a\n"), Err(NotJpeg::NoStart));
+    assert_eq!(located(&PICTURE[..5000]), Err(NotJpeg::NoEnd));
+    assert_eq!(located(&[b"late", &PICTURE[..5000]].concat()), Err(NotJpeg::NoEnd));
+    // Nothing but starts, which costs no more than a few.
+    assert!(located(&[0xFF, 0xD8, 0xFF].repeat(300_000)).is_err());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use hotshoe_camera::jpeg::{MINIMUM_LENGTH, Options, ScanChecker, check_scan, copy_whole, examine};
+use hotshoe_camera::jpeg::{MINIMUM_LENGTH, Options, ScanChecker, check_scan, copy_whole, examine, find_image};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
@@ -13,6 +13,15 @@ thread_local! {
 
 fuzz_target!(|bytes: &[u8]| {
     let strict = examine(bytes, Options::default());
+    for options in [Options::default(), Options { allow_truncated: true }] {
+        match find_image(bytes, options) {
+            Ok((image, whole)) => {
+                assert!(bytes.ends_with(image));
+                assert_eq!(examine(image, options), Ok(whole));
+            }
+            Err(_) => assert!(examine(bytes, options).is_err(), "an image at the start is found"),
+        }
+    }
     let Ok(whole) = examine(bytes, Options { allow_truncated: true }) else {
         assert!(strict.is_err());
         return;

@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::headers::{Headers, walk};
-use super::{EOI, MARKER, SOI};
+use super::{EOI, MARKER, SOI, TEM};
 use crate::dimensions::Dimensions;
 
 /// The length in bytes of the smallest possible image that a camera sends: its start marker (2), one table of
@@ -88,10 +88,8 @@ pub enum NotJpeg {
 ///
 /// Walks a few hundred bytes of headers, and searches the rest for the end marker, at the speed of memory.
 ///
-/// In an image of one scan the first end marker ends it, as data cannot contain a marker (B.1.1.5). What follows
-/// may be anything: some drivers fill the rest of the buffer with zeros, some leave in it what an earlier and
-/// longer image left there, with its end marker at the very end. Other images, which no camera is known to send,
-/// may be followed by zeros only.
+/// What follows the end marker may be anything: some drivers fill the rest of the buffer with zeros, some leave in it what
+/// an earlier and longer image left there, with its end marker at the very end, and phones append data of their own.
 pub fn examine(bytes: &[u8], options: Options) -> Result<Whole, NotJpeg> {
     if bytes.is_empty() {
         return Err(NotJpeg::Empty);
@@ -118,14 +116,41 @@ pub fn examine(bytes: &[u8], options: Options) -> Result<Whole, NotJpeg> {
     Ok(Whole { length, dimensions: headers.dimensions, lacks_tables: headers.lacks_tables, lacks_end, headers })
 }
 
-/// How much of what follows the scan's header belongs to the image, its end marker included.
+/// How much of what follows the first scan's header belongs to the image, its end marker included.
 fn find_end(data: &[u8], plain: bool) -> Option<usize> {
     let end = &[MARKER, EOI];
     if plain {
+        // There is one scan, and data cannot contain a marker (B.1.1.5).
         return memmem::find(data, end).map(|found| found + end.len());
     }
+    if let Some(end) = walk_scans(data) {
+        return Some(end);
+    }
+    // Something between the scans is malformed. A decoder may make sense of it, if the image ends as it should.
     let length = data.len() - data.iter().rev().take_while(|byte| **byte == 0).count();
     data.get(..length).is_some_and(|data| data.ends_with(end)).then_some(length)
+}
+
+/// Where the last of several scans ends, with the end marker. What is between the scans are segments (B.2), in which the
+/// bytes of an end marker mean nothing.
+fn walk_scans(data: &[u8]) -> Option<usize> {
+    let mut position = 0;
+    loop {
+        // The next marker: fill bytes, stuffed bytes and restart markers belong to the data.
+        position += memchr::memchr(MARKER, data.get(position..)?)?;
+        match *data.get(position + 1)? {
+            MARKER => position += 1,
+            0x00 | 0xD0..=0xD7 => position += 2,
+            EOI => return Some(position + END_LENGTH),
+            SOI | TEM => return None,
+            // A segment. What follows is read as data, though it is another segment unless this one begins a scan; but
+            // only a malformed image has something else than a marker there.
+            _ => {
+                let length = u16::from_be_bytes([*data.get(position + 2)?, *data.get(position + 3)?]);
+                position += 2 + usize::from(length).max(2);
+            }
+        }
+    }
 }
 
 /// The length of `data` without zeros after them; but FF 00 is a byte of data (B.1.1.5), and stays.

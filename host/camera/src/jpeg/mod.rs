@@ -1,9 +1,10 @@
 //! Is this a whole JPEG image, and how large is its picture?
 //!
 //! Cheap webcams send truncated, empty, damaged and mislabelled buffers, and some leave out what every decoder
-//! has anyway. A viewer must never see the former, and must get the latter completed. Three steps, from cheap
+//! has anyway. A viewer must never see the former, and must get the latter completed. Four steps, from cheap
 //! to dear, none of which decodes a pixel:
 //!
+//! - [`find_image`] finds the image in a driver's buffer, where it may begin late or twice.
 //! - [`examine`] walks the segments from the start of the image to the first scan, and finds its end.
 //! - [`ScanChecker`] walks the Huffman codes of the scan: are all blocks of the picture there, and nothing else?
 //! - [`copy_whole`] copies the image out of the driver's buffer, with the Huffman tables and the end marker put
@@ -15,11 +16,13 @@ mod bits;
 mod examine;
 mod headers;
 mod huffman;
+mod locate;
 mod scan;
 mod tables;
 
 pub use examine::{MINIMUM_LENGTH, NotJpeg, Options, Whole, examine};
 pub use headers::{Component, Definition, Headers};
+pub use locate::find_image;
 pub use scan::{SLACK, ScanChecker, check_scan};
 pub use tables::copy_whole;
 

@@ -67,7 +67,7 @@ impl Images {
     pub(super) fn look(&self, bytes: &[u8]) -> Result<(), NoImage> {
         match self {
             _ if bytes.is_empty() => Err(NoImage::Empty),
-            Self::Jpeg(images) => Ok(jpeg::examine(bytes, images.options).map(drop)?),
+            Self::Jpeg(images) => Ok(jpeg::find_image(bytes, images.options).map(drop)?),
             Self::Raw { layout, .. } => pixels(bytes, layout).map(drop),
         }
     }
@@ -76,8 +76,8 @@ impl Images {
     pub(super) fn copy(&self, bytes: &[u8]) -> Result<Content, NoImage> {
         match self {
             Self::Jpeg(images) => {
-                let whole = jpeg::examine(bytes, images.options)?;
-                Ok(Content::Picture(Picture::new(jpeg::copy_whole(bytes, &whole))?))
+                let (image, whole) = jpeg::find_image(bytes, images.options)?;
+                Ok(Content::Picture(Picture::new(jpeg::copy_whole(image, &whole))?))
             }
             Self::Raw { layout, quality } => {
                 let pixels = pixels(bytes, layout)?;

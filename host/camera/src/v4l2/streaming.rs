@@ -314,6 +314,19 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_starts_late_or_twice_is_shown_from_its_last_start_on() {
+        let script = Script::default();
+        let mut streaming = streaming(&script, b"MJPG");
+        for before in [&b"\0\0\0\0"[..], &PICTURE[..300], &PICTURE[..PICTURE.len() / 2]] {
+            script.give(NODE, Step::good(&[before, PICTURE].concat()));
+            let Some(Image { content: Content::Picture(picture), .. }) = next(&mut streaming).image else {
+                panic!("no image")
+            };
+            assert_eq!(picture.jpeg, PICTURE);
+        }
+    }
+
+    #[test]
     fn hiccups_pass_and_an_endless_one_is_an_error() {
         let script = Script::default();
         let mut streaming = streaming(&script, b"MJPG");
