@@ -6,6 +6,7 @@
 //!
 //! What a camera gives as raw pixels is left to an encoding thread ([`super::encoding`]), while somebody reads it.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +44,7 @@ pub(super) enum CaptureError {
     Source(#[from] SourceError),
     /// The operating system gave no thread.
     #[error("cannot start a thread to capture with: {0}; the limit on processes may be reached (`ulimit -u`)")]
-    Thread(std::io::Error),
+    Thread(io::Error),
     /// The device does not even answer.
     #[error("no answer from the camera for {} seconds; plug it in again", .0.as_secs())]
     Silent(Duration),
@@ -58,7 +59,14 @@ pub(super) enum CaptureError {
 impl From<&CaptureError> for Outage {
     fn from(error: &CaptureError) -> Self {
         let cause = match error {
-            CaptureError::Source(SourceError::NotFound { .. } | SourceError::Gone { .. }) => OutageCause::NotFound,
+            CaptureError::Source(
+                SourceError::NotFound { .. } | SourceError::Gone { .. } | SourceError::NoPictures { .. },
+            ) => OutageCause::NotFound,
+            CaptureError::Source(SourceError::Folder { source, .. }) => match source.kind() {
+                io::ErrorKind::NotFound => OutageCause::NotFound,
+                io::ErrorKind::PermissionDenied => OutageCause::AccessDenied,
+                _ => OutageCause::Failed,
+            },
             CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
             CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
             CaptureError::Source(

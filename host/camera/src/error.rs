@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fourcc::FourCc;
-use super::jpeg::NotJpeg;
 
 /// Why a camera can't be opened, or stopped giving pictures. One line each, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -18,35 +17,13 @@ pub enum SourceError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The folder of an emulated camera has no pictures.
-    #[error("no JPEG files (.jpg, .jpeg) in the folder {}; put some there or name another folder", path.display())]
+    /// The folder of an emulated camera has no picture.
+    #[error("no usable JPEG file (.jpg, .jpeg) in the folder {}{}; put some there or name another folder", path.display(), skipped_text(*skipped))]
     NoPictures {
         /// The folder.
         path: PathBuf,
-    },
-    /// The pictures of a folder are more than fits in memory.
-    #[error("the pictures in {} are more than {limit_mib} MiB, and all of them are held in memory; use fewer or smaller ones", path.display())]
-    TooManyPictures {
-        /// The folder.
-        path: PathBuf,
-        /// The limit, in units of 1,048,576 bytes.
-        limit_mib: u64,
-    },
-    /// A picture of an emulated camera can't be read.
-    #[error("cannot read {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// A file of an emulated camera is not a picture.
-    #[error("{} is not a whole JPEG image: {reason}; remove or replace it", path.display())]
-    NotPicture {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: NotJpeg,
+        /// How many files of such a name are no pictures. The log says why.
+        skipped: usize,
     },
     /// There is nothing at a device's path.
     #[error("no device at {}; plug it in, or see `hotshoe cameras` for what is there", path.display())]
@@ -181,4 +158,12 @@ fn culprits(path: &Path, by: &[Holder]) -> String {
         return format!("another program; end that (`sudo fuser -v {}` names it)", path.display());
     }
     format!("another program, {}; end that", names.join(" or "))
+}
+
+fn skipped_text(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", and 1 that cannot be used".to_owned(),
+        count => format!(", and {count} that cannot be used"),
+    }
 }

@@ -22,7 +22,7 @@ use self::cli::ServeArgs;
 /// Why cameras that were typed well can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CamerasError {
-    /// One of them is no camera, or has no pictures to play.
+    /// One of them is no camera.
     #[error("camera {name}: {source}")]
     Source {
         /// Its name.
@@ -99,7 +99,6 @@ fn find_source(
     devices: &Devices,
     args: &ServeArgs,
 ) -> Result<Arc<dyn Source>, CamerasError> {
-    let failed = |source| CamerasError::Source { name: name.to_owned(), source };
     let emulated = match kind {
         SourceSpec::Device(path) => {
             let request = Request {
@@ -110,13 +109,13 @@ fn find_source(
                 allow_truncated: args.allow_truncated,
                 controls: spec.controls.clone(),
             };
+            let failed = |source| CamerasError::Source { name: name.to_owned(), source };
             return Ok(Arc::new(devices.camera(path, request).map_err(failed)?));
         }
         SourceSpec::Emulated(Some(folder)) => Emulated::from_folder(folder, spec.rate.unwrap_or(DEFAULT_RATE)),
         // `Auto` was resolved before.
         SourceSpec::Emulated(None) | SourceSpec::Auto => Emulated::embedded(spec.rate.unwrap_or(DEFAULT_RATE)),
     };
-    let emulated = emulated.map_err(failed)?;
     for (control, value) in &spec.controls {
         match emulated.set_control(control, *value) {
             // What was meant for a camera is not for its stand-in.

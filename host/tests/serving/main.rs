@@ -18,6 +18,7 @@ mod controls;
 mod cors;
 mod dialects;
 mod events;
+mod folders;
 mod generations;
 mod instances;
 mod log;

@@ -1,0 +1,203 @@
+//! Folders with files of all kinds, that change while they are played.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rustix::fs::Mode;
+
+use super::folder::Folder;
+use super::{EMBEDDED, Emulated};
+use crate::error::SourceError;
+use crate::source::{Capture, Content, Source};
+
+/// What is waited for comes long before.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Fast, but not so fast that pictures are left out, even where files are read again for each.
+const RATE: f64 = 50.0;
+
+/// The number of the next picture, from 1.
+fn next(capture: &mut dyn Capture) -> Result<usize, SourceError> {
+    loop {
+        let captured = capture.next(Instant::now() + DEADLINE)?;
+        let Some(image) = captured.image else { continue };
+        let Content::Picture(picture) = image.content else { panic!("it has raw images") };
+        return Ok(EMBEDDED.iter().position(|jpeg| *jpeg == &picture.jpeg[..]).expect("a picture of the folder") + 1);
+    }
+}
+
+/// Wait until these pictures are shown, one after the other, in a loop.
+fn until_loop(capture: &mut dyn Capture, expected: &[usize]) {
+    let deadline = Instant::now() + DEADLINE;
+    let mut seen = Vec::new();
+    while Instant::now() < deadline {
+        seen.push(next(capture).unwrap());
+        // Two rounds, so that it is no part of a longer loop; on a busy machine some are left out.
+        if seen.len() >= 2 * expected.len() && expected.repeat(3).windows(2 * expected.len()).any(|w| seen.ends_with(w))
+        {
+            return;
+        }
+    }
+    panic!("{expected:?} are not played, but {seen:?}");
+}
+
+fn put(folder: &Path, name: &str, number: usize) {
+    // As a program that is careful writes a file.
+    let temporary = folder.join("temporary");
+    fs::write(&temporary, EMBEDDED[number - 1]).unwrap();
+    fs::rename(temporary, folder.join(name)).unwrap();
+}
+
+#[test]
+fn the_embedded_pictures_are_whole_and_played_in_a_loop() {
+    let camera = Emulated::embedded(RATE);
+    assert_eq!(camera.description(), "emulated: 3 built-in pictures");
+    until_loop(&mut *camera.open().unwrap(), &[1, 2, 3]);
+}
+
+#[test]
+fn files_are_played_in_the_natural_order_of_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "img10.jpg", 3);
+    put(folder.path(), "img2.JPEG", 2);
+    put(folder.path(), "img1.jpg", 1);
+    fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
+    let camera = Emulated::from_folder(folder.path(), RATE);
+    assert_eq!(camera.description(), format!("emulated: 3 pictures from {}", folder.path().display()));
+    until_loop(&mut *camera.open().unwrap(), &[1, 2, 3]);
+}
+
+#[test]
+fn what_is_no_picture_is_skipped_and_nothing_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    put(folder.path(), "c.jpg", 1);
+    put(folder.path(), "p.jpg", 2);
+    fs::write(path("._1.jpg"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ").unwrap();
+    fs::write(path("a-empty.jpg"), "").unwrap();
+    fs::write(path("b-cut.jpg"), &EMBEDDED[2][..20_000]).unwrap();
+    fs::write(path("d-gif.jpg"), "GIF89a").unwrap();
+    fs::create_dir(path("e-folder.jpg")).unwrap();
+    symlink("nothing", path("f-dangling.jpg")).unwrap();
+    symlink("g-loop.jpg", path("g-loop.jpg")).unwrap();
+    symlink("/dev/zero", path("h-zeros.jpg")).unwrap();
+    let _socket = UnixListener::bind(path("i-socket.jpg")).unwrap();
+    let pipe = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, path("j-pipe.jpg"), pipe, Mode::RWXU, 0).unwrap();
+    fs::File::create(path("k-huge.jpg")).unwrap().set_len(1 << 40).unwrap();
+    let camera = Emulated::from_folder(folder.path(), RATE);
+    assert_eq!(camera.description(), format!("emulated: 2 pictures from {}", folder.path().display()));
+    let mut capture = camera.open().unwrap();
+    until_loop(&mut *capture, &[1, 2]);
+    // A link to a picture is a picture; and one that is mended becomes one.
+    symlink("c.jpg", path("q-link.jpg")).unwrap();
+    until_loop(&mut *capture, &[1, 2, 1]);
+    fs::write(path("nothing"), EMBEDDED[2]).unwrap();
+    until_loop(&mut *capture, &[1, 3, 2, 1]);
+}
+
+#[test]
+fn a_folder_without_a_picture_is_an_outage_until_it_has_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("pictures");
+    let camera = Emulated::from_folder(&folder, RATE);
+    let error = camera.open().err().unwrap();
+    assert!(matches!(error, SourceError::Folder { .. }), "{error}");
+    assert!(error.to_string().contains("cannot read the folder"), "{error}");
+    fs::create_dir(&folder).unwrap();
+    let error = camera.open().err().unwrap();
+    assert!(matches!(error, SourceError::NoPictures { skipped: 0, .. }), "{error}");
+    fs::write(folder.join("a.jpg"), "GIF89a").unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while !matches!(camera.open().err(), Some(SourceError::NoPictures { skipped: 1, .. })) {
+        assert!(Instant::now() < deadline, "the file is not seen");
+    }
+    put(&folder, "a.jpg", 1);
+    let mut capture = loop {
+        match camera.open() {
+            Ok(capture) => break capture,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
+    assert_eq!(next(&mut *capture).unwrap(), 1);
+    fs::remove_dir_all(&folder).unwrap();
+    while next(&mut *capture).is_ok() {
+        assert!(Instant::now() < deadline, "it goes on without a folder");
+    }
+}
+
+#[test]
+fn files_that_are_added_changed_and_removed_are_seen_while_it_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "1.jpg", 1);
+    let camera = Emulated::from_folder(folder.path(), RATE);
+    let mut capture = camera.open().unwrap();
+    until_loop(&mut *capture, &[1]);
+    put(folder.path(), "2.jpg", 2);
+    until_loop(&mut *capture, &[1, 2]);
+    put(folder.path(), "1.jpg", 3);
+    until_loop(&mut *capture, &[3, 2]);
+    // In place, where the folder does not change.
+    fs::write(folder.path().join("2.jpg"), EMBEDDED[0]).unwrap();
+    until_loop(&mut *capture, &[3, 1]);
+    assert_eq!(camera.description(), format!("emulated: 2 pictures from {}", folder.path().display()));
+    fs::remove_file(folder.path().join("1.jpg")).unwrap();
+    until_loop(&mut *capture, &[1]);
+    fs::remove_file(folder.path().join("2.jpg")).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while next(&mut *capture).is_ok() {
+        assert!(Instant::now() < deadline, "a picture that is gone is shown");
+    }
+}
+
+#[test]
+fn a_file_that_is_being_written_is_shown_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "1.jpg", 1);
+    put(folder.path(), "2.jpg", 2);
+    let camera = Emulated::from_folder(folder.path(), RATE);
+    let mut capture = camera.open().unwrap();
+    until_loop(&mut *capture, &[1, 2]);
+    let (old, new) = (EMBEDDED[1], EMBEDDED[2]);
+    let path = folder.path().join("2.jpg");
+    // Written from the start on over what was there. `next` refuses every picture that is neither the old nor the new one.
+    for part in [new.len() / 4, new.len() / 2] {
+        for _ in 0..5 {
+            fs::write(&path, &new[..part]).unwrap();
+            next(&mut *capture).unwrap();
+        }
+        let mixed = [&new[..part], old.get(part..).unwrap_or_default()].concat();
+        for _ in 0..5 {
+            fs::write(&path, &mixed).unwrap();
+            next(&mut *capture).unwrap();
+        }
+    }
+    fs::write(&path, new).unwrap();
+    until_loop(&mut *capture, &[1, 3]);
+}
+
+#[test]
+fn pictures_that_do_not_fit_in_memory_are_skipped_until_they_do() {
+    let directory = tempfile::tempdir().unwrap();
+    for number in 1..=3 {
+        put(directory.path(), &format!("{number}.jpg"), number);
+    }
+    // One byte too few.
+    let total: usize = EMBEDDED.iter().map(|jpeg| jpeg.len()).sum();
+    let mut folder = Folder::new(directory.path(), total as u64 - 1);
+    let length = folder.length();
+    folder.refresh().unwrap();
+    assert_eq!(length.load(Ordering::Relaxed), 2);
+    fs::remove_file(directory.path().join("1.jpg")).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    let mut shown = None;
+    let mut seen = Vec::new();
+    while !seen.contains(&EMBEDDED[2].len()) {
+        assert!(Instant::now() < deadline, "what fits now is not shown");
+        seen.push(folder.advance(&mut shown, 1).unwrap().jpeg.len());
+    }
+}
