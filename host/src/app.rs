@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::service::service_fn;
-use rustix::process::{Resource, Rlimit, getpid, getrlimit, kill_process, setrlimit};
+use rustix::process::{getpid, kill_process};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use wasmtime::Cache;
 
 use crate::admin::{Access, Admin, TokenError};
@@ -22,16 +22,29 @@ use crate::config::cli::ServeArgs;
 use crate::config::{CamerasError, default_cache, find_cameras};
 use crate::guest::spares::SPARES;
 use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
+use crate::http::admission::Admission;
+use crate::http::connections::{Connections, Limits};
 use crate::http::cors::Cors;
 use crate::http::listen::{ListenError, LocalListener, listen, listen_local};
-use crate::http::server;
+use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
+use crate::http::trusted_proxies::TrustedProxies;
+use crate::open_files;
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::watch;
 use crate::swap::{Generations, SwapError};
 
 /// Where the admin listener is unless that was typed.
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5001);
+
+/// The most connections to the admin listener. One replaces the guest, others look; each uploads no more than one guest.
+const ADMIN_CONNECTIONS: usize = 8;
+
+/// How many connections without a request there may be beside those with one: browsers keep some open.
+const IDLE_CONNECTIONS: usize = 1000;
+
+/// There are as many connections as this even if too few files are left: the server would be of no use without.
+const FEWEST_CONNECTIONS: usize = 4;
 
 /// Why the program ended without having done what it was asked. One line, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -80,11 +93,12 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         info!("camera {}: {}", camera.name(), camera.description());
     }
     let access = admin_access(args)?;
-    raise_open_files();
-    // More than there are requests: for the guest that is tried out before it serves, for the spares of the one that
-    // serves and of the one before, and for each channel's publisher, and the one that takes over from it.
+    open_files::raise_limit();
+    // One for each stream that its guest writes itself, and for each other request; for the guest that is tried out before
+    // it serves, for the spares of the one that serves and of the one before, and for each channel's publisher, and the one
+    // that takes over from it.
     let sandbox = Sandbox::new(
-        args.max_requests + 1 + 2 * SPARES + 2 * Channels::limit(cameras.iter().count()),
+        2 * args.max_requests + 1 + 2 * SPARES + 2 * Channels::limit(cameras.iter().count()),
         args.guest_memory,
         open_cache(args),
     )?;
@@ -113,9 +127,16 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         if let Some(file) = args.guest.clone().filter(|_| args.watch) {
             tasks.spawn(watch(file, digest, generations.clone()));
         }
+        let proxies = TrustedProxies::new(&args.trusted_proxy);
         if let Some(listener) = admin {
-            tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access))));
+            let limits = Limits { total: ADMIN_CONNECTIONS, per_address: ADMIN_CONNECTIONS };
+            let connections = Connections::new(limits, TrustedProxies::default());
+            tasks.spawn(connections.clone().drop_stalled());
+            tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access)), connections));
         }
+        let limits = connection_limits(args, cameras.iter().count());
+        let connections = Connections::new(limits, proxies.clone());
+        tasks.spawn(connections.clone().drop_stalled());
         let shutdown = {
             let generations = generations.clone();
             async move {
@@ -126,14 +147,17 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             }
         };
         info!("open http://{}/", address_to_open(listener.local_addr()?));
-        let service = Arc::new(Service::new(generations, args.max_requests, Cors::new(args.allow_origin.clone())));
+        let service = Service::new(generations, admission(args, limits), proxies, Cors::new(args.allow_origin.clone()));
+        let service = Arc::new(service);
         let answer = service_fn(move |request| {
             let service = service.clone();
             async move { service.answer(request).await }
         });
         // On a thread of the runtime's, as all that it wakes and is woken by: from this one, each connection would
         // begin and end with waking the other thread.
-        tokio::spawn(server::serve(listener, answer, shutdown)).await.map_err(io::Error::from)?;
+        tokio::spawn(server::serve(listener, answer, connections, HalfClose::Answer, shutdown))
+            .await
+            .map_err(io::Error::from)?;
         tasks.shutdown().await;
         Ok::<_, AppError>(())
     })?;
@@ -202,11 +226,13 @@ enum AdminListener {
 }
 
 /// Serve the admin listener, for ever.
-async fn serve_admin(listener: AdminListener, admin: Arc<Admin>) {
+async fn serve_admin(listener: AdminListener, admin: Arc<Admin>, connections: Arc<Connections>) {
     let answer = service_fn(move |request| admin.clone().answer(request));
+    // An upload whose client has left changes nothing.
+    let half_close = HalfClose::Abandon;
     match listener {
-        AdminListener::Tcp(listener) => server::serve(listener, answer, pending()).await,
-        AdminListener::Unix(listener) => server::serve(listener, answer, pending()).await,
+        AdminListener::Tcp(listener) => server::serve(listener, answer, connections, half_close, pending()).await,
+        AdminListener::Unix(listener) => server::serve(listener, answer, connections, half_close, pending()).await,
     }
 }
 
@@ -255,12 +281,26 @@ fn address_to_open(bound: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Each viewer is an open file, and the usual limit is 1024; the one that we may raise it to is far higher.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        debug!("the limit on open files stays: {error}");
+/// How many connections there may be: as many as were asked for, and files are left for.
+fn connection_limits(args: &ServeArgs, cameras: usize) -> Limits {
+    let wanted = match args.max_connections {
+        Some(count) => count as usize,
+        None => 2 * args.max_requests as usize + IDLE_CONNECTIONS,
+    };
+    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS);
+    if left < wanted {
+        let reason = "the limit on open files allows no more (`ulimit -n`, or LimitNOFILE= of systemd)";
+        warn!("at most {left} connections at a time instead of {wanted}: {reason}");
     }
+    let total = wanted.min(left).max(FEWEST_CONNECTIONS);
+    Limits { total, per_address: args.max_connections_per_address as usize }
+}
+
+/// How many requests may be in progress. Streams leave some of the connections for everything else.
+fn admission(args: &ServeArgs, limits: Limits) -> Admission {
+    let requests = args.max_requests as usize;
+    let streams = requests.min(limits.total - limits.total.div_ceil(4));
+    Admission::new(streams, requests, limits.per_address)
 }
 
 /// Print the imports of a component, or of the built-in guest.

@@ -25,4 +25,7 @@ pub mod config;
 pub mod guest;
 pub mod http;
 pub mod line;
+pub mod open_files;
+mod send_queue;
+pub mod socket;
 pub mod swap;

@@ -6,7 +6,7 @@
 //!
 //! That no byte of hyper's comes between those of the borrower follows from two things:
 //!
-//! * The sending side is in one place at a time, which its type sees to: Tokio's `OwnedWriteHalf` cannot be cloned.
+//! * The sending side is in one place at a time, which its type sees to: a [`WriteHalf`] cannot be cloned.
 //!   While it is lent, hyper has nothing to write to. If it tried, it would get an error, which ends the connection.
 //! * It is lent only when hyper has nothing left to write, so it will not try. It asks for a flush when its buffer is
 //!   empty, and at no other time; and after that, its buffer gets only what the body gives (RFC 9112, section 2.1: a
@@ -19,25 +19,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::socket::{Socket, WriteHalf};
 
 /// A connection, as hyper has it.
 pub struct Connection {
-    reading: OwnedReadHalf,
+    socket: Arc<Socket>,
     line: Line,
 }
 
 impl Connection {
     /// The connection of this socket.
-    pub fn new(socket: TcpStream) -> Self {
-        let (reading, sending) = socket.into_split();
-        Self { reading, line: Line(Arc::new(Mutex::new(Sending { half: Some(sending), is_flushed: false }))) }
+    pub fn new(socket: impl Into<Socket>) -> Self {
+        let socket = Arc::new(socket.into());
+        let half = Some(WriteHalf::new(socket.clone()));
+        Self { socket, line: Line(Arc::new(Mutex::new(Sending { half, is_flushed: true }))) }
     }
 
     /// Its sending side, for the bodies of its responses.
     pub fn line(&self) -> &Line {
         &self.line
+    }
+
+    /// Its socket, to watch over.
+    pub fn socket(&self) -> &Arc<Socket> {
+        &self.socket
     }
 }
 
@@ -47,7 +53,7 @@ pub struct Line(Arc<Mutex<Sending>>);
 
 struct Sending {
     /// None while it is lent.
-    half: Option<OwnedWriteHalf>,
+    half: Option<WriteHalf>,
     /// Whether all that hyper was given has been written.
     is_flushed: bool,
 }
@@ -60,45 +66,45 @@ impl Line {
 
     /// Take the sending side. None while there is something left to write. A body that has taken it must give nothing,
     /// and not end, before it is [`put_back`](Self::put_back).
-    pub fn take(&self) -> Option<OwnedWriteHalf> {
+    pub fn take(&self) -> Option<WriteHalf> {
         let mut sending = self.sending();
         if sending.is_flushed { sending.half.take() } else { None }
     }
 
     /// Put the sending side back, after a whole number of the body's chunks.
-    pub fn put_back(&self, half: OwnedWriteHalf) {
+    pub fn put_back(&self, half: WriteHalf) {
         self.sending().half = Some(half);
     }
 
-    /// Locked by the connection's own task alone.
+    /// Whether all that hyper was given has been written.
+    pub fn is_flushed(&self) -> bool {
+        self.sending().is_flushed
+    }
+
     fn sending(&self) -> MutexGuard<'_, Sending> {
         // Nothing that is done under the lock can leave it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write<T>(&self, write: impl FnOnce(Pin<&mut OwnedWriteHalf>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn write<T>(&self, write: impl FnOnce(&WriteHalf) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let mut sending = self.sending();
         sending.is_flushed = false;
-        match &mut sending.half {
-            Some(half) => write(Pin::new(half)),
+        match &sending.half {
+            Some(half) => write(half),
             None => Poll::Ready(Err(io::Error::other("the connection is lent"))),
         }
     }
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.reading).poll_read(context, buffer)
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.line.write(|half| half.poll_write(context, bytes))
+        self.line.write(|half| half.poll_write_vectored(context, &[IoSlice::new(bytes)]))
     }
 
     fn poll_write_vectored(
@@ -119,15 +125,15 @@ impl AsyncWrite for Connection {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.line.write(|half| half.poll_shutdown(context))
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.write(|half| Poll::Ready(half.shut_down()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -137,7 +143,6 @@ mod tests {
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let mut connection = Connection::new(listener.accept().await.unwrap().0);
         let line = connection.line().clone();
-        assert!(line.take().is_none(), "nothing was written yet");
         line.gives();
         connection.write_all(b"head").await.unwrap();
         assert!(line.take().is_none(), "there may be more");
@@ -146,9 +151,9 @@ mod tests {
         assert!(line.take().is_none(), "what was given is not written");
         connection.write_all(b"part").await.unwrap();
         connection.flush().await.unwrap();
-        let mut half = line.take().unwrap();
+        let half = line.take().unwrap();
         assert!(line.take().is_none(), "there is only one");
-        half.write_all(b"lent").await.unwrap();
+        assert_eq!(half.try_write_vectored(&[IoSlice::new(b"lent")]).unwrap(), 4);
         assert!(connection.write_all(b"cut").await.is_err());
         line.put_back(half);
         connection.write_all(b"end").await.unwrap();

@@ -114,7 +114,7 @@ impl Channel {
     /// What there is for a viewer that has seen this many pushes.
     pub(super) fn look(&self, seen: u64) -> Look {
         // Stored after the part, so that whoever sees the number finds that part, or a newer one.
-        let pushes = self.pushes.load(Ordering::Acquire);
+        let pushes = self.pushes();
         if pushes == seen {
             return Look::Nothing;
         }
@@ -134,15 +134,33 @@ impl Channel {
     }
 
     pub(super) fn leave(&self, seat: usize) {
-        self.seats().try_remove(seat);
+        remove(&mut self.seats(), seat);
         self.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
-        if self.viewers() == 0 {
-            // There may be no other push, by which it would notice that all are gone.
-            self.fan_out.wake();
+    }
+
+    /// How many pushes there were.
+    pub(super) fn pushes(&self) -> u64 {
+        self.pushes.load(Ordering::Acquire)
+    }
+
+    /// Wake the task of this waker at each push. Returns its place, for [`wait_no_more`](Self::wait_no_more).
+    pub(super) fn wait(&self, waker: Waker) -> usize {
+        self.waiting().insert(waker)
+    }
+
+    /// Put this waker in the place of the one before.
+    pub(super) fn wait_with(&self, place: usize, waker: &Waker) {
+        if let Some(kept) = self.waiting().get_mut(place) {
+            kept.clone_from(waker);
         }
     }
 
-    pub(super) fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
+    /// Do not wake the task at this place any more.
+    pub(super) fn wait_no_more(&self, place: usize) {
+        remove(&mut self.waiting(), place);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
         // Nothing that is done under the lock can leave it half done.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,6 +182,15 @@ impl Channel {
             waker.wake_by_ref();
         }
         self.fan_out.wake();
+    }
+}
+
+/// Remove an entry, and give memory back from time to time: a slab keeps the place of every entry that it ever had.
+fn remove<T>(slab: &mut Slab<T>, key: usize) {
+    slab.try_remove(key);
+    // That takes as long as the slab is large, so it is done when the number of entries has halved.
+    if slab.len().is_power_of_two() && slab.len() < slab.capacity() / 4 {
+        slab.shrink_to_fit();
     }
 }
 

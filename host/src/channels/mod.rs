@@ -8,7 +8,7 @@
 //! * [`channel`]: the newest part, who publishes it, and who waits for it.
 //! * [`viewer`]: one viewer's place in a channel, as the body of a response.
 //! * `wants`: which parts a viewer is to be given.
-//! * `fanout`: sending them straight to the sockets of all viewers.
+//! * `fanout`: sending them straight to the sockets of all viewers; `members`: those that one task sends to.
 //! * `tally`: what a viewer takes, for those who ask.
 //! * [`registry`]: all channels, by name.
 //!
@@ -16,6 +16,7 @@
 
 pub mod channel;
 mod fanout;
+mod members;
 pub mod part;
 pub mod registry;
 mod tally;

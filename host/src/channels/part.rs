@@ -3,8 +3,8 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
+use crate::socket::WriteHalf;
 use bytes::Bytes;
-use tokio::net::tcp::OwnedWriteHalf;
 
 /// One part of a stream: some byte strings, one after the other, shared by all who send them.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Part {
     }
 
     /// Send what the socket takes of it as a chunk, of which so much was sent before. Returns how much it took.
-    pub(super) fn send(&self, half: &OwnedWriteHalf, sent: usize) -> io::Result<usize> {
+    pub(super) fn send(&self, half: &WriteHalf, sent: usize) -> io::Result<usize> {
         let [head, image, tail] = &self.pieces;
         let mut slices = [self.chunk_head.as_bytes(), head, image, tail, CHUNK_TAIL].map(IoSlice::new);
         let mut rest = slices.as_mut_slice();

@@ -4,15 +4,17 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use tokio::time::{Sleep, sleep_until};
 
 use super::channel::{Channel, Look};
 use super::fanout::Loan;
 use super::part::Part;
 use super::tally::Tally;
-use super::wants::Wants;
+use super::wants::{LONGEST_PAUSE, Wants};
 use crate::chunks::Chunks;
 use crate::line::Line;
 
@@ -30,7 +32,8 @@ pub struct Viewing {
 }
 
 /// One viewer of a channel. As a response's body it gives the opening, and then the newest part whenever it is asked
-/// for more: which is when the socket has taken what came before, so a slow viewer skips parts. At the end of the stream
+/// for more: which is when the socket has taken what came before, so a slow viewer skips parts. After a long pause it gives
+/// the newest part again. At the end of the stream
 /// it gives the closing bytes, after a whole part. When it [may](Self::sends_by), it lends the channel its connection after the first part, and gives no more itself.
 pub struct Viewer {
     channel: Arc<Channel>,
@@ -48,6 +51,11 @@ pub struct Viewer {
     loan: Option<Arc<Loan>>,
     /// Where the channel keeps the waker of this viewer's task, and that waker.
     place: Option<(usize, Waker)>,
+    /// When it last gave a part.
+    last_given: Instant,
+    /// Done when it has given nothing for too long. Made when it is first waited for, which is never if the connection is
+    /// lent.
+    resend: Option<Pin<Box<Sleep>>>,
 }
 
 impl Viewer {
@@ -56,7 +64,18 @@ impl Viewer {
         let seat = channel.enter(tally.clone());
         let wants = Some(Wants::new(viewing.maximal_rate, tally));
         let Viewing { opening, closing, .. } = viewing;
-        Self { channel, opening: Some(opening), closing, wants, seat, line: None, loan: None, place: None }
+        Self {
+            channel,
+            opening: Some(opening),
+            closing,
+            wants,
+            seat,
+            line: None,
+            loan: None,
+            place: None,
+            last_given: Instant::now(),
+            resend: None,
+        }
     }
 
     /// Let the channel send its parts by this connection, each as one chunk of HTTP/1.1's.
@@ -70,7 +89,7 @@ impl Viewer {
         let Some(half) = line.take() else { return };
         match (self.channel.fan_out().shard(), self.wants.take()) {
             (Some(shard), Some(wants)) => {
-                self.loan = Some(shard.lend(&self.channel, half, wants));
+                self.loan = Some(shard.lend(&self.channel, half, wants, self.last_given));
                 self.wait_no_more();
             }
             (_, wants) => {
@@ -106,16 +125,37 @@ impl Viewer {
             return;
         }
         let waker = context.waker().clone();
-        let mut waiting = self.channel.waiting();
         match &mut self.place {
             Some((place, known)) => {
-                if let Some(kept) = waiting.get_mut(*place) {
-                    kept.clone_from(&waker);
-                }
+                self.channel.wait_with(*place, &waker);
                 *known = waker;
             }
-            None => self.place = Some((waiting.insert(waker.clone()), waker)),
+            None => self.place = Some((self.channel.wait(waker.clone()), waker)),
         }
+    }
+
+    /// The newest part again, if nothing was given for too long.
+    fn poll_resend(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Part>>> {
+        // Before the first part there is none to give again. And the channel does this where it is lent the connection.
+        if self.opening.is_some() || self.line.is_some() {
+            return Poll::Pending;
+        }
+        let due = self.last_given + LONGEST_PAUSE;
+        let timer = self.resend.get_or_insert_with(|| Box::pin(sleep_until(due.into())));
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() < due.into() {
+                timer.as_mut().reset(due.into());
+                continue;
+            }
+            timer.as_mut().reset((Instant::now() + LONGEST_PAUSE).into());
+            if let (Look::Part(part, pushes), Some(wants)) = (self.channel.look(0), &mut self.wants)
+                && !part.is_empty()
+            {
+                wants.instead(pushes);
+                return Poll::Ready(Some(part));
+            }
+        }
+        Poll::Pending
     }
 
     /// The newest part, if it was not given yet and is due.
@@ -134,7 +174,7 @@ impl Viewer {
 
     fn wait_no_more(&mut self) {
         if let Some((place, _)) = self.place.take() {
-            self.channel.waiting().try_remove(place);
+            self.channel.wait_no_more(place);
         }
     }
 }
@@ -157,11 +197,15 @@ impl Body for Viewer {
             // One that was pushed before it could have woken us.
             taken = self.take();
         }
+        if taken.is_pending() {
+            taken = self.poll_resend(context);
+        }
         let mut chunks = Chunks::default();
         match taken {
             Poll::Ready(None) => return Poll::Ready(self.end()),
             Poll::Ready(Some(part)) => {
                 self.line.iter().for_each(Line::gives);
+                self.last_given = Instant::now();
                 self.opening.take().into_iter().for_each(|opening| chunks.push(opening));
                 part.pieces.iter().for_each(|piece| chunks.push(piece.clone()));
             }

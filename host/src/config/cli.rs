@@ -126,9 +126,17 @@ pub struct ServeArgs {
     #[arg(long)]
     pub allow_truncated: bool,
 
-    /// How many requests are served at once, streams included; those beyond get 503
+    /// How many streams are served at once, and beside them how many other requests; those beyond get 503
     #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_requests: u32,
+
+    /// How many connections may be open [default: as many as --max-requests needs, or the limit on open files allows]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: Option<u32>,
+
+    /// How many connections one address may have, or one client of a trusted proxy requests at once
+    #[arg(long, value_name = "COUNT", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections_per_address: u32,
 
     /// How long the guest may take to begin its answer; after that the answer is 504
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -8,12 +8,11 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, UnixListener};
 
 use super::peer::Peer;
-use crate::line::{Connection, Line};
+use crate::line::Connection;
 
 /// How many connections may wait to be accepted: a page full of viewers that reload at once. The kernel
 /// cuts it to `net.core.somaxconn`.
@@ -24,10 +23,15 @@ const BACKLOG: i32 = 1024;
 /// one frame.
 const UNSENT: u32 = 128 * 1024;
 
-/// How long what was sent may stay unacknowledged, or a full window closed, before the kernel gives the
-/// client up: a viewer that has stopped reading, or whose power was cut. Most outages of Wi-Fi are shorter; and who
-/// was away for longer is better off with a new connection.
-const STUCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be idle before the kernel probes whether the client is still there (tcp(7),
+/// `TCP_KEEPIDLE`). A client whose power was cut is noticed 30 seconds later, also where there is nothing to send to it.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+
+/// How long the kernel waits between two probes (`TCP_KEEPINTVL`).
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How many probes go unanswered before it gives the client up (`TCP_KEEPCNT`).
+const KEEPALIVE_RETRIES: u32 = 3;
 
 /// Who may use a Unix socket that is listened at: its owner alone.
 const OWNER_ONLY: u32 = 0o600;
@@ -71,34 +75,13 @@ impl ListenError {
     }
 }
 
-/// A connection.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
-    /// Its sending side, if that can be lent.
-    fn line(&self) -> Option<Line> {
-        None
-    }
-}
-
-impl Stream for Connection {
-    fn line(&self) -> Option<Line> {
-        Some(self.line().clone())
-    }
-}
-
-impl Stream for UnixStream {}
-
 /// Where clients connect to.
 pub trait Listener: Send {
-    /// A connection.
-    type Stream: Stream;
-
     /// Wait for a client. Dropping the future loses none.
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Connection, Peer)>> + Send;
 }
 
 impl Listener for TcpListener {
-    type Stream = Connection;
-
     async fn accept(&self) -> io::Result<(Connection, Peer)> {
         let (stream, address) = self.accept().await?;
         Ok((Connection::new(stream), Peer::Tcp(address)))
@@ -119,7 +102,10 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // more to put into a packet would only delay it (by up to 40 ms).
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT)?;
-    socket.set_tcp_user_timeout(Some(STUCK_TIMEOUT))?;
+    // Clients that read nothing are told from those that read slowly by `Progress`; the kernel's own timeout for that,
+    // TCP_USER_TIMEOUT, ends both.
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -134,10 +120,8 @@ pub struct LocalListener {
 }
 
 impl Listener for LocalListener {
-    type Stream = UnixStream;
-
-    async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
-        self.listener.accept().await.map(|(stream, _)| (stream, Peer::Unix))
+    async fn accept(&self) -> io::Result<(Connection, Peer)> {
+        self.listener.accept().await.map(|(stream, _)| (Connection::new(stream), Peer::Unix))
     }
 }
 
@@ -198,7 +182,10 @@ mod tests {
         let socket = SockRef::from(&accepted);
         assert!(socket.tcp_nodelay().unwrap());
         assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT);
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(STUCK_TIMEOUT));
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_RETRIES);
         drop(client);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, R
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 use wasmtime_wasi_http::Error as HttpError;
 
@@ -21,7 +20,12 @@ use crate::guest::CallError;
 use crate::line::Line;
 use crate::swap::{Generations, Served, ServedBody};
 
+use super::admission::{Admission, Permit, Rejected};
+use super::client::forwarded_client;
+use super::connections::network;
 use super::cors::Cors;
+use super::peer::Peer;
+use super::trusted_proxies::TrustedProxies;
 
 /// How long a client that found no room should wait: viewers come and go by the second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -32,15 +36,15 @@ const LOGGED_PATH: usize = 200;
 /// Answers requests by the guest that serves at that moment, within bounds.
 pub struct Service {
     generations: Generations,
-    /// A permit for each request that is being answered, kept by the response's body.
-    room: Arc<Semaphore>,
+    admission: Admission,
+    proxies: TrustedProxies,
     cors: Cors,
 }
 
 impl Service {
-    /// Answer at most `max_requests` at a time.
-    pub fn new(generations: Generations, max_requests: u32, cors: Cors) -> Self {
-        Self { generations, room: Arc::new(Semaphore::new(max_requests as usize)), cors }
+    /// Answer as many requests at a time as are admitted. Those that `proxies` forward count for their clients.
+    pub fn new(generations: Generations, admission: Admission, proxies: TrustedProxies, cors: Cors) -> Self {
+        Self { generations, admission, proxies, cors }
     }
 
     /// Answer one request. Never fails: where the guest has no answer, the response says why.
@@ -54,6 +58,13 @@ impl Service {
         Ok(response)
     }
 
+    /// The address under which the client of this request counts, if it is a reverse proxy's client. Others are counted by
+    /// their connections.
+    fn client<B>(&self, request: &Request<B>) -> Option<IpAddr> {
+        let peer = request.extensions().get::<Peer>()?;
+        forwarded_client(request.headers(), *peer, &self.proxies).map(network)
+    }
+
     async fn answer_by_guest(&self, mut request: Request<hyper::body::Incoming>) -> Response<ServiceBody> {
         let label = label(&request);
         debug!("{label}");
@@ -62,15 +73,20 @@ impl Service {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
             return response;
         }
-        let Ok(permit) = self.room.clone().try_acquire_owned() else {
-            warn!("{label}: 503, all places are taken; see --max-requests");
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon");
+        let permit = match self.admission.admit(self.client(&request)) {
+            Ok(permit) => permit,
+            Err(rejected) => return reject(&label, rejected),
         };
         let line = request.extensions_mut().remove::<Line>().filter(|_| request.version() == Version::HTTP_11);
         // Only a guest that reads the request's body ever sees this error.
         let request = request.map(|body| body.map_err(|_| HttpError::HttpProtocolError));
         match self.generations.answer(request, &label).await {
             Ok(response) => {
+                let permit = if response.body().is_stream() { self.admission.admit_stream(permit) } else { Ok(permit) };
+                let permit = match permit {
+                    Ok(permit) => permit,
+                    Err(rejected) => return reject(&label, rejected),
+                };
                 let line = line.filter(|_| is_chunked(response.headers()));
                 response.map(|body| match body {
                     Served::Own(body) => ServiceBody::Guest { body, _permit: permit },
@@ -87,6 +103,13 @@ impl Service {
             }
         }
     }
+}
+
+/// The response to a request for which there is no room.
+fn reject(label: &str, rejected: Rejected) -> Response<ServiceBody> {
+    let status = rejected.status();
+    warn!("{label}: {}, {rejected}", status.as_u16());
+    refusal(status, &rejected.to_string())
 }
 
 /// Whether hyper sends a body of unknown length as chunks, each piece of it as one, to a client of HTTP/1.1: it does
@@ -106,7 +129,7 @@ fn label<B>(request: &Request<B>) -> String {
 fn told(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::BadRequest(_) => (StatusCode::BAD_REQUEST, "this request cannot be understood"),
-        CallError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "all places are taken, try again soon"),
+        CallError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity, try again soon"),
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
         }
@@ -126,7 +149,7 @@ fn refusal(status: StatusCode, line: &str) -> Response<ServiceBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     response
@@ -134,19 +157,19 @@ fn refusal(status: StatusCode, line: &str) -> Response<ServiceBody> {
 
 /// The body of a response.
 pub enum ServiceBody {
-    /// The guest's, with its place among the requests.
+    /// The guest's.
     Guest {
         /// The body. Boxed, since it is much larger than the others.
         body: Box<ServedBody>,
         /// Given back when the body is dropped.
-        _permit: OwnedSemaphorePermit,
+        _permit: Permit,
     },
-    /// A channel's, with its viewer's place among the requests.
+    /// A channel's.
     Channel {
         /// The body.
         viewer: Viewer,
         /// Given back when the body is dropped.
-        _permit: OwnedSemaphorePermit,
+        _permit: Permit,
     },
     /// A line of the host's.
     Host(Full<Bytes>),

@@ -29,6 +29,16 @@ pub enum Served {
     Shared(Viewer),
 }
 
+impl Served {
+    /// Whether the response goes on until somebody ends it.
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_endless,
+            Self::Shared(_) => true,
+        }
+    }
+}
+
 /// The body of a response that the guest is writing. When its generation ends, it does: a stream after a whole part and
 /// with its closing delimiter, so that clients see a proper end and come back; anything else by breaking off, since it
 /// would look whole.
@@ -80,11 +90,6 @@ impl ServedBody {
         }
         let closing = self.closing.as_ref().and_then(ClosingDelimiter::bytes);
         Poll::Ready(closing.map(|closing| Ok(Frame::data(closing.into()))))
-    }
-
-    /// Whether the response goes on until somebody ends it.
-    pub fn is_endless(&self) -> bool {
-        self.is_endless
     }
 
     /// Whether the generation has ended. If not, the task is woken when it does.

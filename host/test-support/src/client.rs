@@ -2,6 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use super::DEADLINE;
 
@@ -40,6 +43,11 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream.set_write_timeout(Some(DEADLINE)).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
+}
+
+/// Leave without a word: the server is sent a reset, as for a client that was killed.
+pub fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// GET a path.
@@ -266,6 +274,11 @@ impl Viewer {
         assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]), "a torn image");
         self.expect(TAIL)?;
         Ok(Part { timestamp, jpeg })
+    }
+
+    /// Leave without a word.
+    pub fn reset(self) {
+        reset(self.reader.into_inner());
     }
 
     /// Read the beginning of the next part, and no more.

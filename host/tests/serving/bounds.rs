@@ -4,21 +4,22 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hotshoe_test_support::client::{Viewer, connect, get, raw_request};
+use hotshoe_test_support::client::{Viewer, connect, get, raw_request, reset};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
 use rustix::process::Signal;
 
 #[test]
-fn requests_beyond_the_limit_get_503_until_there_is_room() {
+fn streams_beyond_the_limit_get_503_until_there_is_room() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--max-requests", "2"]);
     let first = Viewer::watch(server.address, "/video_feed");
     let second = Viewer::watch(server.address, "/video_feed");
-    let refused = get(server.address, "/snapshot");
+    let refused = get(server.address, "/video_feed");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    server.wait_for_log("GET /snapshot: 503, all places are taken; see --max-requests");
+    assert_eq!(refused.text(), "503 server at capacity (--max-requests)\n");
+    server.wait_for_log("GET /video_feed: 503, server at capacity (--max-requests)");
     drop(first);
-    wait_until("there is room", || get(server.address, "/snapshot").status == 200);
+    wait_until("there is room", || Viewer::watch(server.address, "/video_feed").status == 200);
     drop(second);
 }
 
@@ -90,7 +91,7 @@ fn a_client_that_leaves_while_the_guest_thinks_frees_its_place() {
             streams.push(stream);
             get(server.address, "/ok").status == 503
         });
-        drop(streams);
+        streams.into_iter().for_each(reset);
         wait_until("there is room again", || get(server.address, "/ok").status == 200);
     }
 }
@@ -107,6 +108,7 @@ fn a_client_that_leaves_in_mid_answer_ends_its_guest_at_once() {
         let mut viewer = wait_for_place(&server);
         assert_eq!(viewer.chunk(), b"begun\n");
         assert_eq!(get(server.address, "/ok").status, 503, "the one place is taken");
+        viewer.reset();
     }
     wait_until("there is room", || get(server.address, "/ok").status == 200);
 }
