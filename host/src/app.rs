@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use hyper::service::service_fn;
 use rustix::process::{getpid, kill_process};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
@@ -19,13 +18,15 @@ use crate::camera::v4l2::Devices;
 use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
+use crate::config::listen_address::ListenAddress;
 use crate::config::{CamerasError, default_cache, find_cameras};
 use crate::guest::spares::SPARES;
 use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
 use crate::http::admission::Admission;
 use crate::http::connections::{Connections, Limits};
 use crate::http::cors::Cors;
-use crate::http::listen::{ListenError, LocalListener, listen, listen_local};
+use crate::http::listen::{ListenError, SocketAccess};
+use crate::http::listeners::Listeners;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
 use crate::http::trusted_proxies::TrustedProxies;
@@ -63,7 +64,7 @@ pub enum AppError {
     Token(#[from] TokenError),
     /// The admin listener would let everyone in.
     #[error("an admin listener at {0} needs a token: give a file that holds one with --admin-token-file")]
-    Unguarded(SocketAddr),
+    Unguarded(ListenAddress),
     /// There is no new guest.
     #[error(transparent)]
     Template(#[from] template::TemplateError),
@@ -120,7 +121,8 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             // A guest may take some time to be tried out.
             () = &mut told_to_end => return Ok(()),
         };
-        let listener = listen(args.listen, "--listen")?;
+        // A reverse proxy runs as another user, and may be let in by its group.
+        let listeners = Listeners::bind(&args.listen, "--listen", SocketAccess::Group)?;
         let admin = admin_listener(args)?;
         tasks.spawn(publish_all(channels.clone(), beginning, generations.clone()));
         tasks.spawn(load_again_on(hangups, args.guest.clone(), generations.clone()));
@@ -146,7 +148,9 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
                 generations.shut_down();
             }
         };
-        info!("open http://{}/", address_to_open(listener.local_addr()?));
+        for url in listeners.urls() {
+            info!("open {url}");
+        }
         let service = Service::new(generations, admission(args, limits), proxies, Cors::new(args.allow_origin.clone()));
         let service = Arc::new(service);
         let answer = service_fn(move |request| {
@@ -155,7 +159,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         });
         // On a thread of the runtime's, as all that it wakes and is woken by: from this one, each connection would
         // begin and end with waking the other thread.
-        tokio::spawn(server::serve(listener, answer, connections, HalfClose::Answer, shutdown))
+        tokio::spawn(server::serve(listeners, answer, connections, HalfClose::Answer, shutdown))
             .await
             .map_err(io::Error::from)?;
         tasks.shutdown().await;
@@ -185,30 +189,30 @@ fn open_cache(args: &ServeArgs) -> Option<Cache> {
 fn admin_access(args: &ServeArgs) -> Result<Access, AppError> {
     let token_file = args.admin_token_file.as_deref();
     match &args.admin {
-        Some(AdminAddress::Tcp(address)) if token_file.is_none() && !address.ip().is_loopback() => {
-            Err(AppError::Unguarded(*address))
+        Some(AdminAddress::Listen(address)) if token_file.is_none() && !address.is_local() => {
+            Err(AppError::Unguarded(address.clone()))
         }
-        Some(AdminAddress::Unix(_)) => Ok(Access::new(token_file, false)?),
+        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => Ok(Access::new(token_file, false)?),
         _ => Ok(Access::new(token_file, true)?),
     }
 }
 
 /// The admin listener that was asked for.
-fn admin_listener(args: &ServeArgs) -> Result<Option<AdminListener>, AppError> {
+fn admin_listener(args: &ServeArgs) -> Result<Option<Listeners>, AppError> {
     let (address, typed) = match &args.admin {
         Some(AdminAddress::Off) => return Ok(None),
-        Some(AdminAddress::Unix(path)) => {
-            let listener = listen_local(path, "--admin")?;
-            info!("admin at unix:{}", path.display());
-            return Ok(Some(AdminListener::Unix(listener)));
-        }
-        Some(AdminAddress::Tcp(address)) => (*address, true),
-        None => (ADMIN, false),
+        Some(AdminAddress::Listen(address)) => (address.clone(), true),
+        None => (ListenAddress::Tcp(ADMIN), false),
     };
-    match listen(address, "--admin") {
-        Ok(listener) => {
-            info!("admin at http://{}/guest", listener.local_addr()?);
-            Ok(Some(AdminListener::Tcp(listener)))
+    match Listeners::bind(&[address], "--admin", SocketAccess::Owner) {
+        Ok(listeners) => {
+            for url in listeners.urls() {
+                match url.strip_suffix('/') {
+                    Some(url) => info!("admin at {url}/guest"),
+                    None => info!("admin at {url}"),
+                }
+            }
+            Ok(Some(listeners))
         }
         // Nobody asked for it, and a second server on the same machine is nothing unusual.
         Err(error) if !typed => {
@@ -219,21 +223,11 @@ fn admin_listener(args: &ServeArgs) -> Result<Option<AdminListener>, AppError> {
     }
 }
 
-/// Where the admin listener listens.
-enum AdminListener {
-    Tcp(TcpListener),
-    Unix(LocalListener),
-}
-
 /// Serve the admin listener, for ever.
-async fn serve_admin(listener: AdminListener, admin: Arc<Admin>, connections: Arc<Connections>) {
+async fn serve_admin(listeners: Listeners, admin: Arc<Admin>, connections: Arc<Connections>) {
     let answer = service_fn(move |request| admin.clone().answer(request));
     // An upload whose client has left changes nothing.
-    let half_close = HalfClose::Abandon;
-    match listener {
-        AdminListener::Tcp(listener) => server::serve(listener, answer, connections, half_close, pending()).await,
-        AdminListener::Unix(listener) => server::serve(listener, answer, connections, half_close, pending()).await,
-    }
+    server::serve(listeners, answer, connections, HalfClose::Abandon, pending()).await;
 }
 
 /// Offer the guest of this file, or the built-in one, at each SIGHUP. But that is also sent when the terminal is
@@ -267,18 +261,6 @@ fn end_signals() -> io::Result<impl Future<Output = ()>> {
         };
         info!("ending, told by {name}");
     })
-}
-
-/// The address to type into a browser.
-fn address_to_open(bound: SocketAddr) -> SocketAddr {
-    let mut address = bound;
-    if bound.ip().is_unspecified() {
-        address.set_ip(match bound {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 /// How many connections there may be: as many as were asked for, and files are left for.

@@ -1,34 +1,23 @@
-//! Where the admin listener is: `ADDRESS:PORT`, `unix:PATH` or `off`.
+//! Where the admin listener is: as `--listen`, or `off`.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
+
+use super::listen_address::{ListenAddress, NotListenAddress};
 
 /// Where the admin listener is, as it is typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AdminAddress {
     /// There is none.
     Off,
-    /// A TCP address.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
+    /// It is there.
+    Listen(ListenAddress),
 }
 
 impl FromStr for AdminAddress {
-    type Err = String;
+    type Err = NotListenAddress;
 
-    fn from_str(typed: &str) -> Result<Self, String> {
-        if typed == "off" {
-            return Ok(Self::Off);
-        }
-        if let Some(path) = typed.strip_prefix("unix:").filter(|path| !path.is_empty()) {
-            return Ok(Self::Unix(path.into()));
-        }
-        typed
-            .parse()
-            .map(Self::Tcp)
-            .map_err(|_| "give an address such as 127.0.0.1:5001, unix: and a path, or off".to_owned())
+    fn from_str(typed: &str) -> Result<Self, NotListenAddress> {
+        if typed == "off" { Ok(Self::Off) } else { typed.parse().map(Self::Listen) }
     }
 }
 
@@ -39,10 +28,9 @@ mod tests {
     #[test]
     fn what_can_be_typed() {
         assert_eq!("off".parse(), Ok(AdminAddress::Off));
-        assert_eq!("127.0.0.1:0".parse(), Ok(AdminAddress::Tcp(([127, 0, 0, 1], 0).into())));
-        assert_eq!("unix:/run/hotshoe".parse(), Ok(AdminAddress::Unix("/run/hotshoe".into())));
-        for wrong in ["", "on", "unix:", "localhost", ":5001", "/run/hotshoe"] {
-            assert!(wrong.parse::<AdminAddress>().is_err(), "{wrong}");
+        for address in ["127.0.0.1:0", "5001", "unix:/run/hotshoe"] {
+            assert_eq!(address.parse(), Ok(AdminAddress::Listen(address.parse().unwrap())));
         }
+        assert_eq!("on".parse::<AdminAddress>(), Err(NotListenAddress));
     }
 }

@@ -1,6 +1,5 @@
 //! The command line, as it is typed. What it means is decided in [`super`].
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
+use super::listen_address::ListenAddress;
 use crate::http::cors::AllowedOrigin;
 use crate::http::trusted_proxies::TrustedProxy;
 
@@ -70,13 +70,15 @@ pub enum GuestCommand {
 #[derive(Args, Debug)]
 pub struct ServeArgs {
     /// A camera: [NAME=]auto, emulated, emulated:DIR or a device's path, then any of ,size=WxH ,fps=RATE
-    /// ,format=CODE ,quality=1..100 ,control=NAME:VALUE ,keep-open. May be given several times
+    /// ,format=CODE ,quality=1..100 ,control=NAME:VALUE ,label=TEXT ,keep-open. A comma in a path or a text is
+    /// doubled. May be given several times
     #[arg(long = "camera", value_name = "SPEC", default_value = "auto")]
     pub cameras: Vec<CameraSpec>,
 
-    /// The address to serve at; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5000")]
-    pub listen: SocketAddr,
+    /// Where to serve: ADDRESS:PORT; localhost:PORT or PORT for this machine alone; :PORT for all addresses; or unix:PATH.
+    /// Port 0 takes a free one. May be given several times
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    pub listen: Vec<ListenAddress>,
 
     /// The guest: a WebAssembly component file to serve with, instead of the built-in one
     #[arg(long, value_name = "FILE")]
@@ -90,8 +92,8 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub drain: Duration,
 
-    /// Where guests can be replaced by HTTP: an address and port, unix:PATH, or off [default: 127.0.0.1:5001]
-    #[arg(long, value_name = "ADDRESS:PORT|unix:PATH|off")]
+    /// Where guests can be replaced by HTTP: an address as for --listen, or off [default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDRESS|off")]
     pub admin: Option<AdminAddress>,
 
     /// A file with a token that requests to the admin listener must carry; for addresses other than loopback

@@ -2,17 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, UnixListener};
-
-use super::peer::Peer;
-use crate::line::Connection;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 /// How many connections may wait to be accepted: a page full of viewers that reload at once. The kernel
 /// cuts it to `net.core.somaxconn`.
@@ -33,8 +31,23 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How many probes go unanswered before it gives the client up (`TCP_KEEPCNT`).
 const KEEPALIVE_RETRIES: u32 = 3;
 
-/// Who may use a Unix socket that is listened at: its owner alone.
-const OWNER_ONLY: u32 = 0o600;
+/// Who may use a Unix socket that is listened at, by the permissions of its file (unix(7)): who may write to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SocketAccess {
+    /// Its owner alone.
+    Owner,
+    /// Its group as well: that of the process, or of the folder if that has the set-group-ID bit.
+    Group,
+}
+
+impl SocketAccess {
+    fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::Group => 0o660,
+        }
+    }
+}
 
 /// Why an address can't be served. Each has the address and the option that gives another.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +77,7 @@ pub enum ListenError {
 }
 
 impl ListenError {
-    fn new(source: io::Error, at: String, option: &'static str) -> Self {
+    pub(super) fn new(source: io::Error, at: String, option: &'static str) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::InUse(at, option),
             io::ErrorKind::PermissionDenied => Self::Denied(at, option),
@@ -75,26 +88,20 @@ impl ListenError {
     }
 }
 
-/// Where clients connect to.
-pub trait Listener: Send {
-    /// Wait for a client. Dropping the future loses none.
-    fn accept(&self) -> impl Future<Output = io::Result<(Connection, Peer)>> + Send;
+/// Take a TCP address to serve at. Must be called inside a Tokio runtime.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    bind_with(address, |_| Ok(()))
 }
 
-impl Listener for TcpListener {
-    async fn accept(&self) -> io::Result<(Connection, Peer)> {
-        let (stream, address) = self.accept().await?;
-        Ok((Connection::new(stream), Peer::Tcp(address)))
-    }
+/// Take a port of all addresses, of IPv6 and of IPv4. Must be called inside a Tokio runtime.
+pub(super) fn bind_dual_stack(port: u16) -> io::Result<TcpListener> {
+    // Whatever `net.ipv6.bindv6only` says.
+    bind_with((Ipv6Addr::UNSPECIFIED, port).into(), |socket| socket.set_only_v6(false))
 }
 
-/// Take a TCP address to serve at, which was given by `option`. Must be called inside a Tokio runtime.
-pub fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, ListenError> {
-    bind(address).map_err(|source| ListenError::new(source, address.to_string(), option))
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_with(address: SocketAddr, set: impl FnOnce(&Socket) -> io::Result<()>) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    set(&socket)?;
     // A server that is started again must not wait for the connections of the one before to time out.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -111,7 +118,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// A Unix socket that only its owner can use. Its file is removed when this is dropped.
+/// A Unix socket. Its file is removed when this is dropped.
 pub struct LocalListener {
     listener: UnixListener,
     path: PathBuf,
@@ -119,9 +126,14 @@ pub struct LocalListener {
     identity: Option<(u64, u64)>,
 }
 
-impl Listener for LocalListener {
-    async fn accept(&self) -> io::Result<(Connection, Peer)> {
-        self.listener.accept().await.map(|(stream, _)| (Connection::new(stream), Peer::Unix))
+impl LocalListener {
+    /// The path of its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        self.listener.poll_accept(context).map_ok(|(stream, _)| stream)
     }
 }
 
@@ -136,8 +148,12 @@ impl Drop for LocalListener {
 
 /// Take a path to serve at, which was given by `option`. A socket there that nobody serves is replaced. Must be
 /// called inside a Tokio runtime.
-pub fn listen_local(path: &Path, option: &'static str) -> Result<LocalListener, ListenError> {
-    bind_local(path)
+pub(super) fn listen_local(
+    path: &Path,
+    option: &'static str,
+    access: SocketAccess,
+) -> Result<LocalListener, ListenError> {
+    bind_local(path, access)
         .map(|listener| LocalListener { listener, path: path.to_owned(), identity: identity(path) })
         .map_err(|source| ListenError::new(source, path.display().to_string(), option))
 }
@@ -146,7 +162,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-fn bind_local(path: &Path) -> io::Result<UnixListener> {
+fn bind_local(path: &Path, access: SocketAccess) -> io::Result<UnixListener> {
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -161,7 +177,7 @@ fn bind_local(path: &Path) -> io::Result<UnixListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::unix(path)?)?;
     // Before it listens, so that nobody else can have connected.
-    fs::set_permissions(path, fs::Permissions::from_mode(OWNER_ONLY))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(access.mode()))?;
     socket.listen(BACKLOG)?;
     UnixListener::from_std(socket.into())
 }
@@ -176,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_have_the_options_of_the_socket_that_accepts_them() {
-        let listener = listen("127.0.0.1:0".parse().unwrap(), "--listen").unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = TcpListener::accept(&listener).await.unwrap();
         let socket = SockRef::from(&accepted);

@@ -1,6 +1,6 @@
 //! HTTP: connections, their bounds, and what a client is told when the guest has no answer.
 //!
-//! * [`listen`]: the addresses to serve at, and the options of their connections.
+//! * [`listen`]: an address to serve at, and the options of its connections; [`listeners`]: all of them.
 //! * [`peer`]: the other end of a connection.
 //! * [`trusted_proxies`]: reverse proxies whose forwarding headers are believed.
 //! * [`connections`]: how many connections there may be, and which make room for others; [`progress`]: whether their
@@ -17,6 +17,7 @@ pub mod client;
 pub mod connections;
 pub mod cors;
 pub mod listen;
+pub mod listeners;
 pub mod peer;
 pub mod progress;
 pub mod server;

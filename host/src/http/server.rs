@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::connections::{ActiveRequest, Connections, Full, OpenConnection};
-use super::listen::Listener;
+use super::listeners::Listeners;
 use super::peer::Peer;
 use crate::line::Connection;
 
@@ -65,7 +65,7 @@ impl<B, S> Answer<B> for S where
 /// Every connection is a task of this future's own: dropping it ends them all. `connections` counts them, and may be
 /// shared with other listeners.
 pub async fn serve<B>(
-    listener: impl Listener,
+    listeners: Listeners,
     service: impl Answer<B>,
     connections: Arc<Connections>,
     half_close: HalfClose,
@@ -79,7 +79,7 @@ pub async fn serve<B>(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
+            accepted = listeners.accept() => match accepted {
                 Ok((connection, peer)) => match connections.admit(&connection, peer).await {
                     Ok(open) => {
                         let id = open.id();
@@ -103,7 +103,7 @@ pub async fn serve<B>(
             Some(_) = tasks.join_next() => {}
         }
     }
-    drop(listener);
+    drop(listeners);
     ending.send_replace(true);
     let all_ended = async { while tasks.join_next().await.is_some() {} };
     if timeout(SHUTDOWN_GRACE, all_ended).await.is_err() {

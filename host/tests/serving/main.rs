@@ -8,6 +8,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod addresses;
 mod admin;
 mod bad_input;
 mod bounds;

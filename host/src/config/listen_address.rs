@@ -1,0 +1,130 @@
+//! Where to listen, as it is typed: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000` or `unix:PATH`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where to listen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ListenAddress {
+    /// This TCP address.
+    Tcp(SocketAddr),
+    /// This TCP port of 127.0.0.1 and of ::1, as far as this machine has them.
+    Localhost(u16),
+    /// This TCP port of all addresses, IPv6 and IPv4.
+    AllAddresses(u16),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Why a text is no such address.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "give an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; or unix:PATH"
+)]
+pub struct NotListenAddress;
+
+impl ListenAddress {
+    /// Whether only this machine can connect to it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => is_loopback(address.ip()),
+            Self::Localhost(_) | Self::Unix(_) => true,
+            Self::AllAddresses(_) => false,
+        }
+    }
+}
+
+/// Whether an address is of the loopback interface, also if it is an IPv4 address mapped to IPv6.
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+impl FromStr for ListenAddress {
+    type Err = NotListenAddress;
+
+    fn from_str(typed: &str) -> Result<Self, NotListenAddress> {
+        if let Some(path) = typed.strip_prefix("unix:") {
+            return if path.is_empty() { Err(NotListenAddress) } else { Ok(Self::Unix(path.into())) };
+        }
+        // Without a sign, which `u16` would take.
+        let port = |digits: &str| {
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse().ok().filter(|_| is_number).ok_or(NotListenAddress)
+        };
+        match typed.rsplit_once(':') {
+            None => port(typed).map(Self::Localhost),
+            Some(("", digits)) => port(digits).map(Self::AllAddresses),
+            Some((host, digits)) if host.eq_ignore_ascii_case("localhost") => port(digits).map(Self::Localhost),
+            Some(_) => typed.parse().map(Self::Tcp).map_err(|_| NotListenAddress),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Localhost(port) => write!(f, "localhost:{port}"),
+            Self::AllAddresses(port) => write!(f, ":{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_typed() {
+        for (typed, address) in [
+            ("127.0.0.1:0", ListenAddress::Tcp(([127, 0, 0, 1], 0).into())),
+            ("0.0.0.0:5000", ListenAddress::Tcp(([0, 0, 0, 0], 5000).into())),
+            ("[::]:5000", ListenAddress::Tcp("[::]:5000".parse().unwrap())),
+            ("[fe80::1%2]:5000", ListenAddress::Tcp("[fe80::1%2]:5000".parse().unwrap())),
+            ("localhost:5000", ListenAddress::Localhost(5000)),
+            ("LOCALHOST:0", ListenAddress::Localhost(0)),
+            ("5000", ListenAddress::Localhost(5000)),
+            (":5000", ListenAddress::AllAddresses(5000)),
+            ("unix:/run/hotshoe.sock", ListenAddress::Unix("/run/hotshoe.sock".into())),
+            ("unix:a:1", ListenAddress::Unix("a:1".into())),
+        ] {
+            assert_eq!(typed.parse(), Ok(address.clone()), "{typed}");
+            assert_eq!(address.to_string().parse(), Ok(address), "{typed}");
+        }
+        for wrong in [
+            "",
+            ":",
+            "unix:",
+            "here",
+            "here:5000",
+            "localhost",
+            "localhost:",
+            "127.0.0.1",
+            "::1:5000",
+            "[::1]",
+            ":+80",
+            "65536",
+            ":65536",
+            "-1",
+            "/run/hotshoe",
+            "http://127.0.0.1:5000",
+            "off",
+        ] {
+            assert_eq!(wrong.parse::<ListenAddress>(), Err(NotListenAddress), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_is_let_in_by_the_address() {
+        let is_local = |typed: &str| typed.parse::<ListenAddress>().unwrap().is_local();
+        for local in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1", "1", "unix:a"] {
+            assert!(is_local(local), "{local}");
+        }
+        for other in [":1", "0.0.0.0:1", "[::]:1", "192.168.1.7:1", "[fe80::1]:1"] {
+            assert!(!is_local(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where the server listens: several addresses, both families, and Unix sockets.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{DEADLINE, built_in_pictures};
+
+/// Where the log says that it can be opened, which are this many places.
+fn urls(server: &Server, count: usize) -> Vec<String> {
+    const OPEN: &str = "INFO open ";
+    server.wait_for_logs(OPEN, count);
+    server.log().lines().filter_map(|line| Some(line.split_once(OPEN)?.1.to_owned())).collect()
+}
+
+fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+/// Ask at this address and port.
+fn status_at(ip: impl Into<IpAddr>, port: u16) -> u16 {
+    get(SocketAddr::new(ip.into(), port), "/state").status
+}
+
+#[test]
+fn localhost_is_both_of_its_addresses() {
+    for typed in ["localhost:0", "0"] {
+        let server = Server::start(&["--camera", "emulated", "--listen", typed]);
+        let port = server.address.port();
+        assert_eq!(status_at(Ipv4Addr::LOCALHOST, port), 200);
+        let mut expected = vec![format!("http://127.0.0.1:{port}/")];
+        if has_ipv6() {
+            assert_eq!(status_at(Ipv6Addr::LOCALHOST, port), 200);
+            expected.push(format!("http://[::1]:{port}/"));
+        }
+        assert_eq!(urls(&server, expected.len()), expected);
+    }
+}
+
+#[test]
+fn a_port_alone_after_a_colon_is_all_addresses_of_both_families() {
+    let server = Server::start(&["--camera", "emulated", "--listen", ":0"]);
+    let port = server.address.port();
+    assert_eq!(status_at(Ipv4Addr::LOCALHOST, port), 200);
+    // Any of 127.0.0.0/8 leads here.
+    assert_eq!(status_at(Ipv4Addr::new(127, 0, 0, 2), port), 200);
+    if has_ipv6() {
+        assert_eq!(status_at(Ipv6Addr::LOCALHOST, port), 200);
+        assert_eq!(urls(&server, 1), [format!("http://[::1]:{port}/")]);
+    }
+}
+
+#[test]
+fn several_addresses_are_served_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("web");
+    let unix = format!("unix:{}", socket.display());
+    let listen = ["--listen", "127.0.0.1:0", "--listen", &unix, "--listen", "127.0.0.2:0"];
+    let server = Server::start(&[&["--camera", "emulated,fps=20"][..], &listen].concat());
+    let urls = urls(&server, 3);
+    assert_eq!(urls[1], unix);
+    let second: SocketAddr = urls[2].trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    for address in [server.address, second] {
+        Viewer::watch(address, "/video_feed").part();
+        assert_eq!(get(address, "/snapshot").status, 200);
+    }
+}
+
+#[test]
+fn a_unix_socket_serves_everything_to_its_group_and_is_removed_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("web");
+    let unix = format!("unix:{}", socket.display());
+    let mut server = Server::start(&["--camera", "emulated,fps=20", "--listen", "127.0.0.1:0", "--listen", &unix]);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    let ask = |request: &str| {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let mut reply = Vec::new();
+    ask("GET /snapshot HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").read_to_end(&mut reply).unwrap();
+    assert!(reply.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&reply));
+    assert!(built_in_pictures().iter().any(|picture| reply.ends_with(picture)));
+    // A stream, through two whole parts.
+    let mut stream = BufReader::new(ask("GET /video_feed HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    let mut parts = 0;
+    while parts < 3 {
+        let mut line = Vec::new();
+        assert!(stream.read_until(b'\n', &mut line).unwrap() > 0, "the stream ended");
+        parts += usize::from(line.to_ascii_lowercase().starts_with(b"content-type: image/jpeg"));
+    }
+    drop(stream);
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.wait().success());
+    assert!(!socket.exists());
+}
