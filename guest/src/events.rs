@@ -72,9 +72,10 @@ fn camera_state(camera: &Camera) -> String {
     let counts = &camera.counts;
     let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
     format!(
-        "{{\"name\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
+        "{{\"name\":{},\"label\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
          \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost}}}",
         json::text(&camera.name),
+        json::text(&camera.label),
         json::text(&camera.description),
         json::optional(outage.map(|outage| json::text(cause_name(outage.cause)))),
         json::optional(outage.map(|outage| json::text(&outage.message))),

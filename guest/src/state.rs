@@ -37,9 +37,10 @@ fn state(camera: &Camera, captured: f64, viewers: &[(Framing, Viewer)]) -> Strin
     let queued = if viewers.is_empty() { 0.0 } else { captured };
     let clients: Vec<_> = viewers.iter().map(|(framing, viewer)| client(*framing, viewer)).collect();
     format!(
-        "{{\"ok\":true,\"result\":{{\"instance_id\":\"\",\"encoder\":{encoder},\
+        "{{\"ok\":true,\"result\":{{\"instance_id\":\"\",\"label\":{},\"encoder\":{encoder},\
          \"source\":{{\"resolution\":{{\"width\":{width},\"height\":{height}}},\"online\":{},\"desired_fps\":{},\
          \"captured_fps\":{}}},\"stream\":{{\"queued_fps\":{},\"clients\":{},\"clients_stat\":{{{}}}}}}}}}\n",
+        json::text(&camera.label),
         matches!(camera.state, State::Live),
         json::rounded(camera.rate.unwrap_or_default()),
         json::rounded(captured),

@@ -17,6 +17,7 @@ const CAMERAS: &str = "<!-- cameras -->";
 /// One camera, and the places in it.
 const CARD: &str = include_str!("card.html");
 const NAME: &str = "{name}";
+const LABEL: &str = "{label}";
 const SOURCE: &str = "{source}";
 const DESCRIPTION: &str = "{description}";
 
@@ -55,7 +56,10 @@ fn page(digest: &str, cameras: &[Camera]) -> String {
 /// One camera. Links are relative, so that the page works behind a proxy under any path.
 fn card(camera: &Camera, live: bool) -> String {
     let source = if live { "video_feed" } else { "snapshot" };
-    CARD.replace(NAME, &camera.name).replace(SOURCE, source).replace(DESCRIPTION, &escape(&camera.description))
+    // Without braces, so that nothing in it is taken for a place.
+    let label = escape(&camera.label).replace('{', "&#123;");
+    let card = CARD.replace(NAME, &camera.name).replace(SOURCE, source).replace(LABEL, &label);
+    card.replace(DESCRIPTION, &escape(&camera.description))
 }
 
 /// Text for HTML. A camera's description holds what its maker wrote into the device.
@@ -83,6 +87,7 @@ mod tests {
         let counts = Counts { frames: 0, dropped: 0, late: 0, flagged: 0, empty: 0, malformed: 0, corrupt: 0 };
         Camera {
             name: name.into(),
+            label: name.into(),
             description: description.into(),
             state: State::Idle,
             size: None,
@@ -102,11 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_shown_and_cannot_become_markup() {
+        let label = "\u{7384}\u{95a2} <b> {description}";
+        let page = page("0", &[Camera { label: label.into(), ..camera("a", "device") }]);
+        assert!(page.contains("<bdi>\u{7384}\u{95a2} &lt;b&gt; &#123;description}</bdi>"));
+        assert!(page.contains("data-camera=\"a\"") && !page.contains("<b>"));
+    }
+
+    #[test]
     fn the_page_has_its_places() {
         for place in [GUEST, STYLE, SCRIPT, CAMERAS] {
             assert_eq!(PAGE.matches(place).count(), 1, "{place}");
         }
-        for place in [NAME, SOURCE, DESCRIPTION] {
+        for place in [NAME, LABEL, SOURCE, DESCRIPTION] {
             assert!(CARD.contains(place), "{place}");
         }
     }

@@ -50,6 +50,8 @@ pub enum Linger {
 /// One camera, shared by everyone who reads it.
 pub struct Camera {
     name: String,
+    /// What to call it on pages, if that is not its name.
+    label: Option<String>,
     source: Arc<dyn Source>,
     /// What readers wait on. The supervisor alone writes it.
     status: watch::Sender<Status>,
@@ -69,6 +71,7 @@ impl Camera {
         let news = Arc::default();
         Self {
             name,
+            label: None,
             source,
             status: watch::Sender::default(),
             readers: watch::Sender::default(),
@@ -77,6 +80,16 @@ impl Camera {
             control_turn: Arc::default(),
             news,
         }
+    }
+
+    /// The same camera with this display name, if there is one.
+    pub fn with_label(self, label: Option<String>) -> Self {
+        Self { label, ..self }
+    }
+
+    /// What to call it on pages: its display name, or else its name. It may hold any characters but control characters.
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
     }
 
     /// Its name, unique among the cameras.

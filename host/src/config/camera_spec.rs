@@ -1,8 +1,9 @@
-//! `--camera [NAME=]SOURCE[,KEY=VALUE]…`, as it is typed.
+//! `--camera [NAME=]SOURCE[,KEY=VALUE]…`, as it is typed. A comma that is part of a path or a value is doubled.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::label::{Label, NotLabel};
 use crate::camera::{Dimensions, FourCc};
 
 /// The longest name of a camera. It appears in URLs, on pages and in the log, so it stays readable.
@@ -34,6 +35,8 @@ pub struct CameraSpec {
     pub quality: Option<u8>,
     /// `control=NAME:VALUE`, and `NAME:VALUE` after it: what to set on the device.
     pub controls: Vec<(String, i64)>,
+    /// `label=`: what to call it on pages, in place of its name.
+    pub label: Option<Label>,
     /// `keep-open`: the camera is open from the start on, and stays so.
     pub keep_open: bool,
 }
@@ -63,7 +66,7 @@ pub enum CameraSpecError {
     /// Not `KEY=VALUE`, or no known key.
     #[error(
         "unknown camera option `{0}`: there are size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
-         control=NAME:VALUE and keep-open"
+         control=NAME:VALUE, label=TEXT and keep-open; a comma in a path or a value is doubled"
     )]
     UnknownOption(String),
     /// `size=` with something else than a size.
@@ -83,6 +86,9 @@ pub enum CameraSpecError {
         "`{0}` does not set a control: give NAME:VALUE, such as control=brightness:128; `hotshoe cameras` shows them"
     )]
     BadControl(String),
+    /// `label=` with something that can't be shown.
+    #[error("{0:?} cannot be a label: {1}, such as label=Front door")]
+    BadLabel(String, NotLabel),
     /// An option of devices with `emulated`.
     #[error("the emulated camera plays its pictures as they are: leave {0}= out")]
     NotOfEmulated(&'static str),
@@ -98,8 +104,9 @@ impl FromStr for CameraSpec {
     type Err = CameraSpecError;
 
     fn from_str(typed: &str) -> Result<Self, Self::Err> {
-        let mut parts = typed.split(',');
+        let mut parts = split_at_commas(typed).into_iter();
         let first = parts.next().unwrap_or_default();
+        let first = first.as_str();
         // A path may hold `=`, so what is before it is a name only where it is not a part of a path.
         let (name, source) = match first.split_once('=') {
             Some((name, source)) if !name.contains(['/', ':']) => (Some(name), source),
@@ -118,9 +125,11 @@ impl FromStr for CameraSpec {
             format: None,
             quality: None,
             controls: Vec::new(),
+            label: None,
             keep_open: false,
         };
         for option in parts {
+            let option = option.as_str();
             match option.split_once('=') {
                 Some(("size", size)) => spec.size = Some(parse_size(size)?),
                 Some(("fps", rate)) => spec.rate = Some(parse_rate(rate)?),
@@ -131,6 +140,10 @@ impl FromStr for CameraSpec {
                 }
                 Some(("quality", quality)) => spec.quality = Some(parse_quality(quality)?),
                 Some(("control", control)) => spec.controls.push(parse_control(control)?),
+                Some(("label", label)) => {
+                    let wrong = |reason| CameraSpecError::BadLabel(label.to_owned(), reason);
+                    spec.label = Some(label.parse().map_err(wrong)?);
+                }
                 None if option == "keep-open" => spec.keep_open = true,
                 None if !spec.controls.is_empty() && option.contains(':') => {
                     spec.controls.push(parse_control(option)?);
@@ -164,6 +177,20 @@ impl FromStr for SourceSpec {
             other => Err(CameraSpecError::UnknownSource(other.to_owned())),
         }
     }
+}
+
+/// Split at each comma, but for those that are doubled: these stand for one comma.
+fn split_at_commas(typed: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = typed.chars().peekable();
+    while let Some(char) = chars.next() {
+        if char == ',' && chars.next_if_eq(&',').is_none() {
+            parts.push(String::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push(char);
+        }
+    }
+    parts
 }
 
 fn parse_size(typed: &str) -> Result<Dimensions, CameraSpecError> {
@@ -205,7 +232,10 @@ mod tests {
     #[test]
     fn everything_can_be_given_at_once() {
         assert_eq!(
-            parse("front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,control=gain:-3,focus:0,keep-open"),
+            parse(
+                "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,control=gain:-3,focus:0,\
+                 label=Front door,, left,keep-open"
+            ),
             Ok(CameraSpec {
                 name: Some("front".into()),
                 source: SourceSpec::Device("/dev/video0".into()),
@@ -214,6 +244,7 @@ mod tests {
                 format: Some(FourCc(*b"YUYV")),
                 quality: Some(90),
                 controls: vec![("gain".into(), -3), ("focus".into(), 0)],
+                label: Some("Front door, left".parse().unwrap()),
                 keep_open: true,
             })
         );
@@ -236,6 +267,23 @@ mod tests {
         assert_eq!(by_path.name, None);
         assert_eq!(by_path.source, SourceSpec::Device("/dev/v4l/by-path/pci=1-usb".into()));
         assert_eq!(parse("emulated:a=b").unwrap().source, SourceSpec::Emulated(Some("a=b".into())));
+    }
+
+    #[test]
+    fn a_doubled_comma_is_part_of_a_path_or_a_value() {
+        let folder = |typed| match parse(typed).unwrap().source {
+            SourceSpec::Emulated(Some(folder)) => folder,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(folder("emulated:a,,b"), PathBuf::from("a,b"));
+        assert_eq!(folder("emulated:,,,,"), PathBuf::from(",,"));
+        assert_eq!(folder("yard=emulated:a,,,fps=5"), PathBuf::from("a,"), "the first two are the pair");
+        assert_eq!(parse("/dev/v4l/by-id/a,,b,fps=5").unwrap().source, SourceSpec::Device("/dev/v4l/by-id/a,b".into()));
+        assert_eq!(parse("auto,,fps=5"), Err(CameraSpecError::BadName("auto,fps".into())));
+        let label = |typed: &str| parse(typed).unwrap().label.unwrap().to_string();
+        assert_eq!(label("auto,label=\u{7384}\u{95a2}=a:b/c,fps=5"), "\u{7384}\u{95a2}=a:b/c");
+        assert!(matches!(parse("auto,label="), Err(CameraSpecError::BadLabel(..))));
+        assert!(matches!(parse("auto,label=a\nb"), Err(CameraSpecError::BadLabel(..))));
     }
 
     #[test]

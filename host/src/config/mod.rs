@@ -1,9 +1,12 @@
-//! What was typed ([`cli`], [`camera_spec`], [`admin_address`]), and what it means: cameras that were looked at
-//! and named, and where things are.
+//! What was typed ([`cli`], [`camera_spec`], [`label`], [`listen_address`], [`admin_address`]), and what it means: cameras
+//! that were looked at and named (`camera_names`), and where things are.
 
 pub mod admin_address;
+mod camera_names;
 pub mod camera_spec;
 pub mod cli;
+pub mod label;
+pub mod listen_address;
 
 use std::env;
 use std::path::PathBuf;
@@ -16,7 +19,8 @@ use crate::camera::emulated::{DEFAULT_RATE, Emulated};
 use crate::camera::v4l2::{DEFAULT_QUALITY, Devices, Request};
 use crate::camera::{Camera, Cameras, Linger, Source, SourceError};
 
-use self::camera_spec::{CameraSpec, NAME_LIMIT, SourceSpec};
+use self::camera_names::name_all;
+use self::camera_spec::{CameraSpec, SourceSpec};
 use self::cli::ServeArgs;
 
 /// Why cameras that were typed well can't be had.
@@ -58,16 +62,15 @@ pub fn default_cache() -> Option<PathBuf> {
 /// see what they are.
 pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
     let devices = Devices::of_this_machine();
-    let mut cameras: Vec<Camera> = Vec::with_capacity(args.cameras.len());
-    for spec in &args.cameras {
-        let kind = resolve(&spec.source, &devices);
-        let name = spec.name.clone().unwrap_or_else(|| default_name(&kind));
-        if cameras.iter().any(|camera| camera.name() == name) {
-            return Err(CamerasError::SameName(name));
-        }
-        let source = find_source(&name, &kind, spec, &devices, args)?;
+    let kinds: Vec<_> = args.cameras.iter().map(|spec| resolve(&spec.source, &devices)).collect();
+    let given = args.cameras.iter().map(|spec| spec.name.as_deref());
+    let names = name_all(given.zip(&kinds)).map_err(CamerasError::SameName)?;
+    let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
+    for ((spec, kind), name) in args.cameras.iter().zip(&kinds).zip(names) {
+        let source = find_source(&name, kind, spec, &devices, args)?;
         let linger = if spec.keep_open { Linger::Always } else { Linger::For(args.linger) };
-        cameras.push(Camera::new(name, source, linger));
+        let label = spec.label.as_ref().map(ToString::to_string);
+        cameras.push(Camera::new(name, source, linger).with_label(label));
     }
     Ok(Cameras::new(cameras))
 }
@@ -78,18 +81,6 @@ fn resolve(source: &SourceSpec, devices: &Devices) -> SourceSpec {
         SourceSpec::Auto => devices.first_camera().map_or(SourceSpec::Emulated(None), SourceSpec::Device),
         other => other.clone(),
     }
-}
-
-/// The name of a camera that was given none: the last part of its path, or the kind of its source.
-fn default_name(source: &SourceSpec) -> String {
-    let path = match source {
-        SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) => path.file_name(),
-        SourceSpec::Emulated(None) | SourceSpec::Auto => None,
-    };
-    let allowed = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
-    let name: String =
-        path.map(|name| name.to_string_lossy().chars().filter(allowed).take(NAME_LIMIT).collect()).unwrap_or_default();
-    if name.is_empty() { "emulated".to_owned() } else { name }
 }
 
 fn find_source(

@@ -219,6 +219,7 @@ fn camera_now(camera: &Camera) -> wit::Camera {
     let status = camera.status();
     wit::Camera {
         name: camera.name().to_owned(),
+        label: camera.label().to_owned(),
         description: camera.description(),
         state: match status.state {
             State::Idle => wit::State::Idle,

@@ -35,8 +35,11 @@ fn unknown_flags_and_options_are_usage_errors() {
     fails(&["--camera", "emulated,format=MJPG"], 2, &["leave format= out"]);
     fails(&["--camera", "emulated,control=gain:1"], 1, &["camera emulated: there is no control `gain`", "pause"]);
     fails(&["--camera", "emulated,control=pause:2"], 1, &["`pause` cannot be 2: give 0 or 1"]);
+    fails(&["--camera", "emulated,label=a\u{202e}b"], 2, &["cannot be a label", "label=Front door"]);
+    fails(&["--camera", "emulated:a,b"], 2, &["unknown camera option `b`", "is doubled"]);
     fails(&["--camera", "a b=auto"], 2, &["`a b` cannot name a camera"]);
-    fails(&["--listen", "here"], 2, &["here", "--listen"]);
+    fails(&["--listen", "here"], 2, &["here", "--listen", "such as 127.0.0.1:5000", "unix:PATH"]);
+    fails(&["--admin", "here"], 2, &["here", "--admin", "such as 127.0.0.1:5000"]);
     fails(&["--linger", "soon"], 2, &["`soon` is not a number of seconds"]);
     fails(&["--max-requests", "0"], 2, &["--max-requests"]);
 }
@@ -44,13 +47,17 @@ fn unknown_flags_and_options_are_usage_errors() {
 #[test]
 fn cameras_that_are_none() {
     fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a camera", "no V4L2 device"]);
-    fails(&["--camera", "emulated", "--camera", "emulated"], 1, &["two cameras are named `emulated`", "NAME="]);
+    fails(&["--camera", "a=emulated", "--camera", "a=auto"], 1, &["two cameras are named `a`", "NAME="]);
 }
 
 #[test]
 fn addresses_that_cannot_be_served() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
+    let localhost = format!("localhost:{}", taken.local_addr().unwrap().port());
+    fails(&["--camera", "emulated", "--listen", &localhost], 1, &[&localhost, "is in use", "--listen"]);
+    let twice = ["--camera", "emulated", "--listen", "127.0.0.1:0", "--listen", &address];
+    fails(&twice, 1, &[&address, "is in use"]);
     fails(&["--camera", "emulated", "--listen", &address], 1, &[&address, "is in use", "--listen"]);
     // An address for documentation (RFC 5737), which no machine has.
     fails(&["--camera", "emulated", "--listen", "192.0.2.1:5000"], 1, &["is not an address of this machine"]);

@@ -127,3 +127,43 @@ fn padding_after_a_picture_is_not_sent() {
     let server = Server::start(&["--camera", &format!("emulated:{}", folder.path().display())]);
     assert_eq!(get(server.address, "/snapshot").body, built_in_pictures()[0]);
 }
+
+#[test]
+fn a_label_in_any_script_is_on_the_page_and_in_the_state() {
+    let label = "\u{7384}\u{95a2} & \u{5d7}\u{5e6}\u{5e8}, <Tor>";
+    let server = Server::start(&[
+        "--camera",
+        &format!("front=emulated,label={}", label.replace(',', ",,")),
+        "--camera",
+        "emulated",
+    ]);
+    let page = get(server.address, "/").text();
+    assert!(page.contains("\u{7384}\u{95a2} &amp; \u{5d7}\u{5e6}\u{5e8}, &lt;Tor&gt;"), "{page}");
+    assert_eq!(get(server.address, "/state").json()["result"]["label"], label);
+    // A camera without a label is called by its name.
+    assert_eq!(get(server.address, "/state/emulated").json()["result"]["label"], "emulated");
+}
+
+#[test]
+fn cameras_without_a_name_get_unique_ones_and_commas_in_paths_are_doubled() {
+    let parent = tempfile::tempdir().unwrap();
+    let long = "a-folder-whose-name-is-longer-than-a-name-may-be, part";
+    let mut args = Vec::new();
+    for number in 1..=3 {
+        let folder = parent.path().join(format!("{long} {number}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("1.jpg"), &built_in_pictures()[number - 1]).unwrap();
+        args.extend(["--camera".to_owned(), format!("emulated:{}", folder.to_str().unwrap().replace(',', ",,"))]);
+    }
+    args.extend(["--camera", "emulated", "--camera", "emulated"].map(str::to_owned));
+    let server = Server::start(&args);
+    let page = get(server.address, "/").text();
+    let names = page.split("data-camera=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0));
+    let names: Vec<_> = names.collect();
+    assert_eq!(names[3..], ["emulated", "emulated-2"], "{names:?}");
+    for (number, name) in names.iter().enumerate().take(3) {
+        assert!(name.len() <= 32 && name.ends_with(&format!("-part-{}", number + 1)), "{names:?}");
+        let snapshot = get(server.address, &format!("/snapshot/{name}"));
+        assert_eq!(snapshot.body, built_in_pictures()[number]);
+    }
+}

@@ -25,7 +25,7 @@ fn one_bad_file_does_not_stop_the_server() {
     symlink("/nowhere", path("dangling.jpg")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(path("pipe.jpg")).status().unwrap().success());
     let server = start(folder.path());
-    assert!(server.log().contains("camera front: emulated: 1 picture from "), "{}", server.log());
+    assert!(server.log().contains("emulated: 1 picture from "), "{}", server.log());
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
     // Files that were written just now are given some time to become pictures.
     for skipped in [
