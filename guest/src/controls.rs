@@ -32,6 +32,13 @@ pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Which<'_>) {
     if request::is_of_another_site(&request) {
         return refuse(out, 403, "this is not for pages of other sites");
     }
+    // All that can be refused without the body is refused before it is read: a client may take its time to send it.
+    if !are_allowed() {
+        return answer(out, false, Err(ErrorCode::NotAllowed));
+    }
+    if request::is_longer(&request, BODY_LIMIT) {
+        return refuse(out, 413, "that is too much");
+    }
     let Some(body) = request::body(request, BODY_LIMIT) else {
         return refuse(out, 413, "that is too much");
     };
@@ -44,6 +51,11 @@ pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Which<'_>) {
         }
     }
     answer(out, false, list_controls(&camera.name));
+}
+
+/// Whether the host's owner allows controls. No camera has an empty name, so the host does not ask any device.
+fn are_allowed() -> bool {
+    !matches!(list_controls(""), Err(ErrorCode::NotAllowed))
 }
 
 /// Names and values of a form (URL Standard, application/x-www-form-urlencoded); none if it is anything else. Names

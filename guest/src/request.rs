@@ -20,6 +20,21 @@ fn is_origin_of(origin: &[u8], authority: &str) -> bool {
     rest.is_some_and(|rest| rest.eq_ignore_ascii_case(authority.as_bytes()))
 }
 
+/// Whether a request says that its body is longer than `limit` bytes, before any of it is read.
+pub fn is_longer(request: &IncomingRequest, limit: usize) -> bool {
+    let length = request.headers().get("content-length").into_iter().next();
+    length.and_then(|length| parse_length(&length)).is_some_and(|length| length > limit as u64)
+}
+
+/// A number of bytes (RFC 9110, section 8.6). `None` if it is anything else; one that is too large is the largest.
+fn parse_length(value: &[u8]) -> Option<u64> {
+    let digits = value.trim_ascii();
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(core::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
+}
+
 /// All of a request's body; none if it is longer than `limit` bytes, or the client is gone.
 pub fn body(request: IncomingRequest, limit: usize) -> Option<Vec<u8>> {
     let body = request.consume().ok()?;
@@ -49,6 +64,15 @@ fn read(body: &IncomingBody, limit: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_are_whole_numbers() {
+        assert_eq!(parse_length(b" 17 "), Some(17));
+        assert_eq!(parse_length(b"99999999999999999999999"), Some(u64::MAX));
+        for wrong in [&b""[..], b"-1", b"+1", b"1.5", b"0x10", b"1, 1"] {
+            assert_eq!(parse_length(wrong), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn an_origin_is_of_the_authority_that_it_names() {

@@ -15,6 +15,7 @@ use tokio::task::coop::unconstrained;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::error::CallError;
+use super::request_body::BodyWatch;
 use super::running::Running;
 use super::spares::{Spare, Spares};
 use crate::chunks::Chunks;
@@ -29,6 +30,8 @@ pub struct GuestBody {
     end: Option<End>,
     /// Where the instance goes when it has written a whole body.
     spares: Arc<Spares>,
+    /// The body of the request, which the guest may still be reading.
+    request_body: BodyWatch,
 }
 
 enum State {
@@ -48,12 +51,17 @@ enum State {
 pub struct BrokenOff(pub CallError);
 
 impl GuestBody {
-    pub(super) fn new(mut running: Running<Spare>, written: HyperOutgoingBody, spares: Arc<Spares>) -> Self {
+    pub(super) fn new(
+        mut running: Running<Spare>,
+        written: HyperOutgoingBody,
+        spares: Arc<Spares>,
+        request_body: BodyWatch,
+    ) -> Self {
         let state = match running.take_left() {
             Some(spare) => State::Returned(Some(Box::new(spare))),
             None => State::Running(Box::new(running)),
         };
-        Self { state, written, end: None, spares }
+        Self { state, written, end: None, spares, request_body }
     }
 
     /// Whether the guest waits for something, after all that it wrote was given: for a stream, between two parts.
@@ -104,6 +112,11 @@ impl GuestBody {
         chunks
     }
 
+    /// The guest failed in this way: for want of the request's body, if its client failed to send that.
+    fn broken_off(&self, failure: CallError) -> BrokenOff {
+        BrokenOff(self.request_body.failure().unwrap_or(failure))
+    }
+
     /// What to give for what was taken; none if there is nothing, and more may come.
     fn give(&mut self, chunks: Chunks) -> Option<Given> {
         if chunks.has_remaining() {
@@ -111,9 +124,9 @@ impl GuestBody {
         }
         let end = self.end.take()?;
         let last = match (std::mem::replace(&mut self.state, State::Ended), end) {
-            (State::Failed(failure), _) => Some(Err(BrokenOff(failure))),
+            (State::Failed(failure), _) => Some(Err(self.broken_off(failure))),
             (_, End::Finished(trailers)) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
-            (_, End::Aborted) => Some(Err(BrokenOff(CallError::Unfinished))),
+            (_, End::Aborted) => Some(Err(self.broken_off(CallError::Unfinished))),
         };
         Some(Poll::Ready(last))
     }

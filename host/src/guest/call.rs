@@ -1,5 +1,6 @@
 //! One request: an instance of the guest is made, or a spare one taken, called, and waited for until it begins its answer.
 
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -9,17 +10,17 @@ use http::header::HOST;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
-use wasmtime::PoolConcurrencyLimitError;
+use tokio::time::{Instant, timeout};
+use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::{Error as HttpError, WasiHttpView};
 
 use super::body::GuestBody;
 use super::component::{Loaded, one_line};
 use super::engine::Sandbox;
 use super::error::CallError;
 use super::instance::{World, new_store};
+use super::request_body::{BodyWatch, GUEST_LIMITS, RequestBody};
 use super::running::Running;
 use super::spares::{Spare, Spares};
 use super::term::Term;
@@ -65,9 +66,15 @@ impl Caller {
         let mut store = new_store(&self.world, guest, term);
         let interruptions = store.data().interruptions.clone();
         let call = async move {
-            let channel = store.data_mut().table.push(publisher).map_err(|error| call_error(error.into()))?;
-            let instance = publishing.instantiate_async(&mut store).await.map_err(call_error)?;
-            instance.hotshoe_camera_publisher().call_publish(&mut store, channel).await.map_err(call_error)
+            let channel =
+                store.data_mut().table.push(publisher).map_err(|error| CallError::Trapped(error.to_string()))?;
+            let instance =
+                publishing.instantiate_async(&mut store).await.map_err(|error| CallError::of_call(&error))?;
+            instance
+                .hotshoe_camera_publisher()
+                .call_publish(&mut store, channel)
+                .await
+                .map_err(|error| CallError::of_call(&error))
         };
         let mut running = Running::new(Box::pin(call), interruptions);
         std::future::poll_fn(|context| match running.poll(context) {
@@ -84,6 +91,10 @@ impl Caller {
     /// ends it when dropped. Where the guest has joined a channel, the instance is not needed any more. Dropping the
     /// future before that ends the instance as well. One whose call has returned, after a whole answer, may go to
     /// `spares` instead.
+    ///
+    /// A client that does not send the body of its request is not the guest's concern: the instance ends, and this fails
+    /// with [`CallError::BodyTimedOut`] or [`CallError::BodyBrokenOff`]. The time in which the guest waits for its client is
+    /// not part of the time that it has to answer.
     pub async fn answer<B>(
         &self,
         guest: &Loaded,
@@ -92,13 +103,14 @@ impl Caller {
         mut request: Request<B>,
     ) -> Result<Response<Answered>, CallError>
     where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<HttpError>,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
         // `wasi:http` wants an authority; HTTP/1.0 does not.
         if request.version() <= Version::HTTP_10 && !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
+        let request = request.map(|body| RequestBody::new(body, GUEST_LIMITS));
+        let body = request.body().watch();
         let bad = |error: wasmtime::Error| CallError::BadRequest(one_line(&error));
         let (mut store, proxy, answers) = match spares.take() {
             Some(Spare { store, proxy, answers }) => (store, Some(proxy), answers),
@@ -113,19 +125,17 @@ impl Caller {
         let call = async move {
             let proxy = match proxy {
                 Some(proxy) => proxy,
-                None => handler.instantiate_async(&mut store).await.map_err(call_error)?,
+                None => handler.instantiate_async(&mut store).await.map_err(|error| CallError::of_call(&error))?,
             };
             let handler = proxy.wasi_http_incoming_handler();
-            handler.call_handle(&mut store, request, outparam).await.map_err(call_error)?;
+            handler.call_handle(&mut store, request, outparam).await.map_err(|error| CallError::of_call(&error))?;
             if store.data_mut().has_unfinished_body() {
                 return Err(CallError::Unfinished);
             }
             Ok(Spare { store, proxy, answers: answers + 1 })
         };
         let mut running = Running::new(Box::pin(call), interruptions);
-        let head = timeout(self.answer_timeout, begin(&mut running, answer))
-            .await
-            .map_err(|_| CallError::TimedOut(self.answer_timeout))??;
+        let head = self.in_time(begin(&mut running, answer, &body), &body).await?;
         if let Some(viewer) = joined.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Not if it has not returned: there is nobody to run it.
             if let Some(spare) = running.take_left() {
@@ -135,20 +145,49 @@ impl Caller {
         }
         // From here on the limit on computing counts, and not the answer's timeout.
         running.forgive();
-        Ok(head.map(|body| Answered::Own(GuestBody::new(running, body, spares.clone()))))
+        Ok(head.map(|written| Answered::Own(GuestBody::new(running, written, spares.clone(), body))))
+    }
+
+    /// Wait for the beginning of an answer for as long as the guest may take. While the guest waits for its client, the
+    /// client's own limits count.
+    async fn in_time<T>(
+        &self,
+        beginning: impl Future<Output = Result<T, CallError>>,
+        body: &BodyWatch,
+    ) -> Result<T, CallError> {
+        /// Between two looks at the clock, so that looking costs nothing.
+        const LEAST: Duration = Duration::from_millis(50);
+        let begun = Instant::now();
+        let mut beginning = pin!(beginning);
+        let mut left = self.answer_timeout;
+        loop {
+            if let Ok(begun) = timeout(left, &mut beginning).await {
+                return begun;
+            }
+            let used = begun.elapsed().saturating_sub(body.waited());
+            if used >= self.answer_timeout {
+                return Err(CallError::TimedOut(self.answer_timeout));
+            }
+            left = (self.answer_timeout - used).max(LEAST);
+        }
     }
 }
 
 /// What a guest gives to `response-outparam.set`.
 type Answer = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
-/// Run the call until the guest has set its answer.
+/// Run the call until the guest has set its answer, or its client has failed to send the body.
 async fn begin(
     running: &mut Running<Spare>,
     mut answer: oneshot::Receiver<Answer>,
+    body: &BodyWatch,
 ) -> Result<Response<HyperOutgoingBody>, CallError> {
     std::future::poll_fn(|context| {
         let outcome = running.poll(context);
+        // Whatever the guest makes of that.
+        if let Some(failure) = body.failure() {
+            return Poll::Ready(Err(failure));
+        }
         // A trap goes before an answer of which nothing has been sent yet.
         if let Poll::Ready(Err(error)) = outcome {
             return Poll::Ready(Err(error));
@@ -162,13 +201,4 @@ async fn begin(
         }
     })
     .await
-}
-
-fn call_error(error: wasmtime::Error) -> CallError {
-    if error.is::<PoolConcurrencyLimitError>() {
-        return CallError::NoRoom;
-    }
-    tracing::debug!("{error:?}");
-    // The causes in between are the WebAssembly stack, which takes many lines.
-    CallError::Trapped(error.root_cause().to_string())
 }

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::{
 
 use super::component::Loaded;
 use super::engine::Sandbox;
+use super::error::is_of_system;
 use super::log::GuestLog;
 use super::term::Term;
 use crate::camera::Cameras;
@@ -178,6 +179,12 @@ struct Limits {
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(take(&mut self.memory_left, desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        // What the system refuses ends the instance, with the system's reason. Few guests can go on without memory, and one
+        // that traps for want of it would be taken for a broken one.
+        if is_of_system(&error) { Err(error) } else { Ok(()) }
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

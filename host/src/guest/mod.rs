@@ -9,6 +9,7 @@
 //! * [`component`]: from a file to a guest that can be called; what it can reach.
 //! * [`call`]: one request: an instance and its answer; [`error`]: what can go wrong.
 //! * [`body`]: a response's body, which owns the instance that writes it.
+//! * [`request_body`]: a request's body, and the client that sends it.
 //! * `running`: the instance at work; `clock`: what interrupts it.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
@@ -34,6 +35,7 @@ mod history;
 mod instance;
 mod instances;
 mod log;
+pub mod request_body;
 mod running;
 pub mod spares;
 pub mod template;
@@ -43,6 +45,6 @@ pub use body::GuestBody;
 pub use call::{Answered, Caller};
 pub use component::{Candidate, LoadError, Loaded, Origin};
 pub use engine::{Sandbox, SandboxError};
-pub use error::CallError;
+pub use error::{CallError, Fault};
 pub use spares::Spares;
 pub use term::{Stage, Term};

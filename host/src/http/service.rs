@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, RETRY_AFTER, TRANSFER_ENCODING};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use tracing::{debug, warn};
-use wasmtime_wasi_http::Error as HttpError;
 
 use crate::channels::Viewer;
 use crate::chunks::Chunks;
@@ -78,8 +79,6 @@ impl Service {
             Err(rejected) => return reject(&label, rejected),
         };
         let line = request.extensions_mut().remove::<Line>().filter(|_| request.version() == Version::HTTP_11);
-        // Only a guest that reads the request's body ever sees this error.
-        let request = request.map(|body| body.map_err(|_| HttpError::HttpProtocolError));
         match self.generations.answer(request, &label).await {
             Ok(response) => {
                 let permit = if response.body().is_stream() { self.admission.admit_stream(permit) } else { Ok(permit) };
@@ -129,6 +128,13 @@ fn label<B>(request: &Request<B>) -> String {
 fn told(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::BadRequest(_) => (StatusCode::BAD_REQUEST, "this request cannot be understood"),
+        CallError::BodyTimedOut => {
+            (StatusCode::REQUEST_TIMEOUT, "the body of this request did not come in time; try again")
+        }
+        CallError::BodyBrokenOff => (StatusCode::BAD_REQUEST, "the body of this request cannot be understood"),
+        CallError::NoResources(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the server has no resources left for this, try again soon")
+        }
         CallError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity, try again soon"),
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
@@ -149,6 +155,10 @@ fn refusal(status: StatusCode, line: &str) -> Response<ServiceBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::REQUEST_TIMEOUT {
+        // RFC 9110, section 15.5.9: what the client may still send is not waited for.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }

@@ -1,38 +1,40 @@
 //! A generation: the time in which one guest answers requests.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-use super::trial::Trial;
+use super::fallbacks::{Health, Retired};
+use super::probation::Probation;
 use crate::guest::{Loaded, Spares, Stage, Term};
 
 /// The time in which one guest answers requests, and the responses that it began in it.
-pub(super) struct Generation {
-    pub(super) guest: Loaded,
+pub(super) struct Generation<G = Loaded> {
+    pub(super) guest: G,
     pub(super) term: Term,
     /// Instances of its guest that have answered, and may answer again.
     pub(super) spares: Arc<Spares>,
     stage: watch::Sender<Stage>,
-    /// None where the guest has served before, and is not judged again.
-    trial: Option<Trial>,
+    probation: Probation,
+    /// Whether the guest has answered a client's request successfully, in this generation or in an earlier one.
+    has_answered: AtomicBool,
     requests: AtomicU64,
     failures: AtomicU64,
     under_way: AtomicUsize,
 }
 
-impl Generation {
+impl<G> Generation<G> {
     /// The generation of this number begins.
-    pub(super) fn begin(number: u64, guest: Loaded, on_trial: bool) -> Arc<Self> {
-        let (stage, term) = Term::begin(number, guest.digest.clone());
-        let trial = on_trial.then(Trial::default);
+    pub(super) fn begin(number: u64, guest: G, digest: Arc<str>, has_answered: bool) -> Arc<Self> {
+        let (stage, term) = Term::begin(number, digest);
         Arc::new(Self {
             guest,
             term,
             spares: Arc::default(),
             stage,
-            trial,
+            probation: Probation::default(),
+            has_answered: AtomicBool::new(has_answered),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
@@ -48,9 +50,26 @@ impl Generation {
         }
     }
 
-    /// Whether its guest has given no reason to doubt it: its trial is over, or it has failed on nothing so far.
-    pub(super) fn is_proven(&self) -> bool {
-        self.trial.as_ref().is_none_or(Trial::has_been_passed)
+    /// How well its guest has served so far.
+    pub(super) fn health(&self) -> Health {
+        if self.probation.has_failed() {
+            Health::Failed
+        } else if !self.has_answered.load(Ordering::Relaxed) {
+            Health::Untested
+        } else if self.probation.is_in_doubt() {
+            Health::Degraded
+        } else {
+            Health::Healthy
+        }
+    }
+
+    /// Its guest, as it can serve again later.
+    pub(super) fn retire(&self) -> Retired<G>
+    where
+        G: Clone,
+    {
+        let Term { number, digest, .. } = &self.term;
+        Retired { guest: self.guest.clone(), digest: digest.clone(), number: *number, health: self.health() }
     }
 
     /// How many requests it was given.
@@ -70,40 +89,46 @@ impl Generation {
 }
 
 /// One request, from its beginning to the end of its response, counted by the generation that answers it.
-pub(super) struct Visit {
-    generation: Arc<Generation>,
-    on_trial: bool,
+pub(super) struct Visit<G = Loaded> {
+    generation: Arc<Generation<G>>,
+    on_probation: bool,
 }
 
-impl Visit {
-    pub(super) fn begin(generation: Arc<Generation>) -> Self {
+impl<G> Visit<G> {
+    pub(super) fn begin(generation: Arc<Generation<G>>) -> Self {
         generation.requests.fetch_add(1, Ordering::Relaxed);
         generation.under_way.fetch_add(1, Ordering::Relaxed);
-        let on_trial = generation.trial.as_ref().is_some_and(Trial::begin);
-        Self { generation, on_trial }
+        let on_probation = generation.probation.begin();
+        Self { generation, on_probation }
     }
 
-    pub(super) fn generation(&self) -> &Arc<Generation> {
+    pub(super) fn generation(&self) -> &Arc<Generation<G>> {
         &self.generation
     }
 
-    /// What came of this request says nothing about the guest; called once at most, and not with [`Self::failed`].
-    pub(super) fn says_nothing(&self) {
-        if self.on_trial
-            && let Some(trial) = &self.generation.trial
-        {
-            trial.take_back();
+    /// The guest has begun a successful answer to this request.
+    pub(super) fn succeeded(&self) {
+        // Read first, since this is written once and read by every request.
+        if !self.generation.has_answered.load(Ordering::Relaxed) {
+            self.generation.has_answered.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The guest failed on this request; called once at most. Returns true when that ends its trial.
+    /// What came of this request says nothing about the guest. Called once at most, and not with [`Self::failed`].
+    pub(super) fn says_nothing(&self) {
+        if self.on_probation {
+            self.generation.probation.take_back();
+        }
+    }
+
+    /// The guest failed on this request. Called once at most. Returns true when that ends its probation.
     pub(super) fn failed(&self) -> bool {
         self.generation.failures.fetch_add(1, Ordering::Relaxed);
-        self.on_trial && self.generation.trial.as_ref().is_some_and(Trial::fail)
+        self.on_probation && self.generation.probation.fail()
     }
 }
 
-impl Drop for Visit {
+impl<G> Drop for Visit<G> {
     fn drop(&mut self) {
         self.generation.under_way.fetch_sub(1, Ordering::Relaxed);
     }

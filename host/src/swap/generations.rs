@@ -8,15 +8,14 @@ use http::{Request, Response};
 use http_body::Body;
 use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
-use wasmtime_wasi_http::Error as HttpError;
 
 use super::check::{self, Haste, SwapError};
 use super::generation::{Generation, Visit};
+use super::probation::Probation;
 use super::report::{Refusal, Report};
 use super::response::{Served, ServedBody};
-use super::standing::{Standing, Succession};
-use super::trial::Trial;
-use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Stage};
+use super::standing::{Failover, Standing, Succession};
+use crate::guest::{Answered, CallError, Caller, Candidate, Fault, LoadError, Stage};
 
 /// The guest that serves, and how it came to that. Clones are the same.
 #[derive(Clone)]
@@ -50,7 +49,8 @@ impl Generations {
         let (_turn, guest) =
             check::compile(caller.clone(), candidate, Haste::Soon, turn.clone().lock_owned().await).await?;
         check::try_out(&caller, &guest, FIRST).await?;
-        let current = Generation::begin(FIRST, guest, true);
+        let digest = guest.digest.clone();
+        let current = Generation::begin(FIRST, guest, digest, false);
         log_beginning(&current);
         let standing = Mutex::new(Standing::begin(current));
         Ok(Self { shared: Arc::new(Shared { caller, drain, turn, standing }) })
@@ -62,14 +62,16 @@ impl Generations {
     /// `label` names the request in the log.
     pub async fn answer<B>(&self, request: Request<B>, label: &str) -> Result<Response<Served>, CallError>
     where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<HttpError>,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
         let generation = self.current();
         let visit = Visit::begin(generation.clone());
         let Generation { guest, term, spares, .. } = &*generation;
         match self.shared.caller.answer(guest, term.clone(), spares, request).await {
             Ok(response) => {
+                if !response.status().is_server_error() {
+                    visit.succeeded();
+                }
                 let (head, body) = response.into_parts();
                 let body = match body {
                     Answered::Own(body) => {
@@ -127,21 +129,19 @@ impl Generations {
             log_unchanged(&current);
             return Ok(());
         }
-        let succession = standing.replace(guest, true);
+        let digest = guest.digest.clone();
+        let succession = standing.replace(guest, digest);
         drop(standing);
         self.settle(succession);
         Ok(())
     }
 
-    /// Go back to the guest before the current one, at once: it is still compiled. Going back again then returns
-    /// to where one was. Must be called inside a Tokio runtime.
+    /// Go back to the guest before the current one, at once: it is still compiled. A guest that never answered a request
+    /// successfully is passed over if there is one that has. Going back again then returns to where one was. Must be
+    /// called inside a Tokio runtime.
     pub fn roll_back(&self) -> Result<(), NothingBefore> {
-        let mut standing = self.standing();
-        let previous = standing.previous.clone().ok_or(NothingBefore)?;
-        let succession = standing.replace(previous.guest, false);
-        drop(standing);
-        let (from, to) = (succession.before.term.number, previous.number);
-        info!("going back from generation {from} to the guest of generation {to}");
+        let succession = self.standing().roll_back().ok_or(NothingBefore)?;
+        info!("going back from generation {}{}", succession.before.term.number, back_to(&succession));
         self.settle(succession);
         Ok(())
     }
@@ -169,7 +169,12 @@ impl Generations {
     pub fn report(&self) -> Report {
         let (current, previous, draining, refused) = {
             let standing = self.standing();
-            (standing.current.clone(), standing.previous.clone(), standing.draining(), standing.refused.clone())
+            (
+                standing.current.clone(),
+                standing.fallbacks.previous().cloned(),
+                standing.draining(),
+                standing.refused.clone(),
+            )
         };
         Report::new(&current, previous.as_ref(), &draining, refused)
     }
@@ -195,39 +200,41 @@ impl Generations {
     /// A request got no answer from the guest, or no whole one. Where the guest has failed on one too many of its
     /// first, the last that did not fail serves again.
     pub(super) fn note_failure(&self, visit: &Visit, error: &CallError) {
-        if !error.is_the_guests() {
+        if error.fault() != Fault::Guest {
             visit.says_nothing();
             return;
         }
         if !visit.failed() {
             return;
         }
-        let number = visit.generation().term.number;
-        let verdict = format!("{} {}, at last: {error}", visit.generation().guest.origin, Trial::verdict());
+        let generation = visit.generation();
+        let number = generation.term.number;
+        let verdict = format!("{} {}, at last: {error}", generation.guest.origin, Probation::verdict());
         let mut standing = self.standing();
-        // Somebody may have replaced it meanwhile.
-        if standing.current.term.number != number {
-            return;
+        let failover = standing.fail_over(number, &generation.term.digest);
+        if matches!(failover, Failover::To(_)) {
+            standing.refused = Some(Refusal::now(verdict.clone()));
         }
-        let Some(proven) = standing.proven.take() else {
-            drop(standing);
-            warn!("generation {number}: {verdict}. There is no guest before it to go back to");
-            return;
-        };
-        let succession = standing.replace(proven.guest, false);
-        // What has failed is no guest to go back to.
-        let failed = standing.previous.take();
-        standing.refused = Some(Refusal::now(verdict.clone()));
         drop(standing);
-        drop(failed);
-        warn!("generation {number}: {verdict}. Going back to the guest of generation {}", proven.number);
-        self.settle(succession);
+        match failover {
+            Failover::NotCurrent => {}
+            Failover::Nowhere => warn!("generation {number}: {verdict}. There is no guest before it to go back to"),
+            Failover::To(succession) => {
+                warn!("generation {number}: {verdict}. Going back{}", back_to(&succession));
+                self.settle(succession);
+            }
+        }
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
         // Nothing that is done under the lock can leave it half done.
         self.shared.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Where a rollback leads, for the log.
+fn back_to(succession: &Succession) -> String {
+    succession.back_to.map(|number| format!(" to the guest of generation {number}")).unwrap_or_default()
 }
 
 fn log_unchanged(current: &Generation) {

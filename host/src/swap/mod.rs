@@ -8,8 +8,8 @@
 //! ```
 //!
 //! * [`generations`]: the current guest, the one before it, and going from one to the other.
-//! * `standing`: what that is kept in; `generation`: the time in which one guest answers; `trial`: when a new one is
-//!   taken back.
+//! * `standing`: what that is kept in; `generation`: the time in which one guest answers.
+//! * `probation`: when a guest is taken back; `fallbacks`: which guest serves then.
 //! * `check`: what a candidate has to pass before it serves.
 //! * [`response`]: a response under way, which belongs to the generation that began it.
 //! * `multipart`: the closing delimiter of a stream that the host ends.
@@ -20,14 +20,15 @@
 //! Nothing in here knows where requests come from.
 
 mod check;
+mod fallbacks;
 mod generation;
 pub mod generations;
 mod multipart;
+mod probation;
 pub mod publishers;
 pub mod report;
 pub mod response;
 mod standing;
-mod trial;
 pub mod watch;
 
 pub use check::SwapError;

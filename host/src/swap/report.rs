@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::fallbacks::Retired;
 use super::generation::Generation;
-use super::standing::Previous;
 use crate::guest::Loaded;
 
 /// All generations at one moment.
@@ -88,7 +88,7 @@ impl Refusal {
 impl Report {
     pub(super) fn new(
         current: &Generation,
-        previous: Option<&Previous>,
+        previous: Option<&Retired<Loaded>>,
         draining: &[Arc<Generation>],
         refused: Option<Refusal>,
     ) -> Self {

@@ -29,6 +29,7 @@ mod misbehaving_guests;
 mod other_guests;
 mod pages;
 mod refused_guests;
+mod request_bodies;
 mod rollback;
 mod shutdown;
 mod slow_readers;

@@ -105,12 +105,40 @@ fn the_first_guest_has_none_before_it_and_stays() {
 }
 
 #[test]
-fn one_that_was_gone_back_to_by_hand_is_not_judged_again() {
+fn a_guest_that_was_gone_back_to_by_hand_is_on_probation_as_well() {
     let server = replaced(guests::TRAPS);
     let back = || request(server.admin.unwrap(), "POST", "/guest/rollback").status;
     assert_eq!((back(), back()), (200, 200));
-    for _ in 0..20 {
+    for _ in 0..5 {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
-    assert_eq!(server.generation(), 4);
+    server.wait_for_log("generation 5: the built-in guest");
+}
+
+#[test]
+fn a_broken_guest_after_an_idle_broken_one_goes_back_to_the_guest_that_has_answered() {
+    let server = Server::start(&CAMERA);
+    assert_eq!(get(server.address, "/state").status, 200);
+    // It receives no requests, so nobody knows that it is broken.
+    assert_eq!(server.put_guest(&guests::serving(guests::TRAPS)).status, 200);
+    assert_eq!(server.put_guest(&guests::serving(guests::RETURNS_WITHOUT_ANSWER)).status, 200);
+    assert_eq!(server.generations()["previous"]["generation"], 1);
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/bad").status, 502);
+    }
+    server.wait_for_log("Going back to the guest of generation 1");
+    server.wait_for_log("generation 4: the built-in guest");
+    assert_eq!(get(server.address, "/state").status, 200);
+}
+
+#[test]
+fn a_rollback_by_hand_passes_over_a_guest_that_has_never_answered() {
+    let server = Server::start(&CAMERA);
+    assert_eq!(get(server.address, "/state").status, 200);
+    for misbehave in [guests::TRAPS, guests::RETURNS_WITHOUT_ANSWER] {
+        assert_eq!(server.put_guest(&guests::serving(misbehave)).status, 200);
+    }
+    let reply = request(server.admin.unwrap(), "POST", "/guest/rollback").json();
+    assert_eq!(reply["current"]["from"], "the built-in guest");
+    assert_eq!(reply["previous"]["generation"], 3, "a second rollback returns to where one was");
 }
