@@ -5,18 +5,29 @@
 //! the page's own name was made to lead here (DNS rebinding), that name as `Host`. A number cannot be made to lead
 //! elsewhere, so numeric hosts are as good as `localhost`.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue};
+use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 
 /// The shortest token that is taken, in bytes: too many to try, if each is a random hexadecimal digit.
 const TOKEN_MINIMUM: usize = 16;
+
+/// The most of a token's file that is read, in bytes. No token is longer.
+const TOKEN_FILE_LIMIT: u64 = 64 << 10;
+
+/// What those who are not the owner may do with a file, in its mode: anything is too much.
+const OTHERS: u32 = 0o077;
+
+/// The user who may do everything anyway.
+const ROOT: u32 = 0;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +39,20 @@ pub enum TokenError {
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
+    },
+    /// Others can read it, or could have put their own there.
+    #[error(
+        "other users can read or change the admin token in {path}; run `chmod 600 {path}`, and make a new token if others have had access",
+        path = .0.display()
+    )]
+    NotPrivate(PathBuf),
+    /// It belongs to another user, who can read and change it.
+    #[error("the admin token in {path} belongs to another user; run `chown {user} {path}`", path = path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// The user that this program runs as.
+        user: u32,
     },
     /// It is no token.
     #[error(
@@ -66,6 +91,11 @@ impl Access {
         Ok(Self { token: token_file.map(read_token).transpose()?, named })
     }
 
+    /// Whether there is a token, which requests must carry.
+    pub fn needs_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Whether a request with these headers is let in.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let has_token = match &self.token {
@@ -92,7 +122,18 @@ fn read_token(file: &Path) -> Result<[u8; 32], TokenError> {
     if !fs::metadata(file).map_err(failed)?.is_file() {
         return Err(failed(io::Error::other("it is no regular file")));
     }
-    let text = fs::read_to_string(file).map_err(failed)?;
+    let mut opened = File::open(file).map_err(failed)?;
+    // Of what was opened, which the name may not stand for any more.
+    let metadata = opened.metadata().map_err(failed)?;
+    let user = geteuid().as_raw();
+    if metadata.uid() != user && metadata.uid() != ROOT {
+        return Err(TokenError::NotOurs { path: file.to_owned(), user });
+    }
+    if metadata.mode() & OTHERS != 0 {
+        return Err(TokenError::NotPrivate(file.to_owned()));
+    }
+    let mut text = String::new();
+    opened.by_ref().take(TOKEN_FILE_LIMIT).read_to_string(&mut text).map_err(failed)?;
     let token = text.trim();
     if token.len() < TOKEN_MINIMUM || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::Unfit(file.to_owned()));

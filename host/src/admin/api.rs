@@ -16,18 +16,25 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::access::{Access, Denied};
+use super::throttle::Throttle;
 use crate::guest::component::COMPONENT_LIMIT;
+use crate::guest::request_body::{BodyFault, BodyLimits, RequestBody};
 use crate::guest::{Candidate, LoadError, Origin};
+use crate::http::peer::Peer;
 use crate::swap::{Generations, SwapError};
 
 /// How many components may be under way to here at a time: each may fill [`COMPONENT_LIMIT`] of memory.
 const UPLOADS: usize = 2;
 
-/// How long a client may take for the next piece of a component.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How slowly a component may come: 1 Mbit/s, and no pause of more than five seconds. A client that is slower would keep its
+/// place from others.
+const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle: Duration::from_secs(5), rate: 128 << 10 };
 
 /// How long a component may be on its way in all: the largest, at 5 Mbit/s.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The most of a path that is put into the log for one request.
+const LOGGED_PATH: usize = 200;
 
 /// For how long a body that nobody wants is read and thrown away. On this machine that is a gigabyte.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
@@ -37,6 +44,7 @@ pub struct Admin {
     generations: Generations,
     access: Access,
     uploads: Semaphore,
+    throttle: Throttle,
 }
 
 /// What went wrong, in one line.
@@ -50,12 +58,13 @@ type Answer = Response<Full<Bytes>>;
 impl Admin {
     /// Replace guests of these generations, for those who are let in.
     pub fn new(generations: Generations, access: Access) -> Self {
-        Self { generations, access, uploads: Semaphore::new(UPLOADS) }
+        Self { generations, access, uploads: Semaphore::new(UPLOADS), throttle: Throttle::new() }
     }
 
     /// Answer one request. Never fails: where it can't be done, the answer says why.
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        let (head, mut body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let mut body = RequestBody::new(body, UPLOAD_LIMITS);
         let answer = self.respond(&head, &mut body).await;
         // A client that asked before it sends has not sent anything.
         if !head.headers.contains_key(EXPECT) {
@@ -64,10 +73,22 @@ impl Admin {
         Ok(answer)
     }
 
-    async fn respond(&self, head: &Parts, body: &mut Incoming) -> Answer {
+    async fn respond(&self, head: &Parts, body: &mut RequestBody<Incoming>) -> Answer {
         let path = head.uri.path();
+        let peer = head.extensions.get::<Peer>().and_then(|peer| peer.ip());
+        if self.access.needs_token() && self.throttle.is_throttled(peer) {
+            let answer = failure(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens, try again in a second");
+            return with(answer, RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if let Err(denied) = self.access.check(&head.headers) {
-            warn!("admin: {} {} is refused: {denied}", head.method, path.escape_debug());
+            if denied == Denied::Token {
+                self.throttle.note_failure(peer);
+            }
+            if let Some(before) = self.throttle.may_log() {
+                let path: String = path.chars().take(LOGGED_PATH).collect();
+                let before = if before > 0 { format!(" (and {before} more before)") } else { String::new() };
+                warn!("admin: {} {} is refused: {denied}{before}", head.method, path.escape_debug());
+            }
             return match denied {
                 Denied::Host | Denied::Origin => failure(StatusCode::FORBIDDEN, denied),
                 Denied::Token => with(
@@ -94,14 +115,14 @@ impl Admin {
         json(StatusCode::OK, &self.generations.report())
     }
 
-    async fn put(&self, headers: &HeaderMap, body: &mut Incoming) -> Answer {
+    async fn put(&self, headers: &HeaderMap, body: &mut RequestBody<Incoming>) -> Answer {
         let Ok(_place) = self.uploads.try_acquire() else {
             let answer = failure(StatusCode::SERVICE_UNAVAILABLE, "other components are being sent, try again soon");
             return with(answer, RETRY_AFTER, HeaderValue::from_static("1"));
         };
         let received = match length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
-            _ => timeout(UPLOAD_TIMEOUT, receive(body)).await.unwrap_or(Err(TOO_SLOW)),
+            _ => timeout(UPLOAD_TIMEOUT, receive(body)).await.unwrap_or(Err(BodyFault::TimedOut)),
         };
         let bytes = match received {
             Ok(Some(bytes)) => bytes,
@@ -110,9 +131,13 @@ impl Admin {
                 warn!("not replaced: {error}");
                 return failure(StatusCode::PAYLOAD_TOO_LARGE, error);
             }
-            Err(error) => {
+            Err(fault) => {
+                let (status, error) = match fault {
+                    BodyFault::TimedOut => (StatusCode::REQUEST_TIMEOUT, "the component did not come in time"),
+                    BodyFault::BrokenOff => (StatusCode::BAD_REQUEST, "the component broke off"),
+                };
                 warn!("not replaced: {error}");
-                return failure(StatusCode::BAD_REQUEST, error);
+                return failure(status, error);
             }
         };
         let candidate = tokio::task::spawn_blocking(move || Candidate::new(Origin::Upload, bytes)).await;
@@ -134,16 +159,13 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// What a client is told whose component does not come.
-const TOO_SLOW: &str = "the component did not come in time";
-
-/// Read a body; none if it is too large. Fails with what to tell the client.
-async fn receive(body: &mut Incoming) -> Result<Option<Vec<u8>>, &'static str> {
+/// Read a body. Returns `None` if it is too large.
+async fn receive(body: &mut RequestBody<Incoming>) -> Result<Option<Vec<u8>>, BodyFault> {
     let mut bytes = Vec::new();
     loop {
-        let frame = timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| TOO_SLOW)?;
-        let Some(frame) = frame else { return Ok(Some(bytes)) };
-        let Ok(data) = frame.map_err(|_| "the component broke off")?.into_data() else { continue };
+        let Some(frame) = body.frame().await else { return Ok(Some(bytes)) };
+        let Ok(frame) = frame else { return Err(body.fault().unwrap_or(BodyFault::BrokenOff)) };
+        let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > COMPONENT_LIMIT {
             return Ok(None);
         }
@@ -153,7 +175,7 @@ async fn receive(body: &mut Incoming) -> Result<Option<Vec<u8>>, &'static str> {
 
 /// Read what is left of a body, within limits: a client that is still sending when the connection is closed would
 /// not see the answer.
-async fn discard(body: &mut Incoming) {
+async fn discard(body: &mut RequestBody<Incoming>) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     // Whoever sends more than that has had the time to look.
     let _ = timeout(DISCARD_TIME, rest).await;

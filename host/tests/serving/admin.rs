@@ -1,16 +1,31 @@
 //! The admin listener: who is let in, and what is answered.
 
 use std::fs;
+use std::io::{BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
-use hotshoe_test_support::client::{Reply, get, raw_request, request, send, send_over};
-use hotshoe_test_support::guests;
+use hotshoe_test_support::client::{Reply, connect, get, raw_request, read_head, request, send, send_over};
 use hotshoe_test_support::server::{Server, run};
+use hotshoe_test_support::{guests, wait_until};
 use rustix::process::Signal;
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 const TOKEN: &str = "0123456789abcdef0123";
+
+/// Put a token into a file that only its owner can read.
+fn write_token(file: &Path, token: &str) {
+    fs::write(file, token).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A server with a token.
+fn with_token(folder: &Path) -> Server {
+    let file = folder.join("token");
+    write_token(&file, &format!("{TOKEN}\n"));
+    Server::start(&[&CAMERA[..], &["--admin-token-file", file.to_str().unwrap()]].concat())
+}
 
 fn error(reply: &Reply) -> String {
     reply.json()["error"].as_str().unwrap().to_owned()
@@ -57,16 +72,20 @@ fn web_pages_cannot_replace_the_guest() {
 #[test]
 fn with_a_token_it_is_needed_for_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    fs::write(&file, format!("{TOKEN}\n")).unwrap();
-    let server = Server::start(&[&CAMERA[..], &["--admin-token-file", file.to_str().unwrap()]].concat());
+    let server = with_token(folder.path());
     let admin = server.admin.unwrap();
     let component = guests::serving(guests::TRAPS);
-    for (method, path) in [("GET", "/guest"), ("PUT", "/guest"), ("POST", "/guest/rollback"), ("GET", "/other")] {
-        for authorization in ["", "Bearer", "Bearer 0123456789abcdef0124", "Basic MDEyMzQ1Njc4OWFiY2RlZjAxMjM="] {
-            let reply = send(admin, method, path, &[("Authorization", authorization)], &component);
-            assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{authorization}");
-        }
+    for (method, path, authorization) in [
+        ("GET", "/guest", "Bearer 0123456789abcdef0124"),
+        ("PUT", "/guest", ""),
+        ("PUT", "/guest", "Bearer"),
+        ("PUT", "/guest", "Bearer 0123456789abcdef0124"),
+        ("PUT", "/guest", "Basic MDEyMzQ1Njc4OWFiY2RlZjAxMjM="),
+        ("POST", "/guest/rollback", "Bearer 0123456789abcdef0124"),
+        ("GET", "/other", ""),
+    ] {
+        let reply = send(admin, method, path, &[("Authorization", authorization)], &component);
+        assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{authorization}");
     }
     let bearer = format!("Bearer {TOKEN}");
     let reply = send(admin, "PUT", "/guest", &[("Authorization", &bearer)], &component);
@@ -88,14 +107,14 @@ fn other_addresses_than_loopback_need_a_token() {
         [(None, "cannot read"), (Some("short"), "at least 16"), (Some("with a space in it"), "at least")]
     {
         if let Some(contents) = contents {
-            fs::write(&file, contents).unwrap();
+            write_token(&file, contents);
         }
         let args = ["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0", "--admin-token-file", path];
         let output = run([&CAMERA[..], &args].concat());
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && stderr.contains(complaint) && stderr.contains(path), "{stderr}");
     }
-    fs::write(&file, TOKEN).unwrap();
+    write_token(&file, TOKEN);
     let server = Server::start(&[&CAMERA[..], &["--admin", "0.0.0.0:0", "--admin-token-file", path]].concat());
     let admin = (std::net::Ipv4Addr::LOCALHOST, server.admin.unwrap().port()).into();
     assert_eq!(get(admin, "/guest").status, 401);
@@ -168,8 +187,6 @@ fn what_it_does_not_do_is_405_or_404() {
 
 #[test]
 fn a_component_that_breaks_off_on_its_way_changes_nothing() {
-    use hotshoe_test_support::client::connect;
-    use std::io::Write as _;
     let server = Server::start(&CAMERA);
     let component = guests::serving(guests::TRAPS);
     // More at a time than may be under way, and none of them keeps its place.
@@ -179,6 +196,69 @@ fn a_component_that_breaks_off_on_its_way_changes_nothing() {
             .unwrap();
         stream.write_all(&component[..component.len() / 2]).unwrap();
     }
-    hotshoe_test_support::wait_until("there is room", || server.put_guest(&component).status != 503);
+    wait_until("there is room", || server.put_guest(&component).status != 503);
     assert_eq!(server.generation(), 2);
+}
+
+#[test]
+fn a_token_that_other_users_can_read_or_change_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let path = file.to_str().unwrap();
+    fs::write(&file, TOKEN).unwrap();
+    for mode in [0o644, 0o640, 0o620, 0o602, 0o666] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin-token-file", path]].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(&format!("run `chmod 600 {path}`")), "{mode:o}: {stderr}");
+    }
+    for mode in [0o600, 0o400] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        Server::start(&[&CAMERA[..], &["--admin-token-file", path]].concat());
+    }
+}
+
+#[test]
+fn wrong_tokens_are_throttled_and_the_log_tells_of_a_few() {
+    const TRIES: usize = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let server = with_token(folder.path());
+    let admin = server.admin.unwrap();
+    let statuses: Vec<_> =
+        (0..TRIES).map(|_| send(admin, "GET", "/guest", &[("Authorization", "Bearer wrong")], b"").status).collect();
+    assert_eq!(statuses[..10], [401; 10]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let lines = server.log().lines().filter(|line| line.contains("is refused: this needs the admin token")).count();
+    // One more for each ten seconds, and the test does not take longer than its deadlines.
+    assert!((1..=30).contains(&lines), "{lines} lines");
+    // Who has the token waits for a second.
+    let bearer = format!("Bearer {TOKEN}");
+    wait_until("it listens again", || send(admin, "GET", "/guest", &[("Authorization", &bearer)], b"").status == 200);
+}
+
+#[test]
+fn slow_uploads_do_not_keep_others_out() {
+    let server = Server::start(&CAMERA);
+    let admin = server.admin.unwrap();
+    // A client that asks whether it may send the body is told so when it has a place.
+    let announce = || {
+        let mut stream = connect(admin);
+        write!(stream, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n").unwrap();
+        write!(stream, "Expect: 100-continue\r\n\r\n").unwrap();
+        let mut reader = BufReader::new(stream);
+        assert_eq!(read_head(&mut reader).0, 100);
+        reader
+    };
+    // One sends nothing, and one drips: 20 kB a second, and never a pause of five seconds.
+    let mut silent = announce();
+    let mut dripping = announce().into_inner();
+    std::thread::spawn(move || {
+        while dripping.write_all(&[0; 1000]).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    assert_eq!(server.put_guest(b"").status, 503);
+    assert_eq!(read_head(&mut silent).0, 408);
+    server.wait_for_logs("not replaced: the component did not come in time", 2);
+    wait_until("there is room", || server.put_guest(&guests::serving(guests::TRAPS)).status == 200);
 }
