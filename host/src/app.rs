@@ -11,7 +11,6 @@ use rustix::process::{getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
-use wasmtime::Cache;
 
 use crate::admin::{Access, Admin, TokenError};
 use crate::camera::v4l2::Devices;
@@ -20,8 +19,9 @@ use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::listen_address::ListenAddress;
 use crate::config::{CamerasError, default_cache, find_cameras};
+use crate::guest::cache::CompileCache;
 use crate::guest::spares::SPARES;
-use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, cache, template};
+use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, template};
 use crate::http::admission::Admission;
 use crate::http::connections::{Connections, Limits};
 use crate::http::cors::Cors;
@@ -172,7 +172,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
 }
 
 /// The compile cache that was asked for. Where there can be none, the log says why.
-fn open_cache(args: &ServeArgs) -> Option<Cache> {
+fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
     if args.no_cache {
         return None;
     }
@@ -180,7 +180,7 @@ fn open_cache(args: &ServeArgs) -> Option<Cache> {
         warn!("compiled guests are not kept, each start compiles: there is no HOME to keep them in; see --cache");
         return None;
     };
-    cache::open(&folder)
+    CompileCache::open(&folder)
         .inspect_err(|error| warn!("compiled guests are not kept, each start compiles: {error}; see --cache"))
         .ok()
 }
@@ -287,9 +287,7 @@ fn admission(args: &ServeArgs, limits: Limits) -> Admission {
 
 /// Print the imports of a component, or of the built-in guest.
 pub fn print_imports(file: Option<&Path>) -> Result<(), AppError> {
-    // Room for a component of any size, once; nothing is run.
-    let sandbox = Sandbox::new(1, 4096, None)?;
-    print(&Candidate::read(file)?.imports(&sandbox)?)
+    print(&Candidate::read(file)?.imports()?)
 }
 
 /// Make a folder with a guest to start from.

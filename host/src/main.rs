@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use hotshoe::app;
-use hotshoe::config::cli::{Cli, Command, GuestCommand};
+use hotshoe::config::cli::{Cli, Command, CompileArgs, GuestCommand};
+use hotshoe::guest::compiler::process;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -49,6 +50,18 @@ fn first_paragraph(error: &clap::Error) -> String {
     lines.map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
+/// Be the compiler of a server.
+fn compile(args: &CompileArgs) -> ExitCode {
+    let CompileArgs { key, length, guest_memory, memory_limit, background } = args;
+    process::run(&process::Job {
+        key,
+        length: *length,
+        guest_memory: *guest_memory,
+        memory_limit: *memory_limit,
+        background: *background,
+    })
+}
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -58,8 +71,12 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    start_log();
+    // The compiler's standard error is for the server alone.
+    if !matches!(cli.command, Some(Command::Compile(_))) {
+        start_log();
+    }
     let result = match &cli.command {
+        Some(Command::Compile(args)) => return compile(args),
         None => app::serve(&cli.serve),
         Some(Command::Cameras) => app::print_cameras(),
         Some(Command::Guest { command }) => match command {

@@ -44,6 +44,29 @@ pub enum Command {
         #[command(subcommand)]
         command: GuestCommand,
     },
+    /// Compile a guest, which the server has done by this in a process of its own
+    #[command(hide = true)]
+    Compile(CompileArgs),
+}
+
+/// What to compile. Not for people.
+#[derive(Args, Debug)]
+pub struct CompileArgs {
+    /// The key of the artifact
+    #[arg(long)]
+    pub key: String,
+    /// The length of the component, in bytes
+    #[arg(long)]
+    pub length: usize,
+    /// How much memory an instance may use, in bytes
+    #[arg(long)]
+    pub guest_memory: usize,
+    /// How much memory compiling may take, in bytes
+    #[arg(long)]
+    pub memory_limit: u64,
+    /// Whether there are streams, which come first
+    #[arg(long)]
+    pub background: bool,
 }
 
 /// What to do with a guest.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::p2::bindings::{cli, random};
@@ -19,9 +18,12 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
+use super::artifact::{self, ArtifactError, ArtifactKey};
 use super::bindings::PublishingPre;
 use super::bindings::hotshoe::camera::{cameras, channels, controls, generations, history, instances};
+use super::compiler::{self, CompileError, Lifeline, Priority};
 use super::engine::Sandbox;
+use super::imports::{Interfaces, Mismatch};
 use super::instance::Instance;
 
 /// The guest that is compiled in; see `build.rs`.
@@ -68,12 +70,20 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It could not be compiled.
+    #[error("{origin} cannot be compiled: {reason}")]
+    Compile {
+        /// Where it is from.
+        origin: Origin,
+        /// Why.
+        reason: CompileError,
+    },
     /// It wants what the host does not offer.
     #[error("{origin} {reason}; `hotshoe guest imports` shows what the built-in guest does with")]
     Import {
         /// Where it is from.
         origin: Origin,
-        /// Which import is missing.
+        /// Which imports are missing: all of them.
         reason: String,
     },
     /// It can't be called.
@@ -142,9 +152,8 @@ impl Candidate {
         &self.bytes
     }
 
-    /// Compile it to machine code, or take that from the cache. Takes a tenth of a second for the built-in
-    /// guest, ten times that in a debug build, and a few milliseconds from the cache.
-    fn compile(&self, engine: &Engine) -> Result<Component, LoadError> {
+    /// Its imports and exports. Fails if it is no component at all.
+    fn interfaces(&self) -> Result<Interfaces, LoadError> {
         let origin = || self.origin.clone();
         if Engine::detect_precompiled(&self.bytes).is_some() {
             return Err(LoadError::Precompiled(origin()));
@@ -155,16 +164,21 @@ impl Candidate {
         if !self.bytes.starts_with(COMPONENT_PREAMBLE) {
             return Err(LoadError::NotComponent(origin()));
         }
-        Component::from_binary(engine, &self.bytes)
-            .map_err(|error| LoadError::Invalid { origin: origin(), reason: one_line(&error) })
+        Interfaces::parse(&self.bytes)
+            .map_err(|error| LoadError::Invalid { origin: origin(), reason: error.to_string() })
     }
 
-    /// Compile it, and check that the host offers all that it imports and that it can be called. Computes for
-    /// as long as compiling takes.
-    pub fn load(&self, sandbox: &Sandbox) -> Result<Loaded, LoadError> {
-        let component = self.compile(sandbox.engine())?;
+    /// Check that the host offers all that it imports and that it can be called; and only then compile it, in a process of
+    /// its own, or take it from the cache. Blocks until that is done: a few milliseconds from the cache, a tenth of a second
+    /// or more otherwise. Gives up soon after the guard of `lifeline` is dropped.
+    pub fn load(&self, sandbox: &Sandbox, priority: Priority, lifeline: &Lifeline) -> Result<Loaded, LoadError> {
         let import =
             |error: wasmtime::Error| LoadError::Import { origin: self.origin.clone(), reason: one_line(&error) };
+        self.interfaces()?
+            .check(linker(sandbox.engine()).map_err(import)?)
+            .map_err(|mismatch| self.refusal(mismatch))?;
+        let component = self.component(sandbox, priority, lifeline)?;
+        // Compares types as well, which needs the compiled component.
         let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(import)?;
         // Fails only if the export is not there.
         let publishing = PublishingPre::new(linked.clone()).ok();
@@ -173,22 +187,52 @@ impl Candidate {
         Ok(Loaded { handler, publishing, origin, digest, length: self.bytes.len() })
     }
 
-    /// What it imports: each interface, and below it each function, as lines of text. What is not in it, it
-    /// can't reach.
-    pub fn imports(&self, sandbox: &Sandbox) -> Result<String, LoadError> {
-        let component = self.compile(sandbox.engine())?;
-        let mut text = String::new();
-        for (name, import) in component.component_type().imports(sandbox.engine()) {
-            let _ = writeln!(text, "{name}");
-            if let ComponentItem::ComponentInstance(interface) = import.ty {
-                for (name, export) in interface.exports(sandbox.engine()) {
-                    if matches!(export.ty, ComponentItem::ComponentFunc(_)) {
-                        let _ = writeln!(text, "    {name}");
-                    }
+    fn refusal(&self, mismatch: Mismatch) -> LoadError {
+        let origin = self.origin.clone();
+        match mismatch {
+            Mismatch::NoHandler => LoadError::NoHandler(origin),
+            Mismatch::Imports { missing, has_handler } => {
+                let export = if has_handler { "" } else { ", and does not export wasi:http/incoming-handler" };
+                LoadError::Import {
+                    origin,
+                    reason: format!("imports what this host does not offer: {missing}{export}"),
                 }
             }
         }
-        Ok(text)
+    }
+
+    /// From the cache, or compiled.
+    fn component(&self, sandbox: &Sandbox, priority: Priority, lifeline: &Lifeline) -> Result<Component, LoadError> {
+        let origin = || self.origin.clone();
+        let invalid = |error: wasmtime::Error| LoadError::Invalid { origin: origin(), reason: one_line(&error) };
+        let engine = sandbox.engine();
+        let key = ArtifactKey::new(self.digest.clone(), engine);
+        if let Some(cache) = sandbox.cache()
+            && let Some(component) = cache.load(engine, &key).map_err(invalid)?
+        {
+            return Ok(component);
+        }
+        let artifact =
+            compiler::compile(&self.bytes, &key, sandbox, priority, lifeline).map_err(|error| match error {
+                CompileError::Invalid(reason) => LoadError::Invalid { origin: origin(), reason },
+                reason => LoadError::Compile { origin: origin(), reason },
+            })?;
+        let component = artifact::load(engine, &key, &artifact).map_err(|error| match error {
+            ArtifactError::Refused(error) => invalid(error),
+            ArtifactError::Damaged => LoadError::Compile {
+                origin: origin(),
+                reason: CompileError::Crashed("its output is damaged".to_owned()),
+            },
+        })?;
+        if let Some(cache) = sandbox.cache() {
+            cache.store(&key, &artifact);
+        }
+        Ok(component)
+    }
+
+    /// What it imports: each interface, and below it each function, as lines of text. What is not in it, it can't reach.
+    pub fn imports(&self) -> Result<String, LoadError> {
+        Ok(self.interfaces()?.describe())
     }
 }
 
@@ -219,7 +263,7 @@ pub struct Loaded {
 /// All that guests may import.
 ///
 /// No files, no sockets, no outgoing HTTP: those interfaces are not merely switched off, they are not there.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Instance>> {
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Instance>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     cameras::add_to_linker::<_, HasSelf<_>>(l, |instance: &mut Instance| instance)?;

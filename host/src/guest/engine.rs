@@ -1,8 +1,9 @@
 //! The sandbox: how WebAssembly is compiled and run, and the bounds that hold for every guest.
 
 use tracing::warn;
-use wasmtime::{Cache, Config, Enabled, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
+use super::cache::CompileCache;
 use super::clock;
 
 /// What is kept of an instance's memory and tables for the next one to use, instead of giving it back to the
@@ -33,6 +34,7 @@ pub enum SandboxError {
 pub struct Sandbox {
     engine: Engine,
     memory_bytes: usize,
+    cache: Option<CompileCache>,
 }
 
 impl Sandbox {
@@ -42,13 +44,8 @@ impl Sandbox {
     /// 39-bit system or under `ulimit -v`, it says so and takes it instance by instance, which is slower.
     ///
     /// What was compiled once is kept in `cache`, if there is one.
-    pub fn new(instances: u32, memory_mib: u32, cache: Option<Cache>) -> Result<Self, SandboxError> {
+    pub fn new(instances: u32, memory_mib: u32, cache: Option<CompileCache>) -> Result<Self, SandboxError> {
         let memory_bytes = (memory_mib as usize) << 20;
-        let base_config = |memory_bytes| {
-            let mut config = base_config(memory_bytes);
-            config.cache(cache.clone());
-            config
-        };
         let mut config = base_config(memory_bytes);
         config.allocation_strategy(pool(instances, memory_bytes));
         let engine = Engine::new(&config).or_else(|error| {
@@ -57,7 +54,7 @@ impl Sandbox {
         });
         let engine = engine.map_err(SandboxError::Engine)?;
         clock::start(&engine).map_err(SandboxError::Thread)?;
-        Ok(Self { engine, memory_bytes })
+        Ok(Self { engine, memory_bytes, cache })
     }
 
     /// The engine.
@@ -65,10 +62,20 @@ impl Sandbox {
         &self.engine
     }
 
+    /// Where compiled guests are kept.
+    pub(super) fn cache(&self) -> Option<&CompileCache> {
+        self.cache.as_ref()
+    }
+
     /// How much memory one instance may use, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.memory_bytes
     }
+}
+
+/// An engine that compiles for a sandbox whose instances may use this much memory, in bytes. It runs nothing.
+pub(super) fn compiling_engine(memory_bytes: usize) -> wasmtime::Result<Engine> {
+    Engine::new(&base_config(memory_bytes))
 }
 
 fn base_config(memory_bytes: usize) -> Config {

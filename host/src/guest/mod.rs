@@ -6,11 +6,13 @@
 //! ```
 //!
 //! * [`engine`]: the sandbox and its bounds; [`cache`]: what was compiled before.
+//! * [`compiler`]: compiling, in a process of its own; [`artifact`]: what comes of it.
 //! * [`component`]: from a file to a guest that can be called; what it can reach.
 //! * [`call`]: one request: an instance and its answer; [`error`]: what can go wrong.
 //! * [`body`]: a response's body, which owns the instance that writes it.
 //! * [`request_body`]: a request's body, and the client that sends it.
 //! * `running`: the instance at work; `clock`: what interrupts it.
+//! * `imports`: what a component imports and exports, known before it is compiled.
 //! * [`template`]: a guest of one's own to start from.
 //! * [`term`]: the time in which a guest serves, as its instances see it.
 //! * [`spares`]: instances that answer more than one request, where the guest allows it.
@@ -19,6 +21,7 @@
 //!
 //! Which guest serves, and how it is replaced, is decided in [`crate::swap`].
 
+pub mod artifact;
 mod bindings;
 pub mod body;
 pub mod cache;
@@ -26,12 +29,14 @@ pub mod call;
 mod cameras;
 mod channels;
 mod clock;
+pub mod compiler;
 pub mod component;
 mod controls;
 pub mod engine;
 pub mod error;
 mod generations;
 mod history;
+mod imports;
 mod instance;
 mod instances;
 mod log;

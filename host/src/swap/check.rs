@@ -10,12 +10,12 @@ use bytes::{Buf as _, Bytes};
 use http::Request;
 use http::header::HOST;
 use http_body_util::{BodyExt as _, Empty};
-use rustix::process::setpriority_process;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::guest::body::BrokenOff;
+use crate::guest::compiler::{CompileGuard, Priority};
 use crate::guest::error::SPIN_LIMIT;
 use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Loaded, Origin, Term};
 
@@ -26,9 +26,6 @@ use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Loaded, Or
 const READING_TIME: Duration = Duration::from_secs(3);
 const _: () = assert!(READING_TIME.as_millis() > SPIN_LIMIT.as_millis());
 const READING_BYTES: usize = 1 << 20;
-
-/// The priority at which guests are compiled, as by `nice`: it takes what the streams leave.
-const COMPILER_NICENESS: i32 = 10;
 
 /// Why a candidate does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -47,47 +44,32 @@ pub enum SwapError {
     /// There is no thread to compile it.
     #[error("cannot start a thread to compile the guest: {0}")]
     Thread(io::Error),
-    /// The compiler has a defect that this guest brings out.
-    #[error("the compiler failed on {0}; please report that, with the guest")]
-    Compiler(Origin),
+    /// The thread has panicked.
+    #[error("{0} cannot be loaded for a reason that is a defect of this program; please report that, with the guest")]
+    Panicked(Origin),
 }
 
-/// How much a compiler may get in the way of everything else.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Haste {
-    /// Nothing else goes on yet.
-    Soon,
-    /// There are streams.
-    BesideStreams,
-}
-
-/// Compile a candidate, in the turn that is given, and given back.
+/// Load a candidate, and compile it if need be, in the turn that is given, and given back.
 ///
-/// Dropping the future does not stop the compiler: its thread goes on to the end for nothing, and the turn is over
-/// only then.
+/// Dropping the future ends the compiler. The turn is over when it has ended.
 pub(super) async fn compile(
     caller: Arc<Caller>,
     candidate: Candidate,
-    haste: Haste,
+    priority: Priority,
     turn: OwnedMutexGuard<()>,
 ) -> Result<(OwnedMutexGuard<()>, Loaded), SwapError> {
     let origin = candidate.origin.clone();
     let (sender, compiled) = oneshot::channel();
+    let guard = CompileGuard::default();
+    let lifeline = guard.lifeline();
     let work = move || {
-        // Of this thread alone, whatever the call's name says (setpriority(2), "C library/kernel differences").
-        // It is not one of the runtime's, since a priority cannot be raised again.
-        if haste == Haste::BesideStreams
-            && let Err(error) = setpriority_process(None, COMPILER_NICENESS)
-        {
-            debug!("the guest is compiled at the usual priority: {error}");
-        }
-        let loaded = candidate.load(caller.sandbox());
+        let loaded = candidate.load(caller.sandbox(), priority, &lifeline);
         // Where nobody is waiting any more, this drops what was loaded, and the turn.
         let _ = sender.send(loaded.map(|loaded| (turn, loaded)));
     };
     thread::Builder::new().name("guest-compiler".to_owned()).spawn(work).map_err(SwapError::Thread)?;
     // The sender is dropped unused only if the thread panicked.
-    Ok(compiled.await.map_err(|_| SwapError::Compiler(origin))??)
+    Ok(compiled.await.map_err(|_| SwapError::Panicked(origin))??)
 }
 
 /// Ask a guest for `/` as a client would. It may answer with any status: a guest that needs a camera for it may

@@ -9,12 +9,13 @@ use http_body::Body;
 use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
 
-use super::check::{self, Haste, SwapError};
+use super::check::{self, SwapError};
 use super::generation::{Generation, Visit};
 use super::probation::Probation;
 use super::report::{Refusal, Report};
 use super::response::{Served, ServedBody};
 use super::standing::{Failover, Standing, Succession};
+use crate::guest::compiler::Priority;
 use crate::guest::{Answered, CallError, Caller, Candidate, Fault, LoadError, Stage};
 
 /// The guest that serves, and how it came to that. Clones are the same.
@@ -47,7 +48,7 @@ impl Generations {
         let caller = Arc::new(caller);
         let turn = Arc::<tokio::sync::Mutex<()>>::default();
         let (_turn, guest) =
-            check::compile(caller.clone(), candidate, Haste::Soon, turn.clone().lock_owned().await).await?;
+            check::compile(caller.clone(), candidate, Priority::Normal, turn.clone().lock_owned().await).await?;
         check::try_out(&caller, &guest, FIRST).await?;
         let digest = guest.digest.clone();
         let current = Generation::begin(FIRST, guest, digest, false);
@@ -119,7 +120,7 @@ impl Generations {
         }
         drop(current);
         let caller = self.shared.caller.clone();
-        let (_turn, guest) = check::compile(caller, candidate, Haste::BesideStreams, turn).await?;
+        let (_turn, guest) = check::compile(caller, candidate, Priority::Background, turn).await?;
         check::try_out(&self.shared.caller, &guest, self.current().term.number + 1).await?;
         let mut standing = self.standing();
         // Somebody may have gone back to it meanwhile.

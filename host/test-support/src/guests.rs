@@ -434,6 +434,29 @@ pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, false), "guest")
 }
 
+/// As [`serving`], with this many more functions, which nobody calls and which take long to compile.
+pub fn large(misbehave: &str, functions: usize) -> Vec<u8> {
+    encode(&module(&format!("{misbehave} {}", ballast(functions)), true), "guest")
+}
+
+/// As [`misbehaving_at_once`], and as large.
+pub fn large_misbehaving_at_once(misbehave: &str, functions: usize) -> Vec<u8> {
+    encode(&module(&format!("{misbehave} {}", ballast(functions)), false), "guest")
+}
+
+/// Functions that differ from each other.
+fn ballast(functions: usize) -> String {
+    let function = |number: usize| {
+        format!(
+            "(func (param i32) (result i32) (local i32) \
+             (loop $again (local.set 1 (i32.add (local.get 1) (i32.mul (local.get 0) (i32.const {number})))) \
+             (i32.store (i32.and (local.get 1) (i32.const 1023)) (local.get 0)) \
+             (br_if $again (i32.lt_u (local.get 1) (i32.const {number})))) (local.get 1)) "
+        )
+    };
+    (1..=functions).map(function).collect()
+}
+
 /// A component whose memory has this size from the start, in bytes.
 pub fn needing_memory(bytes: usize) -> Vec<u8> {
     let pages = format!("(memory (export \"memory\") {})", bytes.div_ceil(65_536));

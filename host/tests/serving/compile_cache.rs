@@ -1,10 +1,10 @@
 //! The compile cache: a start with a known guest compiles nothing, and neither does a damaged cache end it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hotshoe_test_support::client::get;
+use hotshoe_test_support::client::{get, request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
@@ -13,14 +13,8 @@ const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 /// The compiled guests in a cache.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files = Vec::new();
-    for path in found.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            files.extend(entries(&path));
-        } else if path.extension().is_none() && !path.file_name().unwrap().to_string_lossy().starts_with('.') {
-            files.push(path);
-        }
-    }
+    let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
     files
 }
 
@@ -38,11 +32,12 @@ fn a_known_guest_is_not_compiled_again() {
     let compiled = entries(&cache);
     assert_eq!(compiled.len(), 1);
     assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
-    let written = fs::metadata(&compiled[0]).unwrap().modified().unwrap();
+    assert_eq!(fs::metadata(&compiled[0]).unwrap().permissions().mode() & 0o777, 0o600);
+    let file = fs::metadata(&compiled[0]).unwrap().ino();
     let server = start(&cache, &[]);
     assert_eq!(get(server.address, "/snapshot").status, 200);
     assert_eq!(entries(&cache), compiled);
-    assert_eq!(fs::metadata(&compiled[0]).unwrap().modified().unwrap(), written);
+    assert_eq!(fs::metadata(&compiled[0]).unwrap().ino(), file, "it was not written again");
     // One that is swapped in is kept as well.
     assert_eq!(server.put_guest(&guests::serving(guests::TRAPS)).status, 200);
     assert_eq!(entries(&cache).len(), 2);
@@ -57,7 +52,39 @@ fn a_damaged_cache_is_no_harm() {
     let whole = fs::read(&compiled).unwrap();
     for damaged in [&b""[..], b"garbage", &whole[..whole.len() / 2], &vec![0; whole.len()]] {
         fs::write(&compiled, damaged).unwrap();
-        assert_eq!(get(start(&cache, &[]).address, "/snapshot").status, 200, "{} bytes", damaged.len());
+        let server = start(&cache, &[]);
+        assert_eq!(get(server.address, "/snapshot").status, 200, "{} bytes", damaged.len());
+        server.wait_for_log("in the compile cache is damaged, so it is compiled again");
+        assert_eq!(fs::read(&compiled).unwrap(), whole, "it is mended");
+    }
+}
+
+/// How many bits are flipped, at places spread over the whole entry. Half of them in files that are uploaded again; `FLIPS`
+/// in the environment is another number.
+const FLIPS: usize = 24;
+
+#[test]
+fn no_flipped_bit_in_the_cache_is_ever_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let server = start(&cache, &[]);
+    let known = entries(&cache);
+    let other = guests::serving(guests::TRAPS);
+    assert_eq!(server.put_guest(&other).status, 200);
+    let entry = entries(&cache).into_iter().find(|entry| !known.contains(entry)).unwrap();
+    let whole = fs::read(&entry).unwrap();
+    let flips = std::env::var("FLIPS").map_or(FLIPS, |flips| flips.parse().unwrap());
+    for flip in 0..flips {
+        let mut damaged = whole.clone();
+        let bit = flip * (8 * whole.len() - 1) / (flips - 1);
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&entry, damaged).unwrap();
+        assert_eq!(request(server.admin.unwrap(), "POST", "/guest/rollback").status, 200);
+        let reply = server.put_guest(&other);
+        assert_eq!(reply.status, 200, "bit {bit}: {}", reply.text());
+        server.wait_for_logs("in the compile cache is damaged", flip + 1);
+        assert_eq!(get(server.address, "/ok").text(), "ok\n", "bit {bit}");
+        assert_eq!(fs::read(&entry).unwrap(), whole, "bit {bit}");
     }
 }
 

@@ -15,6 +15,7 @@ mod bounds;
 mod cameras;
 mod channels;
 mod compile_cache;
+mod compiler;
 mod connections;
 mod controls;
 mod cors;
