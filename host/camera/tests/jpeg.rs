@@ -181,6 +181,10 @@ fn a_thumbnail_is_not_taken_for_the_image_nor_what_follows_it() {
     assert_eq!(located(&with_thumbnail), Ok(with_thumbnail.clone()));
     let late = [b"late", &with_thumbnail[..], RESTART].concat();
     assert_eq!(located(&late), Ok(with_thumbnail));
+    // Nor where the data of the image are damaged so that they seem to begin another one.
+    let mut damaged = PICTURE.to_vec();
+    damaged[10_000..10_003].copy_from_slice(&[0xFF, 0xD8, 0xFF]);
+    assert_eq!(located(&[&damaged[..], RESTART].concat()), Ok(damaged));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use hotshoe_camera::jpeg::{MINIMUM_LENGTH, Options, ScanChecker, check_scan, copy_whole, examine, find_image};
+use hotshoe_camera::jpeg::{MINIMUM_LENGTH, Options, ScanChecker, check_image, check_scan, copy_whole, examine, find_image};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
@@ -14,6 +14,7 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     let strict = examine(bytes, Options::default());
     for options in [Options::default(), Options { allow_truncated: true }] {
+        assert_eq!(check_image(bytes, options), find_image(bytes, options).map(drop));
         match find_image(bytes, options) {
             Ok((image, whole)) => {
                 assert!(bytes.ends_with(image));

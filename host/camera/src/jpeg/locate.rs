@@ -16,26 +16,48 @@ const STARTS: usize = 8;
 /// break off, and begin again. So the last start is taken that yields a whole image. A start inside a segment of the
 /// headers does not count: that is a thumbnail. Nor does one behind the image's end: that may be an older image.
 pub fn find_image(bytes: &[u8], options: Options) -> Result<(&[u8], Whole), NotJpeg> {
-    let mut found = None;
-    let mut failure = None;
-    let mut candidate = if bytes.starts_with(&[MARKER, SOI]) { Some(bytes) } else { next_start(bytes) };
-    for _ in 0..STARTS {
-        let Some(image) = candidate else { break };
-        candidate = match examine(image, options) {
-            Ok(whole) => {
-                found = Some((image, whole));
-                // Data never have such a marker (B.1.1.5).
-                let data_at = whole.headers.data_at;
-                let within = image.get(data_at..whole.length).and_then(|data| memmem::find(data, START));
-                within.and_then(|at| image.get(data_at + at..))
-            }
-            Err(error) => {
-                failure.get_or_insert(error);
-                next_start(image)
-            }
-        };
+    let mut tries = STARTS;
+    let mut found = find_first(bytes, options, &mut tries)?;
+    while let Some(restart) = restart(&found)
+        && let Ok(later) = find_first(restart, options, &mut tries)
+        // Its distance from the start, since both go to the end of the buffer.
+        && found.0.len() - later.0.len() < found.1.length
+    {
+        found = later;
     }
-    found.ok_or_else(|| failure.unwrap_or(if bytes.is_empty() { NotJpeg::Empty } else { NotJpeg::NoStart }))
+    Ok(found)
+}
+
+/// Whether there is an image for [`find_image`] to find, at the cost of finding its end.
+pub fn check_image(bytes: &[u8], options: Options) -> Result<(), NotJpeg> {
+    find_first(bytes, options, &mut { STARTS }).map(drop)
+}
+
+/// Find the first start that yields a whole image.
+fn find_first<'a>(bytes: &'a [u8], options: Options, tries: &mut usize) -> Result<(&'a [u8], Whole), NotJpeg> {
+    let mut reason = if bytes.is_empty() { NotJpeg::Empty } else { NotJpeg::NoStart };
+    let mut start = if bytes.starts_with(&[MARKER, SOI]) { Some(bytes) } else { next_start(bytes) };
+    let mut is_first = true;
+    while let Some(image) = start
+        && let Some(left) = tries.checked_sub(1)
+    {
+        *tries = left;
+        match examine(image, options) {
+            Ok(whole) => return Ok((image, whole)),
+            Err(error) if is_first => reason = error,
+            Err(_) => {}
+        }
+        is_first = false;
+        start = next_start(image);
+    }
+    Err(reason)
+}
+
+/// The bytes from a start marker on that is within the data of an image. Data never have one (B.1.1.5).
+fn restart<'a>((image, whole): &(&'a [u8], Whole)) -> Option<&'a [u8]> {
+    let data_at = whole.headers.data_at;
+    let at = memmem::find(image.get(data_at..whole.length)?, START)?;
+    image.get(data_at + at..)
 }
 
 /// A start marker, and the beginning of the marker that follows.

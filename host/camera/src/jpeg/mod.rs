@@ -22,7 +22,7 @@ mod tables;
 
 pub use examine::{MINIMUM_LENGTH, NotJpeg, Options, Whole, examine};
 pub use headers::{Component, Definition, Headers};
-pub use locate::find_image;
+pub use locate::{check_image, find_image};
 pub use scan::{SLACK, ScanChecker, check_scan};
 pub use tables::copy_whole;
 

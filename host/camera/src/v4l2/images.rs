@@ -67,7 +67,7 @@ impl Images {
     pub(super) fn look(&self, bytes: &[u8]) -> Result<(), NoImage> {
         match self {
             _ if bytes.is_empty() => Err(NoImage::Empty),
-            Self::Jpeg(images) => Ok(jpeg::find_image(bytes, images.options).map(drop)?),
+            Self::Jpeg(images) => Ok(jpeg::check_image(bytes, images.options)?),
             Self::Raw { layout, .. } => pixels(bytes, layout).map(drop),
         }
     }
