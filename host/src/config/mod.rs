@@ -9,6 +9,7 @@ pub mod label;
 pub mod listen_address;
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,6 +43,9 @@ pub enum CamerasError {
         /// What is wrong.
         source: ControlError,
     },
+    /// Two are the same device.
+    #[error("{} was given twice; a device is one camera, which any number of clients can watch", .0.display())]
+    SameDevice(PathBuf),
     /// Two have the same name.
     #[error("two cameras are named `{0}`; name one otherwise, as in --camera NAME=SOURCE")]
     SameName(String),
@@ -62,7 +66,7 @@ pub fn default_cache() -> Option<PathBuf> {
 /// see what they are.
 pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
     let devices = Devices::of_this_machine();
-    let kinds: Vec<_> = args.cameras.iter().map(|spec| resolve(&spec.source, &devices)).collect();
+    let kinds = resolve_all(&args.cameras, &devices)?;
     let given = args.cameras.iter().map(|spec| spec.name.as_deref());
     let names = name_all(given.zip(&kinds)).map_err(CamerasError::SameName)?;
     let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
@@ -75,12 +79,31 @@ pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
     Ok(Cameras::new(cameras))
 }
 
-/// What `auto` means on this machine at this moment.
-fn resolve(source: &SourceSpec, devices: &Devices) -> SourceSpec {
-    match source {
-        SourceSpec::Auto => devices.first_camera().map_or(SourceSpec::Emulated(None), SourceSpec::Device),
-        other => other.clone(),
+/// The sources of all cameras, with what `auto` means on this machine at this moment: the first device that is no other
+/// camera's.
+fn resolve_all(specs: &[CameraSpec], devices: &Devices) -> Result<Vec<SourceSpec>, CamerasError> {
+    let mut taken = Vec::new();
+    for spec in specs {
+        if let SourceSpec::Device(path) = &spec.source {
+            // It may be a link to a node.
+            let node = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            if taken.contains(&node) {
+                return Err(CamerasError::SameDevice(path.clone()));
+            }
+            taken.push(node);
+        }
     }
+    let resolve = |spec: &CameraSpec| match &spec.source {
+        SourceSpec::Auto => match devices.first_camera(&taken) {
+            Some(path) => {
+                taken.push(path.clone());
+                SourceSpec::Device(path)
+            }
+            None => SourceSpec::Emulated(None),
+        },
+        other => other.clone(),
+    };
+    Ok(specs.iter().map(resolve).collect())
 }
 
 fn find_source(

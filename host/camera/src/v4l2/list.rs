@@ -48,9 +48,10 @@ pub struct ListedFormat {
 }
 
 impl Devices {
-    /// The first device that can be served; none if there is none. The log says why each device before it is skipped.
-    pub fn first_camera(&self) -> Option<PathBuf> {
-        self.system.nodes().into_iter().find(|path| {
+    /// The first device that can be served and is none of `taken`; none if there is none. The log says why each device
+    /// before it is skipped.
+    pub fn first_camera(&self, taken: &[PathBuf]) -> Option<PathBuf> {
+        self.system.nodes().into_iter().filter(|path| !taken.contains(path)).find(|path| {
             let (card, checked) = match open_device(&*self.system, path) {
                 Ok((device, capability)) => {
                     let checked = check_usable(&*device, &capability, path);

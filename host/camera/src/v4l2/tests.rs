@@ -504,7 +504,7 @@ fn auto_skips_every_node_that_cannot_give_a_picture() {
         script.plug(&format!("/dev/video{number}"), gadget.clone());
     }
     script.fail("/dev/video10", Operation::Open, Errno::ACCESS.raw_os_error(), 1);
-    assert_eq!(script.devices().first_camera(), None);
+    assert_eq!(script.devices().first_camera(&[]), None);
     // Those that are listed have the reason.
     let (listings, unopened) = script.devices().list();
     assert!(unopened.is_empty());
@@ -516,9 +516,11 @@ fn auto_skips_every_node_that_cannot_give_a_picture() {
     }
     // The last of all nodes is the first that is a camera.
     script.plug("/dev/video99", Gadget::webcam("Cam"));
-    assert_eq!(script.devices().first_camera(), Some("/dev/video99".into()));
+    assert_eq!(script.devices().first_camera(&[]), Some("/dev/video99".into()));
     let (listings, _) = script.devices().list();
     assert!(listings.last().unwrap().unusable.is_none());
+    // Nor is one taken twice.
+    assert_eq!(script.devices().first_camera(&["/dev/video99".into()]), None);
     assert_eq!(script.handles(), 0);
 }
 
@@ -526,7 +528,7 @@ fn auto_skips_every_node_that_cannot_give_a_picture() {
 fn a_loopback_device_that_both_takes_and_captures_video_is_a_camera() {
     let script = Script::default();
     script.plug(NODE, node("loopback", CAPTURE | DeviceCaps::VIDEO_OUTPUT, true));
-    assert_eq!(script.devices().first_camera(), Some(NODE.into()));
+    assert_eq!(script.devices().first_camera(&[]), Some(NODE.into()));
 }
 
 #[test]
