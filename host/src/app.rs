@@ -25,8 +25,13 @@ use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, template
 use crate::http::admission::Admission;
 use crate::http::connections::{Connections, Limits};
 use crate::http::cors::Cors;
+use crate::http::cross_origin::CrossOriginProtection;
+use crate::http::hosts::AllowedHosts;
 use crate::http::listen::{ListenError, SocketAccess};
 use crate::http::listeners::Listeners;
+use crate::http::origins::AllowedOrigins;
+use crate::http::request_guard::RequestGuard;
+use crate::http::security_headers::SecurityHeaders;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
 use crate::http::trusted_proxies::TrustedProxies;
@@ -93,7 +98,8 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     for camera in cameras.iter() {
         info!("camera {}: {}", camera.name(), camera.description());
     }
-    let access = admin_access(args)?;
+    let guard = request_guard(args);
+    let access = admin_access(args, &guard)?;
     open_files::raise_limit();
     // One for each stream that its guest writes itself, and for each other request; for the guest that is tried out before
     // it serves, for the spares of the one that serves and of the one before, and for each channel's publisher, and the one
@@ -151,7 +157,11 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         for url in listeners.urls() {
             info!("open {url}");
         }
-        let service = Service::new(generations, admission(args, limits), proxies, Cors::new(args.allow_origin.clone()));
+        let origins = AllowedOrigins::new(&args.allow_origin);
+        let security_headers =
+            if args.allow_control { SecurityHeaders::with_controls(&origins) } else { SecurityHeaders::new() };
+        let admission = admission(args, limits);
+        let service = Service::new(generations, admission, proxies, guard, Cors::new(origins), security_headers);
         let service = Arc::new(service);
         let answer = service_fn(move |request| {
             let service = service.clone();
@@ -185,15 +195,28 @@ fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
         .ok()
 }
 
+/// Which requests are refused before anything looks at them.
+fn request_guard(args: &ServeArgs) -> RequestGuard {
+    let hosts = AllowedHosts::new(&args.allow_host);
+    let origins = AllowedOrigins::new(&args.allow_origin);
+    if args.allow_control && origins.is_any() {
+        warn!(
+            "with --allow-control and --allow-origin '*', every web page that a viewer opens can set the cameras' controls"
+        );
+    }
+    let proxies = TrustedProxies::new(&args.trusted_proxy);
+    RequestGuard::new(hosts.clone(), CrossOriginProtection::new(origins, hosts, proxies))
+}
+
 /// Who is let in at the admin listener. Fails where that would be everyone.
-fn admin_access(args: &ServeArgs) -> Result<Access, AppError> {
+fn admin_access(args: &ServeArgs, guard: &RequestGuard) -> Result<Access, AppError> {
     let token_file = args.admin_token_file.as_deref();
     match &args.admin {
         Some(AdminAddress::Listen(address)) if token_file.is_none() && !address.is_local() => {
             Err(AppError::Unguarded(address.clone()))
         }
-        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => Ok(Access::new(token_file, false)?),
-        _ => Ok(Access::new(token_file, true)?),
+        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => Ok(Access::new(token_file, None)?),
+        _ => Ok(Access::new(token_file, Some(guard.clone()))?),
     }
 }
 

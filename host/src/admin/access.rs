@@ -1,21 +1,23 @@
 //! Who may replace the guest: those with the token; without one, those who can reach the listener and are no web
 //! page.
 //!
-//! A browser sends requests to this machine for any page that it shows. Those carry the page's `Origin`; and where
-//! the page's own name was made to lead here (DNS rebinding), that name as `Host`. A number cannot be made to lead
-//! elsewhere, so numeric hosts are as good as `localhost`.
+//! A browser sends requests to this machine for any page that it shows. Those carry the page's `Origin`; and if the
+//! page's own name was made to resolve to this machine (DNS rebinding), that name as `Host`. Both are checked as they are
+//! for viewers, in [`crate::http`].
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
-use http::uri::Authority;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
+
+use crate::http::cross_origin::CrossOriginProtection;
+use crate::http::request_guard::{RequestError, RequestGuard, authority};
 
 /// The shortest token that is taken, in bytes: too many to try, if each is a random hexadecimal digit.
 const TOKEN_MINIMUM: usize = 16;
@@ -63,11 +65,11 @@ pub enum TokenError {
 }
 
 /// Why a request is refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Denied {
-    /// It is for another host.
-    #[error("the Host of this request is not this machine; use its IP address, or localhost")]
-    Host,
+    /// It is malformed, or for a host name that this server does not answer to.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// It comes from a web page.
     #[error("requests from web pages are refused")]
     Origin,
@@ -80,15 +82,18 @@ pub enum Denied {
 pub struct Access {
     /// The digest of the token. Comparing digests takes a time that tells nothing of the token.
     token: Option<[u8; 32]>,
-    /// Whether the host that a request names is looked at. A Unix socket has no name that could lead to it.
-    named: bool,
+    /// What checks the host that a request names. `None` for a Unix socket, to which no name can be made to resolve.
+    guard: Option<RequestGuard>,
+    /// Allows no origin but the listener's own.
+    cross_origin: CrossOriginProtection,
 }
 
 impl Access {
-    /// Let in who carries the token in this file, if one is given. `named` is whether requests come by a host's
-    /// name, as they do over TCP.
-    pub fn new(token_file: Option<&Path>, named: bool) -> Result<Self, TokenError> {
-        Ok(Self { token: token_file.map(read_token).transpose()?, named })
+    /// Let in who carries the token in this file, if one is given. `guard` checks
+    /// the host that a request names; there is none for a Unix socket.
+    pub fn new(token_file: Option<&Path>, guard: Option<RequestGuard>) -> Result<Self, TokenError> {
+        let token = token_file.map(read_token).transpose()?;
+        Ok(Self { token, guard, cross_origin: CrossOriginProtection::default() })
     }
 
     /// Whether there is a token, which requests must carry.
@@ -96,23 +101,19 @@ impl Access {
         self.token.is_some()
     }
 
-    /// Whether a request with these headers is let in.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Denied> {
+    /// Whether this request is let in.
+    pub fn check(&self, request: &Parts) -> Result<(), Denied> {
+        let headers = &request.headers;
         let has_token = match &self.token {
             Some(token) => bearer(headers).is_some_and(|given| digest(given) == *token),
             None => false,
         };
-        let host = headers.get(HOST).map(HeaderValue::as_bytes);
-        // Nobody else's page has the token; and with it, one may use any name that leads here.
-        if self.named && !has_token && !host.is_some_and(is_this_machine) {
-            return Err(Denied::Host);
+        let authority = authority(request)?;
+        // Nobody else's page has the token, so with it the request may use any name.
+        if let Some(guard) = self.guard.as_ref().filter(|_| !has_token) {
+            guard.check_host(authority.as_ref())?;
         }
-        let is_own = |origin: &HeaderValue| {
-            origin.as_bytes().strip_prefix(b"http://").is_some_and(|origin| host == Some(origin))
-        };
-        if headers.get(ORIGIN).is_some_and(|origin| !is_own(origin)) {
-            return Err(Denied::Origin);
-        }
+        self.cross_origin.check_origin(request, authority.as_ref()).map_err(|_| Denied::Origin)?;
         if self.token.is_some() && !has_token { Err(Denied::Token) } else { Ok(()) }
     }
 }
@@ -152,60 +153,65 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
 }
 
-/// Whether this host can be no other machine's by a trick of names: it is `localhost` or a number.
-fn is_this_machine(host: &[u8]) -> bool {
-    let Ok(authority) = Authority::try_from(host) else { return false };
-    let host = authority.host();
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok()
-        || bracketed.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok())
-}
-
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    fn access(token: Option<&str>, guard: Option<RequestGuard>) -> Access {
+        let token = token.map(|token| digest(token.as_bytes()));
+        Access { token, guard, cross_origin: CrossOriginProtection::default() }
     }
 
-    const OPEN: Access = Access { token: None, named: true };
-
-    #[test]
-    fn numbers_and_localhost_are_this_machine() {
-        for host in ["localhost", "LOCALHOST:5001", "127.0.0.1:5001", "[::1]:5001", "192.168.1.7:80"] {
-            assert_eq!(OPEN.check(&headers(&[("host", host)])), Ok(()), "{host}");
+    fn check(access: &Access, pairs: &[(&str, &str)]) -> Result<(), Denied> {
+        let mut request = Request::get("/guest");
+        for (name, value) in pairs {
+            request = request.header(*name, *value);
         }
-        for host in ["evil.example:5001", "localhost.evil.example", "127.0.0.1.evil.example", "", "[evil]", "a b"] {
-            assert_eq!(OPEN.check(&headers(&[("host", host)])), Err(Denied::Host), "{host}");
-        }
-        assert_eq!(OPEN.check(&HeaderMap::new()), Err(Denied::Host));
+        access.check(&request.body(()).unwrap().into_parts().0)
     }
 
     #[test]
-    fn pages_of_others_are_refused_at_any_host() {
-        for origin in ["http://evil.example", "null", "https://127.0.0.1:5001", "http://127.0.0.1:5000", ""] {
-            let headers = headers(&[("host", "127.0.0.1:5001"), ("origin", origin)]);
-            assert_eq!(OPEN.check(&headers), Err(Denied::Origin), "{origin}");
-            assert_eq!(Access { token: None, named: false }.check(&headers), Err(Denied::Origin), "{origin}");
+    fn names_that_a_stranger_can_own_are_refused() {
+        let open = access(None, Some(RequestGuard::default()));
+        for host in ["localhost", "LOCALHOST:5001", "127.0.0.1:5001", "[::1]:5001", "192.168.1.7:80", "pi.local"] {
+            assert_eq!(check(&open, &[("host", host)]), Ok(()), "{host}");
         }
-        let unnamed = Access { token: None, named: false };
-        assert_eq!(unnamed.check(&headers(&[("origin", "null")])), Err(Denied::Origin), "without a host");
-        assert_eq!(OPEN.check(&headers(&[("host", "[::1]:1"), ("origin", "http://[::1]:1")])), Ok(()));
+        for host in ["evil.example:5001", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            assert!(matches!(check(&open, &[("host", host)]), Err(Denied::Request(RequestError::Misdirected(_)))));
+            assert_eq!(check(&access(None, None), &[("host", host)]), Ok(()), "over a Unix socket");
+        }
     }
 
     #[test]
-    fn a_token_is_needed_where_there_is_one_and_opens_any_name() {
-        let access = Access { token: Some(digest(b"0123456789abcdef")), named: true };
-        let check = |pairs: &[_]| access.check(&headers(pairs));
-        assert_eq!(check(&[("host", "localhost")]), Err(Denied::Token));
+    fn pages_of_other_sites_are_refused_at_any_host() {
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:5000", ""] {
+            for access in [access(None, Some(RequestGuard::default())), access(None, None)] {
+                let pairs = [("host", "127.0.0.1:5001"), ("origin", origin)];
+                assert_eq!(check(&access, &pairs), Err(Denied::Origin), "{origin}");
+            }
+        }
+        let open = access(None, Some(RequestGuard::default()));
+        assert_eq!(check(&open, &[("host", "[::1]:1"), ("origin", "http://[::1]:1")]), Ok(()));
+        assert_eq!(check(&open, &[("host", "[::1]:1"), ("sec-fetch-site", "cross-site")]), Err(Denied::Origin));
+    }
+
+    #[test]
+    fn a_token_is_needed_where_there_is_one_and_allows_any_name() {
+        let access = access(Some("0123456789abcdef"), Some(RequestGuard::default()));
+        assert_eq!(check(&access, &[("host", "localhost")]), Err(Denied::Token));
         for wrong in ["Bearer 0123456789abcdeX", "Bearer ", "Bearer", "Basic 0123456789abcdef", "0123456789abcdef"] {
-            assert_eq!(check(&[("host", "localhost"), ("authorization", wrong)]), Err(Denied::Token), "{wrong}");
+            assert_eq!(
+                check(&access, &[("host", "localhost"), ("authorization", wrong)]),
+                Err(Denied::Token),
+                "{wrong}"
+            );
         }
         let right = ("authorization", "bearer 0123456789abcdef");
-        assert_eq!(check(&[("host", "localhost"), right]), Ok(()));
-        assert_eq!(check(&[("host", "pi.local:5001"), right]), Ok(()));
-        assert_eq!(check(&[("host", "pi.local"), right, ("origin", "http://evil.example")]), Err(Denied::Origin));
+        assert_eq!(check(&access, &[("host", "localhost"), right]), Ok(()));
+        assert_eq!(check(&access, &[("host", "cam.example.com:5001"), right]), Ok(()));
+        let forged = [("host", "pi.local"), right, ("origin", "http://evil.example")];
+        assert_eq!(check(&access, &forged), Err(Denied::Origin));
     }
 }

@@ -21,6 +21,7 @@ use crate::guest::component::COMPONENT_LIMIT;
 use crate::guest::request_body::{BodyFault, BodyLimits, RequestBody};
 use crate::guest::{Candidate, LoadError, Origin};
 use crate::http::peer::Peer;
+use crate::http::security_headers::SecurityHeaders;
 use crate::swap::{Generations, SwapError};
 
 /// How many components may be under way to here at a time: each may fill [`COMPONENT_LIMIT`] of memory.
@@ -65,7 +66,8 @@ impl Admin {
     pub async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
         let (head, body) = request.into_parts();
         let mut body = RequestBody::new(body, UPLOAD_LIMITS);
-        let answer = self.respond(&head, &mut body).await;
+        let mut answer = self.respond(&head, &mut body).await;
+        SecurityHeaders::new().insert(answer.headers_mut());
         // A client that asked before it sends has not sent anything.
         if !head.headers.contains_key(EXPECT) {
             discard(&mut body).await;
@@ -80,7 +82,7 @@ impl Admin {
             let answer = failure(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens, try again in a second");
             return with(answer, RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if let Err(denied) = self.access.check(&head.headers) {
+        if let Err(denied) = self.access.check(head) {
             if denied == Denied::Token {
                 self.throttle.note_failure(peer);
             }
@@ -90,7 +92,8 @@ impl Admin {
                 warn!("admin: {} {} is refused: {denied}{before}", head.method, path.escape_debug());
             }
             return match denied {
-                Denied::Host | Denied::Origin => failure(StatusCode::FORBIDDEN, denied),
+                Denied::Request(ref error) => failure(error.status(), error),
+                Denied::Origin => failure(StatusCode::FORBIDDEN, denied),
                 Denied::Token => with(
                     failure(StatusCode::UNAUTHORIZED, denied),
                     WWW_AUTHENTICATE,

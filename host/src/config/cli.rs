@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use super::listen_address::ListenAddress;
-use crate::http::cors::AllowedOrigin;
+use crate::http::hosts::AllowedHost;
+use crate::http::origins::AllowedOrigin;
 use crate::http::trusted_proxies::TrustedProxy;
 
 /// A camera server whose web side is a sandboxed WebAssembly component
@@ -139,9 +140,15 @@ pub struct ServeArgs {
     #[arg(long)]
     pub allow_control: bool,
 
-    /// A site whose pages may read what is served, such as `http://printer.local`, or `*` for all. May be given several times
+    /// A site whose pages may read what is served, and set controls where those are allowed: such as
+    /// `http://printer.local`, or `*` for all. May be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<AllowedOrigin>,
+
+    /// A host name to answer to, such as `cam.example.com`, `*.example.com`, or `*` for all. Needed only for names that
+    /// can be registered in the public DNS. May be given several times
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<AllowedHost>,
 
     /// A reverse proxy whose `Forwarded` and `X-Forwarded-*` headers are believed, or `none`. May be given several times
     #[arg(long, value_name = "ADDRESS[/PREFIX]", default_values = ["127.0.0.0/8", "::1"])]

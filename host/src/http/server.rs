@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::connections::{ActiveRequest, Connections, Full, OpenConnection};
+use super::http1_io::Http1Io;
 use super::listeners::Listeners;
 use super::peer::Peer;
 use crate::line::Connection;
@@ -123,8 +124,8 @@ fn is_of_connection(error: &io::Error) -> bool {
 fn refuse(connection: &Connection, full: Full) {
     let line = format!("503 {full}\n");
     let response = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-         Retry-After: 1\r\nConnection: close\r\n\r\n{line}",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+         Content-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{line}",
         line.len()
     );
     connection.socket().refuse(response.as_bytes());
@@ -165,7 +166,7 @@ async fn serve_connection<B>(
         // Names of headers are not case-sensitive, but some small clients compare them as if they were.
         .title_case_headers(true)
         // hyper-util's adapter, for it has vectored writes: without them hyper copies every byte of a body.
-        .serve_connection(TokioIo::new(connection), answer);
+        .serve_connection(TokioIo::new(Http1Io::new(connection)), answer);
     let mut serving = std::pin::pin!(serving);
     let result = tokio::select! {
         biased;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, ORIGIN, RETRY_AFTER, TRANSFER_ENCODING,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
@@ -26,10 +27,15 @@ use super::client::forwarded_client;
 use super::connections::network;
 use super::cors::Cors;
 use super::peer::Peer;
+use super::request_guard::RequestGuard;
+use super::security_headers::SecurityHeaders;
 use super::trusted_proxies::TrustedProxies;
 
 /// How long a client that found no room should wait: viewers come and go by the second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The methods that a guest may answer.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
 
 /// The most of a path that is put into the log for one request.
 const LOGGED_PATH: usize = 200;
@@ -39,23 +45,34 @@ pub struct Service {
     generations: Generations,
     admission: Admission,
     proxies: TrustedProxies,
+    guard: RequestGuard,
     cors: Cors,
+    security_headers: SecurityHeaders,
 }
 
 impl Service {
-    /// Answer as many requests at a time as are admitted. Those that `proxies` forward count for their clients.
-    pub fn new(generations: Generations, admission: Admission, proxies: TrustedProxies, cors: Cors) -> Self {
-        Self { generations, admission, proxies, cors }
+    /// Answer those requests that pass `guard`, as many at a time as are admitted. Those that `proxies` forward count for
+    /// their clients.
+    pub fn new(
+        generations: Generations,
+        admission: Admission,
+        proxies: TrustedProxies,
+        guard: RequestGuard,
+        cors: Cors,
+        security_headers: SecurityHeaders,
+    ) -> Self {
+        Self { generations, admission, proxies, guard, cors, security_headers }
     }
 
     /// Answer one request. Never fails: where the guest has no answer, the response says why.
     pub async fn answer(&self, request: Request<hyper::body::Incoming>) -> Result<Response<ServiceBody>, Infallible> {
-        if let Some(response) = self.cors.preflight(&request) {
-            return Ok(response.map(ServiceBody::Host));
-        }
-        let origin = request.headers().get(ORIGIN).cloned();
-        let mut response = self.answer_by_guest(request).await;
-        self.cors.mark(origin.as_ref(), response.headers_mut());
+        let (head, body) = request.into_parts();
+        let label = label(&head);
+        let mut response = match self.refuse(&head, &label) {
+            Some(response) => response,
+            None => self.answer_allowed(Request::from_parts(head, body), &label).await,
+        };
+        self.security_headers.insert(response.headers_mut());
         Ok(response)
     }
 
@@ -66,25 +83,49 @@ impl Service {
         forwarded_client(request.headers(), *peer, &self.proxies).map(network)
     }
 
-    async fn answer_by_guest(&self, mut request: Request<hyper::body::Incoming>) -> Response<ServiceBody> {
-        let label = label(&request);
-        debug!("{label}");
-        if request.method() == Method::CONNECT {
+    /// The refusal of a request that is not allowed to reach anything else.
+    fn refuse(&self, head: &Parts, label: &str) -> Option<Response<ServiceBody>> {
+        if head.method == Method::CONNECT {
             let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "this is not a proxy");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+            response.headers_mut().insert(ALLOW, METHODS);
+            return Some(response);
+        }
+        let error = self.guard.check(head).err()?;
+        warn!("{label}: {}, {error}", error.status().as_u16());
+        Some(refusal(error.status(), &error.to_string()))
+    }
+
+    /// Answer a request that the guard let pass.
+    async fn answer_allowed(&self, request: Request<hyper::body::Incoming>, label: &str) -> Response<ServiceBody> {
+        if let Some(response) = self.cors.preflight(&request) {
+            return response.map(ServiceBody::Host);
+        }
+        // About the server as a whole (RFC 9110, section 9.3.7), which is not the guest's.
+        if request.uri().path() == "*" {
+            let mut response = Response::new(ServiceBody::Host(Full::default()));
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response.headers_mut().insert(ALLOW, METHODS);
             return response;
         }
+        let origin = request.headers().get(ORIGIN).cloned();
+        let mut response = self.answer_by_guest(request, label).await;
+        self.cors.mark(origin.as_ref(), response.headers_mut());
+        response
+    }
+
+    async fn answer_by_guest(&self, mut request: Request<hyper::body::Incoming>, label: &str) -> Response<ServiceBody> {
+        debug!("{label}");
         let permit = match self.admission.admit(self.client(&request)) {
             Ok(permit) => permit,
-            Err(rejected) => return reject(&label, rejected),
+            Err(rejected) => return reject(label, rejected),
         };
         let line = request.extensions_mut().remove::<Line>().filter(|_| request.version() == Version::HTTP_11);
-        match self.generations.answer(request, &label).await {
+        match self.generations.answer(request, label).await {
             Ok(response) => {
                 let permit = if response.body().is_stream() { self.admission.admit_stream(permit) } else { Ok(permit) };
                 let permit = match permit {
                     Ok(permit) => permit,
-                    Err(rejected) => return reject(&label, rejected),
+                    Err(rejected) => return reject(label, rejected),
                 };
                 let line = line.filter(|_| is_chunked(response.headers()));
                 response.map(|body| match body {
@@ -118,10 +159,10 @@ fn is_chunked(headers: &HeaderMap) -> bool {
 }
 
 /// Names a request in the log: `GET /video_feed`. What a client sends can't forge lines of the log.
-fn label<B>(request: &Request<B>) -> String {
+fn label(request: &Parts) -> String {
     let printable = |char: char| if char.is_ascii_graphic() { char } else { '?' };
-    let path: String = request.uri().path().chars().take(LOGGED_PATH).map(printable).collect();
-    format!("{} {path}", request.method())
+    let path: String = request.uri.path().chars().take(LOGGED_PATH).map(printable).collect();
+    format!("{} {path}", request.method)
 }
 
 /// What a client is told of an error. The details are for the log: they could tell of the guest's inside.

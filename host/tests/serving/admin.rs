@@ -47,20 +47,19 @@ fn web_pages_cannot_replace_the_guest() {
     let own = admin.to_string();
     let component = guests::serving(guests::TRAPS);
     for (method, path) in [("PUT", "/guest"), ("GET", "/guest"), ("POST", "/guest/rollback"), ("OPTIONS", "/guest")] {
-        for origin in ["http://evil.example", "null", &format!("http://{}", server.address), &format!("https://{own}")]
-        {
+        for origin in ["http://evil.example", "null", &format!("http://{}", server.address)] {
             let reply = send(admin, method, path, &[("Origin", origin)], &component);
             assert_eq!((reply.status, reply.header("access-control-allow-origin")), (403, None), "{method} {origin}");
         }
-        // A name that was made to lead here (DNS rebinding).
+        // A name that was made to resolve to this machine (DNS rebinding).
         for host in ["evil.example", &format!("evil.example:{}", admin.port()), "127.0.0.1.evil.example"] {
             let reply = send(admin, method, path, &[("Host", host)], &component);
-            assert_eq!(reply.status, 403, "{method} {host}");
-            assert!(error(&reply).contains("Host"));
+            assert_eq!(reply.status, 421, "{method} {host}");
+            assert!(error(&reply).contains("--allow-host"));
         }
     }
     let (nameless, _) = raw_request(admin, b"GET /guest HTTP/1.0\r\n\r\n", false);
-    assert_eq!(nameless.status, 403);
+    assert_eq!(nameless.status, 200, "no browser sends that");
     server.wait_for_log("admin: PUT /guest is refused: requests from web pages are refused");
     assert_eq!(server.generation(), 1);
     // Its own page, if there were one, and people by number and by name.

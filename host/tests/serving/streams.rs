@@ -25,6 +25,7 @@ fn the_head_is_as_agreed() {
                 ("pragma".to_owned(), "no-cache"),
                 ("expires".to_owned(), "Mon, 3 Jan 2000 12:34:56 GMT"),
                 ("x-accel-buffering".to_owned(), "no"),
+                ("x-content-type-options".to_owned(), "nosniff"),
                 ("transfer-encoding".to_owned(), "chunked"),
             ])
         );

@@ -1,0 +1,316 @@
+//! What hyper leaves undone on a connection: it answers a request that it cannot parse with an empty body, and takes one
+//! that has both `Content-Length` and `Transfer-Encoding`.
+//!
+//! hyper has no hook for either. So a connection is wrapped: bytes that hyper reads are scanned for the two headers, and an
+//! empty error that it writes is replaced by one with a line of text.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const CONTENT_LENGTH: &[u8] = b"content-length";
+const TRANSFER_ENCODING: &[u8] = b"transfer-encoding";
+
+/// The longer of the two names, in bytes.
+const NAME_LIMIT: usize = TRANSFER_ENCODING.len();
+
+/// A connection as hyper is given it.
+pub struct Http1Io<S> {
+    inner: S,
+    framing: RequestFraming,
+    /// What is written in place of hyper's error, and how much of it has been.
+    replacement: Option<(Vec<u8>, usize)>,
+}
+
+impl<S> Http1Io<S> {
+    /// Wrap a connection from which nothing has been read.
+    pub fn new(inner: S) -> Self {
+        Self { inner, framing: RequestFraming::default(), replacement: None }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Http1Io<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        self.framing.scan(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Http1Io<S> {
+    /// Write the replacement of `bytes` if they are an error of hyper's own. `None` if they are anything else.
+    fn poll_replace(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
+        if self.replacement.is_none() {
+            self.replacement = Some((explained(bytes, self.framing.has_conflict)?, 0));
+        }
+        let (replacement, written) = self.replacement.as_mut()?;
+        while let Some(rest) = replacement.get(*written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.inner).poll_write(context, rest) {
+                Poll::Ready(Ok(0)) => return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
+                Poll::Ready(Ok(count)) => *written += count,
+                other => return Some(other),
+            }
+        }
+        self.replacement = None;
+        Some(Poll::Ready(Ok(bytes.len())))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Io<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.poll_replace(context, bytes) {
+            Some(result) => result,
+            None => Pin::new(&mut self.inner).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // An error of hyper's has no body, so it is one slice.
+        if let [bytes] = slices
+            && let Some(result) = self.poll_replace(context, bytes)
+        {
+            return result;
+        }
+        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+/// An error of hyper's own with a line that explains it. `None` if these bytes are anything else: every response of the
+/// service has `X-Content-Type-Options`.
+fn explained(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
+    if !bytes.starts_with(b"HTTP/1.1 4") || !bytes.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let head = std::str::from_utf8(bytes).ok()?;
+    let (status_line, headers) = head.split_once("\r\n")?;
+    let mut headers = headers.split_terminator("\r\n").filter(|line| !line.is_empty());
+    let is_hypers =
+        |line: &str| ["Connection: close", "Content-Length: 0"].contains(&line) || line.starts_with("Date: ");
+    if !headers.all(is_hypers) || !head.contains("Content-Length: 0\r\n") {
+        return None;
+    }
+    let code = status_line.split(' ').nth(1)?;
+    let reason = match code {
+        "400" if has_conflict => "the request has both Content-Length and Transfer-Encoding",
+        "400" => "this is not a well-formed HTTP/1.1 request",
+        "414" => "the request target is too long",
+        "431" => "the request's head is too large; 8 KiB and 100 headers are allowed",
+        _ => "this request cannot be answered",
+    };
+    let line = format!("{code} {reason}\n");
+    let explained = format!(
+        "{status_line}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n{line}",
+        line.len()
+    );
+    Some(explained.into_bytes())
+}
+
+/// Follows the heads of requests through the bytes of a connection, as far as it takes to find those with both
+/// `Content-Length` and `Transfer-Encoding`: a proxy before this server could go by the other one, and see another request
+/// where the body ends (request smuggling; RFC 9112, section 6.1, allows to reject them). It does not decide where a request
+/// ends; hyper does.
+#[derive(Default)]
+struct RequestFraming {
+    state: State,
+    /// The header's name so far.
+    name: [u8; NAME_LIMIT],
+    /// Its length; more than [`NAME_LIMIT`] for a name that is longer.
+    name_length: usize,
+    /// Of the request whose head is being read.
+    content_length: Option<u64>,
+    is_chunked: bool,
+    has_conflict: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    /// Before a request line, where empty lines are allowed.
+    #[default]
+    Start,
+    RequestLine,
+    /// At the start of a header's line.
+    Line,
+    Name,
+    Value,
+    /// In the value of `Content-Length`.
+    Length,
+    /// So many bytes of a body are left.
+    Body(u64),
+    /// Nothing more is looked at: a body is chunked, or the connection ends with a refusal.
+    Done,
+}
+
+impl RequestFraming {
+    /// Scan bytes before hyper sees them. In a head with both headers, the colon of the second is overwritten, for which
+    /// hyper refuses the request.
+    fn scan(&mut self, bytes: &mut [u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.state {
+                State::Done => return,
+                State::Body(left) => {
+                    let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+                    self.state = match left - skipped as u64 {
+                        0 => State::Start,
+                        left => State::Body(left),
+                    };
+                    rest = rest.split_at_mut(skipped).1;
+                }
+                _ => {
+                    let Some((byte, after)) = rest.split_first_mut() else { return };
+                    self.step(byte);
+                    rest = after;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, byte: &mut u8) {
+        self.state = match (self.state, *byte) {
+            (State::Start, b'\r' | b'\n') => State::Start,
+            (State::Start, _) => State::RequestLine,
+            (State::Line, b'\r') => State::Line,
+            (State::Line, b'\n') => self.end_of_head(),
+            (State::RequestLine | State::Name | State::Value | State::Length, b'\n') => State::Line,
+            (State::Line, _) => {
+                self.name_length = 0;
+                self.push(*byte);
+                State::Name
+            }
+            (State::Name, b':') => self.end_of_name(byte),
+            (State::Name, _) => {
+                self.push(*byte);
+                State::Name
+            }
+            (State::Length, digit @ b'0'..=b'9') => {
+                let length = self.content_length.unwrap_or_default();
+                self.content_length = Some(length.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+                State::Length
+            }
+            (state, _) => state,
+        };
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.name.get_mut(self.name_length) {
+            *place = byte;
+        }
+        self.name_length = self.name_length.saturating_add(1);
+    }
+
+    fn end_of_name(&mut self, colon: &mut u8) -> State {
+        let name = self.name.get(..self.name_length).unwrap_or_default();
+        let is_length = name.eq_ignore_ascii_case(CONTENT_LENGTH);
+        let is_coding = name.eq_ignore_ascii_case(TRANSFER_ENCODING);
+        if (is_length && self.is_chunked) || (is_coding && self.content_length.is_some()) {
+            self.has_conflict = true;
+            *colon = 0;
+            return State::Done;
+        }
+        self.is_chunked |= is_coding;
+        if is_length {
+            self.content_length = Some(0);
+            return State::Length;
+        }
+        State::Value
+    }
+
+    fn end_of_head(&mut self) -> State {
+        match self.content_length.take() {
+            _ if self.is_chunked => State::Done,
+            Some(length) if length > 0 => State::Body(length),
+            _ => State::Start,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a conflict is found when these bytes are read in pieces of this size; no other byte may change.
+    fn has_conflict(text: &str, size: usize) -> bool {
+        let mut framing = RequestFraming::default();
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.chunks_mut(size).for_each(|piece| framing.scan(piece));
+        let changed = bytes.iter().zip(text.as_bytes()).filter(|(now, before)| now != before).count();
+        assert_eq!(changed, usize::from(framing.has_conflict), "{text:?}");
+        framing.has_conflict
+    }
+
+    #[test]
+    fn a_request_with_both_is_found_wherever_it_comes() {
+        let both = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
+        let reverse = "POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+        let bare = "POST / HTTP/1.1\nContent-Length: 3\nTransfer-Encoding: chunked\n\n";
+        let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        let post = "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\nabc\r\n\r\ndef:x";
+        for conflict in [both, reverse, bare] {
+            for before in ["", "\r\n", get, post, &format!("{get}{post}{get}")] {
+                for size in [1, 2, 7, 1000] {
+                    assert!(has_conflict(&format!("{before}{conflict}"), size), "{before:?} {conflict:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn anything_else_passes_unchanged() {
+        for text in [
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\nTransfer-Encoding: x\r\nContent-Length: 1\r\n",
+            "POST / HTTP/1.1\r\nX-Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nX: Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\naGET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999999\r\n\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            for size in [1, 3, 1000] {
+                assert!(!has_conflict(text, size), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_errors_of_hypers_are_explained() {
+        let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\nDate: x\r\n\r\n";
+        let text = String::from_utf8(explained(bare, false).unwrap()).unwrap();
+        assert!(text.starts_with("HTTP/1.1 431 ") && text.contains("\r\nX-Content-Type-Options: nosniff\r\n"));
+        let (head, line) = text.split_once("\r\n\r\n").unwrap();
+        assert!(line.starts_with("431 ") && line.ends_with('\n'));
+        assert!(head.contains(&format!("Content-Length: {}", line.len())));
+        for other in [
+            &b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nX-Content-Type-Options: nosniff\r\n\r\n"[..],
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"",
+        ] {
+            assert!(explained(other, false).is_none());
+        }
+    }
+}
