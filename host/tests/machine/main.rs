@@ -22,6 +22,7 @@ mod fakecam;
 mod faults;
 mod guest_target;
 mod looks;
+mod nginx;
 mod proxy;
 
 use std::env;
@@ -32,6 +33,7 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     let browser = missing_programs(&["chromium", "chromedriver"]);
+    let nginx = missing_programs(&["nginx"]);
     let fakecam = missing_variable("HOTSHOE_FAKECAM");
     let vm = missing_variable("HOTSHOE_CAMERA_VM").or_else(|| fakecam.clone());
     let target = (!guest_target::is_installed()).then(|| "the target wasm32-wasip2".to_owned());
@@ -44,6 +46,9 @@ fn main() -> ExitCode {
         trial("chromium_watches_nothing_in_a_hidden_tab", &browser, browser::a_hidden_tab_watches_nothing),
         trial("chromium_sets_controls", &browser, browser::sets_controls),
         trial("chromium_finds_everything_below_a_path", &browser, browser::works_below_a_path),
+        trial("nginx_passes_pictures_on", &nginx, nginx::pictures_come_through),
+        trial("nginx_lets_own_pages_set_controls_and_no_others", &nginx, nginx::own_pages_set_controls),
+        trial("nginx_passes_names_on_that_are_checked", &nginx, nginx::names_are_checked),
         trial("everyone_can_use_the_page", &browser, looks::everyone_can_use_the_page),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),
         trial("a_new_guest_is_built_at_each_save", &target, guest_target::a_new_guest_is_built_at_each_save),
