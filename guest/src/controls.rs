@@ -1,7 +1,7 @@
 //! `/controls`: what can be set on a camera. GET answers with JSON; POST sets what a form names, in its order, as in
 //! `curl -d brightness=128 -d auto_exposure=1 http://127.0.0.1:5000/controls`.
 //!
-//! The host allows this only where its owner said so.
+//! The host allows this only where its owner said so, and refuses requests of other sites' pages before they come here.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -12,7 +12,7 @@ use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use crate::feed;
 use crate::json;
 use crate::reply::{self, FRESH, Head};
-use crate::request;
+use crate::request::{self, BodyError};
 use crate::route::Which;
 
 /// No form that sets controls is longer; a camera has some thirty of them.
@@ -28,19 +28,17 @@ pub fn list(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
 /// Those before it stay set, as each depends on those before it.
 pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Which<'_>) {
     let Some((camera, out)) = feed::find(out, false, camera) else { return };
-    // A page of another site could send forms to us from its visitors' browsers. Those say where they come from.
-    if request::is_of_another_site(&request) {
-        return refuse(out, 403, "this is not for pages of other sites");
-    }
     // All that can be refused without the body is refused before it is read: a client may take its time to send it.
     if !are_allowed() {
         return answer(out, false, Err(ErrorCode::NotAllowed));
     }
     if request::is_longer(&request, BODY_LIMIT) {
-        return refuse(out, 413, "that is too much");
+        return refuse(out, 413, "the body is longer than 16 KiB");
     }
-    let Some(body) = request::body(request, BODY_LIMIT) else {
-        return refuse(out, 413, "that is too much");
+    let body = match request::body(request, BODY_LIMIT) {
+        Ok(body) => body,
+        Err(BodyError::TooLong) => return refuse(out, 413, "the body is longer than 16 KiB"),
+        Err(BodyError::Malformed) => return refuse(out, 400, "the body broke off or is not chunked correctly"),
     };
     let Some(values) = parse(&body) else {
         return refuse(out, 400, "send controls and whole numbers, as in brightness=128&auto_exposure=1");

@@ -15,7 +15,7 @@ use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::json;
 use crate::measure::measure;
-use crate::part::Framing;
+use crate::part::Format;
 use crate::reply::{self, Head};
 
 /// The channel's name: no camera's, since those have no `/`.
@@ -92,7 +92,7 @@ fn camera_state(camera: &Camera) -> String {
 
 /// How many watch this camera's stream.
 pub fn viewers(camera: &str) -> u32 {
-    Framing::ALL.iter().map(|framing| count_viewers(&framing.channel(camera))).sum()
+    Format::ALL.iter().map(|format| count_viewers(&format.channel(camera))).sum()
 }
 
 /// As in the WIT.

@@ -48,6 +48,7 @@ impl incoming_handler::Guest for Guest {
         // Nothing is kept here from one request to the next but the allocator's memory.
         instances::keep();
         let path = request.path_with_query().unwrap_or_default();
+        let path = query::percent_decode(&path);
         let query = Query::of(&path);
         let Some(Request { route, camera }) = route::route(&path) else {
             let head_only = matches!(request.method(), Method::Head);
@@ -68,7 +69,7 @@ impl incoming_handler::Guest for Guest {
         match route {
             Route::Index => page::serve(out, head_only),
             Route::Events => events::serve(out, head_only),
-            Route::Stream => stream::serve(out, head_only, camera, query),
+            Route::Stream(boundary) => stream::serve(out, head_only, camera, query, boundary),
             Route::Snapshot => snapshot::serve(out, head_only, camera),
             Route::State => state::serve(out, head_only, camera),
             Route::Log => log::serve(out, head_only, camera, query, log::Format::Html),

@@ -15,7 +15,9 @@
 //! The stream ends with the closing delimiter in place of the next part (RFC 2046, section 5.1.1), which lets
 //! browsers free the connection. Many clients need the length; X-Timestamp is the time of capture in seconds since 1970.
 //!
-//! A client can ask for one of two other framings, by the names that ustreamer gave them.
+//! A client can ask for one of two other framings, by the names that ustreamer gave them. The paths that clients know
+//! from mjpg-streamer and ustreamer have those servers' boundary, `boundarydonotcross`, which some relays look for
+//! whatever the head says (mjpg-streamer, `httpd.h`; ustreamer, `http/server.c`).
 
 use alloc::format;
 use alloc::string::String;
@@ -24,18 +26,58 @@ use core::fmt::Write as _;
 use crate::bindings::hotshoe::camera::cameras::FrameInfo;
 use crate::query::Query;
 
-/// The response's content type.
-pub const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
+/// What separates the parts of a stream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Boundary {
+    /// `frame`, this server's own.
+    Frame,
+    /// `boundarydonotcross`, that of mjpg-streamer and ustreamer.
+    DoNotCross,
+}
 
-/// What a body begins with.
-const OPENING: &str = "--frame\r\n";
+impl Boundary {
+    /// The response's content type, as the servers that are known for the boundary write it.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Frame => "multipart/x-mixed-replace; boundary=frame",
+            Self::DoNotCross => "multipart/x-mixed-replace;boundary=boundarydonotcross",
+        }
+    }
 
-/// What comes after each image.
-const TAIL: &str = "\r\n--frame\r\n";
+    /// What a body begins with.
+    fn opening(self) -> &'static str {
+        match self {
+            Self::Frame => "--frame\r\n",
+            Self::DoNotCross => "--boundarydonotcross\r\n",
+        }
+    }
 
-/// What a body ends with. It stands where the next part's headers would, on a line of its own, and begins no part:
-/// a browser would show an empty one as a broken image.
-const CLOSING: &str = "--frame--\r\n";
+    /// What comes after each image.
+    fn delimiter(self) -> &'static str {
+        match self {
+            Self::Frame => "\r\n--frame\r\n",
+            Self::DoNotCross => "\r\n--boundarydonotcross\r\n",
+        }
+    }
+
+    /// What a body ends with. It stands where the next part's headers would, on a line of its own, and begins no part:
+    /// a browser would show an empty one as a broken image.
+    fn closing(self) -> &'static str {
+        match self {
+            Self::Frame => "--frame--\r\n",
+            Self::DoNotCross => "--boundarydonotcross--\r\n",
+        }
+    }
+}
+
+/// The bytes of a stream beside its images. There is a channel for each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Format {
+    /// What separates its parts.
+    pub boundary: Boundary,
+    /// What its parts consist of.
+    pub framing: Framing,
+}
 
 /// What a part consists of beside its image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,9 +112,6 @@ pub struct Extra {
 }
 
 impl Framing {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Standard, Self::Extra, Self::Advance];
-
     /// The one that a query asks for.
     pub fn of(query: Query<'_>) -> Self {
         if query.is_set("advance_headers") {
@@ -83,55 +122,77 @@ impl Framing {
             Self::Standard
         }
     }
+}
 
-    /// The name of the channel with the stream of this camera in this framing.
+impl Format {
+    /// All of them. The host has room for so many channels of each camera.
+    pub const ALL: [Self; 6] = {
+        const fn of(boundary: Boundary, framing: Framing) -> Format {
+            Format { boundary, framing }
+        }
+        [
+            of(Boundary::Frame, Framing::Standard),
+            of(Boundary::Frame, Framing::Extra),
+            of(Boundary::Frame, Framing::Advance),
+            of(Boundary::DoNotCross, Framing::Standard),
+            of(Boundary::DoNotCross, Framing::Extra),
+            of(Boundary::DoNotCross, Framing::Advance),
+        ]
+    };
+
+    /// The name of the channel with the stream of this camera in this format.
     pub fn channel(self, camera: &str) -> String {
         format!("{camera}{}", self.suffix())
     }
 
-    /// The camera and the framing of the channel of this name.
+    /// The camera and the format of the channel of this name.
     pub fn of_channel(name: &str) -> (&str, Self) {
-        [Self::Extra, Self::Advance]
-            .into_iter()
-            .find_map(|framing| Some((name.strip_suffix(framing.suffix())?, framing)))
-            .unwrap_or((name, Self::Standard))
+        // Names of cameras have no `/`.
+        let (camera, suffix) = name.split_at(name.find('/').unwrap_or(name.len()));
+        let format = Self::ALL.into_iter().find(|format| format.suffix() == suffix);
+        (camera, format.unwrap_or(Self { boundary: Boundary::Frame, framing: Framing::Standard }))
     }
 
-    /// Names of cameras have no `/`.
     fn suffix(self) -> &'static str {
-        match self {
-            Self::Standard => "",
-            Self::Extra => "/extra",
-            Self::Advance => "/advance",
+        match (self.boundary, self.framing) {
+            (Boundary::Frame, Framing::Standard) => "",
+            (Boundary::Frame, Framing::Extra) => "/extra",
+            (Boundary::Frame, Framing::Advance) => "/advance",
+            (Boundary::DoNotCross, Framing::Standard) => "/boundarydonotcross",
+            (Boundary::DoNotCross, Framing::Extra) => "/boundarydonotcross/extra",
+            (Boundary::DoNotCross, Framing::Advance) => "/boundarydonotcross/advance",
         }
     }
 
     /// What the body begins with.
     pub fn opening(self, clocks: Clocks) -> String {
-        match self {
-            Self::Standard | Self::Extra => OPENING.into(),
-            Self::Advance => format!("{OPENING}{}", lengthless(clocks)),
+        let opening = self.boundary.opening();
+        match self.framing {
+            Framing::Standard | Framing::Extra => opening.into(),
+            Framing::Advance => format!("{opening}{}", lengthless(clocks)),
         }
     }
 
     /// What the body ends with, after a whole part.
-    pub fn closing(self) -> &'static str {
-        match self {
-            Self::Standard | Self::Extra => CLOSING,
+    pub fn closing(self) -> String {
+        let closing = self.boundary.closing();
+        match self.framing {
+            Framing::Standard | Framing::Extra => closing.into(),
             // The headers of the next part have been sent, so there is an empty part.
-            Self::Advance => "\r\n--frame--\r\n",
+            Framing::Advance => format!("\r\n{closing}"),
         }
     }
 
     /// What stands before this image and after it. `more` is asked, with the time, for those framings that tell it.
     pub fn around(self, info: &FrameInfo, more: impl FnOnce(u64) -> Extra, clocks: Clocks) -> (String, String) {
-        match self {
-            Self::Standard => (head(info) + "\r\n", TAIL.into()),
-            Self::Extra => {
+        let delimiter = self.boundary.delimiter();
+        match self.framing {
+            Framing::Standard => (head(info) + "\r\n", delimiter.into()),
+            Framing::Extra => {
                 let now = (clocks.monotonic)();
-                (head(info) + &extra(info, more(now), now) + "\r\n", TAIL.into())
+                (head(info) + &extra(info, more(now), now) + "\r\n", delimiter.into())
             }
-            Self::Advance => (String::new(), format!("{TAIL}{}", lengthless(clocks))),
+            Framing::Advance => (String::new(), format!("{delimiter}{}", lengthless(clocks))),
         }
     }
 }
@@ -194,17 +255,21 @@ mod tests {
         Extra { live: true, skipped: 2, rate: 30 }
     }
 
+    fn format(framing: Framing) -> Format {
+        Format { boundary: Boundary::Frame, framing }
+    }
+
     #[test]
     fn a_part_is_byte_for_byte_as_agreed() {
-        let (head, tail) = Framing::Standard.around(&INFO, more, CLOCKS);
+        let (head, tail) = format(Framing::Standard).around(&INFO, more, CLOCKS);
         assert_eq!(head, "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n");
         assert_eq!(tail, "\r\n--frame\r\n");
-        assert_eq!(Framing::Standard.opening(CLOCKS), "--frame\r\n");
+        assert_eq!(format(Framing::Standard).opening(CLOCKS), "--frame\r\n");
     }
 
     #[test]
     fn extra_headers_are_those_of_ustreamer() {
-        let (head, tail) = Framing::Extra.around(&INFO, more, CLOCKS);
+        let (head, tail) = format(Framing::Extra).around(&INFO, more, CLOCKS);
         assert_eq!(
             head,
             "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
@@ -222,26 +287,27 @@ mod tests {
     #[test]
     fn advanced_headers_come_with_the_image_before() {
         let headers = "Content-Type: image/jpeg\r\nX-Timestamp: 1700000000.005506\r\n\r\n";
-        let (head, tail) = Framing::Advance.around(&INFO, more, CLOCKS);
+        let (head, tail) = format(Framing::Advance).around(&INFO, more, CLOCKS);
         assert_eq!((head.as_str(), tail), ("", format!("\r\n--frame\r\n{headers}")));
-        assert_eq!(Framing::Advance.opening(CLOCKS), format!("--frame\r\n{headers}"));
+        assert_eq!(format(Framing::Advance).opening(CLOCKS), format!("--frame\r\n{headers}"));
     }
 
     #[test]
     fn the_boundary_is_the_one_announced() {
-        let boundary = CONTENT_TYPE.split_once("boundary=").unwrap().1;
-        assert_eq!(OPENING, format!("--{boundary}\r\n"));
-        assert_eq!(TAIL, format!("\r\n--{boundary}\r\n"));
-        assert_eq!(CLOSING, format!("--{boundary}--\r\n"));
-        for framing in Framing::ALL {
-            assert!(framing.closing().ends_with(CLOSING));
+        for each in Format::ALL {
+            let boundary = each.boundary.content_type().split_once("boundary=").unwrap().1;
+            assert!(each.opening(CLOCKS).starts_with(&format!("--{boundary}\r\n")));
+            assert!(each.around(&INFO, more, CLOCKS).1.starts_with(&format!("\r\n--{boundary}\r\n")));
+            assert!(each.closing().ends_with(&format!("--{boundary}--\r\n")));
         }
     }
 
     #[test]
-    fn a_channel_tells_its_camera_and_framing() {
-        for framing in Framing::ALL {
-            assert_eq!(Framing::of_channel(&framing.channel("front")), ("front", framing));
+    fn a_channel_tells_its_camera_and_format() {
+        for each in Format::ALL {
+            let channel = each.channel("front");
+            assert!(channel.len() <= 64 - 32 + "front".len(), "{channel}: cameras have names of up to 32 characters");
+            assert_eq!(Format::of_channel(&channel), ("front", each));
         }
     }
 

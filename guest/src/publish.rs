@@ -5,7 +5,7 @@ use crate::bindings::hotshoe::camera::cameras::{Feed, Frame};
 use crate::bindings::hotshoe::camera::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::events;
-use crate::part::{Clocks, Extra, Framing};
+use crate::part::{Clocks, Extra, Format};
 
 /// After this long without a new frame the newest is sent again. It tells browsers that the part is
 /// complete, and clients that time out that the stream is alive.
@@ -35,7 +35,7 @@ impl publisher::Guest for crate::Guest {
 
 /// Push part after part, each with the newest frame of the camera that the channel is named after.
 fn publish_camera(channel: &Channel, name: &str) {
-    let (camera, framing) = Framing::of_channel(name);
+    let (camera, format) = Format::of_channel(name);
     // `stream` names channels after cameras, so it is there.
     let Ok(feed) = Feed::open(camera) else { return };
     let mut newest: Option<Shown> = None;
@@ -53,7 +53,7 @@ fn publish_camera(channel: &Channel, name: &str) {
             let skipped = last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
             last_sequence = Some(info.sequence);
             let more = |now| Extra { live: shown.live, skipped, rate: pushes.count(now) };
-            let (head, tail) = framing.around(&info, more, CLOCKS);
+            let (head, tail) = format.around(&info, more, CLOCKS);
             channel.push(head.as_bytes(), Some(&shown.frame), tail.as_bytes());
         }
     }

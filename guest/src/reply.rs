@@ -24,9 +24,10 @@ pub const FRESH: [(&str, &str); 3] = [
 ];
 
 /// What a page of ours may do (Content Security Policy, Level 3): it has its script and its looks in itself, loads
-/// from this server alone, and sends nothing elsewhere. Other pages may show it in a frame.
+/// from this server alone, and sends nothing elsewhere. The host decides who may
+/// show it in a frame.
 pub const POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; \
-    script-src 'unsafe-inline'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors *";
+    script-src 'unsafe-inline'; connect-src 'self'; form-action 'none'; base-uri 'none'";
 
 /// For what is sent piece by piece: proxies such as nginx must not collect it until some buffer is full.
 pub const UNBUFFERED: [(&str, &str); 1] = [("x-accel-buffering", "no")];

@@ -1,23 +1,16 @@
-//! What comes with a request beside its path.
+//! The body of a request.
 
 use alloc::vec::Vec;
 
 use crate::bindings::wasi::http::types::{IncomingBody, IncomingRequest};
 use crate::bindings::wasi::io::streams::StreamError;
 
-/// Whether a browser sent this request for a page of another site than this (Fetch Standard, `Origin`). Programs send
-/// no origin.
-pub fn is_of_another_site(request: &IncomingRequest) -> bool {
-    let origin = request.headers().get("origin");
-    let authority = request.authority().unwrap_or_default();
-    origin.first().is_some_and(|origin| !is_origin_of(origin, &authority))
-}
-
-/// Whether an origin, `SCHEME://AUTHORITY` or `null`, is of this authority. Only browsers' own words are compared, so
-/// they are written alike.
-fn is_origin_of(origin: &[u8], authority: &str) -> bool {
-    let rest = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
-    rest.is_some_and(|rest| rest.eq_ignore_ascii_case(authority.as_bytes()))
+/// Why there is no body.
+pub enum BodyError {
+    /// It is longer than the limit.
+    TooLong,
+    /// It broke off, or its transfer coding is broken.
+    Malformed,
 }
 
 /// Whether a request says that its body is longer than `limit` bytes, before any of it is read.
@@ -35,28 +28,29 @@ fn parse_length(value: &[u8]) -> Option<u64> {
     Some(core::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
 }
 
-/// All of a request's body; none if it is longer than `limit` bytes, or the client is gone.
-pub fn body(request: IncomingRequest, limit: usize) -> Option<Vec<u8>> {
-    let body = request.consume().ok()?;
+/// All of a request's body, if it has no more than `limit` bytes.
+pub fn body(request: IncomingRequest, limit: usize) -> Result<Vec<u8>, BodyError> {
+    // Fails only if it was taken before.
+    let body = request.consume().map_err(|()| BodyError::Malformed)?;
     let bytes = read(&body, limit);
     // There are no trailers that we would want.
     drop(IncomingBody::finish(body));
     bytes
 }
 
-fn read(body: &IncomingBody, limit: usize) -> Option<Vec<u8>> {
-    let stream = body.stream().ok()?;
+fn read(body: &IncomingBody, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let stream = body.stream().map_err(|()| BodyError::Malformed)?;
     let mut bytes = Vec::new();
     loop {
         // One more than there may be, to see that it is more.
         let room = (limit + 1).saturating_sub(bytes.len());
         match stream.blocking_read(room as u64) {
             Ok(more) => bytes.extend(more),
-            Err(StreamError::Closed) => return Some(bytes),
-            Err(StreamError::LastOperationFailed(_)) => return None,
+            Err(StreamError::Closed) => return Ok(bytes),
+            Err(StreamError::LastOperationFailed(_)) => return Err(BodyError::Malformed),
         }
         if bytes.len() > limit {
-            return None;
+            return Err(BodyError::TooLong);
         }
     }
 }
@@ -71,17 +65,6 @@ mod tests {
         assert_eq!(parse_length(b"99999999999999999999999"), Some(u64::MAX));
         for wrong in [&b""[..], b"-1", b"+1", b"1.5", b"0x10", b"1, 1"] {
             assert_eq!(parse_length(wrong), None, "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn an_origin_is_of_the_authority_that_it_names() {
-        assert!(is_origin_of(b"http://127.0.0.1:5000", "127.0.0.1:5000"));
-        assert!(is_origin_of(b"https://Cam.example", "cam.example"));
-        for other in
-            [&b"null"[..], b"", b"http://evil.example", b"http://127.0.0.1", b"http://127.0.0.1:5000.evil.example"]
-        {
-            assert!(!is_origin_of(other, "127.0.0.1:5000"), "{other:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Beside the paths of this server's own there are those that clients know from mjpg-streamer (`/?action=stream`) and
 //! ustreamer (`/stream`, `/state`), so that they work with what is set up for those.
 
+use crate::part::Boundary;
 use crate::query::Query;
 
 /// A page.
@@ -12,8 +13,9 @@ pub enum Route {
     Index,
     /// `/events`
     Events,
-    /// `/video_feed`, `/stream`, `/stream.mjpg`, `/?action=stream`
-    Stream,
+    /// `/video_feed`; `/stream`, `/stream.mjpg`, `/?action=stream`, with the boundary of the servers that these are
+    /// known from
+    Stream(Boundary),
     /// `/snapshot`, `/snapshot.jpg`, `/?action=snapshot`
     Snapshot,
     /// `/state`
@@ -46,26 +48,41 @@ pub struct Request<'a> {
     pub camera: Which<'a>,
 }
 
-/// What this path asks for; none if there is no such page.
+/// What this path asks for. `None` if there is no such page. It must be [decoded](crate::query::percent_decode).
+///
+/// Slashes at the end and double ones make no difference: people and programs put them together from pieces.
 pub fn route(path_with_query: &str) -> Option<Request<'_>> {
     let path = path_with_query.split('?').next()?;
     // Empty in a request for `http://host?action=stream`, which means the same as with `/` (RFC 9110, section 4.2.3).
-    let path = if path.is_empty() { path } else { path.strip_prefix('/')? };
-    if path.is_empty() {
+    if !path.is_empty() && !path.starts_with('/') {
+        return None;
+    }
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let Some(page) = segments.next() else {
         return match Query::of(path_with_query).get("action") {
             Some(action) => by_action(action),
             None => Some(Request { route: Route::Index, camera: Which::First }),
         };
+    };
+    let name = segments.next();
+    if segments.next().is_some() {
+        return None;
     }
-    // Names of cameras need no escaping, so none is undone; and they have no dots.
-    let (path, extension) = path.split_once('.').map_or((path, None), |(path, extension)| (path, Some(extension)));
-    let (page, camera) = match path.split_once('/') {
-        Some((page, name)) => (page, Which::Named(name)),
-        None => (path, Which::First),
+    // Names of cameras have no dots.
+    let (page, name, extension) = match name {
+        Some(name) => {
+            let (name, extension) = split_extension(name);
+            (page, Some(name), extension)
+        }
+        None => {
+            let (page, extension) = split_extension(page);
+            (page, None, extension)
+        }
     };
     let route = match (page, extension) {
-        ("events", None) if camera == Which::First => Route::Events,
-        ("video_feed", None) | ("stream", None | Some("mjpg")) => Route::Stream,
+        ("events", None) if name.is_none() => Route::Events,
+        ("video_feed", None) => Route::Stream(Boundary::Frame),
+        ("stream", None | Some("mjpg")) => Route::Stream(Boundary::DoNotCross),
         ("snapshot", None | Some("jpg")) => Route::Snapshot,
         ("state", None) => Route::State,
         ("log", None) => Route::Log,
@@ -73,27 +90,41 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
         ("controls", None) => Route::Controls,
         _ => return None,
     };
-    Some(Request { route, camera })
+    Some(Request { route, camera: name.map_or(Which::First, Which::Named) })
 }
 
-/// `stream`, `snapshot`, or one of those with `_` and the camera's number.
+/// The last part of a path, and what stands behind its first dot.
+fn split_extension(last: &str) -> (&str, Option<&str>) {
+    last.split_once('.').map_or((last, None), |(name, extension)| (name, Some(extension)))
+}
+
+/// What begins with `stream` or `snapshot`, in any case: the first camera, or that of the number behind a `_`. As in
+/// mjpg-streamer, whatever comes then makes no difference.
 fn by_action(action: &str) -> Option<Request<'_>> {
-    let (action, camera) = match action.split_once('_') {
-        Some((_, number)) if !number.bytes().all(|byte| byte.is_ascii_digit()) => return None,
-        Some((action, number)) => (action, Which::Numbered(number.parse().ok()?)),
-        None => (action, Which::First),
+    let rest = |name: &str| {
+        let (begin, rest) = action.split_at_checked(name.len())?;
+        begin.eq_ignore_ascii_case(name).then_some(rest)
     };
-    let route = match action {
-        "stream" => Route::Stream,
-        "snapshot" => Route::Snapshot,
-        _ => return None,
+    let (route, rest) = rest("stream")
+        .map(|rest| (Route::Stream(Boundary::DoNotCross), rest))
+        .or_else(|| Some((Route::Snapshot, rest("snapshot")?)))?;
+    let suffix = rest.strip_prefix('_').unwrap_or_default();
+    let digits = suffix.bytes().take_while(u8::is_ascii_digit).count();
+    let camera = match suffix.get(..digits).unwrap_or_default() {
+        "" => Which::First,
+        number => Which::Numbered(number.parse().ok()?),
     };
     Some(Request { route, camera })
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
+
+    const VIDEO_FEED: Route = Route::Stream(Boundary::Frame);
+    const STREAM: Route = Route::Stream(Boundary::DoNotCross);
 
     fn request(route: Route, camera: Which<'_>) -> Option<Request<'_>> {
         Some(Request { route, camera })
@@ -104,19 +135,21 @@ mod tests {
         let (first, yard) = (Which::First, Which::Named("yard"));
         for (path, page, camera) in [
             ("/", Route::Index, first),
+            ("", Route::Index, first),
             ("/events", Route::Events, first),
-            ("/video_feed", Route::Stream, first),
-            ("/video_feed/yard", Route::Stream, yard),
-            ("/stream", Route::Stream, first),
-            ("/stream/yard", Route::Stream, yard),
-            ("/stream.mjpg", Route::Stream, first),
-            ("/stream/yard.mjpg", Route::Stream, yard),
-            ("/?action=stream", Route::Stream, first),
-            ("?action=stream", Route::Stream, first),
-            ("/?action=stream_1", Route::Stream, Which::Numbered(1)),
+            ("/video_feed", VIDEO_FEED, first),
+            ("/video_feed/yard", VIDEO_FEED, yard),
+            ("/stream", STREAM, first),
+            ("/stream/yard", STREAM, yard),
+            ("/stream.mjpg", STREAM, first),
+            ("/stream/yard.mjpg", STREAM, yard),
+            ("/?action=stream", STREAM, first),
+            ("?action=stream", STREAM, first),
+            ("/?action=stream_1", STREAM, Which::Numbered(1)),
             ("/snapshot", Route::Snapshot, first),
             ("/snapshot/yard", Route::Snapshot, yard),
             ("/snapshot.jpg", Route::Snapshot, first),
+            ("/snapshot/yard.jpg", Route::Snapshot, yard),
             ("/?action=snapshot", Route::Snapshot, first),
             ("/?action=snapshot_0", Route::Snapshot, Which::Numbered(0)),
             ("/state", Route::State, first),
@@ -128,6 +161,47 @@ mod tests {
             ("/controls", Route::Controls, first),
             ("/controls/yard", Route::Controls, yard),
         ] {
+            // Nothing of this changes what is asked for.
+            for (before, after) in [("", ""), ("/", ""), ("", "?t=1"), ("", "?1699999"), ("", "?x?y=1"), ("", "&t=1?u")]
+            {
+                // With an action, the path has its query already.
+                let after = if path.contains('?') { after } else { after.trim_start_matches("&t=1") };
+                let path = format!("{before}{path}{after}");
+                assert_eq!(route(&path), request(page, camera), "{path}");
+            }
+            if !path.contains('?') {
+                for path in [format!("{path}/"), format!("{path}//"), format!("//{path}/?t=1")] {
+                    assert_eq!(route(&path), request(page, camera), "{path}");
+                }
+            }
+        }
+        assert_eq!(route("//stream//yard"), request(STREAM, yard));
+        assert_eq!(route("//?action=stream"), request(STREAM, first));
+    }
+
+    #[test]
+    fn an_action_is_matched_as_by_mjpg_streamer() {
+        let (first, second) = (Which::First, Which::Numbered(1));
+        for (path, page, camera) in [
+            ("/?action=stream?nonce_dashboard=1", STREAM, first),
+            ("/?action=stream_1?nonce_dashboard=2", STREAM, second),
+            ("/?action=stream1699999", STREAM, first),
+            ("/?action=stream/", STREAM, first),
+            ("/?action=stream.mjpg", STREAM, first),
+            ("/?action=stream_", STREAM, first),
+            ("/?action=stream_x", STREAM, first),
+            ("/?action=stream_-1", STREAM, first),
+            ("/?action=stream_1x", STREAM, second),
+            ("/?Action=Stream", STREAM, first),
+            ("/?ACTION=STREAM_1", STREAM, second),
+            ("/?action=snapshot?1699999", Route::Snapshot, first),
+            ("/?action=snapshot_1;t=1", Route::Snapshot, second),
+            ("/?action=snapshotfoo", Route::Snapshot, first),
+            ("/?action=SnapShot", Route::Snapshot, first),
+            ("/?timestamp=1&amp;action=snapshot", Route::Snapshot, first),
+            ("/?timestamp=1?action=stream", STREAM, first),
+            ("/?action= stream", STREAM, first),
+        ] {
             assert_eq!(route(path), request(page, camera), "{path}");
         }
     }
@@ -135,10 +209,11 @@ mod tests {
     #[test]
     fn other_queries_are_ignored() {
         assert_eq!(route("/?"), request(Route::Index, Which::First));
+        assert_eq!(route("/??"), request(Route::Index, Which::First));
         assert_eq!(route("/?timestamp=1&x"), request(Route::Index, Which::First));
-        assert_eq!(route("/?action=stream&ignored.mjpg"), request(Route::Stream, Which::First));
+        assert_eq!(route("/?action=stream&ignored.mjpg"), request(STREAM, Which::First));
         assert_eq!(route("/?bypassCache=1&action=snapshot&cacheBust=2"), request(Route::Snapshot, Which::First));
-        assert_eq!(route("/video_feed?t=1&x=/snapshot"), request(Route::Stream, Which::First));
+        assert_eq!(route("/video_feed?t=1&x=/snapshot"), request(VIDEO_FEED, Which::First));
         assert_eq!(route("/snapshot/yard?%"), request(Route::Snapshot, Which::Named("yard")));
     }
 
@@ -147,23 +222,23 @@ mod tests {
         for path in [
             "*",
             "video_feed",
-            "//",
             "/video_feed2",
             "/Video_Feed",
             "/favicon.ico",
             "/index.html",
             "http://x/",
             "/events/x",
+            "/snapshot/a/b",
             "/snapshot.mjpg",
             "/stream.jpg",
             "/log.html",
             "/?action=",
             "/?action=command",
-            "/?action=stream_",
-            "/?action=stream_x",
-            "/?action=stream_-1",
-            "/?action=stream_+1",
+            "/?action=strea",
+            "/?action=xstream",
+            "/?action=stream_99999999999999999999999",
             "/.jpg",
+            "/..",
         ] {
             assert_eq!(route(path), None, "{path}");
         }
@@ -171,8 +246,7 @@ mod tests {
 
     #[test]
     fn odd_names_are_left_to_the_host_to_not_know() {
-        assert_eq!(route("/video_feed/"), request(Route::Stream, Which::Named("")));
-        assert_eq!(route("/snapshot/a/b"), request(Route::Snapshot, Which::Named("a/b")));
-        assert_eq!(route("/?action=stream_99999"), request(Route::Stream, Which::Numbered(99_999)));
+        assert_eq!(route("/?action=stream_99999"), request(STREAM, Which::Numbered(99_999)));
+        assert_eq!(route("/snapshot/a b"), request(Route::Snapshot, Which::Named("a b")));
     }
 }

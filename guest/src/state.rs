@@ -10,17 +10,17 @@ use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
 use crate::json;
 use crate::measure::measure;
-use crate::part::Framing;
+use crate::part::{Format, Framing};
 use crate::reply::{self, FRESH, Head};
 use crate::route::Which;
 
 /// Answer with the state of this camera.
 pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
     let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
-    let viewers: Vec<_> = Framing::ALL
+    let viewers: Vec<_> = Format::ALL
         .into_iter()
-        .flat_map(|framing| {
-            list_viewers(&framing.channel(&camera.name)).into_iter().map(move |viewer| (framing, viewer))
+        .flat_map(|format| {
+            list_viewers(&format.channel(&camera.name)).into_iter().map(move |viewer| (format.framing, viewer))
         })
         .collect();
     let text = state(&camera, measure(&camera).rate, &viewers);

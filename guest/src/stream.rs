@@ -1,4 +1,4 @@
-//! `/video_feed`: a camera as a multipart stream that never ends.
+//! `/video_feed` and `/stream`: a camera as a multipart stream that never ends.
 
 use alloc::format;
 
@@ -6,18 +6,18 @@ use crate::bindings::hotshoe::camera::channels::Viewing;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
-use crate::part::{self, Framing};
+use crate::part::{Boundary, Format, Framing};
 use crate::publish::CLOCKS;
 use crate::query::Query;
 use crate::reply::{self, Head};
 use crate::route::Which;
 
-/// Answer with the stream of this camera, as the query wants it.
+/// Answer with the stream of this camera, with this boundary and as the query wants it.
 ///
 /// A camera that is lost is no error: its stream begins with a picture that says so, and goes on when it is back.
-pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Query<'_>) {
+pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Query<'_>, boundary: Boundary) {
     let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
-    let framing = Framing::of(query);
+    let format = Format { boundary, framing: Framing::of(query) };
     // No two viewers come in the same nanosecond.
     let id = format!("{:016x}", monotonic_clock::now());
     let key = query.key();
@@ -28,11 +28,11 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Q
     headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
     let head = Head { status: 200, headers: &headers };
     let viewing = Viewing {
-        opening: framing.opening(CLOCKS).into_bytes(),
-        closing: framing.closing().into(),
+        opening: format.opening(CLOCKS).into_bytes(),
+        closing: format.closing().into_bytes(),
         maximal_rate: query.rate(),
         label,
     };
     // Its publisher opens the camera, if that is not open yet.
-    reply::shared(out, head_only, &head, part::CONTENT_TYPE, &framing.channel(&camera.name), &viewing);
+    reply::shared(out, head_only, &head, boundary.content_type(), &format.channel(&camera.name), &viewing);
 }

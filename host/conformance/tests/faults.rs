@@ -252,6 +252,7 @@ fn dialects() {
     }
     fails(Fault::LateAdvance, &[("advance_headers", "after the picture")]);
     fails(Fault::StateOfText, &[("/state is JSON", "not a number")]);
+    fails(Fault::OtherBoundary, &[("/stream has the boundary", "not boundarydonotcross")]);
     fails(Fault::None, &[("advance_headers", "404"), ("/state is JSON", "404"), ("key=", "404")]);
 }
 

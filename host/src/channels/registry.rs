@@ -12,8 +12,9 @@ use super::viewer::{Viewer, Viewing};
 /// names from what clients send should not make one for everything that they think of.
 const CHANNELS: u32 = 64;
 
-/// And as many for each camera: the built-in guest has three of each, one for each framing of its stream.
-const CHANNELS_OF_A_CAMERA: u32 = 4;
+/// And as many for each camera: the built-in guest has one for each of the three framings of a stream, with each of two
+/// boundaries.
+const CHANNELS_OF_A_CAMERA: u32 = 6;
 
 /// The longest name of a channel, in bytes.
 const NAME_LIMIT: usize = 64;

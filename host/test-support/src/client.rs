@@ -186,6 +186,8 @@ pub struct Viewer {
     pending: Vec<u8>,
     taken: usize,
     opened: bool,
+    /// What separates the parts, without its dashes.
+    boundary: String,
     /// Whether the stream has come to its proper end.
     ended: bool,
 }
@@ -196,10 +198,6 @@ pub struct Part {
     pub timestamp: String,
     pub jpeg: Vec<u8>,
 }
-
-const OPENING: &[u8] = b"--frame\r\n";
-const TAIL: &[u8] = b"\r\n--frame\r\n";
-const CLOSING: &[u8] = b"--frame--\r\n";
 
 impl Viewer {
     /// Start to watch; reads the response's head.
@@ -215,7 +213,9 @@ impl Viewer {
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
         let mut reader = BufReader::new(stream);
         let (status, headers) = read_head(&mut reader);
-        Self { reader, status, headers, pending: Vec::new(), taken: 0, opened: false, ended: false }
+        let content_type = header(&headers, "content-type").unwrap_or_default();
+        let boundary = content_type.split_once("boundary=").map_or("frame", |(_, boundary)| boundary).to_owned();
+        Self { reader, status, headers, pending: Vec::new(), taken: 0, opened: false, boundary, ended: false }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -248,8 +248,9 @@ impl Viewer {
         if self.taken == self.pending.len() {
             self.read_more().expect("a part or the closing delimiter");
         }
-        if self.pending[self.taken..].starts_with(CLOSING) {
-            self.expect(CLOSING).unwrap();
+        let closing = format!("--{}--\r\n", self.boundary);
+        if self.pending[self.taken..].starts_with(closing.as_bytes()) {
+            self.expect(closing.as_bytes()).unwrap();
             assert!(self.read_more().is_err() && self.ended, "the last chunk comes after the closing delimiter");
             return None;
         }
@@ -260,7 +261,7 @@ impl Viewer {
     #[track_caller]
     pub fn try_part(&mut self) -> std::io::Result<Part> {
         if !self.opened {
-            assert_eq!(self.take(OPENING.len())?, OPENING);
+            self.expect(format!("--{}\r\n", self.boundary).as_bytes())?;
             self.opened = true;
         }
         self.expect(b"Content-Type: image/jpeg\r\nContent-Length: ")?;
@@ -272,7 +273,7 @@ impl Viewer {
         self.expect(b"\r\n")?;
         let jpeg = self.take(length)?;
         assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]), "a torn image");
-        self.expect(TAIL)?;
+        self.expect(format!("\r\n--{}\r\n", self.boundary).as_bytes())?;
         Ok(Part { timestamp, jpeg })
     }
 

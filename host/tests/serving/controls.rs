@@ -1,6 +1,6 @@
 //! What can be set on a camera, by HTTP.
 
-use hotshoe_test_support::client::{Reply, Viewer, get, request, send};
+use hotshoe_test_support::client::{Reply, Viewer, get, raw_request, request, send};
 use hotshoe_test_support::server::Server;
 use serde_json::json;
 
@@ -74,6 +74,17 @@ fn what_cannot_be_set_is_refused_with_the_reason() {
         assert!(reply.text().contains(reason), "{body}: {}", reply.text());
     }
     assert_eq!(post(&server, "/controls", &[], &"pause=1&".repeat(10_000)).status, 413);
+    for (body, status) in [
+        ("7\r\npause=0\r\n0\r\n\r\n", 200),
+        ("x\r\npause=1\r\n0\r\n\r\n", 400),
+        ("7\r\npause=1XX0\r\n\r\n", 400),
+        ("-7\r\npause=1\r\n0\r\n\r\n", 400),
+        ("fffffffffffffffffff\r\npause=1\r\n0\r\n\r\n", 400),
+    ] {
+        let head = "POST /controls HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (reply, _) = raw_request(server.address, format!("{head}{body}").as_bytes(), false);
+        assert_eq!(reply.status, status, "{body:?}: {}", reply.text());
+    }
     assert_eq!(post(&server, "/controls/nobody", &[], "pause=1").status, 404);
     assert_eq!(post(&server, "/", &[], "pause=1").status, 405);
     assert_eq!(request(server.address, "HEAD", "/controls").status, 200);

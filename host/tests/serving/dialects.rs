@@ -6,26 +6,91 @@ use hotshoe_test_support::{built_in_pictures, wait_until};
 
 const CAMERAS: [&str; 4] = ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=10"];
 
+/// The content type of this server's own streams, and of those at the paths of mjpg-streamer and ustreamer.
+const OWN: &str = "multipart/x-mixed-replace; boundary=frame";
+const THEIRS: &str = "multipart/x-mixed-replace;boundary=boundarydonotcross";
+
 #[test]
 fn streams_are_at_all_their_paths() {
     let server = Server::start(&CAMERAS);
-    for path in [
-        "/video_feed",
-        "/video_feed/front",
-        "/stream",
-        "/stream/yard",
-        "/stream.mjpg",
-        "/stream/yard.mjpg",
-        "/?action=stream",
-        "/?action=stream_0",
-        "/?action=stream_1",
-        "/?action=stream&timestamp=1",
-        "/stream?ignored.mjpg&bypassCache=1",
-        "/?timestamp=1&action=stream",
+    for (path, content_type) in [
+        ("/video_feed", OWN),
+        ("/video_feed/front", OWN),
+        ("/video_feed/", OWN),
+        ("//video_feed//yard/", OWN),
+        ("/video_feed?fps=5?x", OWN),
+        ("/video_feed/yard?fps=5;t=1", OWN),
+        ("/video%5Ffeed", OWN),
+        ("/stream", THEIRS),
+        ("/stream/", THEIRS),
+        ("//stream", THEIRS),
+        ("/stream/yard", THEIRS),
+        ("/stream.mjpg", THEIRS),
+        ("/stream/yard.mjpg", THEIRS),
+        ("/stream?1699999", THEIRS),
+        ("/stream?extra=1?t=2", THEIRS),
+        ("/?action=stream", THEIRS),
+        ("/?action=stream_0", THEIRS),
+        ("/?action=stream_1", THEIRS),
+        ("/?action=stream&timestamp=1", THEIRS),
+        ("/?action=stream?nonce_dashboard=1", THEIRS),
+        ("/?action=stream_1?nonce_dashboard=1", THEIRS),
+        ("/?action=stream1699999", THEIRS),
+        ("/?Action=Stream", THEIRS),
+        ("//?action=stream", THEIRS),
+        ("/%3Faction=stream", THEIRS),
+        ("/?timestamp=1&amp;action=stream", THEIRS),
+        ("/stream?ignored.mjpg&bypassCache=1", THEIRS),
+        ("/?timestamp=1&action=stream", THEIRS),
     ] {
         let mut viewer = Viewer::watch(server.address, path);
-        assert_eq!(viewer.header("content-type"), Some("multipart/x-mixed-replace; boundary=frame"), "{path}");
+        assert_eq!(viewer.header("content-type"), Some(content_type), "{path}");
         assert!(built_in_pictures().contains(&viewer.part().jpeg), "{path}");
+    }
+}
+
+#[test]
+fn a_stream_has_the_boundary_that_it_announces_in_every_framing() {
+    let server = Server::start(&CAMERAS);
+    for (path, boundary) in [("/video_feed", "frame"), ("/stream", "boundarydonotcross")] {
+        for framing in ["", "?extra_headers=1", "?advance_headers=1"] {
+            let mut viewer = Viewer::watch(server.address, &format!("{path}{framing}"));
+            let mut stream = viewer.chunk();
+            if stream.len() < 1000 {
+                stream.extend(viewer.chunk());
+            }
+            let is_in = |text: String| stream.windows(text.len()).any(|window| window == text.as_bytes());
+            assert!(stream.starts_with(format!("--{boundary}\r\nContent-Type: image/jpeg\r\n").as_bytes()), "{path}");
+            assert!(is_in(format!("\r\n--{boundary}\r\n")), "{path}{framing}");
+        }
+    }
+}
+
+#[test]
+fn viewers_with_different_boundaries_are_all_counted() {
+    let server = Server::start(&CAMERAS);
+    let _viewers: Vec<_> = ["/video_feed", "/stream", "/?action=stream", "/stream?extra_headers=1"]
+        .iter()
+        .map(|path| {
+            let mut viewer = Viewer::watch(server.address, path);
+            viewer.begin_part();
+            viewer
+        })
+        .collect();
+    wait_until("all are counted", || get(server.address, "/state").json()["result"]["stream"]["clients"] == 4);
+    assert_eq!(server.capture_threads(), 1);
+}
+
+#[test]
+fn a_rate_is_understood_whatever_follows_it() {
+    let server = Server::start(&["--camera", "emulated,fps=30"]);
+    for query in ["fps=2", "fps=2?x", "fps=2;x", "t=1?fps=2", "FPS=2.0"] {
+        let mut viewer = Viewer::watch(server.address, &format!("/video_feed?{query}"));
+        let time = |part: hotshoe_test_support::client::Part| part.timestamp.parse::<f64>().unwrap();
+        let first = time(viewer.part());
+        let fifth = (0..4).map(|_| time(viewer.part())).last().unwrap();
+        // Two seconds at 2 fps, and an eighth of one at 30.
+        assert!(fifth - first > 0.7, "{query}: {first}, {fifth}");
     }
 }
 
@@ -34,16 +99,36 @@ fn snapshots_are_at_all_their_paths() {
     let server = Server::start(&CAMERAS);
     for path in [
         "/snapshot",
+        "/snapshot/",
+        "//snapshot",
+        "/snapshot//yard",
         "/snapshot/yard",
         "/snapshot.jpg",
         "/snapshot/yard.jpg",
+        "/snapshot?1699999",
         "/?action=snapshot",
         "/?action=snapshot_1",
         "/?action=snapshot&cacheBust=1",
+        "/?action=snapshot?1699999",
+        "/?action=Snapshot",
+        "/?action=snapshot_1foo",
     ] {
         let snapshot = get(server.address, path);
         assert_eq!((snapshot.status, snapshot.header("content-type")), (200, Some("image/jpeg")), "{path}");
         assert!(built_in_pictures().contains(&snapshot.body), "{path}");
+    }
+}
+
+#[test]
+fn double_slashes_and_slashes_at_the_end_make_no_difference() {
+    let server = Server::start(&[&CAMERAS[..], &["--allow-control"]].concat());
+    for path in ["/", "/state", "/state/yard", "/log", "/log.csv", "/log/yard.csv", "/controls", "/controls/yard"] {
+        let expected = get(server.address, path);
+        assert_eq!(expected.status, 200, "{path}");
+        for path in [format!("/{path}"), format!("{path}/"), format!("{}//", path.replace('/', "//"))] {
+            let reply = get(server.address, &path);
+            assert_eq!((reply.status, reply.header("content-type")), (200, expected.header("content-type")), "{path}");
+        }
     }
 }
 
@@ -95,7 +180,7 @@ fn the_state_is_told_by_the_keys_of_ustreamer() {
 #[test]
 fn a_key_that_is_none_sets_no_cookie() {
     let server = Server::start(&CAMERAS);
-    for path in ["/stream?key=", "/stream?key=a%0d%0aX-Evil:1", "/stream?key=a;b", "/stream?key=a/b"] {
+    for path in ["/stream?key=", "/stream?key=a%0d%0aX-Evil:1", "/stream?key=a,b", "/stream?key=a/b"] {
         let viewer = Viewer::watch(server.address, path);
         assert_eq!((viewer.status, viewer.header("set-cookie")), (200, None), "{path}");
     }
@@ -121,7 +206,7 @@ fn extra_headers_tell_more_of_each_picture() {
         let length: usize = header("Content-Length").parse().unwrap();
         let picture = &chunk[end + 4..][..length];
         assert!(built_in_pictures().iter().any(|known| known == picture));
-        assert_eq!(&chunk[end + 4 + length..], b"\r\n--frame\r\n");
+        assert_eq!(&chunk[end + 4 + length..], b"\r\n--boundarydonotcross\r\n");
         chunk = viewer.chunk();
     }
 }
@@ -136,8 +221,9 @@ fn advanced_headers_come_with_the_picture_before() {
     }
     let mut rest = &stream[..];
     for number in 0..6 {
-        let headers =
-            rest.strip_prefix(b"--frame\r\nContent-Type: image/jpeg\r\nX-Timestamp: ").expect("a part's head");
+        let headers = rest
+            .strip_prefix(&b"--boundarydonotcross\r\nContent-Type: image/jpeg\r\nX-Timestamp: "[..])
+            .expect("a part's head");
         let end = headers.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         let body = &headers[end + 4..];
         let known = built_in_pictures().into_iter().find(|known| body.starts_with(known));

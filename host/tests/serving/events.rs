@@ -121,12 +121,14 @@ fn a_guest_without_events_ends_them_when_the_one_before_it_is_over() {
 }
 
 #[test]
-fn streams_of_many_cameras_in_all_framings_leave_room_for_the_events() {
+fn streams_of_many_cameras_in_all_formats_leave_room_for_the_events() {
     let cameras: Vec<_> =
         (0..24).flat_map(|number| ["--camera".to_owned(), format!("c{number}=emulated,fps=5")]).collect();
     let server = Server::start(&cameras);
     let framings = ["", "?extra_headers=1", "?advance_headers=1"];
-    let streams = (0..24).flat_map(|camera| framings.map(|framing| format!("/stream/c{camera}{framing}")));
+    let formats = ["video_feed", "stream"].map(|path| framings.map(|framing| (path, framing))).concat();
+    let streams =
+        (0..24).flat_map(|camera| formats.iter().map(move |(path, framing)| format!("/{path}/c{camera}{framing}")));
     let streams: Vec<_> = streams.map(|path| Viewer::watch(server.address, &path)).collect();
     assert!(streams.iter().all(|stream| stream.status == 200));
     Events::listen(&server);

@@ -26,7 +26,6 @@ wasi:http/types@0.2.12
     [method]fields.append
     [method]incoming-request.method
     [method]incoming-request.path-with-query
-    [method]incoming-request.authority
     [method]incoming-request.headers
     [method]incoming-request.consume
     [static]response-outparam.set

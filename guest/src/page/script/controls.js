@@ -1,10 +1,18 @@
 // What can be set on a camera.
 
 async function ask(card, form) {
-  const options = form ? { method: "POST", body: new URLSearchParams(form) } : { cache: "no-store" };
+  // The header tells the host that this is its own page, also where a reverse proxy hides the page's address.
+  const headers = { "X-Requested-With": "hotshoe" };
+  const options = form ? { method: "POST", body: new URLSearchParams(form), headers } : { cache: "no-store" };
   const reply = await fetch("controls/" + card.name, options).catch(() => null);
   if (!reply) return { error: "the server does not answer" };
-  return reply.json().catch(() => ({ error: `the server answered ${reply.status}` }));
+  // The host's own refusals are a line of text.
+  const text = await reply.text().catch(() => "");
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { error: text.trim() || `the server answered ${reply.status}` };
+  }
 }
 
 async function openControlsPanel(card, inside) {

@@ -23,10 +23,22 @@ pub(super) fn checks() -> Vec<Check> {
         core("Mainsail", "/?action=stream with a time after it", |target| {
             stream(target, "/?action=stream&timestamp=1700000000000")
         }),
+        core(MJPG_STREAMER, "/?action=stream has the boundary that some relays look for", |target| {
+            has_known_boundary(target, "/?action=stream")
+        }),
+        core("OctoPrint plugins", "/?action=stream with a second question mark after it", |target| {
+            stream(target, "/?action=stream?nonce_dashboard=1700000000000")
+        }),
+        core("OctoPrint plugins", "/?action=snapshot with a second question mark after it", |target| {
+            snapshot(target, "/?action=snapshot?1700000000000")
+        }),
         core("Mainsail/Fluidd adaptive", "/?action=snapshot with something after it", |target| {
             snapshot(target, "/?action=snapshot&bypassCache=1700000000&cacheBust=1700000000000")
         }),
         core(USTREAMER, "/stream is a stream", |target| stream(target, "/stream")),
+        core(USTREAMER, "/stream has the boundary that some relays look for", |target| {
+            has_known_boundary(target, "/stream")
+        }),
         core(USTREAMER, "/snapshot is a snapshot", |target| snapshot(target, "/snapshot")),
         core("many cameras", "/stream.mjpg is a stream", |target| stream(target, "/stream.mjpg")),
         core("many cameras", "/snapshot.jpg is a snapshot", |target| snapshot(target, "/snapshot.jpg")),
@@ -41,6 +53,15 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn stream(target: &Target, path: &str) -> Result<(), String> {
     read_strictly(&mut Reader::open(target, path, WITHIN)?, 3).map(drop)
+}
+
+/// mjpg-streamer and ustreamer have the same boundary, and some relays of their streams do not read what it is.
+fn has_known_boundary(target: &Target, path: &str) -> Result<(), String> {
+    let mut reader = Reader::open(target, path, WITHIN)?;
+    if reader.boundary != "boundarydonotcross" {
+        return Err(format!("the boundary is {:?}, not boundarydonotcross", reader.boundary));
+    }
+    read_strictly(&mut reader, 1).map(drop)
 }
 
 fn get_state(target: &Target) -> Result<Value, String> {

@@ -56,6 +56,8 @@ pub enum Fault {
     LateAdvance,
     /// The same, but a number of /state is text.
     StateOfText,
+    /// The same, but with another boundary.
+    OtherBoundary,
 }
 
 /// Starts a server with that fault, which runs until the program ends.
@@ -92,7 +94,7 @@ fn answer(stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
         }
         let words: Vec<_> = request.split_whitespace().collect();
         let path = if fault == Fault::ExactPaths { words[1] } else { words[1].split('?').next().unwrap() };
-        if [Fault::Dialects, Fault::LateAdvance, Fault::StateOfText].contains(&fault) {
+        if [Fault::Dialects, Fault::LateAdvance, Fault::StateOfText, Fault::OtherBoundary].contains(&fault) {
             if words[1] == "/state" {
                 state(stream, fault)?;
             } else if words[1].contains("snapshot") {
@@ -236,9 +238,10 @@ fn state(mut stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
 /// As ustreamer sends it: HTTP/1.0, and no space before the boundary.
 fn dialect(mut stream: &TcpStream, fault: Fault, path: &str) -> std::io::Result<()> {
     let key = path.split("key=").nth(1).unwrap_or("0");
+    let boundary = if fault == Fault::OtherBoundary { "frame" } else { "boundarydonotcross" };
     let head = format!(
         "HTTP/1.0 200 OK\r\nCache-Control: no-store\r\nSet-Cookie: stream_client={key}/a1; path=/; max-age=30\r\n\
-         Content-Type: multipart/x-mixed-replace;boundary=boundarydonotcross\r\n\r\n"
+         Content-Type: multipart/x-mixed-replace;boundary={boundary}\r\n\r\n"
     );
     let advance = path.contains("advance_headers=1");
     let times =
@@ -249,7 +252,7 @@ fn dialect(mut stream: &TcpStream, fault: Fault, path: &str) -> std::io::Result<
     times.iter().for_each(|time| extra.push_str(&format!("X-UStreamer-{time}-Time: 1.5\r\n")));
     let extra = if path.contains("extra_headers=1") { extra } else { String::new() };
     let kind = "Content-Type: image/jpeg\r\n";
-    let boundary = "--boundarydonotcross\r\n";
+    let boundary = format!("--{boundary}\r\n");
     let early =
         if advance && fault != Fault::LateAdvance { format!("{kind}X-Timestamp: 1.5\r\n\r\n") } else { String::new() };
     let late = match (advance, early.is_empty()) {
