@@ -41,11 +41,23 @@ bench:
     cargo bench --bench swap
     cargo bench --bench streams
 
-# Anything at all as a camera's pictures, for MINUTES each (cargo fuzz, a nightly compiler)
+# Fuzz every parser of untrusted bytes, for MINUTES each (needs cargo-fuzz and a nightly compiler)
 fuzz MINUTES="5":
-    cd host/camera && for target in jpeg capture; do \
+    cd host && for target in $(cargo +nightly fuzz list); do \
         cargo +nightly fuzz run --sanitizer none $target -- -max_total_time=$(({{MINUTES}} * 60)) -max_len=8192 || exit; \
     done
+
+# Put a server under load for MINUTES, with swaps and faults; memory and descriptors must stay flat
+soak MINUTES="60":
+    cargo bench --bench soak -- {{MINUTES}}
+
+# Check licences, sources and known vulnerabilities of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Fetch the virtual machine with real camera drivers that some tests use (Debian on x86-64, as root)
+camera-vm:
+    host/tests/machine/vm/run --prepare
 
 # Check any server of MJPEG over HTTP with its clients (`--help`, `--list`)
 conformance *ARGS:

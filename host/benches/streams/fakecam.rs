@@ -1,11 +1,12 @@
 //! A V4L2 camera: what its viewers cost, all of capturing included, against hyper with the same frames in memory.
 //!
-//! The camera is a preloaded library that plays one; its own thread is not counted.
+//! The camera is emulated by a preloaded library, whose own thread is not counted.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use hotshoe_test_support::fakecam;
 use hotshoe_test_support::server::{Server, program, set_environment};
 
 use super::cost::{Cell, measure};
@@ -13,8 +14,6 @@ use super::figures::{median, milliseconds};
 use super::servers::{RATE, start};
 use super::{Asked, ROUNDS};
 
-/// Names the folder with the library and, in `frames`, its pictures.
-const FOLDER: &str = "HOTSHOE_FAKECAM";
 const SIZE: &str = "1280x720";
 const VIEWERS: usize = 100;
 
@@ -24,14 +23,14 @@ pub fn table(_: &Asked) {
     );
     println!("| frames | hyper | Hotshoe | ratio | p99, hyper | p99, Hotshoe | slowest viewer, fps |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
-    let Some(camera) = std::env::var_os(FOLDER).map(PathBuf::from) else {
-        println!("| not measured: {FOLDER} is to name a folder with libfakecam.so and frames | | | | | | |");
+    if let Some(missing) = fakecam::missing() {
+        println!("| not measured: needs {missing} | | | | | | |");
         return;
-    };
+    }
     let folder = tempfile::tempdir().unwrap();
-    let mean_length = copy_frames(&camera, folder.path());
+    let mean_length = copy_frames(folder.path());
     let rounds: Vec<[Cell; 2]> = (0..ROUNDS)
-        .map(|_| [measure(start("hyper", folder.path(), RATE), VIEWERS), measure(with_camera(&camera), VIEWERS)])
+        .map(|_| [measure(start("hyper", folder.path(), RATE), VIEWERS), measure(with_camera(), VIEWERS)])
         .collect();
     let figure = |server: usize, of: &dyn Fn(&Cell) -> f64| median(rounds.iter().map(|cells| of(&cells[server])));
     let cost = |cell: &Cell| cell.microseconds_per_frame;
@@ -49,8 +48,8 @@ pub fn table(_: &Asked) {
 }
 
 /// Copy the camera's frames of this size to a folder of their own. Returns their mean length in bytes.
-fn copy_frames(camera: &Path, folder: &Path) -> u64 {
-    let entries = fs::read_dir(camera.join("frames")).unwrap().map(|entry| entry.unwrap());
+fn copy_frames(folder: &Path) -> u64 {
+    let entries = fs::read_dir(fakecam::frames()).unwrap().map(|entry| entry.unwrap());
     let lengths: Vec<u64> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(SIZE))
         .map(|entry| fs::copy(entry.path(), folder.join(entry.file_name())).unwrap())
@@ -58,13 +57,12 @@ fn copy_frames(camera: &Path, folder: &Path) -> u64 {
     lengths.iter().sum::<u64>() / lengths.len() as u64
 }
 
-fn with_camera(camera: &Path) -> Server {
+fn with_camera() -> Server {
     let mut pinned = Command::new("taskset");
     set_environment(&mut pinned);
     // Set by env(1), so that only the server has the library.
     pinned.args(["-c", "0", "env"]);
-    pinned.arg(format!("LD_PRELOAD={}", camera.join("libfakecam.so").display()));
-    pinned.arg(format!("FAKECAM_FRAMES={}", camera.join("frames").display()));
+    pinned.args(fakecam::variables().map(|(name, value)| format!("{name}={}", value.display())));
     pinned.arg(program()).arg("--camera").arg(format!("/dev/video0,size={SIZE},fps={RATE}"));
     pinned.args(["--max-requests", "2000", "--admin", "off"]);
     Server::start_command(pinned)

@@ -9,6 +9,7 @@
 )]
 
 pub mod client;
+pub mod fakecam;
 pub mod guests;
 pub mod pictures;
 pub mod server;

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,16 +15,42 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use hotshoe_test_support::DEADLINE;
 use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::fakecam;
 use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::program;
+use hotshoe_test_support::{DEADLINE, workspace};
 
-use crate::fakecam;
 use crate::faults::assert_bars;
 
 /// One at a time: two would make each other slower, and both would compile the guest, which takes long in there.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// The machine's USB camera is this program, which finds the number of the camera's port in this variable.
+const USB_CAMERA: &str = "HOTSHOE_USB_CAMERA";
+
+/// Whether this program was started as a USB camera.
+pub fn is_usb_camera() -> bool {
+    std::env::var_os(USB_CAMERA).is_some()
+}
+
+/// Plays a USB camera until the machine ends.
+pub fn play_usb_camera() {
+    hotshoe_fakecam::usb::run(std::env::var(USB_CAMERA).unwrap().parse().unwrap());
+}
+
+/// The program that runs a command in a machine.
+fn runner() -> PathBuf {
+    workspace().join("host/tests/machine/vm/run")
+}
+
+/// What this machine lacks for the virtual one, if anything: `run --prepare` fetches it.
+pub fn missing() -> Option<&'static str> {
+    let caches = [("XDG_CACHE_HOME", ""), ("HOME", ".cache")];
+    let cache = caches.into_iter().find_map(|(name, folder)| Some(PathBuf::from(std::env::var_os(name)?).join(folder)));
+    let is_prepared = cache.is_some_and(|cache| cache.join("hotshoe-camera-vm/kernel/ok").is_file());
+    (!is_prepared).then_some("camera VM")
+}
 
 /// How long a machine and its server may take to start.
 const STARTING: Duration = Duration::from_secs(400);
@@ -50,9 +77,10 @@ impl Machine {
         std::fs::write(folder.path().join("control"), "").unwrap();
         // Where it makes the folder that has its console.
         std::fs::create_dir(folder.path().join(TEMPORARY)).unwrap();
-        let mut vm = Command::new(std::env::var_os("HOTSHOE_CAMERA_VM").unwrap());
+        let mut vm = Command::new(runner());
+        vm.arg("-u").arg(std::env::current_exe().unwrap());
         vm.env("TMPDIR", folder.path().join(TEMPORARY));
-        vm.env("FAKECAM_FRAMES", fakecam::folder().join("frames")).env("FAKECAM_CTL", folder.path().join("control"));
+        vm.env("FAKECAM_FRAMES", fakecam::frames()).env("FAKECAM_CTL", folder.path().join("control"));
         vm.args(["-c", camera, "-p", &format!("{port}:8080"), "-t", "900", "-w", folder.path().to_str().unwrap()]);
         // What is compiled in there is for another processor than this one's.
         let cache = program().parent().unwrap().join("test-cache/vm");

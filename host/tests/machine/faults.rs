@@ -1,67 +1,39 @@
 //! What goes wrong with cameras, and what viewers see of it. Each of these is a row of the README's table.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-use tempfile::TempDir;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
 use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::fakecam::{Control, frames, stamp};
 use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, wait_until};
 
-use crate::fakecam::{folder, serve, stamp};
+use crate::fakecam::serve;
 
-/// The file by which a running camera is told what to do.
-struct Control {
-    _folder: TempDir,
-    file: PathBuf,
-}
+/// How many of the camera's frames in a row show that it streams again.
+const STREAMING: usize = 60;
 
-impl Control {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("control");
-        std::fs::write(&file, "").unwrap();
-        Self { _folder: folder, file }
-    }
-
-    fn path(&self) -> &str {
-        self.file.to_str().unwrap()
-    }
-
-    /// From now on these settings hold, and none that were given like this before.
-    fn set(&self, lines: &str) {
-        // At once: the camera may read it at any time.
-        let new = self.file.with_extension("new");
-        std::fs::write(&new, lines).unwrap();
-        std::fs::rename(new, &self.file).unwrap();
-    }
-}
-
-/// How many of the camera's frames a viewer must get in a row for its rate to be full.
-const AT_FULL_RATE: u64 = 60;
-
-/// Of those, a machine that is busy may skip some.
-const SKIPPED: u64 = 6;
-
-/// Read until the camera has come back: until this many frames of its have come with next to none left out.
-fn back_at_full_rate(viewer: &mut Viewer) {
-    let (mut first, mut count) = (None, 0);
+/// Reads until the camera streams: until so many of its frames have come in a row, in order. The rate depends on the
+/// machine, and is measured by a benchmark.
+#[track_caller]
+fn streams_again(viewer: &mut Viewer) {
+    let mut numbers = Vec::new();
     let deadline = Instant::now() + DEADLINE;
-    while count < AT_FULL_RATE {
-        assert!(Instant::now() < deadline, "it does not come back to its full rate");
-        let Some(number) = stamp(&viewer.part().jpeg) else { continue };
-        count += 1;
-        if number - *first.get_or_insert(number) > count + SKIPPED {
-            (first, count) = (Some(number), 1);
+    while numbers.len() < STREAMING {
+        assert!(Instant::now() < deadline, "the camera does not come back");
+        match stamp(&viewer.part().jpeg) {
+            Some(number) => numbers.push(number),
+            None => numbers.clear(),
         }
     }
+    // A stream that is started again counts from 0.
+    let restarts = numbers.windows(2).filter(|pair| pair[1] <= pair[0]).count();
+    assert!(restarts <= 1, "{numbers:?}");
 }
 
 /// Read until there is a picture that is not the camera's.
@@ -92,7 +64,7 @@ fn twenty_viewers_stay(server: &Server, camera: &str, happen: impl FnOnce()) {
                     }
                     watching.wait();
                     assert_eq!(jpeg_size(&placeholder(&mut viewer)), jpeg_size(&first));
-                    back_at_full_rate(&mut viewer);
+                    streams_again(&mut viewer);
                 })
             })
             .collect();
@@ -158,7 +130,7 @@ pub fn never_another_camera() {
         assert_eq!(stamp(&viewer.part().jpeg), None);
     }
     control.set("");
-    back_at_full_rate(&mut viewer);
+    streams_again(&mut viewer);
     assert!(!server.log().contains("/dev/video1"), "{}", server.log());
 }
 
@@ -168,7 +140,7 @@ pub fn busy() {
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert!(refused.text().contains("/dev/video0 is in use by another program"), "{}", refused.text());
     let mut viewer = Viewer::watch(server.address, "/video_feed");
-    back_at_full_rate(&mut viewer);
+    streams_again(&mut viewer);
     let log = server.log();
     assert_eq!(log.matches("WARN camera video0: /dev/video0 is in use").count(), 1, "once per cause:\n{log}");
 }
@@ -178,7 +150,7 @@ pub fn stream_does_not_start() {
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     placeholder(&mut viewer);
     server.wait_for_log("WARN camera video0: /dev/video0 failed to start its stream");
-    back_at_full_rate(&mut viewer);
+    streams_again(&mut viewer);
 }
 
 pub fn errors_of_dequeuing() {
@@ -214,10 +186,8 @@ pub fn damaged_frames() {
     let is_damaged = |number: &u64| [5, 7, 11, 13].iter().any(|every| (number + 1).is_multiple_of(*every));
     let damaged: Vec<_> = seen.iter().filter(|number| is_damaged(number)).collect();
     assert!(damaged.is_empty(), "damaged ones were shown: {damaged:?}");
-    let shown: HashSet<_> = seen.iter().collect();
-    assert_eq!(shown.len(), seen.len(), "one is shown twice");
-    let good = (seen[0]..=seen[199]).filter(|number| !is_damaged(number)).count();
-    assert!(good - seen.len() <= 10, "{good} good ones came, {} were shown", seen.len());
+    // How many of the good ones a viewer gets depends on the machine.
+    assert!(seen.is_sorted_by(|a, b| a < b), "one is shown twice, or after a newer one: {seen:?}");
     drop(viewer);
     // And all of it was counted: of so many frames, so many of each kind.
     let closed = server.wait_for_log("camera video0: closed");
@@ -237,7 +207,7 @@ pub fn without_tables() {
     assert_eq!(picture.status, 200);
     let has_tables = picture.body.windows(2).any(|marker| marker == [0xFF, 0xC4]);
     assert!(has_tables, "programs other than browsers need them");
-    let originals = std::fs::read_dir(folder().join("frames")).unwrap().flatten();
+    let originals = std::fs::read_dir(frames()).unwrap().flatten();
     let mut originals = originals.filter(|file| file.file_name().to_string_lossy().starts_with("640x480"));
     let shown = decode(&picture.body);
     assert!(originals.any(|file| decode(&std::fs::read(file.path()).unwrap()) == shown), "another picture");
@@ -309,13 +279,11 @@ pub fn without_mjpg() {
     assert!(server.log().contains("camera video0: Fakecam 0 at /dev/video0"), "{}", server.log());
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     let mut last = assert_bars(&viewer.part().jpeg);
-    let first = last;
     for _ in 0..30 {
         let number = assert_bars(&viewer.part().jpeg);
         assert!(number > last, "{number} after {last}");
         last = number;
     }
-    assert!(last - first < 40, "30 frames took {} of the camera's", last - first);
     assert!(server.log().contains("camera video0: open, 640x480, 15 fps, YUYV"), "{}", server.log());
     let threads = |name: &str| server.threads().iter().filter(|(_, other)| other.starts_with(name)).count();
     assert_eq!((threads("capture-"), threads("encode-")), (1, 1));
@@ -338,8 +306,8 @@ pub fn one_of_two_stalled() {
     let server = Server::start_command(command);
     let mut stalled = Viewer::watch(server.address, "/video_feed/a");
     let mut good = Viewer::watch(server.address, "/video_feed/b");
-    back_at_full_rate(&mut good);
+    streams_again(&mut good);
     placeholder(&mut stalled);
-    back_at_full_rate(&mut good);
+    streams_again(&mut good);
     assert!(!server.log().contains("WARN camera b"), "{}", server.log());
 }

@@ -1,11 +1,12 @@
-//! Tests that need something of the machine's: a browser, programs that read streams, cameras.
+//! Tests that need something of the machine: a browser, programs that read streams, cameras.
 //!
-//! Where it is missing, a test counts as ignored, and its line says what it needs. `.ci/run` provides all of
-//! it and lets none be ignored. The cameras for machines without one are tools that are not part of this
-//! project; two variables say where they are:
+//! A test whose tools are missing counts as ignored, and its line names them: `test [needs TOOL, TOOL] NAME`.
+//! `.ci/run` installs all tools. It fails if a test is ignored, unless each tool that the test names is one that this
+//! machine cannot have (`.ci/check-ignored`).
 //!
-//! * `HOTSHOE_FAKECAM`: a folder with `libfakecam.so`, an emulated camera to preload, and `frames/` for it.
-//! * `HOTSHOE_CAMERA_VM`: a command that runs another in a virtual machine with a USB camera at /dev/video0.
+//! The cameras are emulated. Most tests preload a library that gives the server a `/dev/video0`
+//! (`hotshoe_test_support::fakecam`). A few run the server in a virtual machine with the kernel's own drivers, which
+//! `host/tests/machine/vm/run --prepare` fetches.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 
 mod browser;
 mod camera_vm;
+mod ci;
 mod conformance;
 mod fakecam;
 mod faults;
@@ -25,19 +27,23 @@ mod looks;
 mod nginx;
 mod proxy;
 
-use std::env;
 use std::process::{Command, ExitCode};
 
 use hotshoe_conformance::program;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
+    if camera_vm::is_usb_camera() {
+        camera_vm::play_usb_camera();
+        return ExitCode::FAILURE;
+    }
     let browser = missing_programs(&["chromium", "chromedriver"]);
     let nginx = missing_programs(&["nginx"]);
-    let fakecam = missing_variable("HOTSHOE_FAKECAM");
-    let vm = missing_variable("HOTSHOE_CAMERA_VM").or_else(|| fakecam.clone());
-    let target = (!guest_target::is_installed()).then(|| "the target wasm32-wasip2".to_owned());
+    let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
+    let vm = camera_vm::missing().map(str::to_owned);
+    let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
     let mut trials = vec![
+        trial("ci_fails_if_a_test_is_ignored_without_excuse", &None, ci::fails_without_excuse),
         trial("chromium_shows_moving_pictures", &browser, browser::shows_moving_pictures),
         trial("chromium_loads_the_page_again_when_the_guest_is_replaced", &browser, browser::reloads_itself),
         trial("chromium_comes_back_to_a_server_that_was_restarted", &browser, browser::comes_back),
@@ -89,7 +95,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// A test that is ignored where something is missing.
+/// A test that is ignored if tools are missing.
 fn trial(name: &str, missing: &Option<String>, test: fn()) -> Trial {
     let trial = Trial::test(name, move || {
         test();
@@ -101,17 +107,13 @@ fn trial(name: &str, missing: &Option<String>, test: fn()) -> Trial {
     }
 }
 
-/// Those of these programs that can't be run.
+/// Those of these programs that are not installed.
 fn missing_programs(names: &[&str]) -> Option<String> {
     let missing: Vec<_> = names.iter().filter(|name| !program::exists(name)).copied().collect();
-    (!missing.is_empty()).then(|| missing.join(" and "))
+    (!missing.is_empty()).then(|| missing.join(", "))
 }
 
-fn missing_variable(name: &str) -> Option<String> {
-    env::var_os(name).is_none().then(|| name.to_owned())
-}
-
-/// Run a command to its end; it must succeed.
+/// Runs a command to its end; it must succeed.
 #[track_caller]
 fn succeed(command: &mut Command) -> std::process::Output {
     let output = command.output().unwrap();

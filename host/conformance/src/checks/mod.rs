@@ -77,14 +77,13 @@ impl Needs {
         Self { programs: &[], python }
     }
 
-    /// The first thing that is missing.
+    /// All that is missing, separated by commas: programs by their names, and "Python module NAME".
     #[must_use]
     pub fn missing(&self) -> Option<String> {
-        let program = self.programs.iter().find(|name| !program::exists(name)).map(|name| (*name).to_owned());
-        program.or_else(|| {
-            let module = self.python.iter().find(|name| !imports(name))?;
-            Some(format!("the Python module {module}"))
-        })
+        let programs = self.programs.iter().filter(|name| !program::exists(name)).map(|name| (*name).to_owned());
+        let modules = self.python.iter().filter(|name| !imports(name)).map(|name| format!("Python module {name}"));
+        let missing: Vec<_> = programs.chain(modules).collect();
+        (!missing.is_empty()).then(|| missing.join(", "))
     }
 }
 

@@ -1,0 +1,78 @@
+//! Closing and duplicating descriptors.
+
+use std::ffi::{c_int, c_void};
+
+use crate::real::real;
+use crate::table;
+
+type Fcntl = unsafe extern "C" fn(c_int, c_int, ...) -> c_int;
+
+/// # Safety
+///
+/// As for `close(2)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn close(descriptor: c_int) -> c_int {
+    table::remove(descriptor);
+    // SAFETY: the caller's argument is passed on.
+    unsafe { real!(c"close" as unsafe extern "C" fn(c_int) -> c_int)(descriptor) }
+}
+
+/// `new` is a duplicate of `old`, if it is not negative.
+fn duplicate(old: c_int, new: c_int) -> c_int {
+    if new >= 0
+        && let Some(handle) = table::get(old)
+    {
+        // Beyond the table's end it can still be used for all that the kernel does.
+        let _ = table::insert(new, handle);
+    }
+    new
+}
+
+/// # Safety
+///
+/// As for `dup(2)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dup(old: c_int) -> c_int {
+    // SAFETY: the caller's argument is passed on.
+    duplicate(old, unsafe { real!(c"dup" as unsafe extern "C" fn(c_int) -> c_int)(old) })
+}
+
+/// # Safety
+///
+/// As for `dup3(2)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
+    if old != new {
+        table::remove(new);
+    }
+    // SAFETY: the caller's arguments are passed on.
+    duplicate(old, unsafe { real!(c"dup3" as unsafe extern "C" fn(c_int, c_int, c_int) -> c_int)(old, new, flags) })
+}
+
+/// # Safety
+///
+/// As for `dup2(2)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
+    // SAFETY: the caller's arguments are passed on; `dup2` differs from `dup3` only for two that are the same.
+    unsafe { if old == new { new } else { dup3(old, new, 0) } }
+}
+
+/// # Safety
+///
+/// As for `fcntl(2)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut c_void) -> c_int {
+    // SAFETY: the caller's arguments are passed on.
+    let result = unsafe { real!(c"fcntl" as Fcntl)(descriptor, command, argument) };
+    if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) { duplicate(descriptor, result) } else { result }
+}
+
+/// # Safety
+///
+/// As for `fcntl(2)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fcntl64(descriptor: c_int, command: c_int, argument: *mut c_void) -> c_int {
+    // SAFETY: the same function on machines of 64 bits.
+    unsafe { fcntl(descriptor, command, argument) }
+}

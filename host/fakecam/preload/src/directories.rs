@@ -1,0 +1,142 @@
+//! Listings of `/dev` and `/sys/class/video4linux`, which get the cameras added.
+
+use std::ffi::{c_char, c_int};
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::paths;
+use crate::real::{errno, real, set_errno};
+
+type Open = unsafe extern "C" fn(*const c_char) -> *mut libc::DIR;
+type Close = unsafe extern "C" fn(*mut libc::DIR) -> c_int;
+type Read = unsafe extern "C" fn(*mut libc::DIR) -> *mut libc::dirent64;
+
+/// A listing that cameras are added to.
+struct Listing {
+    /// The address of the C library's listing.
+    id: usize,
+    /// The next camera.
+    next: usize,
+    /// Whether there is nothing else in it.
+    has_only_cameras: bool,
+    /// What was returned last.
+    entry: Box<libc::dirent64>,
+}
+
+static LISTINGS: Mutex<Vec<Listing>> = Mutex::new(Vec::new());
+/// How many there are. No lock is taken while there are none.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+fn listings() -> MutexGuard<'static, Vec<Listing>> {
+    LISTINGS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// # Safety
+///
+/// As for `opendir(3)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn opendir(path: *const c_char) -> *mut libc::DIR {
+    // SAFETY: the caller's path.
+    let name = unsafe { paths::bytes(path) };
+    let name = name.strip_suffix(b"/").unwrap_or(name);
+    let has_only_cameras = name == b"/sys/class/video4linux";
+    if !(has_only_cameras || name == b"/dev") || paths::all().is_empty() {
+        // SAFETY: the caller's argument is passed on.
+        return unsafe { real!(c"opendir" as Open)(path) };
+    }
+    // SAFETY: the caller's path or another one.
+    let listing = unsafe { real!(c"opendir" as Open)(if has_only_cameras { c"/".as_ptr() } else { path }) };
+    if !listing.is_null() {
+        // SAFETY: a structure of C that holds integers alone, for which zero bytes are a value.
+        let entry = Box::new(unsafe { mem::zeroed::<libc::dirent64>() });
+        listings().push(Listing { id: listing as usize, next: 0, has_only_cameras, entry });
+        COUNT.fetch_add(1, Ordering::Release);
+    }
+    listing
+}
+
+/// # Safety
+///
+/// As for `closedir(3)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn closedir(listing: *mut libc::DIR) -> c_int {
+    if COUNT.load(Ordering::Acquire) > 0 {
+        let mut listings = listings();
+        let before = listings.len();
+        listings.retain(|other| other.id != listing as usize);
+        COUNT.fetch_sub(before - listings.len(), Ordering::Release);
+    }
+    // SAFETY: the caller's argument is passed on.
+    unsafe { real!(c"closedir" as Close)(listing) }
+}
+
+/// The next entry of a listing.
+///
+/// # Safety
+///
+/// `listing` is open, and `real` reads it.
+unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
+    let before = errno();
+    let mut listings = if COUNT.load(Ordering::Acquire) > 0 { Some(listings()) } else { None };
+    let ours = listings.as_mut().and_then(|all| all.iter_mut().find(|other| other.id == listing as usize));
+    let Some(ours) = ours else {
+        drop(listings);
+        set_errno(before);
+        // SAFETY: as the caller says.
+        return unsafe { real(listing) };
+    };
+    if !ours.has_only_cameras {
+        loop {
+            set_errno(before);
+            // SAFETY: as the caller says; an entry that is not null is valid until the next call, and its name a C
+            // string.
+            let (entry, is_video) = unsafe {
+                let entry = real(listing);
+                (entry, !entry.is_null() && paths::bytes((&raw const (*entry).d_name).cast()).starts_with(b"video"))
+            };
+            if entry.is_null() {
+                break;
+            }
+            // The emulated cameras stand in for those of the machine.
+            if !is_video {
+                return entry;
+            }
+        }
+    }
+    while let Some(camera) = paths::all().get(ours.next) {
+        ours.next += 1;
+        if camera.is_present() {
+            let name = format!("video{}", camera.index());
+            ours.entry.d_ino = 1000 + camera.index() as u64;
+            ours.entry.d_reclen = size_of::<libc::dirent64>() as u16;
+            ours.entry.d_type = libc::DT_CHR;
+            ours.entry.d_name.fill(0);
+            for (place, byte) in ours.entry.d_name.iter_mut().zip(name.bytes()) {
+                *place = byte as c_char;
+            }
+            set_errno(before);
+            return &raw mut *ours.entry;
+        }
+    }
+    set_errno(before);
+    std::ptr::null_mut()
+}
+
+/// # Safety
+///
+/// As for `readdir(3)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn readdir64(listing: *mut libc::DIR) -> *mut libc::dirent64 {
+    // SAFETY: the caller's listing is open.
+    unsafe { next(listing, real!(c"readdir64" as Read)) }
+}
+
+/// # Safety
+///
+/// As for `readdir(3)`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn readdir(listing: *mut libc::DIR) -> *mut libc::dirent {
+    // SAFETY: the caller's listing is open. `dirent` and `dirent64` are the same on machines of 64 bits.
+    unsafe { next(listing, real!(c"readdir" as Read)).cast() }
+}

@@ -1,0 +1,52 @@
+//! The JPEG files that a camera plays.
+
+use std::path::Path;
+
+/// The JPEG files of one size, in the order of their names.
+#[derive(Debug)]
+pub(crate) struct Clip {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) frames: Vec<Vec<u8>>,
+}
+
+impl Clip {
+    /// The length of the largest file.
+    pub(crate) fn largest(&self) -> usize {
+        self.frames.iter().map(Vec::len).max().unwrap_or(0)
+    }
+}
+
+/// Reads a folder. Files that are not JPEG, or hidden, are ignored.
+pub(crate) fn read(folder: &Path) -> Vec<Clip> {
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut clips: Vec<Clip> = Vec::new();
+    for path in paths {
+        let is_hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        let Some(jpeg) = std::fs::read(&path).ok().filter(|_| !is_hidden) else { continue };
+        let Some((width, height)) = size(&jpeg) else { continue };
+        match clips.iter_mut().find(|clip| (clip.width, clip.height) == (width, height)) {
+            Some(clip) => clip.frames.push(jpeg),
+            None => clips.push(Clip { width, height, frames: vec![jpeg] }),
+        }
+    }
+    clips
+}
+
+/// Width and height from a JPEG's frame header (T.81, B.2.2).
+fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
+    let word = |at: usize| Some(u32::from(*jpeg.get(at)?) << 8 | u32::from(*jpeg.get(at + 1)?));
+    if !jpeg.starts_with(&[0xFF, 0xD8]) {
+        return None;
+    }
+    let mut at = 2;
+    loop {
+        match word(at)? {
+            0xFFC0..=0xFFC2 => return Some((word(at + 7)?, word(at + 5)?)),
+            0xFF00.. => at += 2 + word(at + 2)? as usize,
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The JPEG files that the emulated camera plays.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
+
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+use crate::server::program;
+
+const SIZES: [(u16, u16); 3] = [(640, 480), (1280, 720), (1920, 1080)];
+const COUNT: usize = 30;
+/// As USB cameras make them: 70 kB at 640x480, 190 kB at 1280x720.
+const QUALITY: u8 = 85;
+/// The largest deviation of a level. It makes the files as large as those of a camera, and gives each bit a meaning, so
+/// that a wrong one is noticed.
+const NOISE: u8 = 10;
+/// Pixels that the picture moves by from frame to frame.
+const STEP: usize = 16;
+
+/// The folder with the files, 30 of each size. They are made once and kept with the build.
+pub fn frames() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| make(&program().parent().unwrap().join("fakecam-frames"))).clone()
+}
+
+/// Makes the folder, unless another test program has made it.
+fn make(folder: &Path) -> PathBuf {
+    if !folder.is_dir() {
+        let new = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
+        thread::scope(|scope| {
+            for size in SIZES {
+                let folder = new.path();
+                scope.spawn(move || write(folder, size));
+            }
+        });
+        // In one step. It fails if another test program was faster, with the same files.
+        let renamed = fs::rename(new.path(), folder);
+        assert!(folder.is_dir(), "{}: {renamed:?}", folder.display());
+    }
+    folder.to_owned()
+}
+
+/// The files of one size: a picture that moves to the left.
+fn write(folder: &Path, (width, height): (u16, u16)) {
+    let (columns, rows) = (usize::from(width), usize::from(height));
+    let wide = columns + COUNT * STEP;
+    let panorama = panorama(wide, rows);
+    let mut picture = Vec::new();
+    for number in 0..COUNT {
+        picture.clear();
+        for row in panorama.chunks_exact(wide * 3) {
+            picture.extend_from_slice(&row[number * STEP * 3..][..columns * 3]);
+        }
+        let mut jpeg = Vec::new();
+        let mut encoder = Encoder::new(&mut jpeg, QUALITY);
+        // With the standard Huffman tables, which a camera may leave out.
+        encoder.set_sampling_factor(SamplingFactor::R_4_2_2);
+        encoder.encode(&picture, width, height, ColorType::Ycbcr).unwrap();
+        fs::write(folder.join(format!("{width}x{height}-{number:03}.jpg")), jpeg).unwrap();
+    }
+}
+
+/// Gradients under noise, as Y, Cb and Cr.
+fn panorama(columns: usize, rows: usize) -> Vec<u8> {
+    // xorshift (Marsaglia, 2003), from a fixed seed: the files are the same each time.
+    let mut state = 0x2545_F491_u32;
+    let mut noise = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 16) as u8 % (2 * NOISE + 1)
+    };
+    let mut pixels = Vec::with_capacity(columns * rows * 3);
+    for row in 0..rows {
+        for column in 0..columns {
+            let luma = 64 + ((column / 2 + row / 3) % 128) as u8;
+            pixels.push(luma - NOISE + noise());
+            pixels.push((64 + column * 128 / columns) as u8);
+            pixels.push((64 + row * 128 / rows) as u8);
+        }
+    }
+    pixels
+}
