@@ -1,0 +1,27 @@
+//! Any text as the value of `--camera`.
+#![no_main]
+
+// What the parser needs of the host. The host itself takes minutes to build.
+mod camera {
+    pub use hotshoe_camera::{Dimensions, FourCc};
+}
+#[allow(dead_code, reason = "a target uses a part of the module")]
+#[path = "../../src/config/camera_spec.rs"]
+mod camera_spec;
+
+use camera_spec::{CameraSpec, NAME_LIMIT};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|typed: &str| match typed.parse::<CameraSpec>() {
+    Ok(spec) => {
+        if let Some(name) = spec.name {
+            assert!((1..=NAME_LIMIT).contains(&name.len()), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{name}");
+        }
+        assert!(spec.rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));
+        assert!(spec.quality.is_none_or(|quality| (1..=100).contains(&quality)));
+        assert!(spec.size.is_none_or(|size| size.width > 0 && size.height > 0));
+    }
+    // It is shown to whoever typed it.
+    Err(error) => assert!(!error.to_string().is_empty()),
+});
