@@ -1,0 +1,29 @@
+//! Random numbers: the same in each run.
+
+use std::time::Duration;
+
+/// xorshift (Marsaglia, 2003).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % limit
+    }
+
+    pub fn choice<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+        of[self.below(of.len() as u64) as usize]
+    }
+
+    /// A time below `limit`.
+    pub fn time(&mut self, limit: Duration) -> Duration {
+        Duration::from_millis(self.below(limit.as_millis() as u64))
+    }
+}
