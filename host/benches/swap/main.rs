@@ -1,5 +1,5 @@
 //! How long it takes to replace the guest: from the new one in place to the first response that it gives; and,
-//! to compare with, to restart the server instead.
+//! to compare with, to restart the server instead. Then what viewers miss of their stream meanwhile (`gaps`).
 //!
 //! `cargo bench --bench swap` prints a table. Absolute times depend on the machine; the ratios are to the restart
 //! with a known guest in the same run, which is what one would do on a server that cannot swap.
@@ -11,6 +11,8 @@
     clippy::print_stdout,
     reason = "a benchmark ends at what goes wrong, and prints"
 )]
+
+mod gaps;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -89,6 +91,7 @@ fn main() {
     }
     let back = median((0..ROUNDS).map(|_| roll_back(&unwatched.server)));
     println!("| POST /guest/rollback | | | {} | {:.3} |", milliseconds(back), ratio(back, restart));
+    gaps::table(never_seen);
 }
 
 fn row(name: &str, cold: Duration, cached: Duration, reference: Duration) {
