@@ -8,6 +8,9 @@ mod camera {
 #[allow(dead_code, reason = "a target uses a part of the module")]
 #[path = "../../src/config/camera_spec.rs"]
 mod camera_spec;
+#[allow(dead_code, reason = "a target uses a part of the module")]
+#[path = "../../src/config/label.rs"]
+mod label;
 
 use camera_spec::{CameraSpec, NAME_LIMIT};
 use libfuzzer_sys::fuzz_target;
