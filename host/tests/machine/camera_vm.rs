@@ -211,8 +211,15 @@ fn unplug(machine: &Machine) {
 pub fn usb_camera_without_mjpg() {
     let machine = Machine::start("uvc:FORMATS=YUYV SIZES=640x480", "", "--camera /dev/video0");
     let mut viewer = Viewer::watch(machine.address, "/video_feed");
-    let numbers: Vec<_> = (0..5).map(|_| assert_bars(&viewer.part().jpeg)).collect();
-    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    // A picture is sent again after a second without a new one, which happens in a machine this slow.
+    let mut last = assert_bars(&viewer.part().jpeg);
+    let mut distinct = 1;
+    while distinct < 5 {
+        let number = assert_bars(&viewer.part().jpeg);
+        assert!(number >= last, "{number} after {last}");
+        distinct += usize::from(number > last);
+        last = number;
+    }
     assert!(machine.log().contains("YUYV"), "{}", machine.log());
 }
 

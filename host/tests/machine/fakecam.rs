@@ -34,7 +34,8 @@ pub fn streams() {
     let mut last = frame_number(&viewer.part().jpeg);
     for _ in 0..90 {
         let number = frame_number(&viewer.part().jpeg);
-        assert!(number > last, "{number} after {last}");
+        // A busy machine may have no new frame for a second, after which the last one is sent again.
+        assert!(number >= last, "{number} after {last}");
         last = number;
     }
     assert_eq!(server.capture_threads(), 1);

@@ -32,7 +32,7 @@ fn streams_again(viewer: &mut Viewer) {
         }
     }
     // A stream that is started again counts from 0.
-    let restarts = numbers.windows(2).filter(|pair| pair[1] <= pair[0]).count();
+    let restarts = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
     assert!(restarts <= 1, "{numbers:?}");
 }
 
@@ -187,7 +187,7 @@ pub fn damaged_frames() {
     let damaged: Vec<_> = seen.iter().filter(|number| is_damaged(number)).collect();
     assert!(damaged.is_empty(), "damaged ones were shown: {damaged:?}");
     // How many of the good ones a viewer gets depends on the machine.
-    assert!(seen.is_sorted_by(|a, b| a < b), "one is shown twice, or after a newer one: {seen:?}");
+    assert!(seen.is_sorted(), "one is shown after a newer one: {seen:?}");
     drop(viewer);
     // And all of it was counted: of so many frames, so many of each kind.
     let closed = server.wait_for_log("camera video0: closed");
@@ -281,7 +281,7 @@ pub fn without_mjpg() {
     let mut last = assert_bars(&viewer.part().jpeg);
     for _ in 0..30 {
         let number = assert_bars(&viewer.part().jpeg);
-        assert!(number > last, "{number} after {last}");
+        assert!(number >= last, "{number} after {last}");
         last = number;
     }
     assert!(server.log().contains("camera video0: open, 640x480, 15 fps, YUYV"), "{}", server.log());

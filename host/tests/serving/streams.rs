@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Part, Viewer};
 use hotshoe_test_support::server::Server;
@@ -104,7 +103,7 @@ fn fifty_viewers_share_one_camera() {
     }
     for parts in seen {
         let times: Vec<f64> = parts.iter().map(|part| part.timestamp.parse().unwrap()).collect();
-        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+        assert!(times.is_sorted(), "{times:?}");
     }
 }
 
