@@ -13,8 +13,11 @@ use hotshoe_conformance::multipart::Reader;
 use crate::counts::{Counts, count};
 use crate::random::Random;
 
+/// What a client does once.
+type Act = fn(&mut Client<'_>);
+
 /// How many clients there are of each kind.
-const KINDS: [(usize, fn(&mut Client<'_>)); 6] =
+const KINDS: [(usize, Act); 6] =
     [(10, watch), (3, watch_slowly), (3, vanish), (4, ask), (1, set_controls), (2, send_junk)];
 
 const STREAMS: [&str; 6] = [
