@@ -7,9 +7,9 @@ use super::part::Part;
 use super::tally::Tally;
 
 /// The longest time for which a viewer is sent nothing, whatever rate it asked for and however silent the channel is: after
-/// that it gets the newest part again. Otherwise nothing would tell that it has vanished. With the time between two looks at
-/// the clock, ten seconds.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(9);
+/// that it gets the newest part again. Otherwise nothing would tell that it has vanished. Ten seconds are promised, and the
+/// clock is looked at once a second.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// Which parts one viewer was given, and which it wants.
 pub(super) struct Wants {

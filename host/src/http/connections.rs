@@ -92,11 +92,6 @@ impl Connections {
         Arc::new(Self { limits, proxies, table: Mutex::default(), closed: Notify::new() })
     }
 
-    /// The limits.
-    pub fn limits(&self) -> Limits {
-        self.limits
-    }
-
     /// Take a new connection. Closes others where that makes room, and waits until they are closed, which takes
     /// microseconds.
     pub async fn admit(self: &Arc<Self>, connection: &Connection, peer: Peer) -> Result<OpenConnection, Full> {
@@ -262,6 +257,10 @@ impl Table {
     fn remove(&mut self, id: u64) {
         self.end_waiting(id);
         let Some(entry) = self.open.remove(&id) else { return };
+        // After a storm, its memory is given back. Rarely enough to cost nothing.
+        if self.open.len() < self.open.capacity() / 8 {
+            self.open.shrink_to(self.open.len() * 2);
+        }
         self.closing -= usize::from(entry.is_closing);
         let Some(address) = entry.address else { return };
         if let Some(of_address) = self.addresses.get_mut(&address) {
