@@ -15,6 +15,7 @@
 //!
 //! * `cost`: what viewers cost: processor time, latency, memory. Three quarters of the time go into it.
 //! * `slow`: what a viewer that reads slowly gets, and what the others notice of it.
+//! * `crowd`: what many viewers that read slowly cost beside as many that keep up.
 //! * `first`: how long many who come at once wait for their first frame.
 //! * `connects`: how many can come and go in a second.
 //! * `start`: how long it takes from the start of the server to a frame.
@@ -38,6 +39,7 @@
 
 mod connects;
 mod cost;
+mod crowd;
 mod fakecam;
 mod figures;
 mod first;
@@ -53,9 +55,10 @@ const ROUNDS: usize = 3;
 
 type Table = (&'static str, fn(&Asked));
 
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     ("cost", cost::table),
     ("slow", slow::table),
+    ("crowd", crowd::table),
     ("first", first::table),
     ("connects", connects::table),
     ("start", start::table),
