@@ -3,7 +3,9 @@
 
 use std::cell::RefCell;
 
-use hotshoe_camera::jpeg::{MINIMUM_LENGTH, Options, ScanChecker, check_image, check_scan, copy_whole, examine, find_image};
+use hotshoe_camera::jpeg::{
+    MINIMUM_LENGTH, Options, ScanChecker, check_image, check_scan, copy_whole, examine, find_image,
+};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {

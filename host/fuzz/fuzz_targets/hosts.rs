@@ -1,0 +1,49 @@
+//! Any `Host`, `Origin`, `Forwarded` and `X-Forwarded-Host` that a client or a proxy can send.
+#![no_main]
+
+// The modules of the host, which itself takes minutes to build.
+#[allow(dead_code, reason = "a target uses a part of the module")]
+#[path = "../../src/http/forwarded.rs"]
+mod forwarded;
+#[allow(dead_code, reason = "a target uses a part of the module")]
+#[path = "../../src/http/hosts.rs"]
+mod hosts;
+#[allow(dead_code, reason = "a target uses a part of the module")]
+#[path = "../../src/http/origins.rs"]
+mod origins;
+
+use forwarded::forwarded_hosts;
+use hosts::{AllowedHosts, host_of};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue};
+use libfuzzer_sys::fuzz_target;
+use origins::Origin;
+
+/// Names that a stranger can own have a dot and end with none of these.
+const PRIVATE: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localhost"];
+
+fuzz_target!(|input: (&[u8], &str, Vec<(bool, &[u8])>)| {
+    let (authority, origin, forwarded) = input;
+    if let Some(host) = Authority::try_from(authority).ok().and_then(|authority| host_of(&authority))
+        && AllowedHosts::default().allows(&host)
+        && let url::Host::Domain(name) = host
+    {
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        assert!(!name.contains('.') || PRIVATE.iter().any(|domain| name.ends_with(domain)), "{name}");
+    }
+    let origin = Origin::parse(origin);
+    if let Some(origin) = &origin {
+        assert_eq!(Origin::parse(&origin.to_string()).as_ref(), Some(origin));
+    }
+    let mut headers = HeaderMap::new();
+    for (is_standard, value) in forwarded.into_iter().take(16) {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            headers.append(if is_standard { "forwarded" } else { "x-forwarded-host" }, value);
+        }
+    }
+    for host in forwarded_hosts(&headers) {
+        if let Some(origin) = &origin {
+            host.is_of(origin);
+        }
+    }
+});
