@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hotshoe_test_support::pictures;
 use hotshoe_test_support::server::{Server, command};
 use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
 
 /// What a slow client reads, in bytes per second.
 const RATE: usize = 2000;
@@ -18,15 +19,15 @@ const SPAN: Duration = Duration::from_secs(45);
 /// By when a client that has stopped reading must be gone, on a busy machine.
 const GONE: Duration = Duration::from_secs(90);
 
-/// Far more than all buffers hold.
-fn server() -> Server {
+/// A server with pictures that are far more than all buffers hold, and their folder: they are gone with it.
+fn server() -> (Server, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 16, 300_000);
     let camera = format!("emulated:{},fps=20", folder.path().display());
     let mut command = command();
     // The server says so of each client that it gives up.
     command.args(["--camera", &camera]).env("RUST_LOG", "hotshoe=debug");
-    Server::start_command(command)
+    (Server::start_command(command), folder)
 }
 
 /// A client that has asked for this path, with a receive buffer of this size, or of the system's usual one.
@@ -65,7 +66,7 @@ fn assert_given_up(mut stream: TcpStream, server: &Server) {
 }
 
 fn slow_readers_survive(span: Duration) {
-    let server = server();
+    let (server, _folder) = server();
     thread::scope(|scope| {
         for path in ["/video_feed", "/snapshot"] {
             for buffer in [Some(4096), Some(65_536), None] {
@@ -90,14 +91,14 @@ fn a_client_that_reads_two_kilobytes_a_second_is_not_dropped_in_two_minutes() {
 
 #[test]
 fn a_viewer_that_has_stopped_reading_is_dropped() {
-    let server = server();
+    let (server, _folder) = server();
     let stopped = ask(server.address, "/video_feed", Some(4096));
     assert_given_up(stopped, &server);
 }
 
 #[test]
 fn a_viewer_that_reads_at_full_speed_and_stops_is_dropped() {
-    let server = server();
+    let (server, _folder) = server();
     let mut stopped = ask(server.address, "/video_feed", None);
     stopped.read_exact(&mut vec![0; 5_000_000]).unwrap();
     assert_given_up(stopped, &server);
@@ -105,7 +106,7 @@ fn a_viewer_that_reads_at_full_speed_and_stops_is_dropped() {
 
 #[test]
 fn a_download_that_nobody_reads_is_dropped() {
-    let server = server();
+    let (server, _folder) = server();
     let stopped = ask(server.address, "/snapshot", Some(4096));
     assert_given_up(stopped, &server);
 }
