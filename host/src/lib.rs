@@ -11,6 +11,7 @@
 //! * [`http`]: connections and requests.
 //! * [`admin`]: seeing and replacing the guest by HTTP.
 //! * [`config`]: the command line, and what it means.
+//! * [`logging`]: the log.
 //! * [`app`]: puts them together.
 //!
 //! ARCHITECTURE.md tells the way of a frame, and what always holds.
@@ -25,6 +26,7 @@ pub mod config;
 pub mod guest;
 pub mod http;
 pub mod line;
+pub mod logging;
 pub mod open_files;
 mod send_queue;
 pub mod socket;

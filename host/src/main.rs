@@ -1,44 +1,12 @@
 //! The `hotshoe` command. See the library for everything else.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use hotshoe::app;
 use hotshoe::config::cli::{Cli, Command, CompileArgs, GuestCommand};
 use hotshoe::guest::compiler::process;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-
-/// What is left out unless it is named.
-const QUIET: [(&str, LevelFilter); 4] = [
-    ("cranelift", LevelFilter::INFO),
-    ("notify", LevelFilter::WARN),
-    ("regalloc2", LevelFilter::INFO),
-    ("wasmtime", LevelFilter::INFO),
-];
-
-/// Log to standard error: from `info` up, or what `RUST_LOG` says, such as `debug` or `info,hyper=trace`.
-fn start_log() {
-    let usual = || Targets::new().with_default(LevelFilter::INFO).with_targets(QUIET);
-    let asked = std::env::var("RUST_LOG").ok();
-    let (filter, misunderstood) = match asked.as_deref().map(str::parse::<Targets>) {
-        // A mere level is not meant for the compiler, which says 20,000 lines about a small guest.
-        Some(Ok(filter)) if filter.iter().next().is_none() => (filter.with_targets(QUIET), None),
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (usual(), Some(error)),
-        None => (usual(), None),
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    tracing_subscriber::registry().with(filter).with(lines).init();
-    if let Some(error) = misunderstood {
-        tracing::warn!("RUST_LOG is not understood, so it is taken as info: {error}");
-    }
-}
+use hotshoe::logging::Log;
 
 /// The exit code for something that was typed wrong; everything else that fails is 1.
 const USAGE_ERROR: u8 = 2;
@@ -71,12 +39,20 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    // The compiler's standard error is for the server alone.
-    if !matches!(cli.command, Some(Command::Compile(_))) {
-        start_log();
+    // The compiler's standard error is for the server alone, so it has no log.
+    if let Some(Command::Compile(args)) = &cli.command {
+        return compile(args);
     }
+    let log = match Log::start() {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let result = match &cli.command {
-        Some(Command::Compile(args)) => return compile(args),
+        // Done above.
+        Some(Command::Compile(_)) => Ok(()),
         None => app::serve(&cli.serve),
         Some(Command::Cameras) => app::print_cameras(),
         Some(Command::Guest { command }) => match command {
@@ -88,7 +64,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // By the log, which does not wait for a reader of standard error that has stopped.
+            log.print(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

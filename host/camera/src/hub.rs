@@ -133,7 +133,7 @@ impl Camera {
     /// Blocks for as long as the device takes to answer.
     pub fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
         let set = self.source.set_control(name, value)?;
-        info!("camera {}: {name} is {set}", self.name);
+        info!(camera = self.name, "{name} is {set}");
         Ok(set)
     }
 
@@ -183,7 +183,7 @@ impl Camera {
             };
             self.rest();
             if was_open {
-                info!("camera {}: closed, nobody watches; in all {}", self.name, self.counts());
+                info!(camera = self.name, "closed, nobody watches; in all {}", self.counts());
             }
         }
     }
@@ -223,7 +223,7 @@ impl Camera {
                             && !is_said
                             && (works || memory.said.is_none())
                         {
-                            info!("camera {}: open, {mode}", self.name);
+                            info!(camera = self.name, "opened at {mode}");
                             is_said = true;
                         }
                         if works {
@@ -297,7 +297,7 @@ impl Camera {
         let outage = Outage::from(error);
         // The same cause over and over is said once.
         if memory.said.as_ref() != Some(&outage) {
-            warn!("camera {}: {error}; trying again until it works", self.name);
+            warn!(camera = self.name, "{error}; trying again until it works");
             memory.said = Some(outage.clone());
         }
         let lost = State::Lost(outage.clone());

@@ -92,8 +92,8 @@ pub(super) fn new_store(world: &World, guest: &Loaded, term: Term) -> Store<Inst
     let wasi = WasiCtx::builder()
         .monotonic_clock(SystemMonotonicClock)
         .max_random_size(RANDOM_BYTES)
-        .stdout(GuestLog)
-        .stderr(GuestLog)
+        .stdout(GuestLog { name: "stdout", generation: term.number })
+        .stderr(GuestLog { name: "stderr", generation: term.number })
         .build();
     let memory = world.sandbox.memory_bytes();
     let instance = Instance {

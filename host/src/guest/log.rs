@@ -1,5 +1,7 @@
-//! What guests print goes to the log, a line at a time.
+//! What guests print goes to the log, a line at a time. How many lines a second are written is bounded by the log
+//! ([`crate::logging`]), their length here.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,12 +10,19 @@ use tokio::io::AsyncWrite;
 use tracing::info;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// The longest line that is kept together; what is longer is cut into several. Bounds what a guest that
+use crate::logging::GUEST_TARGET;
+
+/// The longest line that is kept together, in bytes; what is longer is cut into several. Bounds what a guest that
 /// never ends its line can make the host hold.
 const LINE_LIMIT: usize = 1024;
 
-/// A guest's standard output and error.
-pub(super) struct GuestLog;
+/// A guest's standard output or error.
+pub(super) struct GuestLog {
+    /// Which of the two: `stdout` or `stderr`.
+    pub(super) name: &'static str,
+    /// The number of the generation that the guest's instance belongs to.
+    pub(super) generation: u64,
+}
 
 impl IsTerminal for GuestLog {
     fn is_terminal(&self) -> bool {
@@ -23,12 +32,14 @@ impl IsTerminal for GuestLog {
 
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { line: Vec::new() })
+        Box::new(Lines { name: self.name, generation: self.generation, line: Vec::new() })
     }
 }
 
 /// A stream that logs what is written to it.
 struct Lines {
+    name: &'static str,
+    generation: u64,
     /// What has come since the last end of a line.
     line: Vec<u8>,
 }
@@ -36,12 +47,22 @@ struct Lines {
 impl Lines {
     fn end_line(&mut self) {
         if !self.line.is_empty() {
-            // What a guest says can't forge lines of the log, nor colour the terminal.
-            let line = String::from_utf8_lossy(&self.line);
-            let line: String = line.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-            info!("the guest says: {}", line.trim_end());
+            let Self { name, generation, line } = &*self;
+            info!(target: GUEST_TARGET, generation, "guest {name}: {}", Printable(line));
             self.line.clear();
         }
+    }
+}
+
+/// A line without control characters: what a guest prints can't forge lines of the log, nor colour the terminal. Made
+/// only if the line is logged.
+struct Printable<'a>(&'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = String::from_utf8_lossy(self.0);
+        let line: String = line.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        formatter.write_str(line.trim_end())
     }
 }
 

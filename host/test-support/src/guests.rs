@@ -50,6 +50,8 @@ const PRELUDE: &str = r#"
   (import "hotshoe:camera/channels@0.1.0" "[method]channel.push"
     (func $push (param i32 i32 i32 i32 i32 i32 i32)))
 
+  (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+
   (memory (export "memory") 2)
   (data (i32.const 16) "ok\0a")
   (data (i32.const 32) "begun\0a")
@@ -166,6 +168,20 @@ pub const SLOW: &str = r#"(func $misbehave (param $out i32)
 
 /// Returns without an answer.
 pub const RETURNS_WITHOUT_ANSWER: &str = "(func $misbehave (param $out i32))";
+
+/// Prints ten thousand lines before it answers.
+pub const PRINTS: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32) (local $left i32)
+  (local.set $stream (call $stdout))
+  (local.set $left (i32.const 10000))
+  (loop $again
+    (call $say (local.get $stream) (i32.const 32) (i32.const 6))
+    (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+    (br_if $again (local.get $left)))
+  (call $drop_stream (local.get $stream))
+  (local.set $stream (call $begin (local.get $out)))
+  (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+  (call $end (local.get $stream)))"#;
 
 /// Computes for ever before it answers.
 pub const SPINS: &str = "(func $misbehave (param $out i32) (loop $again (br $again)))";
@@ -489,8 +505,13 @@ fn module(rest: &str, answers_index: bool) -> String {
 fn encode(module: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(workspace().join("wit")).unwrap();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    resolve.push_dir(workspace().join("wit")).unwrap();
+    // Printing is no part of the contract's worlds: what needs it are languages' standard libraries.
+    let printing = format!(
+        "package test:guests; world printing {{ include hotshoe:camera/{world}@0.1.0; import wasi:cli/stdout@0.2.12; }}"
+    );
+    let package = resolve.push_str("printing.wit", &printing).unwrap();
+    let world = resolve.select_world(&[package], Some("printing")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

@@ -72,7 +72,7 @@ pub fn gives_what_is_asked_for() {
     for _ in 0..10 {
         assert_eq!(jpeg_size(&viewer.part().jpeg), (1280, 720));
     }
-    assert!(server.log().contains("camera front: open, 1280x720, 15 fps, MJPG"), "{}", server.log());
+    assert!(server.log().contains("camera front: opened at 1280x720, 15 fps, MJPG"), "{}", server.log());
     assert!(!server.log().contains("asked for"), "{}", server.log());
 }
 

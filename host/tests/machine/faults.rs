@@ -284,7 +284,7 @@ pub fn without_mjpg() {
         assert!(number >= last, "{number} after {last}");
         last = number;
     }
-    assert!(server.log().contains("camera video0: open, 640x480, 15 fps, YUYV"), "{}", server.log());
+    assert!(server.log().contains("camera video0: opened at 640x480, 15 fps, YUYV"), "{}", server.log());
     let threads = |name: &str| server.threads().iter().filter(|(_, other)| other.starts_with(name)).count();
     assert_eq!((threads("capture-"), threads("encode-")), (1, 1));
     drop(viewer);

@@ -27,7 +27,7 @@ fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
     assert_eq!(server.capture_threads(), 0, "the page alone opens no camera");
     let mut first = Viewer::watch(server.address, "/video_feed");
     first.part();
-    server.wait_for_log("camera emulated: open, 640x480, 20 fps");
+    server.wait_for_log("camera emulated: opened at 640x480, 20 fps");
     let mut second = Viewer::watch(server.address, "/video_feed");
     second.part();
     assert_eq!(server.capture_threads(), 1);

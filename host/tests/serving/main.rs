@@ -28,6 +28,7 @@ mod ghost_viewers;
 mod hosts;
 mod instances;
 mod log;
+mod logging;
 mod misbehaving_guests;
 mod other_guests;
 mod pages;

@@ -1,0 +1,105 @@
+//! The log never holds up the server, and what clients and guests can cause in it is bounded.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::{Server, command};
+use hotshoe_test_support::{guests, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The number in the line that sums up what was suppressed of these lines.
+fn suppressed(log: &str, text: &str) -> usize {
+    let is_summary = |line: &&str| line.contains(" more like this: ") && line.contains(text);
+    let line = log.lines().find(is_summary).unwrap_or_else(|| panic!("nothing was suppressed:\n{log}"));
+    line.split_once('+').unwrap().1.split_once(' ').unwrap().0.parse().unwrap()
+}
+
+#[test]
+fn requests_write_a_bounded_number_of_lines_and_the_rest_is_counted() {
+    const REQUESTS: usize = 200;
+    const WRITTEN: usize = 20;
+    let mut server = Server::start(&["--camera", "emulated", "--max-requests", "1"]);
+    let viewer = Viewer::watch(server.address, "/video_feed");
+    for number in 0..REQUESTS {
+        // Each is another, which is the clients' choice and makes no difference.
+        assert_eq!(get(server.address, &format!("/video_feed?{number}")).status, 503);
+    }
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+    drop(viewer);
+    server.wait_for_log(" more like this: ");
+    let log = server.log();
+    let lines = log.lines().filter(|line| line.contains("503") && !line.contains("more like this")).count();
+    let suppressed = suppressed(&log, "503");
+    // More windows than one, on a machine that takes longer than one for all requests.
+    assert!(lines >= WRITTEN && lines + suppressed <= REQUESTS && suppressed > 0, "{lines} lines:\n{log}");
+}
+
+#[test]
+fn a_guest_that_prints_without_end_writes_a_bounded_number_of_lines() {
+    const PRINTED: usize = 10_000;
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::PRINTS);
+    let mut server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+    assert_eq!(get(server.address, "/bad").text(), "ok\n");
+    server.wait_for_log("generation 1: guest stdout: begun");
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+    server.wait_for_log(" more like this: ");
+    let log = server.log();
+    let lines = log.lines().filter(|line| line.ends_with("guest stdout: begun")).count();
+    assert!(lines < PRINTED / 2 && suppressed(&log, "guest stdout: begun") > 0, "{lines} lines:\n{log}");
+}
+
+/// More than a pipe holds is logged by far: nothing waits for it but the log's own thread.
+#[test]
+fn a_reader_of_standard_error_that_stops_holds_nothing_up() {
+    const REQUESTS: usize = 1500;
+    let mut command = command();
+    command.args(["--camera", "emulated", "--listen", "127.0.0.1:0", "--admin", "off"]);
+    // Lines of this level are not limited in their number.
+    command.env("RUST_LOG", "hotshoe=debug").stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut stderr = BufReader::new(server.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("open http://") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    let address = line.split_once("http://").unwrap().1.trim_end().trim_end_matches('/').parse().unwrap();
+    // 200 bytes of a path are logged: 300 kB in all, and a pipe has room for 64 (pipe(7)).
+    let path = format!("/{}", "x".repeat(300));
+    for _ in 0..REQUESTS {
+        assert_eq!(get(address, &path).status, 404);
+    }
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    wait_until("it ends", || server.try_wait().unwrap().is_some());
+    assert!(server.wait().unwrap().success());
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    let lines = rest.matches("GET /xxx").count();
+    assert!((1..REQUESTS).contains(&lines), "{lines} of {REQUESTS} lines were written");
+}
+
+#[test]
+fn a_reader_of_standard_error_that_comes_back_is_told_how_many_lines_were_lost() {
+    const REQUESTS: usize = 3000;
+    let mut command = command();
+    command.args(["--camera", "emulated", "--listen", "127.0.0.1:0", "--admin", "off"]);
+    command.env("RUST_LOG", "hotshoe=debug").stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("open http://")).unwrap();
+    let address = line.split_once("http://").unwrap().1.trim_end_matches('/').parse().unwrap();
+    let path = format!("/{}", "x".repeat(300));
+    for _ in 0..REQUESTS {
+        assert_eq!(get(address, &path).status, 404);
+    }
+    let told = lines.find(|line| line.contains("the log lost ")).unwrap();
+    let lost: usize = told.split_once("the log lost ").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
+    assert!((1..REQUESTS).contains(&lost), "{told}");
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    lines.for_each(drop);
+    assert!(server.wait().unwrap().success());
+}
