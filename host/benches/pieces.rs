@@ -13,6 +13,7 @@ use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
 use hotshoe::channels::{Channels, Part, Viewing};
 use hotshoe_test_support::workspace;
 use http_body::Body as _;
+use tokio::runtime::Builder;
 
 fn main() {
     divan::main();
@@ -61,7 +62,8 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
 /// Push a part, and have every viewer take it.
 #[divan::bench(args = [1, 100, 1000])]
 fn fan_out(bencher: Bencher, count: usize) {
-    let (channels, mut begun) = Channels::new(1);
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let (channels, mut begun) = Channels::new(1, runtime.handle().clone());
     let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", Viewing::default()).unwrap()).collect();
     let publisher = begun.try_recv().unwrap().publisher(1);
     let image = image();

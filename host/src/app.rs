@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use hyper::service::service_fn;
 use rustix::process::{getpid, kill_process};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use crate::admin::{Access, Admin, TokenError};
@@ -36,6 +36,8 @@ use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
 use crate::http::trusted_proxies::TrustedProxies;
 use crate::open_files;
+use crate::runtimes::Runtimes;
+use crate::supervisor::{BackgroundTasks, Ended, Panicked, catch_panic};
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::watch;
 use crate::swap::{Generations, SwapError};
@@ -79,6 +81,9 @@ pub enum AppError {
     /// There is no address to serve at.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// A part of the server that it cannot do without, and that cannot be restarted, is gone.
+    #[error("the server cannot go on: {0}")]
+    Ended(#[from] Ended),
     /// A file can't be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -96,7 +101,7 @@ pub enum AppError {
 pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     let cameras = find_cameras(args)?;
     for camera in cameras.iter() {
-        info!("camera {}: {}", camera.name(), camera.description());
+        info!(camera = camera.name(), "{}", camera.description());
     }
     let guard = request_guard(args);
     let access = admin_access(args, &guard)?;
@@ -111,40 +116,60 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     )?;
     let candidate = Candidate::read(args.guest.as_deref())?;
     let digest = candidate.digest.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let runtimes = Runtimes::start()?;
+    let result = runtimes.streams().block_on(async {
+        let (streams, requests) = (runtimes.streams(), runtimes.requests());
         let mut told_to_end = Box::pin(end_signals()?);
-        let hangups = signal(SignalKind::hangup())?;
-        // All that goes on beside answering requests. Ends with this block.
-        let mut tasks = JoinSet::new();
+        // From here on it does not end the program.
+        let _hangups = signal(SignalKind::hangup())?;
+        let mut tasks = BackgroundTasks::default();
         for camera in cameras.iter() {
-            tasks.spawn(camera.clone().supervise());
+            let camera = camera.clone();
+            let name = format!("the supervisor of camera {}", camera.name());
+            tasks.spawn_restarting(&name, move || camera.clone().supervise(), streams);
         }
-        let (channels, beginning) = Channels::new(cameras.iter().count());
+        let (channels, beginning) = Channels::new(cameras.iter().count(), streams.clone());
         let caller = Caller::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
         let generations = tokio::select! {
             started = Generations::start(caller, candidate, args.drain) => started?,
             // A guest may take some time to be tried out.
             () = &mut told_to_end => return Ok(()),
         };
-        // A reverse proxy runs as another user, and may be let in by its group.
-        let listeners = Listeners::bind(&args.listen, "--listen", SocketAccess::Group)?;
-        let admin = admin_listener(args)?;
-        tasks.spawn(publish_all(channels.clone(), beginning, generations.clone()));
-        tasks.spawn(load_again_on(hangups, args.guest.clone(), generations.clone()));
+        // Sockets are woken by the runtime in which they are made.
+        let (listeners, admin) = {
+            let _requests = requests.enter();
+            // A reverse proxy runs as another user, and may be let in by its group.
+            (Listeners::bind(&args.listen, "--listen", SocketAccess::Group)?, admin_listener(args)?)
+        };
+        tasks.spawn(
+            "the publisher of channels",
+            publish_all(channels.clone(), beginning, generations.clone()),
+            streams,
+        );
+        let (file, by_signal) = (args.guest.clone(), generations.clone());
+        tasks.spawn_restarting("the handler of SIGHUP", move || load_again(file.clone(), by_signal.clone()), requests);
         if let Some(file) = args.guest.clone().filter(|_| args.watch) {
-            tasks.spawn(watch(file, digest, generations.clone()));
+            let generations = generations.clone();
+            let watch = move || watch(file.clone(), digest.clone(), generations.clone());
+            tasks.spawn_restarting("the watcher of the guest's file", watch, requests);
         }
         let proxies = TrustedProxies::new(&args.trusted_proxy);
         if let Some(listener) = admin {
             let limits = Limits { total: ADMIN_CONNECTIONS, per_address: ADMIN_CONNECTIONS };
             let connections = Connections::new(limits, TrustedProxies::default());
-            tasks.spawn(connections.clone().drop_stalled());
-            tasks.spawn(serve_admin(listener, Arc::new(Admin::new(generations.clone(), access)), connections));
+            let stalled = connections.clone();
+            tasks.spawn_restarting(
+                "the admin listener's time limits",
+                move || stalled.clone().drop_stalled(),
+                requests,
+            );
+            let admin = Arc::new(Admin::new(generations.clone(), access));
+            tasks.spawn("the admin listener", serve_admin(listener, admin, connections), requests);
         }
         let limits = connection_limits(args, cameras.iter().count());
         let connections = Connections::new(limits, proxies.clone());
-        tasks.spawn(connections.clone().drop_stalled());
+        let stalled = connections.clone();
+        tasks.spawn_restarting("the connections' time limits", move || stalled.clone().drop_stalled(), requests);
         let shutdown = {
             let generations = generations.clone();
             async move {
@@ -167,18 +192,26 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             let service = service.clone();
             async move { service.answer(request).await }
         });
-        // On a thread of the runtime's, as all that it wakes and is woken by: from this one, each connection would
-        // begin and end with waking the other thread.
-        tokio::spawn(server::serve(listeners, answer, connections, HalfClose::Answer, shutdown))
-            .await
-            .map_err(io::Error::from)?;
+        let mut serving =
+            requests.spawn(catch_panic(server::serve(listeners, answer, connections, HalfClose::Answer, shutdown)));
+        tokio::select! {
+            served = &mut serving => served.map_err(io::Error::from)?.map_err(server_panicked)?,
+            ended = tasks.ended() => {
+                serving.abort();
+                return Err(ended.into());
+            }
+        }
         tasks.shutdown().await;
         Ok::<_, AppError>(())
-    })?;
-    // A file on a network that does not answer may be being read.
-    runtime.shutdown_background();
-    info!("ended");
+    });
+    runtimes.shutdown_background();
+    result?;
+    info!("stopped");
     Ok(())
+}
+
+fn server_panicked(panicked: Panicked) -> Ended {
+    Ended::Panicked { name: "the server".to_owned(), panicked }
 }
 
 /// The compile cache that was asked for. Where there can be none, the log says why.
@@ -253,9 +286,16 @@ async fn serve_admin(listeners: Listeners, admin: Arc<Admin>, connections: Arc<C
     server::serve(listeners, answer, connections, HalfClose::Abandon, pending()).await;
 }
 
-/// Offer the guest of this file, or the built-in one, at each SIGHUP. But that is also sent when the terminal is
-/// closed that the program was started from; then it ends.
-async fn load_again_on(mut hangups: Signal, file: Option<PathBuf>, generations: Generations) {
+/// Offer the guest of this file, or the built-in one, at each SIGHUP, for ever. But that is also sent when the terminal is
+/// closed that the program was started from; then the program ends.
+async fn load_again(file: Option<PathBuf>, generations: Generations) {
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            warn!("SIGHUP will not load the guest again: {error}");
+            return pending().await;
+        }
+    };
     let has_terminal = || io::stdin().is_terminal();
     let had_terminal = has_terminal();
     while hangups.recv().await.is_some() {
@@ -263,9 +303,9 @@ async fn load_again_on(mut hangups: Signal, file: Option<PathBuf>, generations: 
             info!("the terminal was closed");
             // Cannot fail: a process may always end itself.
             let _ = kill_process(getpid(), rustix::process::Signal::TERM);
-            return;
+            return pending().await;
         }
-        info!("loading the guest again, told by SIGHUP");
+        info!("received SIGHUP, loading the guest again");
         let file = file.clone();
         let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
         // The log tells what came of it.
@@ -282,7 +322,7 @@ fn end_signals() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
         };
-        info!("ending, told by {name}");
+        info!("received {name}, shutting down");
     })
 }
 

@@ -11,7 +11,8 @@
 //! * [`http`]: connections and requests.
 //! * [`admin`]: seeing and replacing the guest by HTTP.
 //! * [`config`]: the command line, and what it means.
-//! * [`logging`]: the log.
+//! * [`runtimes`]: the threads that all of this runs on.
+//! * [`logging`]: the log. [`supervisor`]: background tasks that must not end.
 //! * [`app`]: puts them together.
 //!
 //! ARCHITECTURE.md tells the way of a frame, and what always holds.
@@ -28,6 +29,8 @@ pub mod http;
 pub mod line;
 pub mod logging;
 pub mod open_files;
+pub mod runtimes;
 mod send_queue;
 pub mod socket;
+pub mod supervisor;
 pub mod swap;

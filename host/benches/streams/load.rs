@@ -36,8 +36,7 @@ impl Load {
     /// Connect this many more viewers, and wait until each has its first part.
     pub fn join(&mut self, count: usize) {
         for _ in 0..count {
-            let viewer = self.begin(self.viewers.len());
-            self.viewers.push(viewer);
+            self.watch(PATH);
             // So that nobody waits for those who come later.
             self.poll(Duration::ZERO);
         }
@@ -50,12 +49,18 @@ impl Load {
 
     /// Put another viewer in the place of this one, who leaves.
     pub fn replace(&mut self, number: usize) {
-        let viewer = self.begin(number);
+        let viewer = self.begin(number, PATH);
         self.viewers[number] = viewer;
     }
 
-    fn begin(&self, number: usize) -> Viewer {
-        let viewer = Viewer::connect(self.address, PATH);
+    /// Connect one more viewer, of this path, and do not wait for its first part.
+    pub fn watch(&mut self, path: &str) {
+        let viewer = self.begin(self.viewers.len(), path);
+        self.viewers.push(viewer);
+    }
+
+    fn begin(&self, number: usize, path: &str) -> Viewer {
+        let viewer = Viewer::connect(self.address, path);
         let data = epoll::EventData::new_u64(number as u64);
         epoll::add(&self.epoll, &viewer.stream, data, epoll::EventFlags::IN).unwrap();
         viewer
@@ -88,7 +93,7 @@ impl Load {
 
     /// Begin to count.
     pub fn forget(&mut self) {
-        self.viewers.iter_mut().for_each(|viewer| viewer.latencies.clear());
+        self.viewers.iter_mut().for_each(Viewer::forget);
         self.window = Duration::ZERO;
     }
 
@@ -106,6 +111,11 @@ impl Load {
     pub fn slowest_rate(&self) -> f64 {
         let fewest = self.viewers.iter().map(|viewer| viewer.latencies.len()).min().unwrap();
         fewest as f64 / self.window.as_secs_f64()
+    }
+
+    /// The longest time that any viewer waited from one part to the next.
+    pub fn longest_gap(&self) -> Duration {
+        self.viewers.iter().map(|viewer| viewer.longest_gap).max().unwrap()
     }
 
     /// The time from capture until a viewer has the whole part: so many of a hundred are shorter.

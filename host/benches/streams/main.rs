@@ -21,6 +21,7 @@
 //! * `start`: how long it takes from the start of the server to a frame.
 //! * `fakecam`: what viewers of a V4L2 camera cost.
 //! * `memory`: what a viewer takes of it.
+//! * `busy`: what viewers notice of downloads on the same processors.
 //!
 //! And what they are made with:
 //!
@@ -37,6 +38,7 @@
     reason = "a benchmark ends at what goes wrong, and prints"
 )]
 
+mod busy;
 mod connects;
 mod cost;
 mod crowd;
@@ -55,7 +57,7 @@ const ROUNDS: usize = 3;
 
 type Table = (&'static str, fn(&Asked));
 
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     ("cost", cost::table),
     ("slow", slow::table),
     ("crowd", crowd::table),
@@ -64,6 +66,7 @@ const TABLES: [Table; 8] = [
     ("start", start::table),
     ("fakecam", fakecam::table),
     ("memory", memory::table),
+    ("busy", busy::table),
 ];
 
 /// What was asked for on the command line; all there is, where nothing was.

@@ -38,6 +38,10 @@ pub struct Viewer {
     pub first: Option<Duration>,
     /// Of each whole part, the time from its capture until it was here.
     pub latencies: Vec<Duration>,
+    /// When the last whole part was here.
+    last: Option<Instant>,
+    /// The longest time between two of them.
+    pub longest_gap: Duration,
 }
 
 impl Viewer {
@@ -69,7 +73,15 @@ impl Viewer {
             captured: Duration::ZERO,
             first: None,
             latencies: Vec::new(),
+            last: None,
+            longest_gap: Duration::ZERO,
         }
+    }
+
+    /// Begin to count.
+    pub fn forget(&mut self) {
+        self.latencies.clear();
+        self.longest_gap = Duration::ZERO;
     }
 
     /// Read until there is nothing more for now.
@@ -111,6 +123,9 @@ impl Viewer {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
             self.latencies.push(now.saturating_sub(self.captured));
             self.first.get_or_insert_with(|| self.begun.elapsed());
+            let now = Instant::now();
+            let gap = self.last.replace(now).map(|last| now - last);
+            self.longest_gap = self.longest_gap.max(gap.unwrap_or_default());
         }
     }
 

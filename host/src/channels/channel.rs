@@ -9,6 +9,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use slab::Slab;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::fanout::FanOut;
@@ -54,13 +55,14 @@ pub(super) enum Look {
 }
 
 impl Channel {
-    pub(super) fn new(name: String) -> Self {
+    /// A channel without parts. `runtime` sends them: the one that they are pushed from.
+    pub(super) fn new(name: String, runtime: Handle) -> Self {
         Self {
             name,
             newest: RwLock::default(),
             pushes: AtomicU64::new(0),
             waiting: Mutex::default(),
-            fan_out: FanOut::new(),
+            fan_out: FanOut::new(runtime),
             seats: Mutex::default(),
             viewers: watch::Sender::default(),
             publisher: watch::Sender::default(),
@@ -93,6 +95,11 @@ impl Channel {
     /// one of a higher number takes over from it.
     pub fn publisher(self: &Arc<Self>, number: u64) -> Publisher {
         Publisher { channel: self.clone(), number }
+    }
+
+    /// The number of the publisher that pushed last; 0 before the first push.
+    pub fn latest_publisher(&self) -> u64 {
+        *self.publisher.borrow()
     }
 
     /// Wait until the publisher of this number, or a later one, has taken over.

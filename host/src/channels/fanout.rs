@@ -24,6 +24,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
+use tokio::runtime::Handle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::channel::{Channel, Look};
@@ -43,15 +44,17 @@ pub(super) struct FanOut {
     shards: Box<[Arc<Shard>]>,
     /// Counts those who came, who go to one shard after the other.
     came: AtomicUsize,
+    /// Runs the shards' tasks: the one that publishers push from, since waking a task of another costs a system call.
+    runtime: Handle,
 }
 
 impl FanOut {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(runtime: Handle) -> Self {
         let count = available_parallelism().map_or(1, usize::from);
-        Self { shards: (0..count).map(|_| Arc::default()).collect(), came: AtomicUsize::new(0) }
+        Self { shards: (0..count).map(|_| Arc::default()).collect(), came: AtomicUsize::new(0), runtime }
     }
 
-    /// Where the next connection is to be lent. Must be called inside a Tokio runtime.
+    /// Where the next connection is to be lent.
     pub(super) fn shard(&self) -> Option<&Arc<Shard>> {
         let number = self.came.fetch_add(1, Ordering::Relaxed);
         self.shards.get(number.checked_rem(self.shards.len())?)
@@ -97,11 +100,14 @@ impl Shard {
         queue.joined.push(loan.clone());
         if !queue.has_task {
             queue.has_task = true;
+            let runtime = &channel.fan_out().runtime;
+            // Its clock is that of the runtime in which it is made.
+            let _in_runtime = runtime.enter();
             let mut task = Task::new(channel.clone(), self.clone());
             // The task sends to many connections whenever it is woken, which is what Tokio's budget is to prevent: it
             // gives way by itself.
             let sending = std::future::poll_fn(move |context| task.poll(context));
-            tokio::spawn(tokio::task::unconstrained(sending));
+            runtime.spawn(tokio::task::unconstrained(sending));
         }
         drop(queue);
         self.task.wake();
@@ -442,7 +448,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_line_is_sent_the_rest_of_a_part_and_then_the_newest_and_delays_no_other() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Handle::current()));
         let publisher = channel.publisher(1);
         let (slow, slow_loan) = lend(&channel).await;
         publisher.push(part(b'a', LARGE));
@@ -483,7 +489,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_ends_cuts_no_part() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Handle::current()));
         let (client, loan) = lend(&channel).await;
         channel.publisher(1).push(part(b'a', LARGE));
         wait(|| matches!(&*loan.state(), State::Lent(Lent { unsent: Some((_, sent)), .. }) if *sent > 0)).await;
@@ -496,7 +502,7 @@ mod tests {
 
     #[tokio::test]
     async fn its_task_ends_with_the_last_line_and_another_begins_with_the_next() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Handle::current()));
         for _ in 0..3 {
             let (_client, loan) = lend(&channel).await;
             let has_tasks = || channel.fan_out().shards.iter().any(|shard| shard.queue().has_task);
@@ -508,7 +514,7 @@ mod tests {
 
     #[tokio::test]
     async fn viewers_that_left_are_freed_although_nothing_is_pushed() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Handle::current()));
         let (_client, _stays) = lend(&channel).await;
         for _ in 0..300 {
             let (_client, loan) = lend(&channel).await;
@@ -536,7 +542,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_viewer_that_was_sent_nothing_for_too_long_gets_the_newest_part_again() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Handle::current()));
         // More than one slice.
         let shard = channel.fan_out().shard().unwrap();
         let mut viewers = Vec::new();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::channel::Channel;
@@ -51,14 +52,15 @@ pub struct Channels {
     /// Tells who runs publishers of each channel that begins.
     begun: mpsc::UnboundedSender<Arc<Channel>>,
     limit: u32,
+    runtime: Handle,
 }
 
 impl Channels {
     /// None yet, on a host with so many cameras. The receiver is told of each that begins, and has to
-    /// [`end`](Self::end) it.
-    pub fn new(cameras: usize) -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
+    /// [`end`](Self::end) it. `runtime` sends the parts; they should be pushed from there.
+    pub fn new(cameras: usize, runtime: Handle) -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
         let (begun, beginning) = mpsc::unbounded_channel();
-        (Self { open: Arc::default(), begun, limit: Self::limit(cameras) }, beginning)
+        (Self { open: Arc::default(), begun, limit: Self::limit(cameras), runtime }, beginning)
     }
 
     /// The most channels that there can be at a time on a host with so many cameras.
@@ -81,7 +83,7 @@ impl Channels {
             Some(channel) => channel.clone(),
             None if open.by_name.len() >= self.limit as usize => return Err(JoinError::TooMany(self.limit)),
             None => {
-                let channel = Arc::new(Channel::new(name.to_owned()));
+                let channel = Arc::new(Channel::new(name.to_owned(), self.runtime.clone()));
                 if open.is_shut_down {
                     channel.close();
                 } else {

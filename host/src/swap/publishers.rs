@@ -16,6 +16,7 @@ use super::generation::{Generation, Visit};
 use super::generations::Generations;
 use crate::channels::{Channel, Channels};
 use crate::guest::{CallError, Stage};
+use crate::supervisor::{Backoff, restart_on_panic};
 
 /// How long to wait before a publisher that failed is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -30,7 +31,13 @@ pub async fn publish_all(
     loop {
         tokio::select! {
             Some(channel) = beginning.recv() => {
-                publishing.spawn(publish(channels.clone(), channel, generations.clone()));
+                let (channels, generations) = (channels.clone(), generations.clone());
+                publishing.spawn(async move {
+                    // The channel goes on with its viewers meanwhile.
+                    let name = format!("the publisher of channel {}", channel.name());
+                    let publish = || publish(channels.clone(), channel.clone(), generations.clone());
+                    restart_on_panic(&name, Backoff::USUAL, publish).await;
+                });
             }
             Some(_) = publishing.join_next() => {}
         }
@@ -68,7 +75,8 @@ impl Shift {
 async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generations) {
     // The publisher before, until the present one has taken over.
     let mut before: Option<Shift> = None;
-    let mut number = 0;
+    // Not 0 where this was restarted: the channel ignores publishers of numbers that are over.
+    let mut number = channel.latest_publisher();
     'shifts: loop {
         number += 1;
         let mut present = Shift::begin(&channel, &generations, number);
@@ -82,7 +90,8 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
                     Err(CallError::NoPublisher) if before.is_none() => return channels.end(&channel),
                     Err(CallError::NoPublisher) => break false,
                     Err(error) => {
-                        warn!("channel {}: its publisher failed, and is started again: {error}", channel.name());
+                        let channel = channel.name();
+                        warn!(channel, "its publisher failed, and is started again: {error}");
                         generations.note_failure(&present.visit, &error);
                         break true;
                     }
@@ -93,7 +102,7 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
                     before = None;
                 }
                 () = replaced => {
-                    debug!("channel {}: another guest takes over", channel.name());
+                    debug!(channel = channel.name(), "another guest takes over");
                     if has_taken_over {
                         before = Some(present);
                     }

@@ -137,8 +137,8 @@ fn ctrl_c_and_sigterm_end_it_cleanly_under_viewers() {
         let status = server.wait();
         assert!(status.success(), "{status}\n{}", server.log());
         assert!(told.elapsed() < DEADLINE / 3);
-        assert!(server.log().contains(&format!("ending, told by {name}")), "{}", server.log());
-        server.wait_for_log("ended");
+        assert!(server.log().contains(&format!("received {name}, shutting down")), "{}", server.log());
+        server.wait_for_log("stopped");
         drop(idle);
     }
 }
