@@ -17,6 +17,10 @@ use crate::route::Which;
 /// How many rows are sent as one piece: some 30 kB.
 const PIECE: u32 = 256;
 
+/// How many rows the page has unless the query says otherwise: as many as a person scrolls through. All of them would be
+/// 9 MB. A file in CSV is for programs, and is whole.
+const PAGE_ROWS: u64 = 1000;
+
 const PAGE: &str = include_str!("log.html");
 /// Where the page has the camera's name, the way to this page's folder and to the index, and the rows.
 const NAME: &str = "{name}";
@@ -35,7 +39,8 @@ pub enum Format {
     Csv,
 }
 
-/// Answer with the last frames of this camera: as many as the query wants by `rows=`, or all that are remembered.
+/// Answer with the last frames of this camera: as many as the query wants by `rows=`, or else [`PAGE_ROWS`] on the page, and
+/// all that are remembered in CSV.
 pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Query<'_>, format: Format) {
     let is_named = camera != Which::First;
     let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
@@ -48,7 +53,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Q
         headers.push(("content-security-policy", reply::POLICY));
     }
     let head = Head { status: 200, headers: &headers };
-    let rows = query.get("rows").and_then(|rows| rows.parse().ok());
+    let usual = (format == Format::Html).then_some(PAGE_ROWS);
+    let rows = query.get("rows").and_then(|rows| rows.parse().ok()).or(usual);
     if let Some(mut writer) = reply::begin(out, head_only, &head, content_type, None)
         && write(&mut writer, &camera, rows, format, &page(&camera.name, is_named)).is_ok()
     {

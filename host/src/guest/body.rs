@@ -32,6 +32,10 @@ pub struct GuestBody {
     spares: Arc<Spares>,
     /// The body of the request, which the guest may still be reading.
     request_body: BodyWatch,
+    /// Whether the guest was run since the task was scheduled. hyper polls on for as long as the socket takes bytes; a long
+    /// response would compute for many milliseconds while a hundred short ones wait. So each runs once, and then the next
+    /// does.
+    has_run: bool,
 }
 
 enum State {
@@ -61,13 +65,24 @@ impl GuestBody {
             Some(spare) => State::Returned(Some(Box::new(spare))),
             None => State::Running(Box::new(running)),
         };
-        Self { state, written, end: None, spares, request_body }
+        Self { state, written, end: None, spares, request_body, has_run: false }
     }
 
     /// Whether the guest waits for something, after all that it wrote was given: for a stream, between two parts.
     /// It does not where it was interrupted while it computed, which may be in the middle of one.
     pub fn is_at_rest(&self) -> bool {
         matches!(&self.state, State::Running(running) if running.waits())
+    }
+
+    /// Whether it is the turn of other tasks, which run before this one is polled again. Not where the guest waits anyway.
+    fn must_yield(&mut self, context: &Context<'_>) -> bool {
+        let State::Running(running) = &self.state else { return false };
+        let must_yield = self.has_run && !running.waits();
+        if must_yield {
+            self.has_run = false;
+            context.waker().wake_by_ref();
+        }
+        must_yield
     }
 
     /// Run the guest until it waits for something.
@@ -153,9 +168,14 @@ impl Body for GuestBody {
         if let Some(given) = self.give(chunks) {
             return given;
         }
+        if self.must_yield(context) {
+            return Poll::Pending;
+        }
         self.run(context);
         let chunks = self.take();
-        self.give(chunks).unwrap_or(Poll::Pending)
+        let given = self.give(chunks);
+        self.has_run = given.is_some();
+        given.unwrap_or(Poll::Pending)
     }
 
     fn is_end_stream(&self) -> bool {
