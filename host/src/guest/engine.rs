@@ -1,17 +1,12 @@
 //! The sandbox: how WebAssembly is compiled and run, and the bounds that hold for every guest.
 
 use tracing::warn;
-use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 use super::cache::CompileCache;
 use super::clock;
 
-/// What is kept of an instance's memory and tables for the next one to use, instead of giving it back to the
-/// kernel: about what the built-in guest touches.
-const MEMORY_KEPT: usize = 64 << 10;
-const TABLE_KEPT: usize = 4 << 10;
-
-/// How many free slots keep what is kept. More would only help after more instances ended at once.
+/// How many free slots are preferred to those that were never used, since the kernel has page tables for them.
 const WARM_SLOTS: u32 = 16;
 
 /// Core modules, memories and tables in one component. A component made by `wasm32-wasip2` has one core
@@ -83,6 +78,8 @@ fn base_config(memory_bytes: usize) -> Config {
     config
         // Without it, a guest that computes for ever could not be ended, and would hold its thread.
         .epoch_interruption(true)
+        // Stacks are given back as well; see `pool`.
+        .async_stack_zeroing(true)
         // Exactly what an instance may use, and never moved. The default, 4 GiB, saves bounds checks, which
         // a guest that hardly touches memory does not notice; but a thousand instances would need 4 TiB.
         .memory_reservation(memory_bytes as u64)
@@ -104,11 +101,12 @@ fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
         .total_tables(instances.saturating_mul(2))
         .total_stacks(instances)
         .max_memory_size(memory_bytes)
-        .linear_memory_keep_resident(MEMORY_KEPT)
-        .table_keep_resident(TABLE_KEPT)
         .max_unused_warm_slots(WARM_SLOTS)
-        // So that what is kept is what was touched: without it, the lowest addresses are, where the built-in guest has
-        // the end of its stack that it never comes to. Needs Linux 6.7; before that, wasmtime does without.
-        .pagemap_scan(Enabled::Auto);
+        // What ended is given back to the kernel at once. wasmtime can keep some of it for the next instance, but keeps it in
+        // each slot that was ever used: after a thousand requests at a time, that is a hundred megabytes for ever. Requests
+        // that follow one another use idle instances again anyway (`spares.rs`).
+        .linear_memory_keep_resident(0)
+        .table_keep_resident(0)
+        .async_stack_keep_resident(0);
     pool
 }

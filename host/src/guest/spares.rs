@@ -2,8 +2,10 @@
 //!
 //! Making an instance and ending it takes longer than all that the built-in guest does in it for a new viewer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
 use tracing::debug;
 use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::Proxy;
@@ -22,11 +24,24 @@ const SPARE_MEMORY: usize = 8 << 20;
 /// what they cost together.
 const ANSWERS: u32 = 128;
 
+/// How long an instance is kept without a request. Most are needed for a burst only, and each may hold [`SPARE_MEMORY`].
+const IDLE_LIMIT: Duration = Duration::from_secs(10);
+
 /// The spare instances of one generation's guest.
+#[derive(Default)]
 pub struct Spares {
-    /// The one that came last goes first: its memory is most likely in the processor's caches. None when no more are
-    /// wanted.
-    shelf: Mutex<Option<Vec<Spare>>>,
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    /// With the moment since when each is idle, oldest first. The one that came last goes first: its memory is most likely in
+    /// the processor's caches.
+    idle: Vec<(Instant, Spare)>,
+    /// No more are wanted.
+    is_closed: bool,
+    /// Whether there is a task that ends those that are idle for too long. It ends when there are none.
+    has_task: bool,
 }
 
 /// An instance that may answer another request.
@@ -37,20 +52,15 @@ pub(super) struct Spare {
     pub(super) answers: u32,
 }
 
-impl Default for Spares {
-    fn default() -> Self {
-        Self { shelf: Mutex::new(Some(Vec::new())) }
-    }
-}
-
 impl Spares {
     /// An instance to answer the next request.
     pub(super) fn take(&self) -> Option<Spare> {
-        self.shelf().as_mut()?.pop()
+        Some(self.shelf().idle.pop()?.1)
     }
 
-    /// An instance has given a whole answer, and its call has returned: keep it if it can be kept, or else end it.
-    pub(super) fn put(&self, mut spare: Spare) {
+    /// An instance has given a whole answer, and its call has returned: keep it if it can be kept, or else end it. Must be
+    /// called inside a Tokio runtime.
+    pub(super) fn put(self: &Arc<Self>, mut spare: Spare) {
         let instance = spare.store.data_mut();
         if !instance.allows_another {
             return;
@@ -62,25 +72,53 @@ impl Spares {
         // Before it waits, for it must hold nothing meanwhile.
         instance.make_ready();
         let mut shelf = self.shelf();
-        match shelf.as_mut() {
-            Some(spares) if spares.len() < SPARES as usize => spares.push(spare),
-            _ => {
-                // Ending an instance takes a while, which the others need not wait for.
-                drop(shelf);
-                drop(spare);
-            }
+        if shelf.is_closed || shelf.idle.len() >= SPARES as usize {
+            // Ending an instance takes a while, which the others need not wait for.
+            drop(shelf);
+            drop(spare);
+            return;
+        }
+        shelf.idle.push((Instant::now(), spare));
+        if !shelf.has_task {
+            shelf.has_task = true;
+            tokio::spawn(end_idle(Arc::downgrade(self)));
         }
     }
 
     /// End all, and keep no more.
     pub fn close(&self) {
-        // Taken first, so that they do not end under the lock.
-        let spares = self.shelf().take();
-        drop(spares);
+        let mut shelf = self.shelf();
+        shelf.is_closed = true;
+        let idle = std::mem::take(&mut shelf.idle);
+        // So that they do not end under the lock.
+        drop(shelf);
+        drop(idle);
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Option<Vec<Spare>>> {
+    /// Take those that have been idle for too long. Returns `None` if there are no idle instances at all; the task ends then.
+    fn take_expired(&self) -> Option<Vec<(Instant, Spare)>> {
+        let mut shelf = self.shelf();
+        if shelf.idle.is_empty() {
+            shelf.has_task = false;
+            return None;
+        }
+        let expired = shelf.idle.iter().take_while(|(since, _)| since.elapsed() >= IDLE_LIMIT).count();
+        Some(shelf.idle.drain(..expired).collect())
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
         // Nothing that is done under the lock can leave it half done.
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// End instances that are idle for too long, until there are none, or their generation is gone.
+async fn end_idle(spares: Weak<Spares>) {
+    loop {
+        sleep(IDLE_LIMIT).await;
+        let Some(spares) = spares.upgrade() else { return };
+        if spares.take_expired().is_none() {
+            return;
+        }
     }
 }
