@@ -34,7 +34,7 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
     let opening = format!("retry: {RETRY_MILLISECONDS}\n\n").into_bytes();
     // An event ends with its empty line, so nothing has to close the stream.
     let viewing = Viewing { opening, closing: Vec::new(), maximal_rate: None, label: String::new() };
-    reply::shared(out, head_only, &head, "text/event-stream", CHANNEL, &viewing);
+    reply::shared(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &viewing);
 }
 
 /// Push event after event.

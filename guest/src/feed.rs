@@ -21,10 +21,15 @@ pub fn find(out: ResponseOutparam, head_only: bool, which: Which<'_>) -> Option<
     match found {
         Some(camera) => Some((camera, out)),
         None => {
-            reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no camera of that name; see /\n");
+            no_camera(out, head_only);
             None
         }
     }
+}
+
+/// Answer with 404.
+pub fn no_camera(out: ResponseOutparam, head_only: bool) {
+    reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no camera of that name; see /\n");
 }
 
 /// Start to read this camera. Answers with 404 itself if there is none.

@@ -17,7 +17,8 @@
 //!
 //! A client can ask for one of two other framings, by the names that ustreamer gave them. The paths that clients know
 //! from mjpg-streamer and ustreamer have those servers' boundary, `boundarydonotcross`, which some relays look for
-//! whatever the head says (mjpg-streamer, `httpd.h`; ustreamer, `http/server.c`).
+//! whatever the head says (mjpg-streamer, `httpd.h`; ustreamer, `http/server.c`). A fourth framing is for streams of several
+//! cameras: each part has headers that tell which camera it is of, and which picture it is.
 
 use alloc::format;
 use alloc::string::String;
@@ -34,6 +35,10 @@ pub enum Boundary {
     /// `boundarydonotcross`, that of mjpg-streamer and ustreamer.
     DoNotCross,
 }
+
+/// The content type of a stream of several cameras (RFC 2046, section 5.1.3). Its parts do not replace each other; and
+/// WebKit lets no script read a response of the type above.
+pub const CONTENT_TYPE_OF_SEVERAL: &str = "multipart/mixed; boundary=frame";
 
 impl Boundary {
     /// The response's content type, as the servers that are known for the boundary write it.
@@ -89,6 +94,9 @@ pub enum Framing {
     /// `advance_headers=1`: each image is sent with the headers of the part that comes after it, because Chromium
     /// shows an image only when it has them. They can't have the next image's length.
     Advance,
+    /// For a stream of several cameras: each part has X-Camera, the camera's name; X-Sequence, its frame's number; and
+    /// X-Online, whether the camera gave it, else it is a picture that says why there is none.
+    Labelled,
 }
 
 /// The clocks that tell when a part is sent. Each is looked at only for those framings that tell it.
@@ -126,7 +134,7 @@ impl Framing {
 
 impl Format {
     /// All of them. The host has room for so many channels of each camera.
-    pub const ALL: [Self; 6] = {
+    pub const ALL: [Self; 7] = {
         const fn of(boundary: Boundary, framing: Framing) -> Format {
             Format { boundary, framing }
         }
@@ -134,6 +142,7 @@ impl Format {
             of(Boundary::Frame, Framing::Standard),
             of(Boundary::Frame, Framing::Extra),
             of(Boundary::Frame, Framing::Advance),
+            of(Boundary::Frame, Framing::Labelled),
             of(Boundary::DoNotCross, Framing::Standard),
             of(Boundary::DoNotCross, Framing::Extra),
             of(Boundary::DoNotCross, Framing::Advance),
@@ -158,9 +167,11 @@ impl Format {
             (Boundary::Frame, Framing::Standard) => "",
             (Boundary::Frame, Framing::Extra) => "/extra",
             (Boundary::Frame, Framing::Advance) => "/advance",
+            (Boundary::Frame, Framing::Labelled) => "/labelled",
             (Boundary::DoNotCross, Framing::Standard) => "/boundarydonotcross",
             (Boundary::DoNotCross, Framing::Extra) => "/boundarydonotcross/extra",
             (Boundary::DoNotCross, Framing::Advance) => "/boundarydonotcross/advance",
+            (Boundary::DoNotCross, Framing::Labelled) => "/boundarydonotcross/labelled",
         }
     }
 
@@ -168,7 +179,7 @@ impl Format {
     pub fn opening(self, clocks: Clocks) -> String {
         let opening = self.boundary.opening();
         match self.framing {
-            Framing::Standard | Framing::Extra => opening.into(),
+            Framing::Standard | Framing::Extra | Framing::Labelled => opening.into(),
             Framing::Advance => format!("{opening}{}", lengthless(clocks)),
         }
     }
@@ -177,14 +188,21 @@ impl Format {
     pub fn closing(self) -> String {
         let closing = self.boundary.closing();
         match self.framing {
-            Framing::Standard | Framing::Extra => closing.into(),
+            Framing::Standard | Framing::Extra | Framing::Labelled => closing.into(),
             // The headers of the next part have been sent, so there is an empty part.
             Framing::Advance => format!("\r\n{closing}"),
         }
     }
 
-    /// What stands before this image and after it. `more` is asked, with the time, for those framings that tell it.
-    pub fn around(self, info: &FrameInfo, more: impl FnOnce(u64) -> Extra, clocks: Clocks) -> (String, String) {
+    /// What stands before this image of a camera and after it. `more` is asked, with the time, for those framings that
+    /// tell it.
+    pub fn around(
+        self,
+        camera: &str,
+        info: &FrameInfo,
+        more: impl FnOnce(u64) -> Extra,
+        clocks: Clocks,
+    ) -> (String, String) {
         let delimiter = self.boundary.delimiter();
         match self.framing {
             Framing::Standard => (head(info) + "\r\n", delimiter.into()),
@@ -193,6 +211,12 @@ impl Format {
                 (head(info) + &extra(info, more(now), now) + "\r\n", delimiter.into())
             }
             Framing::Advance => (String::new(), format!("{delimiter}{}", lengthless(clocks))),
+            Framing::Labelled => {
+                let Extra { live, .. } = more((clocks.monotonic)());
+                let sequence = info.sequence;
+                let label = format!("X-Camera: {camera}\r\nX-Sequence: {sequence}\r\nX-Online: {live}\r\n\r\n");
+                (head(info) + &label, delimiter.into())
+            }
         }
     }
 }
@@ -261,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_part_is_byte_for_byte_as_agreed() {
-        let (head, tail) = format(Framing::Standard).around(&INFO, more, CLOCKS);
+        let (head, tail) = format(Framing::Standard).around("front", &INFO, more, CLOCKS);
         assert_eq!(head, "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n");
         assert_eq!(tail, "\r\n--frame\r\n");
         assert_eq!(format(Framing::Standard).opening(CLOCKS), "--frame\r\n");
@@ -269,7 +293,7 @@ mod tests {
 
     #[test]
     fn extra_headers_are_those_of_ustreamer() {
-        let (head, tail) = format(Framing::Extra).around(&INFO, more, CLOCKS);
+        let (head, tail) = format(Framing::Extra).around("front", &INFO, more, CLOCKS);
         assert_eq!(
             head,
             "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
@@ -285,9 +309,20 @@ mod tests {
     }
 
     #[test]
+    fn labelled_parts_tell_their_camera_and_which_picture_they_are() {
+        let (head, tail) = format(Framing::Labelled).around("front", &INFO, more, CLOCKS);
+        assert_eq!(
+            head,
+            "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
+             X-Camera: front\r\nX-Sequence: 7\r\nX-Online: true\r\n\r\n"
+        );
+        assert_eq!(tail, "\r\n--frame\r\n");
+    }
+
+    #[test]
     fn advanced_headers_come_with_the_image_before() {
         let headers = "Content-Type: image/jpeg\r\nX-Timestamp: 1700000000.005506\r\n\r\n";
-        let (head, tail) = format(Framing::Advance).around(&INFO, more, CLOCKS);
+        let (head, tail) = format(Framing::Advance).around("front", &INFO, more, CLOCKS);
         assert_eq!((head.as_str(), tail), ("", format!("\r\n--frame\r\n{headers}")));
         assert_eq!(format(Framing::Advance).opening(CLOCKS), format!("--frame\r\n{headers}"));
     }
@@ -297,7 +332,7 @@ mod tests {
         for each in Format::ALL {
             let boundary = each.boundary.content_type().split_once("boundary=").unwrap().1;
             assert!(each.opening(CLOCKS).starts_with(&format!("--{boundary}\r\n")));
-            assert!(each.around(&INFO, more, CLOCKS).1.starts_with(&format!("\r\n--{boundary}\r\n")));
+            assert!(each.around("front", &INFO, more, CLOCKS).1.starts_with(&format!("\r\n--{boundary}\r\n")));
             assert!(each.closing().ends_with(&format!("--{boundary}--\r\n")));
         }
     }

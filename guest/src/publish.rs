@@ -53,7 +53,7 @@ fn publish_camera(channel: &Channel, name: &str) {
             let skipped = last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
             last_sequence = Some(info.sequence);
             let more = |now| Extra { live: shown.live, skipped, rate: pushes.count(now) };
-            let (head, tail) = format.around(&info, more, CLOCKS);
+            let (head, tail) = format.around(camera, &info, more, CLOCKS);
             channel.push(head.as_bytes(), Some(&shown.frame), tail.as_bytes());
         }
     }

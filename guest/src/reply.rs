@@ -1,6 +1,6 @@
 //! Responses over `wasi:http`.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -75,22 +75,27 @@ pub fn begin(
     Some(Writer { stream, body })
 }
 
-/// Send a response whose body the channel of this name writes. A client that asked for the head alone gets that.
+/// Send a response whose body the channels of these names write, at least one. A client that asked for the head alone
+/// gets that.
 pub fn shared(
     out: ResponseOutparam,
     head_only: bool,
     head: &Head,
     content_type: &str,
-    channel: &str,
+    names: &[String],
     viewing: &Viewing,
 ) {
     let response = response(head, content_type, None);
-    if !head_only
-        && let Ok(body) = response.body()
-        && channels::join(body, channel, viewing).is_err()
-    {
-        // There are as many channels as cameras, so this takes more cameras than the host has channels.
-        return text(out, head_only, &NO_PICTURE, "503 there are too many streams, try again soon\n");
+    if !head_only && let Ok(body) = response.body() {
+        let joined = match names {
+            // A part of a single channel costs less.
+            [name] => channels::join(body, name, viewing),
+            names => channels::join_all(body, names, viewing),
+        };
+        if joined.is_err() {
+            // There are as many channels as cameras, so this takes more cameras than the host has channels.
+            return text(out, head_only, &NO_PICTURE, "503 there are too many streams, try again soon\n");
+        }
     }
     ResponseOutparam::set(out, Ok(response));
 }

@@ -16,6 +16,8 @@ pub enum Route {
     /// `/video_feed`; `/stream`, `/stream.mjpg`, `/?action=stream`, with the boundary of the servers that these are
     /// known from
     Stream(Boundary),
+    /// `/pictures`
+    Pictures,
     /// `/snapshot`, `/snapshot.jpg`, `/?action=snapshot`
     Snapshot,
     /// `/state`
@@ -81,6 +83,7 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
     };
     let route = match (page, extension) {
         ("events", None) if name.is_none() => Route::Events,
+        ("pictures", None) if name.is_none() => Route::Pictures,
         ("video_feed", None) => Route::Stream(Boundary::Frame),
         ("stream", None | Some("mjpg")) => Route::Stream(Boundary::DoNotCross),
         ("snapshot", None | Some("jpg")) => Route::Snapshot,
@@ -137,6 +140,8 @@ mod tests {
             ("/", Route::Index, first),
             ("", Route::Index, first),
             ("/events", Route::Events, first),
+            ("/pictures", Route::Pictures, first),
+            ("/pictures?cameras=yard,front", Route::Pictures, first),
             ("/video_feed", VIDEO_FEED, first),
             ("/video_feed/yard", VIDEO_FEED, yard),
             ("/stream", STREAM, first),
@@ -229,6 +234,7 @@ mod tests {
             "http://x/",
             "/events/x",
             "/snapshot/a/b",
+            "/pictures/x",
             "/snapshot.mjpg",
             "/stream.jpg",
             "/log.html",

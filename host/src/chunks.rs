@@ -26,6 +26,15 @@ impl Chunks {
     pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
         self.chunks.iter()
     }
+
+    /// These chunks with another before them.
+    pub fn after(mut self, first: Bytes) -> Self {
+        if !first.is_empty() {
+            self.remaining += first.len();
+            self.chunks.push_front(first);
+        }
+        self
+    }
 }
 
 impl From<Bytes> for Chunks {

@@ -18,7 +18,6 @@ const CAMERAS: &str = "<!-- cameras -->";
 const CARD: &str = include_str!("card.html");
 const NAME: &str = "{name}";
 const LABEL: &str = "{label}";
-const SOURCE: &str = "{source}";
 const DESCRIPTION: &str = "{description}";
 
 const LOOKS: &str = include_str!("style.css");
@@ -26,17 +25,15 @@ const LOOKS: &str = include_str!("style.css");
 /// The body of one function, in this order.
 const SCRIPTS: &str = concat!(
     include_str!("script/cards.js"),
+    include_str!("script/parts.js"),
     include_str!("script/pictures.js"),
+    include_str!("script/status.js"),
     include_str!("script/events.js"),
     include_str!("script/snippets.js"),
     include_str!("script/controls.js"),
     include_str!("script/hands.js"),
     include_str!("script/run.js"),
 );
-
-/// How many cameras are shown as streams. A browser holds six connections to a server, and of those the page needs
-/// one for its events, and one for all that comes and goes. The script has the same number.
-const STREAMS: usize = 4;
 
 /// Answer with the page.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
@@ -47,18 +44,17 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
 }
 
 fn page(digest: &str, cameras: &[Camera]) -> String {
-    let cards: String = cameras.iter().enumerate().map(|(index, camera)| card(camera, index < STREAMS)).collect();
+    let cards: String = cameras.iter().map(card).collect();
     // What cameras call themselves comes last, so that none of it is taken for a place.
     let page = PAGE.replacen(GUEST, digest, 1).replacen(STYLE, LOOKS, 1).replacen(SCRIPT, SCRIPTS, 1);
     page.replacen(CAMERAS, &cards, 1)
 }
 
 /// One camera. Links are relative, so that the page works behind a proxy under any path.
-fn card(camera: &Camera, live: bool) -> String {
-    let source = if live { "video_feed" } else { "snapshot" };
+fn card(camera: &Camera) -> String {
     // Without braces, so that nothing in it is taken for a place.
     let label = escape(&camera.label).replace('{', "&#123;");
-    let card = CARD.replace(NAME, &camera.name).replace(SOURCE, source).replace(LABEL, &label);
+    let card = CARD.replace(NAME, &camera.name).replace(LABEL, &label);
     card.replace(DESCRIPTION, &escape(&camera.description))
 }
 
@@ -119,14 +115,9 @@ mod tests {
         for place in [GUEST, STYLE, SCRIPT, CAMERAS] {
             assert_eq!(PAGE.matches(place).count(), 1, "{place}");
         }
-        for place in [NAME, LABEL, SOURCE, DESCRIPTION] {
+        for place in [NAME, LABEL, DESCRIPTION] {
             assert!(CARD.contains(place), "{place}");
         }
-    }
-
-    #[test]
-    fn the_script_has_the_same_number_of_streams() {
-        assert!(SCRIPTS.contains(&alloc::format!("const STREAMS = {STREAMS};")));
     }
 
     #[test]

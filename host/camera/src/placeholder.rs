@@ -9,7 +9,7 @@ use embedded_graphics::geometry::{Dimensions as _, OriginDimensions, Point, Size
 use embedded_graphics::mono_font::iso_8859_1::FONT_10X20;
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::{Gray8, GrayColor as _};
-use embedded_graphics::text::{Baseline, Text};
+use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 use tracing::debug;
 
 use super::dimensions::Dimensions;
@@ -19,13 +19,14 @@ use super::raw::{Encoder, Layout, PixelFormat, Range};
 
 const FONT: &MonoFont = &FONT_10X20;
 
-/// Pictures are divided into this many lines of text or a few more, so that it is read as easily on a large one.
-const LINES: u32 = 18;
+/// Pictures have room for this many lines of text or a few more, so that the text can be read on a phone too: a line of
+/// 640x480 has 30 letters.
+const LINES: u32 = 12;
 
-/// Letters of white on all but black leave no doubt that this is not what the camera sees.
-const BACKGROUND: u8 = 24;
+/// White letters on black leave no doubt that this is not what the camera sees.
+const BACKGROUND: u8 = 0;
 const HEADING: Gray8 = Gray8::WHITE;
-const TEXT: Gray8 = Gray8::new(190);
+const TEXT: Gray8 = Gray8::new(200);
 
 /// Of flat areas and letters, more does not show.
 const QUALITY: u8 = 70;
@@ -62,20 +63,23 @@ impl Canvas {
         }
     }
 
-    /// Write a heading, and text below it, from the top left on. What has no room is cut off.
+    /// Write a heading, and text below it, in the middle. What has no room is cut off at the end.
     fn write(&mut self, heading: &str, text: &str) {
         let letter = FONT.character_size;
         let margin = letter.width;
         let columns = (self.size.width.saturating_sub(2 * margin) / letter.width).max(1) as usize;
-        let mut top = (self.size.height / 4) as i32;
-        let lines = wrap(heading, columns).into_iter().map(|line| (line, HEADING));
-        let lines =
-            lines.chain([(String::new(), TEXT)]).chain(wrap(text, columns).into_iter().map(|line| (line, TEXT)));
+        let heading = wrap(heading, columns).into_iter().map(|line| (line, HEADING));
+        let text = wrap(text, columns).into_iter().map(|line| (line, TEXT));
+        let lines: Vec<_> = heading.chain([(String::new(), TEXT)]).chain(text).collect();
+        let height = letter.height.saturating_mul(u32::try_from(lines.len()).unwrap_or(u32::MAX));
+        let middle = (self.size.width / 2) as i32;
+        let mut top = (self.size.height.saturating_sub(height) / 2) as i32;
+        let layout = TextStyleBuilder::new().alignment(Alignment::Center).baseline(Baseline::Top).build();
         for (line, colour) in lines {
             let style = MonoTextStyle::new(FONT, colour);
             // Drawing to memory does not fail.
-            let _ = Text::with_baseline(&line, Point::new(margin as i32, top), style, Baseline::Top).draw(self);
-            top += letter.height as i32;
+            let _ = Text::with_text_style(&line, Point::new(middle, top), style, layout).draw(self);
+            top = top.saturating_add(letter.height as i32);
         }
     }
 }

@@ -7,6 +7,7 @@
 //! * [`part`]: what is sent as one piece.
 //! * [`channel`]: the newest part, who publishes it, and who waits for it.
 //! * [`viewer`]: one viewer's place in a channel, as the body of a response.
+//! * [`merged`]: one viewer's place in several channels.
 //! * `wants`: which parts a viewer is to be given.
 //! * `fanout`: sending them straight to the sockets of all viewers; `members`: those that one task sends to.
 //! * `tally`: what a viewer takes, for those who ask.
@@ -16,7 +17,9 @@
 
 pub mod channel;
 mod fanout;
+mod joined;
 mod members;
+pub mod merged;
 pub mod part;
 pub mod registry;
 mod tally;
@@ -24,6 +27,7 @@ pub mod viewer;
 mod wants;
 
 pub use channel::{Channel, Publisher};
+pub use joined::Joined;
 pub use part::Part;
 pub use registry::{Channels, JoinError};
 pub use viewer::{Viewer, Viewing};

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::channel::Channel;
+use super::merged::Merged;
 use super::viewer::{Viewer, Viewing};
 
 /// The most channels that there can be at a time. Each has an instance of the guest; and a guest that took their
@@ -14,8 +15,8 @@ use super::viewer::{Viewer, Viewing};
 const CHANNELS: u32 = 64;
 
 /// And as many for each camera: the built-in guest has one for each of the three framings of a stream, with each of two
-/// boundaries.
-const CHANNELS_OF_A_CAMERA: u32 = 6;
+/// boundaries, and one for streams of several cameras.
+const CHANNELS_OF_A_CAMERA: u32 = 7;
 
 /// The longest name of a channel, in bytes.
 const NAME_LIMIT: usize = 64;
@@ -96,6 +97,21 @@ impl Channels {
         };
         // Under the lock, so that a channel is not ended in between.
         Ok(Viewer::new(channel, viewing))
+    }
+
+    /// Become a viewer of all channels of these names, by one response. Each of them is sent at up to the maximal rate.
+    /// Fails, and joins none, if one of them cannot be joined, or if there are none, or more than there can be channels.
+    pub fn join_all(&self, names: &[String], viewing: Viewing) -> Result<Merged, JoinError> {
+        if names.is_empty() {
+            return Err(JoinError::Name);
+        }
+        if names.len() > self.limit as usize {
+            return Err(JoinError::TooMany(self.limit));
+        }
+        let Viewing { opening, closing, maximal_rate, label } = viewing;
+        let join =
+            |name: &String| self.join(name, Viewing { maximal_rate, label: label.clone(), ..Viewing::default() });
+        Ok(Merged::new(opening, closing, names.iter().map(join).collect::<Result<_, _>>()?))
     }
 
     /// How many viewers the channel of this name has.

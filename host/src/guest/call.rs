@@ -25,7 +25,7 @@ use super::running::Running;
 use super::spares::{Spare, Spares};
 use super::term::Term;
 use crate::camera::Cameras;
-use crate::channels::{Channels, Publisher, Viewer};
+use crate::channels::{Channels, Joined, Publisher};
 
 /// Calls guests: what every instance of every guest is given.
 pub struct Caller {
@@ -38,7 +38,7 @@ pub enum Answered {
     /// The guest is writing it.
     Own(GuestBody),
     /// The guest has let a channel write it, and is not needed any more.
-    Shared(Viewer),
+    Shared(Joined),
 }
 
 impl Caller {

@@ -5,14 +5,13 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
-use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 
 use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::channels as wit;
 use super::instance::Instance;
-use crate::channels::{JoinError, Part, Publisher, Viewing};
+use crate::channels::{Channels, JoinError, Joined, Part, Publisher, Viewing};
 
 impl wit::Host for Instance {
     fn join(
@@ -20,7 +19,37 @@ impl wit::Host for Instance {
         body: Resource<HostOutgoingBody>,
         channel: String,
         viewing: wit::Viewing,
-    ) -> Result<Result<(), wit::ErrorCode>> {
+    ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
+        self.join_by(body, viewing, |channels, viewing| channels.join(&channel, viewing).map(Joined::One))
+    }
+
+    fn join_all(
+        &mut self,
+        body: Resource<HostOutgoingBody>,
+        channels: Vec<String>,
+        viewing: wit::Viewing,
+    ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
+        self.join_by(body, viewing, |all, viewing| all.join_all(&channels, viewing).map(Joined::Several))
+    }
+
+    fn count_viewers(&mut self, channel: String) -> wasmtime::Result<u32> {
+        Ok(u32::try_from(self.channels.count_viewers(&channel)).unwrap_or(u32::MAX))
+    }
+
+    fn list_viewers(&mut self, channel: String) -> wasmtime::Result<Vec<wit::Viewer>> {
+        let viewers = self.channels.list_viewers(&channel);
+        Ok(viewers.into_iter().map(|(label, rate)| wit::Viewer { label, rate }).collect())
+    }
+}
+
+impl Instance {
+    /// Give the body of the response to what `join` returns.
+    fn join_by(
+        &mut self,
+        body: Resource<HostOutgoingBody>,
+        viewing: wit::Viewing,
+        join: impl FnOnce(&Channels, Viewing) -> Result<Joined, JoinError>,
+    ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
         // What is written to the response comes from the channel, so nothing can come from the guest any more.
         self.table.delete(body)?;
         if !self.can_publish {
@@ -32,26 +61,17 @@ impl wit::Host for Instance {
         }
         let wit::Viewing { opening, closing, maximal_rate, label } = viewing;
         let viewing = Viewing { opening: opening.into(), closing: closing.into(), maximal_rate, label };
-        let viewer = self.channels.join(&channel, viewing);
+        let viewer = join(&self.channels, viewing);
         Ok(viewer.map(|viewer| *joined = Some(viewer)).map_err(|error| match error {
             JoinError::Name => wit::ErrorCode::InvalidName,
             JoinError::TooMany(limit) => wit::ErrorCode::TooManyChannels(limit),
             JoinError::Label => wit::ErrorCode::InvalidLabel,
         }))
     }
-
-    fn count_viewers(&mut self, channel: String) -> Result<u32> {
-        Ok(u32::try_from(self.channels.count_viewers(&channel)).unwrap_or(u32::MAX))
-    }
-
-    fn list_viewers(&mut self, channel: String) -> Result<Vec<wit::Viewer>> {
-        let viewers = self.channels.list_viewers(&channel);
-        Ok(viewers.into_iter().map(|(label, rate)| wit::Viewer { label, rate }).collect())
-    }
 }
 
 impl wit::HostChannel for Instance {
-    fn name(&mut self, channel: Resource<Publisher>) -> Result<String> {
+    fn name(&mut self, channel: Resource<Publisher>) -> wasmtime::Result<String> {
         Ok(self.table.get(&channel)?.name().to_owned())
     }
 
@@ -61,7 +81,7 @@ impl wit::HostChannel for Instance {
         head: Vec<u8>,
         frame: Option<Resource<HeldFrame>>,
         tail: Vec<u8>,
-    ) -> Result<()> {
+    ) -> wasmtime::Result<()> {
         let image = match frame {
             Some(frame) => self.table.get(&frame)?.picture.jpeg.clone(),
             None => Bytes::new(),
@@ -70,7 +90,7 @@ impl wit::HostChannel for Instance {
         Ok(())
     }
 
-    fn drop(&mut self, channel: Resource<Publisher>) -> Result<()> {
+    fn drop(&mut self, channel: Resource<Publisher>) -> wasmtime::Result<()> {
         self.table.delete(channel)?;
         Ok(())
     }

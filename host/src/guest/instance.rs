@@ -23,7 +23,7 @@ use super::log::GuestLog;
 use super::term::Term;
 use crate::camera::Cameras;
 use crate::camera::frame::monotonic_now;
-use crate::channels::{Channels, Viewer};
+use crate::channels::{Channels, Joined};
 
 /// The most resources (streams, headers, frames, …) that one instance may hold. A guest that streams holds
 /// about ten; without a bound, a leak in a guest would be one in the host.
@@ -60,8 +60,8 @@ pub(super) struct Instance {
     pub(super) channels: Channels,
     /// Whether its guest publishes channels.
     pub(super) can_publish: bool,
-    /// The place in a channel that the guest took for the response that it answers with.
-    pub(super) joined: Arc<Mutex<Option<Viewer>>>,
+    /// The channels that the guest joined for the response that it answers with.
+    pub(super) joined: Arc<Mutex<Option<Joined>>>,
     pub(super) table: ResourceTable,
     /// How many feeds the guest holds.
     pub(super) feeds_held: u32,

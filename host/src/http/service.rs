@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tracing::{debug, warn};
 
-use crate::channels::Viewer;
+use crate::channels::Joined;
 use crate::chunks::Chunks;
 use crate::guest::CallError;
 use crate::line::Line;
@@ -218,7 +218,7 @@ pub enum ServiceBody {
     /// A channel's.
     Channel {
         /// The body.
-        viewer: Viewer,
+        viewer: Joined,
         /// Given back when the body is dropped.
         _permit: Permit,
     },

@@ -11,7 +11,7 @@ use tracing::warn;
 use super::generation::Visit;
 use super::generations::Generations;
 use super::multipart::ClosingDelimiter;
-use crate::channels::Viewer;
+use crate::channels::Joined;
 use crate::chunks::Chunks;
 use crate::guest::body::BrokenOff;
 use crate::guest::{CallError, GuestBody, Stage};
@@ -26,7 +26,7 @@ pub enum Served {
     /// The guest is writing it. Boxed, since it is much larger than the other.
     Own(Box<ServedBody>),
     /// A channel is. It belongs to no generation: the next one's publisher takes it over.
-    Shared(Viewer),
+    Shared(Joined),
 }
 
 impl Served {

@@ -12,6 +12,7 @@ pub mod client;
 pub mod fakecam;
 pub mod guests;
 pub mod pictures;
+pub mod relay;
 pub mod server;
 
 use std::path::{Path, PathBuf};

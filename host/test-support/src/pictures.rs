@@ -31,6 +31,23 @@ pub fn number(picture: &[u8]) -> u32 {
     u32::from_be_bytes(picture[6..10].try_into().unwrap())
 }
 
+/// How many pictures [`fill_visibly`] can tell apart.
+pub const VISIBLE_NUMBERS: u32 = 256;
+
+/// Fill a folder with [`VISIBLE_NUMBERS`] pictures of 160x120 that show their numbers: eight columns, from left to right
+/// the bits from the highest to the lowest, white for 1 and black for 0.
+pub fn fill_visibly(folder: &Path) {
+    const WIDTH: u16 = 160;
+    const HEIGHT: u16 = 120;
+    for number in 0..VISIBLE_NUMBERS {
+        let pixel = |x: u16| if number >> (7 - x / (WIDTH / 8)) & 1 == 1 { 255 } else { 0 };
+        let row: Vec<u8> = (0..WIDTH).map(pixel).collect();
+        let pixels = row.repeat(HEIGHT.into());
+        let encoder = jpeg_encoder::Encoder::new_file(folder.join(format!("{number:05}.jpg")), 80).unwrap();
+        encoder.encode(&pixels, WIDTH, HEIGHT, jpeg_encoder::ColorType::Luma).unwrap();
+    }
+}
+
 /// The width and height in a JPEG image's frame header (T.81, B.2.2).
 #[track_caller]
 pub fn jpeg_size(jpeg: &[u8]) -> (u16, u16) {

@@ -23,9 +23,7 @@ mod conformance;
 mod fakecam;
 mod faults;
 mod guest_target;
-mod looks;
 mod nginx;
-mod proxy;
 
 use std::process::{Command, ExitCode};
 
@@ -37,25 +35,16 @@ fn main() -> ExitCode {
         camera_vm::play_usb_camera();
         return ExitCode::FAILURE;
     }
-    let browser = missing_programs(&["chromium", "chromedriver"]);
     let nginx = missing_programs(&["nginx"]);
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
-    let mut trials = vec![
+    let mut trials = browser::trials();
+    trials.extend([
         trial("ci_fails_if_a_test_is_ignored_without_excuse", &None, ci::fails_without_excuse),
-        trial("chromium_shows_moving_pictures", &browser, browser::shows_moving_pictures),
-        trial("chromium_loads_the_page_again_when_the_guest_is_replaced", &browser, browser::reloads_itself),
-        trial("chromium_comes_back_to_a_server_that_was_restarted", &browser, browser::comes_back),
-        trial("chromium_shows_more_cameras_than_it_has_connections", &browser, browser::shows_many_cameras),
-        trial("chromium_tells_the_state_of_cameras", &browser, browser::tells_the_state_of_cameras),
-        trial("chromium_watches_nothing_in_a_hidden_tab", &browser, browser::a_hidden_tab_watches_nothing),
-        trial("chromium_sets_controls", &browser, browser::sets_controls),
-        trial("chromium_finds_everything_below_a_path", &browser, browser::works_below_a_path),
         trial("nginx_passes_pictures_on", &nginx, nginx::pictures_come_through),
         trial("nginx_lets_own_pages_set_controls_and_no_others", &nginx, nginx::own_pages_set_controls),
         trial("nginx_passes_names_on_that_are_checked", &nginx, nginx::names_are_checked),
-        trial("everyone_can_use_the_page", &browser, looks::everyone_can_use_the_page),
         trial("a_guest_built_as_the_readme_says_serves", &target, guest_target::a_built_guest_serves),
         trial("a_new_guest_is_built_at_each_save", &target, guest_target::a_new_guest_is_built_at_each_save),
         trial("camera_streams", &fakecam, fakecam::streams),
@@ -78,7 +67,7 @@ fn main() -> ExitCode {
         trial("camera_without_mjpg_is_encoded_to_the_right_picture", &fakecam, faults::without_mjpg),
         trial("camera_without_the_format_asked_for_says_what_it_has", &fakecam, faults::no_format),
         trial("camera_that_stalls_delays_no_other", &fakecam, faults::one_of_two_stalled),
-    ];
+    ]);
     // A machine is one at a time: they are spread among those that mostly wait, so that no thread waits for its turn.
     let mut clients = conformance::trials();
     let machines = vec![
@@ -96,7 +85,7 @@ fn main() -> ExitCode {
 }
 
 /// A test that is ignored if tools are missing.
-fn trial(name: &str, missing: &Option<String>, test: fn()) -> Trial {
+fn trial(name: &str, missing: &Option<String>, test: impl FnOnce() + Send + 'static) -> Trial {
     let trial = Trial::test(name, move || {
         test();
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
 
-use hotshoe_test_support::client::{Part, Viewer};
+use hotshoe_test_support::client::{Part, Viewer, get};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, pictures, wait_until};
 
@@ -158,4 +158,44 @@ fn viewers_of_two_cameras_do_not_share_frames() {
         assert!(pictures::number(&yard.part().jpeg) < 8);
     }
     wait_until("both cameras are open", || server.capture_threads() == 2);
+}
+
+#[test]
+fn the_pictures_of_several_cameras_come_in_one_response() {
+    let cameras =
+        ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=5", "--camera", "shed=/dev/video99"];
+    let server = Server::start(&cameras);
+    let mut viewer = Viewer::watch(server.address, "/pictures?cameras=yard,front,shed");
+    assert_eq!(viewer.header("content-type"), Some("multipart/mixed; boundary=frame"));
+    let all = built_in_pictures();
+    let mut counts = BTreeMap::<String, usize>::new();
+    let mut opening: &[u8] = b"--frame\r\n";
+    while ["front", "yard", "shed"].iter().any(|camera| counts.get(*camera).is_none_or(|count| *count < 3)) {
+        let chunk = viewer.chunk();
+        let part = chunk.strip_prefix(std::mem::take(&mut opening)).unwrap();
+        let head_end = part.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+        let head = std::str::from_utf8(&part[..head_end]).unwrap();
+        let value = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let jpeg = part[head_end..].strip_suffix(b"\r\n--frame\r\n").unwrap();
+        assert_eq!(value("Content-Length: "), jpeg.len().to_string());
+        assert!(value("X-Timestamp: ").contains('.') && value("X-Sequence: ").parse::<u64>().is_ok(), "{head}");
+        let camera = value("X-Camera: ");
+        assert_eq!(value("X-Online: "), (camera != "shed").to_string());
+        assert_eq!(all.iter().any(|picture| picture == jpeg), camera != "shed");
+        *counts.entry(camera.to_owned()).or_default() += 1;
+    }
+    assert!(counts["front"] > counts["yard"], "each at its own rate: {counts:?}");
+    let count =
+        |camera: &str| get(server.address, &format!("/state/{camera}")).json()["result"]["stream"]["clients"].clone();
+    assert_eq!((count("front"), count("yard"), count("shed")), (1.into(), 1.into(), 1.into()));
+    drop(viewer);
+    wait_until("all cameras are let go", || count("front") == 0 && count("yard") == 0 && count("shed") == 0);
+}
+
+#[test]
+fn pictures_of_a_camera_that_is_not_there_are_refused() {
+    let server = Server::start(&["--camera", "front=emulated"]);
+    for path in ["/pictures?cameras=front,yard", "/pictures?cameras=", "/pictures/front"] {
+        assert_eq!(get(server.address, path).status, 404, "{path}");
+    }
 }

@@ -1,16 +1,15 @@
 // The page's cards: one for each camera, and what is known of it.
 //
-// All files of this folder are one function's body, in the order in which page/mod.rs puts them together.
+// All files of this folder are one function's body, in the order in which page/mod.rs puts them together. Times are in
+// milliseconds of performance.now(), but for those of the server, which are in seconds since 1970.
 
-// A browser holds six connections to a server over HTTP/1.1. One is for the events, and one for all that comes and
-// goes: controls, downloads, and the pictures of those cameras that are shown as stills, one after the other.
-const STREAMS = 4;
-const STILLS_EVERY = 1000;
-// A still of a camera that is lost is refused. It is asked for all the same, since a camera that nobody reads is not
-// tried again.
-const LOST_STILLS_EVERY = 8000;
-const RETRY_FIRST = 1000, RETRY_LAST = 5000;
-const EVENTS_EVERY = 1000, SILENCE = 10000;
+// The most pictures per second that the page asks for, of all cameras together. Decoding more keeps a processor busy.
+const PICTURES_PER_SECOND = 120;
+// The server repeats the newest picture of each camera every second, so a stream that is silent for longer is broken.
+// Opening a camera may take six seconds.
+const PICTURES_SILENCE = 8000, EVENTS_SILENCE = 10000;
+const RETRY_FIRST = 250, RETRY_LAST = 5000;
+// Setting controls more often than this would only queue up in the device.
 const SEND_EVERY = 150;
 
 const root = document.documentElement;
@@ -32,12 +31,15 @@ const news = document.getElementById("news");
 const cards = [...document.querySelectorAll("figure[data-camera]")].map(figure => ({
   figure,
   name: figure.dataset.camera,
+  label: figure.querySelector("h2").textContent,
   stage: figure.querySelector(".stage"),
-  stream: figure.querySelector(".stage img"),
-  // Under the stream: the last picture, for the time without one.
-  still: figure.querySelector(".stage canvas"),
+  canvas: figure.querySelector("canvas"),
+  // What the server's last event said of it.
   camera: null,
-  live: false, used: 0, opened: 0, kept: 0, asked: 0, retry: 0, delay: RETRY_FIRST,
+  inView: false,
+  // The picture on the canvas, and the newest one that waits to be drawn: { captured, received, sequence, image }.
+  shown: null, next: null, isDrawing: false,
+  // Controls.
   wanted: new Map(), sending: false, controls: [], reset: null,
 }));
 const cardOf = node => cards.find(card => card.figure === node.closest?.("figure"));

@@ -6,6 +6,7 @@ function listen() {
   clearTimeout(returning);
   source?.close();
   heard = now();
+  ahead.length = 0;
   const events = source = new EventSource("events");
   events.addEventListener("state", event => hear(JSON.parse(event.data)));
   events.addEventListener("error", () => {
@@ -41,6 +42,7 @@ function reload(reason) {
 
 function hear(state) {
   heard = now();
+  hearClock(state.now);
   const names = state.cameras.map(camera => camera.name).join();
   if (state.guest.digest !== root.dataset.guest || names !== cards.map(card => card.name).join()) {
     if (reload(`${state.guest.digest} ${names}`)) return;
@@ -48,9 +50,10 @@ function hear(state) {
     history.replaceState(null, "");
   }
   if (lost) {
+    // The server is back, so there is no need to wait with the pictures.
     lost = false;
-    // A stream that came to its end with the events did so without a sign.
-    cards.forEach(card => { card.delay = 50; openAgain(card); card.delay = RETRY_FIRST; });
+    retryDelay = RETRY_FIRST;
+    watchPictures();
   }
   for (const camera of state.cameras) {
     const card = cards.find(card => card.name === camera.name);
@@ -62,39 +65,14 @@ function hear(state) {
 }
 
 function tell(card, camera) {
-  const was = card.camera?.state;
   card.camera = camera;
-  card.figure.dataset.state = camera.state;
-  const out = camera.state === "lost";
-  if (out && was !== "lost") say(news, `${card.name}: no picture. ${camera.reason}`);
-  if (was === "lost" && camera.state === "live") say(news, `${card.name}: the picture is back`);
-  say(part(card, "state"), out ? "no picture" : camera.state);
-  say(part(card, "reason"), out ? camera.reason ?? "" : "");
-  say(part(card, "size"), camera.width ? `${camera.width}×${camera.height}` : "");
-  say(part(card, "fps"), camera.fps ? `${camera.fps.toFixed(1)} fps` : "");
+  const { width, height, fps } = camera;
+  say(part(card, "fps"), fps ? `${fps < 1 ? fps.toFixed(1) : Math.round(fps)} fps` : "");
+  say(part(card, "size"), width ? `${width}×${height}` : "");
   say(part(card, "viewers"), plural(camera.viewers, "viewer"));
   const counts = part(card, "counts");
   if (counts) say(counts, `${camera.format ?? "JPEG"}, ${plural(camera.frames, "frame")} so far, ${camera.lost.toLocaleString("en")} lost`);
-  tellAge(card);
-  show(card);
-}
-
-function span(seconds) {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 120) return `${Math.floor(seconds)} s`;
-  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
-}
-
-function tellAge(card) {
-  const camera = card.camera;
-  if (!camera) return;
-  // Without events, time goes on; between two of them pictures do.
-  const age = camera.age === null ? null : camera.age + Math.max(0, now() - heard - EVENTS_EVERY) / 1000;
-  const patience = Math.max(2, 2.5 / (camera.fps || camera.rate || 30));
-  const stale = age !== null && age > patience && (camera.state === "live" || lost);
-  card.figure.toggleAttribute("data-stale", stale);
-  const text = age === null ? "" : stale ? `no picture for ${span(age)}` : camera.state === "lost" ? `last picture ${span(age)} ago` : `${span(age)} old`;
-  say(part(card, "age"), text);
+  showStatus(card);
 }
 
 // All pictures in the shape that most of them have, so that the rows are even.
@@ -109,21 +87,7 @@ function fitPictures(cameras) {
 }
 
 function tellGuest({ number, digest, since }) {
-  const date = new Date(since * 1000);
-  const serving = `${number} ${since}`;
-  if (guest.dataset.serving === serving) return;
-  guest.dataset.serving = serving;
-  guest.title = digest;
-  const time = make("time", { dateTime: date.toISOString() }, date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
-  guest.replaceChildren(`Served by guest ${number}, ${digest.slice(0, 8)}, since `, time);
-}
-
-function summarize() {
-  const out = cards.filter(card => card.camera?.state === "lost").length;
-  const without = out ? `, ${out} without a picture` : "";
-  say(summary, lost ? "Connection lost, trying again" : plural(cards.length, "camera") + without);
-  summary.classList.toggle("trouble", lost || out > 0);
-  root.toggleAttribute("data-lost", lost);
-  const title = lost || out ? "⚠ Hotshoe" : "Hotshoe";
-  if (document.title !== title) document.title = title;
+  const time = new Date(since * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const title = `Served by guest ${number} since ${time}\nSHA-256 ${digest}`;
+  if (guest.title !== title) guest.title = title;
 }

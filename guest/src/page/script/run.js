@@ -1,43 +1,42 @@
 // Begin, pause, go on.
 
 function pause() {
-  cards.filter(card => card.live).forEach(close);
+  stopPictures();
   source?.close();
   clearTimeout(returning);
 }
 
 function goOn() {
+  if (document.hidden) return;
   lost = false;
-  for (const card of cards.filter(card => card.live)) {
-    card.delay = RETRY_FIRST;
-    open(card);
-  }
+  retryDelay = RETRY_FIRST;
+  watchPictures();
   listen();
 }
 
 function tick() {
+  cards.forEach(showStatus);
   if (document.hidden) return;
-  for (const card of cards) {
-    if (card.live && !card.retry) watch(card);
-    tellAge(card);
-  }
   // A server that lost its power ends no connection.
-  if (now() - heard > SILENCE) {
+  if (reading && now() - reading.heard > PICTURES_SILENCE) comeBack(reading);
+  if (now() - heard > EVENTS_SILENCE) {
     lose();
     listen();
   }
 }
 
-cards.forEach((card, index) => {
-  card.live = index < STREAMS;
-  card.opened = now();
-  card.stream.addEventListener("load", () => { if (card.still.hidden) keep(card); show(card); });
-  card.stream.addEventListener("error", () => { show(card); openAgain(card); });
-  if (!card.live) card.stream.removeAttribute("src");
-  show(card);
-});
+// Pictures a little above and below the window are read as well, so that they are there when one scrolls to them.
+const observer = new IntersectionObserver(entries => {
+  for (const entry of entries) cardOf(entry.target).inView = entry.isIntersecting;
+  clearTimeout(scrolling);
+  scrolling = setTimeout(watchPictures, reading ? 300 : 0);
+}, { rootMargin: "50% 0px" });
+let scrolling = 0;
+
 document.addEventListener("visibilitychange", () => (document.hidden ? pause() : goOn()));
-setInterval(tick, 500);
-if (document.hidden) pause();
-else listen();
-takeStills();
+// Some browsers keep a page that one has left, with its connections.
+addEventListener("pagehide", pause);
+addEventListener("pageshow", event => { if (event.persisted) goOn(); });
+cards.forEach(card => observer.observe(card.stage));
+setInterval(tick, 250);
+goOn();
