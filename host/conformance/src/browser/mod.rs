@@ -19,7 +19,7 @@ use self::session::{Command, ELEMENT, Session};
 use crate::program;
 
 /// How long the browser may take to do one thing.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser that can be driven.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
