@@ -43,9 +43,6 @@ pub enum CamerasError {
         /// What is wrong.
         source: ControlError,
     },
-    /// Two are the same device.
-    #[error("{} was given twice; a device is one camera, which any number of clients can watch", .0.display())]
-    SameDevice(PathBuf),
     /// Two have the same name.
     #[error("two cameras are named `{0}`; name one otherwise, as in --camera NAME=SOURCE")]
     SameName(String),
@@ -66,7 +63,7 @@ pub fn default_cache() -> Option<PathBuf> {
 /// see what they are.
 pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
     let devices = Devices::of_this_machine();
-    let kinds = resolve_all(&args.cameras, &devices)?;
+    let kinds = resolve_all(&args.cameras, &devices);
     let given = args.cameras.iter().map(|spec| spec.name.as_deref());
     let names = name_all(given.zip(&kinds)).map_err(CamerasError::SameName)?;
     let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
@@ -81,14 +78,16 @@ pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
 
 /// The sources of all cameras, with what `auto` means on this machine at this moment: the first device that is no other
 /// camera's.
-fn resolve_all(specs: &[CameraSpec], devices: &Devices) -> Result<Vec<SourceSpec>, CamerasError> {
+///
+/// Two cameras may be the same device, with different formats, say. The kernel lets one of them stream at a time.
+fn resolve_all(specs: &[CameraSpec], devices: &Devices) -> Vec<SourceSpec> {
     let mut taken = Vec::new();
     for spec in specs {
         if let SourceSpec::Device(path) = &spec.source {
             // It may be a link to a node.
             let node = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
             if taken.contains(&node) {
-                return Err(CamerasError::SameDevice(path.clone()));
+                warn!("{} is the device of several cameras; only one of them can stream at a time", path.display());
             }
             taken.push(node);
         }
@@ -103,7 +102,7 @@ fn resolve_all(specs: &[CameraSpec], devices: &Devices) -> Result<Vec<SourceSpec
         },
         other => other.clone(),
     };
-    Ok(specs.iter().map(resolve).collect())
+    specs.iter().map(resolve).collect()
 }
 
 fn find_source(

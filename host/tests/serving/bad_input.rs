@@ -47,7 +47,6 @@ fn unknown_flags_and_options_are_usage_errors() {
 #[test]
 fn cameras_that_are_none() {
     fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a camera", "no V4L2 device"]);
-    fails(&["--camera", "/dev/video987", "--camera", "b=/dev/video987"], 1, &["/dev/video987 was given twice"]);
     fails(&["--camera", "a=emulated", "--camera", "a=auto"], 1, &["two cameras are named `a`", "NAME="]);
 }
 

@@ -21,6 +21,12 @@ fn the_log_says_which_camera_which_guest_and_the_address() {
 }
 
 #[test]
+fn two_cameras_may_be_one_device_and_the_log_says_that_one_streams_at_a_time() {
+    let server = Server::start(&["--camera", "/dev/video987", "--camera", "b=/dev/video987"]);
+    assert!(server.log().contains("/dev/video987 is the device of several cameras"), "{}", server.log());
+}
+
+#[test]
 fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "0.3"]);
     get(server.address, "/");

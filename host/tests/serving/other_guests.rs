@@ -50,6 +50,7 @@ hotshoe:camera/channels@0.1.0
     [method]channel.name
     [method]channel.push
     join
+    join-all
     count-viewers
     list-viewers
 hotshoe:camera/controls@0.1.0
