@@ -178,7 +178,8 @@ fn a_client_that_closes_its_side_and_is_gone_is_noticed() {
     let server = Server::start(&[&CAMERA[..], &guest].concat());
     let mut stream = connect(server.address);
     write!(stream, "GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    wait_until("it is in progress", || get(server.address, "/ok").status == 503);
+    wait_until("it is in progress", || server.generations()["current"]["under_way"] == 1);
+    assert_eq!(get(server.address, "/ok").status, 503);
     // The system sends the same as for a client that waits for its answer.
     drop(stream);
     wait_until("there is room again", || get(server.address, "/ok").status == 200);

@@ -116,13 +116,13 @@ fn fifty_viewers_see_nothing_of_sixty_swaps() {
     };
     (0..SWAPS).for_each(|_| swap(&hangup));
     drained();
-    let grown = server.memory_kib().saturating_sub(memory);
+    // Forty guests of 200 KiB each would be 8,000. What is only free memory goes back to the system after a while.
+    let grown = || server.memory_kib().saturating_sub(memory);
+    wait_until("the memory of forty guests is free again", || grown() < 4000);
 
     assert_eq!(server.capture_thread_numbers(), capture, "the camera was captured without a break");
     stop.store(true, Ordering::Relaxed);
     assert!(asking.join().unwrap() > SWAPS);
     let frames: u32 = viewers.into_iter().map(|viewer| viewer.join().unwrap()).sum();
-    println!("{frames} frames; {grown} KiB more after 40 swaps");
-    // Forty guests of 200 KiB each would be 8,000.
-    assert!(grown < 4000, "{grown} KiB more after 40 swaps");
+    println!("{frames} frames");
 }
