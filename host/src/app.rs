@@ -22,6 +22,7 @@ use crate::config::{CamerasError, default_cache, find_cameras};
 use crate::guest::cache::CompileCache;
 use crate::guest::spares::SPARES;
 use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, template};
+use crate::heap;
 use crate::http::admission::Admission;
 use crate::http::connections::{Connections, Limits};
 use crate::http::cors::Cors;
@@ -106,6 +107,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     let guard = request_guard(args);
     let access = admin_access(args, &guard)?;
     open_files::raise_limit();
+    heap::limit_arenas();
     // One for each stream that its guest writes itself, and for each other request; for the guest that is tried out before
     // it serves, for the spares of the one that serves and of the one before, and for each channel's publisher, and the one
     // that takes over from it.
@@ -123,6 +125,8 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         // From here on it does not end the program.
         let _hangups = signal(SignalKind::hangup())?;
         let mut tasks = BackgroundTasks::default();
+        // Not with the requests: a thread of low priority that holds the allocator's lock would hold up streams.
+        tasks.spawn_restarting("the trimming of the heap", heap::trim_when_grown, streams);
         for camera in cameras.iter() {
             let camera = camera.clone();
             let name = format!("the supervisor of camera {}", camera.name());

@@ -12,6 +12,7 @@
 //! * [`admin`]: seeing and replacing the guest by HTTP.
 //! * [`config`]: the command line, and what it means.
 //! * [`runtimes`]: the threads that all of this runs on.
+//! * [`heap`]: returning free memory to the system.
 //! * [`logging`]: the log. [`supervisor`]: background tasks that must not end.
 //! * [`app`]: puts them together.
 //!
@@ -25,6 +26,7 @@ pub mod channels;
 pub mod chunks;
 pub mod config;
 pub mod guest;
+pub mod heap;
 pub mod http;
 pub mod line;
 pub mod logging;

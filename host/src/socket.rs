@@ -48,16 +48,14 @@ impl Socket {
                 Stream::Tcp(stream) => stream.poll_read_ready(context),
                 Stream::Unix(stream) => stream.poll_read_ready(context),
             })?;
-            let unfilled = buffer.initialize_unfilled();
+            // Not into an initialised slice: writing zeros to all of a buffer makes all of it resident, and most of hyper's
+            // is never used.
             let result = match &self.stream {
-                Stream::Tcp(stream) => stream.try_read(unfilled),
-                Stream::Unix(stream) => stream.try_read(unfilled),
+                Stream::Tcp(stream) => stream.try_read_buf(buffer),
+                Stream::Unix(stream) => stream.try_read_buf(buffer),
             };
             match result {
-                Ok(count) => {
-                    buffer.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
+                Ok(_) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }

@@ -29,6 +29,7 @@ mod hosts;
 mod instances;
 mod log;
 mod logging;
+mod memory;
 mod misbehaving_guests;
 mod other_guests;
 mod pages;
