@@ -83,7 +83,7 @@ mod glibc {
         }
     }
 
-    /// Return all free memory to the system. Blocks for milliseconds; 100 MiB take about ten.
+    /// Return all free memory to the system. Blocks meanwhile.
     fn trim() {
         // SAFETY: `malloc_trim` takes its argument by value, locks each arena while it works on it, and gives up only pages
         // that are in no allocation (malloc_trim(3): MT-Safe).

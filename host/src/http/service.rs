@@ -91,7 +91,7 @@ impl Service {
             return Some(response);
         }
         let error = self.guard.check(head).err()?;
-        warn!("{label}: {}, {error}", error.status().as_u16());
+        warn!(request = label, "{}, {error}", error.status().as_u16());
         Some(refusal(error.status(), &error.to_string()))
     }
 
@@ -114,7 +114,7 @@ impl Service {
     }
 
     async fn answer_by_guest(&self, mut request: Request<hyper::body::Incoming>, label: &str) -> Response<ServiceBody> {
-        debug!("{label}");
+        debug!(request = label, "received");
         let permit = match self.admission.admit(self.client(&request)) {
             Ok(permit) => permit,
             Err(rejected) => return reject(label, rejected),
@@ -138,7 +138,7 @@ impl Service {
             }
             Err(error) => {
                 let (status, told) = told(&error);
-                warn!("{label}: {}, {error}", status.as_u16());
+                warn!(request = label, "{}, {error}", status.as_u16());
                 refusal(status, told)
             }
         }
@@ -148,7 +148,7 @@ impl Service {
 /// The response to a request for which there is no room.
 fn reject(label: &str, rejected: Rejected) -> Response<ServiceBody> {
     let status = rejected.status();
-    warn!("{label}: {}, {rejected}", status.as_u16());
+    warn!(request = label, "{}, {rejected}", status.as_u16());
     refusal(status, &rejected.to_string())
 }
 

@@ -192,7 +192,7 @@ impl Generations {
             tokio::time::sleep(drain).await;
             if let Some(generation) = ending.upgrade() {
                 let under_way = generation.under_way();
-                info!("generation {}: its last {under_way} responses are ended", generation.term.number);
+                info!(generation = generation.term.number, "its last {under_way} responses are ended");
                 generation.enter(Stage::Ended);
             }
         });
@@ -219,9 +219,9 @@ impl Generations {
         drop(standing);
         match failover {
             Failover::NotCurrent => {}
-            Failover::Nowhere => warn!("generation {number}: {verdict}. There is no guest before it to go back to"),
+            Failover::Nowhere => warn!(generation = number, "{verdict}. There is no guest before it to go back to"),
             Failover::To(succession) => {
-                warn!("generation {number}: {verdict}. Going back{}", back_to(&succession));
+                warn!(generation = number, "{verdict}. Going back{}", back_to(&succession));
                 self.settle(succession);
             }
         }
@@ -244,5 +244,5 @@ fn log_unchanged(current: &Generation) {
 
 fn log_beginning(generation: &Generation) {
     let Generation { guest, term, .. } = generation;
-    info!("generation {}: {}, sha256 {}", term.number, guest.origin, guest.digest);
+    info!(generation = term.number, "{}, sha256 {}", guest.origin, guest.digest);
 }

@@ -136,7 +136,7 @@ impl Body for ServedBody {
                 this.pieces_left -= 1;
             }
             Poll::Ready(Some(Err(broken_off))) => {
-                warn!("{}: {broken_off}", this.label);
+                warn!(request = this.label.as_str(), "{broken_off}");
                 this.generations.note_failure(&this.visit, &broken_off.0);
             }
             Poll::Ready(_) => {}
