@@ -14,10 +14,11 @@ use tempfile::TempDir;
 const RATE: usize = 2000;
 
 /// Longer than any client may read nothing.
-const SPAN: Duration = Duration::from_secs(45);
+const SPAN: Duration = Duration::from_secs(60);
 
-/// By when a client that has stopped reading must be gone, on a busy machine.
-const GONE: Duration = Duration::from_secs(90);
+/// By when a client that has stopped reading must be gone: ten seconds, 70 for what it was sent before, and what a busy
+/// machine adds.
+const GONE: Duration = Duration::from_secs(150);
 
 /// A server with pictures that are far more than all buffers hold, and their folder: they are gone with it.
 fn server() -> (Server, TempDir) {
@@ -76,6 +77,8 @@ fn slow_readers_survive(span: Duration) {
             }
         }
     });
+    // What is in a client's buffer can be read for a while after its connection was reset.
+    assert!(!server.log().contains("dropped: "));
 }
 
 #[test]
