@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 use hotshoe::camera::Dimensions;
 use hotshoe::camera::jpeg::{Options, ScanChecker, copy_whole, examine};
 use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
-use hotshoe::channels::{Channels, Part, Viewing};
+use hotshoe::channels::{Channels, Part, ViewerOptions};
 use hotshoe_test_support::workspace;
 use http_body::Body as _;
 use tokio::runtime::Builder;
@@ -64,7 +64,7 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
 fn fan_out(bencher: Bencher, count: usize) {
     let runtime = Builder::new_current_thread().build().unwrap();
     let (channels, mut begun) = Channels::new(1, runtime.handle().clone());
-    let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", Viewing::default()).unwrap()).collect();
+    let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", ViewerOptions::default()).unwrap()).collect();
     let publisher = begun.try_recv().unwrap().publisher(1);
     let image = image();
     let mut context = Context::from_waker(Waker::noop());

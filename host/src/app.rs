@@ -19,10 +19,6 @@ use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::config::listen_address::ListenAddress;
 use crate::config::{CamerasError, default_cache, find_cameras};
-use crate::guest::cache::CompileCache;
-use crate::guest::spares::SPARES;
-use crate::guest::{Caller, Candidate, LoadError, Sandbox, SandboxError, template};
-use crate::heap;
 use crate::http::admission::Admission;
 use crate::http::connections::{Connections, Limits};
 use crate::http::cors::Cors;
@@ -36,9 +32,13 @@ use crate::http::security_headers::SecurityHeaders;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
 use crate::http::trusted_proxies::TrustedProxies;
-use crate::open_files;
-use crate::runtimes::Runtimes;
-use crate::supervisor::{BackgroundTasks, Ended, Panicked, catch_panic};
+use crate::process::heap;
+use crate::process::open_files;
+use crate::process::runtimes::Runtimes;
+use crate::process::supervisor::{BackgroundTasks, Ended, Panicked, catch_panic};
+use crate::sandbox::cache::CompileCache;
+use crate::sandbox::idle_instances::MAX_IDLE_INSTANCES;
+use crate::sandbox::{Candidate, Invoker, LoadError, Sandbox, SandboxError, template};
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::watch;
 use crate::swap::{Generations, SwapError};
@@ -112,7 +112,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     // it serves, for the spares of the one that serves and of the one before, and for each channel's publisher, and the one
     // that takes over from it.
     let sandbox = Sandbox::new(
-        2 * args.max_requests + 1 + 2 * SPARES + 2 * Channels::limit(cameras.iter().count()),
+        2 * args.max_requests + 1 + 2 * MAX_IDLE_INSTANCES + 2 * Channels::limit(cameras.iter().count()),
         args.guest_memory,
         open_cache(args),
     )?;
@@ -133,9 +133,9 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             tasks.spawn_restarting(&name, move || camera.clone().supervise(), streams);
         }
         let (channels, beginning) = Channels::new(cameras.iter().count(), streams.clone());
-        let caller = Caller::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
+        let invoker = Invoker::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
         let generations = tokio::select! {
-            started = Generations::start(caller, candidate, args.drain) => started?,
+            started = Generations::start(invoker, candidate, args.drain) => started?,
             // A guest may take some time to be tried out.
             () = &mut told_to_end => return Ok(()),
         };

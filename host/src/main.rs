@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use hotshoe::app;
 use hotshoe::config::cli::{Cli, Command, CompileArgs, GuestCommand};
-use hotshoe::guest::compiler::process;
 use hotshoe::logging::Log;
+use hotshoe::sandbox::compiler::process;
 
 /// The exit code for something that was typed wrong; everything else that fails is 1.
 const USAGE_ERROR: u8 = 2;

@@ -11,7 +11,7 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
 const NODE: &str = "/dev/video0";
-const PICTURE: &[u8] = include_bytes!("../../camera/tests/fixtures/420-optimal-33x17.jpg");
+const PICTURE: &[u8] = include_bytes!("../../crates/camera/tests/fixtures/420-optimal-33x17.jpg");
 
 #[derive(Arbitrary, Debug)]
 enum Act {

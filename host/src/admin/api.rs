@@ -17,11 +17,11 @@ use tracing::warn;
 
 use super::access::{Access, Denied};
 use super::throttle::Throttle;
-use crate::guest::component::COMPONENT_LIMIT;
-use crate::guest::request_body::{BodyFault, BodyLimits, RequestBody};
-use crate::guest::{Candidate, LoadError, Origin};
 use crate::http::peer::Peer;
 use crate::http::security_headers::SecurityHeaders;
+use crate::sandbox::component::COMPONENT_LIMIT;
+use crate::sandbox::request_body::{BodyFault, BodyLimits, RequestBody};
+use crate::sandbox::{Candidate, LoadError, Origin};
 use crate::swap::{Generations, SwapError};
 
 /// How many components may be under way to here at a time: each may fill [`COMPONENT_LIMIT`] of memory.

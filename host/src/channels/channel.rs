@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::fanout::FanOut;
 use super::part::Part;
-use super::tally::Tally;
+use super::viewer_stats::ViewerStats;
 
 /// A stream that is built once and shared.
 pub struct Channel {
@@ -29,7 +29,7 @@ pub struct Channel {
     /// The connections that parts are sent to without their viewers' doing.
     fan_out: FanOut,
     /// What each viewer takes, at the seat that it was given.
-    seats: Mutex<Slab<Arc<Tally>>>,
+    seats: Mutex<Slab<Arc<ViewerStats>>>,
     /// How many viewers there are. Whoever runs the publisher waits on it.
     viewers: watch::Sender<usize>,
     /// The publisher whose parts are taken; those of an earlier one are not any more.
@@ -80,7 +80,7 @@ impl Channel {
     }
 
     /// Of each viewer its label, and how many parts per second it took lately.
-    pub(super) fn tallies(&self) -> Vec<(String, f64)> {
+    pub(super) fn viewer_stats(&self) -> Vec<(String, f64)> {
         let now = Instant::now();
         self.seats().iter().map(|(_, tally)| (tally.label().to_owned(), tally.rate(now))).collect()
     }
@@ -135,7 +135,7 @@ impl Channel {
     }
 
     /// Become a viewer. Returns the seat, for [`leave`](Self::leave).
-    pub(super) fn enter(&self, tally: Arc<Tally>) -> usize {
+    pub(super) fn enter(&self, tally: Arc<ViewerStats>) -> usize {
         self.viewers.send_modify(|viewers| *viewers += 1);
         self.seats().insert(tally)
     }
@@ -177,7 +177,7 @@ impl Channel {
         &self.fan_out
     }
 
-    fn seats(&self) -> MutexGuard<'_, Slab<Arc<Tally>>> {
+    fn seats(&self) -> MutexGuard<'_, Slab<Arc<ViewerStats>>> {
         // As above.
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }

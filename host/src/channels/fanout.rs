@@ -1,6 +1,6 @@
 //! Sending each part straight to the sockets of all viewers, from one task.
 //!
-//! A viewer's body lends the sending side of its connection ([`line`](crate::line)) once hyper has sent the response's
+//! A viewer's body lends the sending side of its connection ([`line`](crate::http::stream::line)) once hyper has sent the response's
 //! head. From then on a part costs its viewer one system call, and wakes no task of its own. Connections are spread over
 //! as many [`Shard`]s as there are processors, each with a task that is woken by
 //!
@@ -29,9 +29,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::channel::{Channel, Look};
 use super::members::Members;
+use super::pacing::{LONGEST_PAUSE, Pacing};
 use super::part::Part;
-use super::wants::{LONGEST_PAUSE, Wants};
-use crate::socket::WriteHalf;
+use crate::http::socket::WriteHalf;
 
 /// How many parts a shard sends before it lets other tasks run: with large parts, a millisecond.
 const SLICE: usize = 32;
@@ -90,7 +90,7 @@ impl Shard {
         self: &Arc<Self>,
         channel: &Arc<Channel>,
         half: WriteHalf,
-        wants: Wants,
+        wants: Pacing,
         last_sent: Instant,
     ) -> Arc<Loan> {
         let lent = Lent { half, wants, unsent: None, last_sent, lender: Waker::noop().clone() };
@@ -328,7 +328,7 @@ impl Wake for Loan {
 
 struct Lent {
     half: WriteHalf,
-    wants: Wants,
+    wants: Pacing,
     /// The part that the connection has not taken all of, and how much of it it took.
     unsent: Option<(Arc<Part>, usize)>,
     /// When it was last sent a part.
@@ -401,7 +401,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::task::{spawn_blocking, yield_now};
 
-    use super::super::tally::Tally;
+    use super::super::viewer_stats::ViewerStats;
     use super::*;
 
     /// More than the kernel holds for a client that does not read.
@@ -419,7 +419,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let half = WriteHalf::new(Arc::new(listener.accept().await.unwrap().0.into()));
-        let wants = Wants::new(None, Arc::new(Tally::new(String::new())));
+        let wants = Pacing::new(None, Arc::new(ViewerStats::new(String::new())));
         (client, shard.lend(channel, half, wants, Instant::now()))
     }
 

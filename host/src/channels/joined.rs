@@ -9,7 +9,7 @@ use http_body::{Body, Frame};
 use super::merged::Merged;
 use super::viewer::Viewer;
 use crate::chunks::Chunks;
-use crate::line::Line;
+use crate::http::stream::line::Line;
 
 /// A viewer of one channel or of several, as the body of a response.
 pub enum Joined {

@@ -69,7 +69,7 @@ mod tests {
     use bytes::Buf as _;
     use tokio::runtime::Handle;
 
-    use super::super::{Channels, Part, Viewing};
+    use super::super::{Channels, Part, ViewerOptions};
     use super::*;
 
     /// The next part, as text.
@@ -86,7 +86,8 @@ mod tests {
     #[tokio::test]
     async fn channels_take_turns_and_the_first_that_ends_ends_the_response() {
         let (channels, mut begun) = Channels::new(2, Handle::current());
-        let viewing = Viewing { opening: "opening ".into(), closing: "closing".into(), ..Viewing::default() };
+        let viewing =
+            ViewerOptions { opening: "opening ".into(), closing: "closing".into(), ..ViewerOptions::default() };
         let mut viewer = channels.join_all(&["a".into(), "b".into()], viewing).unwrap();
         let [a, b] = [begun.try_recv().unwrap(), begun.try_recv().unwrap()];
         let (to_a, to_b) = (a.publisher(1), b.publisher(1));
@@ -114,8 +115,8 @@ mod tests {
     #[tokio::test]
     async fn no_channel_is_joined_unless_all_can_be() {
         let (channels, _begun) = Channels::new(1, Handle::current());
-        assert!(channels.join_all(&["a".into(), "no name".into()], Viewing::default()).is_err());
-        assert!(channels.join_all(&[], Viewing::default()).is_err());
+        assert!(channels.join_all(&["a".into(), "no name".into()], ViewerOptions::default()).is_err());
+        assert!(channels.join_all(&[], ViewerOptions::default()).is_err());
         assert_eq!(channels.count_viewers("a"), 0);
     }
 }

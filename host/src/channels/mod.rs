@@ -20,14 +20,14 @@ mod fanout;
 mod joined;
 mod members;
 pub mod merged;
+mod pacing;
 pub mod part;
 pub mod registry;
-mod tally;
 pub mod viewer;
-mod wants;
+mod viewer_stats;
 
 pub use channel::{Channel, Publisher};
 pub use joined::Joined;
 pub use part::Part;
 pub use registry::{Channels, JoinError};
-pub use viewer::{Viewer, Viewing};
+pub use viewer::{Viewer, ViewerOptions};

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
-use crate::socket::WriteHalf;
+use crate::http::socket::WriteHalf;
 use bytes::Bytes;
 
 /// One part of a stream: some byte strings, one after the other, shared by all who send them.

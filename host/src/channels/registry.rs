@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::channel::Channel;
 use super::merged::Merged;
-use super::viewer::{Viewer, Viewing};
+use super::viewer::{Viewer, ViewerOptions};
 
 /// The most channels that there can be at a time. Each has an instance of the guest; and a guest that took their
 /// names from what clients send should not make one for everything that they think of.
@@ -71,7 +71,7 @@ impl Channels {
     }
 
     /// Become a viewer of the channel of this name, which begins if it is not there.
-    pub fn join(&self, name: &str, viewing: Viewing) -> Result<Viewer, JoinError> {
+    pub fn join(&self, name: &str, viewing: ViewerOptions) -> Result<Viewer, JoinError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
         if name.is_empty() || name.len() > NAME_LIMIT || !name.bytes().all(allowed) {
             return Err(JoinError::Name);
@@ -101,16 +101,17 @@ impl Channels {
 
     /// Become a viewer of all channels of these names, by one response. Each of them is sent at up to the maximal rate.
     /// Fails, and joins none, if one of them cannot be joined, or if there are none, or more than there can be channels.
-    pub fn join_all(&self, names: &[String], viewing: Viewing) -> Result<Merged, JoinError> {
+    pub fn join_all(&self, names: &[String], viewing: ViewerOptions) -> Result<Merged, JoinError> {
         if names.is_empty() {
             return Err(JoinError::Name);
         }
         if names.len() > self.limit as usize {
             return Err(JoinError::TooMany(self.limit));
         }
-        let Viewing { opening, closing, maximal_rate, label } = viewing;
-        let join =
-            |name: &String| self.join(name, Viewing { maximal_rate, label: label.clone(), ..Viewing::default() });
+        let ViewerOptions { opening, closing, maximal_rate, label } = viewing;
+        let join = |name: &String| {
+            self.join(name, ViewerOptions { maximal_rate, label: label.clone(), ..ViewerOptions::default() })
+        };
         Ok(Merged::new(opening, closing, names.iter().map(join).collect::<Result<_, _>>()?))
     }
 
@@ -122,7 +123,7 @@ impl Channels {
     /// Of each viewer of the channel of this name its label, and how many parts per second it took lately.
     pub fn list_viewers(&self, name: &str) -> Vec<(String, f64)> {
         let channel = self.open().by_name.get(name).cloned();
-        channel.map(|channel| channel.tallies()).unwrap_or_default()
+        channel.map(|channel| channel.viewer_stats()).unwrap_or_default()
     }
 
     /// Forget a channel that nobody watches. Returns false, and does nothing, if somebody does.

@@ -12,15 +12,15 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::channel::{Channel, Look};
 use super::fanout::Loan;
+use super::pacing::{LONGEST_PAUSE, Pacing};
 use super::part::Part;
-use super::tally::Tally;
-use super::wants::{LONGEST_PAUSE, Wants};
+use super::viewer_stats::ViewerStats;
 use crate::chunks::Chunks;
-use crate::line::Line;
+use crate::http::stream::line::Line;
 
 /// How one viewer wants to watch.
 #[derive(Debug, Default)]
-pub struct Viewing {
+pub struct ViewerOptions {
     /// What it is sent first.
     pub opening: Bytes,
     /// What it is sent last, after a whole part.
@@ -42,7 +42,7 @@ pub struct Viewer {
     /// Empty when it was given.
     closing: Bytes,
     /// None while the connection is lent, and after.
-    wants: Option<Wants>,
+    wants: Option<Pacing>,
     /// Where the channel has the tally.
     seat: usize,
     /// The connection, if it may be lent.
@@ -59,11 +59,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    pub(super) fn new(channel: Arc<Channel>, viewing: Viewing) -> Self {
-        let tally = Arc::new(Tally::new(viewing.label.clone()));
+    pub(super) fn new(channel: Arc<Channel>, viewing: ViewerOptions) -> Self {
+        let tally = Arc::new(ViewerStats::new(viewing.label.clone()));
         let seat = channel.enter(tally.clone());
-        let wants = Some(Wants::new(viewing.maximal_rate, tally));
-        let Viewing { opening, closing, .. } = viewing;
+        let wants = Some(Pacing::new(viewing.maximal_rate, tally));
+        let ViewerOptions { opening, closing, .. } = viewing;
         Self {
             channel,
             opening: Some(opening),

@@ -18,7 +18,7 @@ use tracing::debug;
 use super::peer::Peer;
 use super::progress::Progress;
 use super::trusted_proxies::TrustedProxies;
-use crate::line::{Connection, Line};
+use crate::http::stream::line::{Connection, Line};
 
 /// How often connections are looked at whose client may have stopped reading.
 const PROGRESS_CHECK: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::listen::{ListenError, LocalListener, SocketAccess, bind, bind_dual_stack, listen_local};
 use super::peer::Peer;
 use crate::config::listen_address::ListenAddress;
-use crate::line::Connection;
+use crate::http::stream::line::Connection;
 
 /// How often a free port is looked for that is free on both 127.0.0.1 and ::1.
 const FREE_PORT_TRIES: usize = 16;

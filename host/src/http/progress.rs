@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::socket::Socket;
+use crate::http::socket::Socket;
 
 /// How long a client may read nothing. Most outages of Wi-Fi are shorter; and who was away for longer is better off with a
 /// new connection.

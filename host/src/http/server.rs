@@ -23,7 +23,7 @@ use super::connections::{ActiveRequest, Connections, Full, OpenConnection};
 use super::http1_io::Http1Io;
 use super::listeners::Listeners;
 use super::peer::Peer;
-use crate::line::Connection;
+use crate::http::stream::line::Connection;
 
 /// How long a client may take for a request's head, and how long it may keep a connection open without a
 /// request. A client that drips its head byte by byte loses its connection.

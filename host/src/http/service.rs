@@ -18,8 +18,8 @@ use tracing::{debug, warn};
 
 use crate::channels::Joined;
 use crate::chunks::Chunks;
-use crate::guest::CallError;
-use crate::line::Line;
+use crate::http::stream::line::Line;
+use crate::sandbox::CallError;
 use crate::swap::{Generations, Served, ServedBody};
 
 use super::admission::{Admission, Permit, Rejected};

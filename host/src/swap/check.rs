@@ -14,10 +14,10 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::guest::body::BrokenOff;
-use crate::guest::compiler::{CompileGuard, Priority};
-use crate::guest::error::SPIN_LIMIT;
-use crate::guest::{Answered, CallError, Caller, Candidate, LoadError, Loaded, Origin, Term};
+use crate::sandbox::compiler::{CompileGuard, Priority};
+use crate::sandbox::error::SPIN_LIMIT;
+use crate::sandbox::response_body::BrokenOff;
+use crate::sandbox::{CallError, Candidate, GuestResponse, Invoker, Lifecycle, LoadError, LoadedGuest, Origin};
 
 /// How much of the answer is read, in time and in bytes. A page ends before; of a stream this is enough to
 /// see that it runs.
@@ -53,17 +53,17 @@ pub enum SwapError {
 ///
 /// Dropping the future ends the compiler. The turn is over when it has ended.
 pub(super) async fn compile(
-    caller: Arc<Caller>,
+    invoker: Arc<Invoker>,
     candidate: Candidate,
     priority: Priority,
     turn: OwnedMutexGuard<()>,
-) -> Result<(OwnedMutexGuard<()>, Loaded), SwapError> {
+) -> Result<(OwnedMutexGuard<()>, LoadedGuest), SwapError> {
     let origin = candidate.origin.clone();
     let (sender, compiled) = oneshot::channel();
     let guard = CompileGuard::default();
     let lifeline = guard.lifeline();
     let work = move || {
-        let loaded = candidate.load(caller.sandbox(), priority, &lifeline);
+        let loaded = candidate.load(invoker.sandbox(), priority, &lifeline);
         // Where nobody is waiting any more, this drops what was loaded, and the turn.
         let _ = sender.send(loaded.map(|loaded| (turn, loaded)));
     };
@@ -74,18 +74,18 @@ pub(super) async fn compile(
 
 /// Ask a guest for `/` as a client would. It may answer with any status: a guest that needs a camera for it may
 /// rightly say that there is none. But it must begin its answer in time, and not trap.
-pub(super) async fn try_out(caller: &Caller, guest: &Loaded, number: u64) -> Result<(), SwapError> {
+pub(super) async fn try_out(invoker: &Invoker, guest: &LoadedGuest, number: u64) -> Result<(), SwapError> {
     let failed = |failure| SwapError::Tried { origin: guest.origin.clone(), failure };
     // Held to the end, since without it the term is over.
-    let (_stage, term) = Term::begin(number, guest.digest.clone());
+    let (_stage, lifecycle) = Lifecycle::begin(number, guest.digest.clone());
     let mut request = Request::new(Empty::<Bytes>::new());
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
-    let response = caller.answer(guest, term, &Arc::default(), request).await.map_err(failed)?;
+    let response = invoker.answer(guest, lifecycle, &Arc::default(), request).await.map_err(failed)?;
     if response.status().is_server_error() {
         warn!("{} answers GET / with {}", guest.origin, response.status());
     }
     // Of a channel nothing is read: its publisher would be the current guest's.
-    let Answered::Own(mut body) = response.into_body() else { return Ok(()) };
+    let GuestResponse::Own(mut body) = response.into_body() else { return Ok(()) };
     let reading = async {
         let mut read = 0;
         while let Some(frame) = body.frame().await {

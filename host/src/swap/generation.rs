@@ -7,15 +7,15 @@ use tokio::sync::watch;
 
 use super::fallbacks::{Health, Retired};
 use super::probation::Probation;
-use crate::guest::{Loaded, Spares, Stage, Term};
+use crate::sandbox::{IdleInstances, Lifecycle, LoadedGuest, Phase};
 
 /// The time in which one guest answers requests, and the responses that it began in it.
-pub(super) struct Generation<G = Loaded> {
+pub(super) struct Generation<G = LoadedGuest> {
     pub(super) guest: G,
-    pub(super) term: Term,
+    pub(super) lifecycle: Lifecycle,
     /// Instances of its guest that have answered, and may answer again.
-    pub(super) spares: Arc<Spares>,
-    stage: watch::Sender<Stage>,
+    pub(super) idle_instances: Arc<IdleInstances>,
+    phase: watch::Sender<Phase>,
     probation: Probation,
     /// Whether the guest has answered a client's request successfully, in this generation or in an earlier one.
     has_answered: AtomicBool,
@@ -27,12 +27,12 @@ pub(super) struct Generation<G = Loaded> {
 impl<G> Generation<G> {
     /// The generation of this number begins.
     pub(super) fn begin(number: u64, guest: G, digest: Arc<str>, has_answered: bool) -> Arc<Self> {
-        let (stage, term) = Term::begin(number, digest);
+        let (phase, lifecycle) = Lifecycle::begin(number, digest);
         Arc::new(Self {
             guest,
-            term,
-            spares: Arc::default(),
-            stage,
+            lifecycle,
+            idle_instances: Arc::default(),
+            phase,
             probation: Probation::default(),
             has_answered: AtomicBool::new(has_answered),
             requests: AtomicU64::new(0),
@@ -42,11 +42,11 @@ impl<G> Generation<G> {
     }
 
     /// Tell all who wait for it that the generation has come to this stage. Its spares end when it no longer serves.
-    pub(super) fn enter(&self, stage: Stage) {
-        self.stage.send_replace(stage);
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
         // No new requests come.
-        if stage > Stage::Serving {
-            self.spares.close();
+        if phase > Phase::Serving {
+            self.idle_instances.close();
         }
     }
 
@@ -68,7 +68,7 @@ impl<G> Generation<G> {
     where
         G: Clone,
     {
-        let Term { number, digest, .. } = &self.term;
+        let Lifecycle { number, digest, .. } = &self.lifecycle;
         Retired { guest: self.guest.clone(), digest: digest.clone(), number: *number, health: self.health() }
     }
 
@@ -89,12 +89,12 @@ impl<G> Generation<G> {
 }
 
 /// One request, from its beginning to the end of its response, counted by the generation that answers it.
-pub(super) struct Visit<G = Loaded> {
+pub(super) struct InFlightRequest<G = LoadedGuest> {
     generation: Arc<Generation<G>>,
     on_probation: bool,
 }
 
-impl<G> Visit<G> {
+impl<G> InFlightRequest<G> {
     pub(super) fn begin(generation: Arc<Generation<G>>) -> Self {
         generation.requests.fetch_add(1, Ordering::Relaxed);
         generation.under_way.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl<G> Visit<G> {
     }
 }
 
-impl<G> Drop for Visit<G> {
+impl<G> Drop for InFlightRequest<G> {
     fn drop(&mut self) {
         self.generation.under_way.fetch_sub(1, Ordering::Relaxed);
     }

@@ -10,13 +10,13 @@ use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
 
 use super::check::{self, SwapError};
-use super::generation::{Generation, Visit};
+use super::deployment::{Deployment, Failover, Transition};
+use super::generation::{Generation, InFlightRequest};
 use super::probation::Probation;
 use super::report::{Refusal, Report};
 use super::response::{Served, ServedBody};
-use super::standing::{Failover, Standing, Succession};
-use crate::guest::compiler::Priority;
-use crate::guest::{Answered, CallError, Caller, Candidate, Fault, LoadError, Stage};
+use crate::sandbox::compiler::Priority;
+use crate::sandbox::{CallError, Candidate, Fault, GuestResponse, Invoker, LoadError, Phase};
 
 /// The guest that serves, and how it came to that. Clones are the same.
 #[derive(Clone)]
@@ -25,14 +25,14 @@ pub struct Generations {
 }
 
 struct Shared {
-    caller: Arc<Caller>,
+    invoker: Arc<Invoker>,
     /// How long responses of a generation may go on after it was replaced.
     drain: Duration,
     /// Held while a candidate is checked, so that they serve in the order in which they were offered, and no more
     /// than one is compiled at a time: also by a compiler that nobody waits for any more.
     turn: Arc<tokio::sync::Mutex<()>>,
     /// Locked to look at it or to change it, and for nothing else.
-    standing: Mutex<Standing>,
+    deployment: Mutex<Deployment>,
 }
 
 /// There is no guest to go back to: the current one is the first, or the one before it was taken back.
@@ -43,18 +43,18 @@ pub struct NothingBefore;
 impl Generations {
     /// Begin to serve by this candidate, which is checked as all are. `drain` is how long responses of a
     /// generation may go on after it was replaced.
-    pub async fn start(caller: Caller, candidate: Candidate, drain: Duration) -> Result<Self, SwapError> {
+    pub async fn start(invoker: Invoker, candidate: Candidate, drain: Duration) -> Result<Self, SwapError> {
         const FIRST: u64 = 1;
-        let caller = Arc::new(caller);
+        let invoker = Arc::new(invoker);
         let turn = Arc::<tokio::sync::Mutex<()>>::default();
         let (_turn, guest) =
-            check::compile(caller.clone(), candidate, Priority::Normal, turn.clone().lock_owned().await).await?;
-        check::try_out(&caller, &guest, FIRST).await?;
+            check::compile(invoker.clone(), candidate, Priority::Normal, turn.clone().lock_owned().await).await?;
+        check::try_out(&invoker, &guest, FIRST).await?;
         let digest = guest.digest.clone();
         let current = Generation::begin(FIRST, guest, digest, false);
         log_beginning(&current);
-        let standing = Mutex::new(Standing::begin(current));
-        Ok(Self { shared: Arc::new(Shared { caller, drain, turn, standing }) })
+        let deployment = Mutex::new(Deployment::begin(current));
+        Ok(Self { shared: Arc::new(Shared { invoker, drain, turn, deployment }) })
     }
 
     /// Have one request answered by the current guest.
@@ -66,20 +66,20 @@ impl Generations {
         B: Body<Data = Bytes> + Send + Unpin + 'static,
     {
         let generation = self.current();
-        let visit = Visit::begin(generation.clone());
-        let Generation { guest, term, spares, .. } = &*generation;
-        match self.shared.caller.answer(guest, term.clone(), spares, request).await {
+        let visit = InFlightRequest::begin(generation.clone());
+        let Generation { guest, lifecycle, idle_instances, .. } = &*generation;
+        match self.shared.invoker.answer(guest, lifecycle.clone(), idle_instances, request).await {
             Ok(response) => {
                 if !response.status().is_server_error() {
                     visit.succeeded();
                 }
                 let (head, body) = response.into_parts();
                 let body = match body {
-                    Answered::Own(body) => {
+                    GuestResponse::Own(body) => {
                         let label = label.to_owned();
                         Served::Own(Box::new(ServedBody::new(body, &head.headers, visit, self.clone(), label)))
                     }
-                    Answered::Shared(viewer) => Served::Shared(viewer),
+                    GuestResponse::Shared(viewer) => Served::Shared(viewer),
                 };
                 Ok(Response::from_parts(head, body))
             }
@@ -103,9 +103,9 @@ impl Generations {
         };
         if let Err(error) = &result {
             let number = {
-                let mut standing = self.standing();
-                standing.refused = Some(Refusal::now(error.to_string()));
-                standing.current.term.number
+                let mut deployment = self.deployment();
+                deployment.refused = Some(Refusal::now(error.to_string()));
+                deployment.current.lifecycle.number
             };
             warn!("not replaced, generation {number} goes on: {error}");
         }
@@ -119,20 +119,20 @@ impl Generations {
             return Ok(());
         }
         drop(current);
-        let caller = self.shared.caller.clone();
-        let (_turn, guest) = check::compile(caller, candidate, Priority::Background, turn).await?;
-        check::try_out(&self.shared.caller, &guest, self.current().term.number + 1).await?;
-        let mut standing = self.standing();
+        let invoker = self.shared.invoker.clone();
+        let (_turn, guest) = check::compile(invoker, candidate, Priority::Background, turn).await?;
+        check::try_out(&self.shared.invoker, &guest, self.current().lifecycle.number + 1).await?;
+        let mut deployment = self.deployment();
         // Somebody may have gone back to it meanwhile.
-        if guest.digest == standing.current.guest.digest {
-            let current = standing.current.clone();
-            drop(standing);
+        if guest.digest == deployment.current.guest.digest {
+            let current = deployment.current.clone();
+            drop(deployment);
             log_unchanged(&current);
             return Ok(());
         }
         let digest = guest.digest.clone();
-        let succession = standing.replace(guest, digest);
-        drop(standing);
+        let succession = deployment.replace(guest, digest);
+        drop(deployment);
         self.settle(succession);
         Ok(())
     }
@@ -141,8 +141,8 @@ impl Generations {
     /// successfully is passed over if there is one that has. Going back again then returns to where one was. Must be
     /// called inside a Tokio runtime.
     pub fn roll_back(&self) -> Result<(), NothingBefore> {
-        let succession = self.standing().roll_back().ok_or(NothingBefore)?;
-        info!("going back from generation {}{}", succession.before.term.number, back_to(&succession));
+        let succession = self.deployment().roll_back().ok_or(NothingBefore)?;
+        info!("going back from generation {}{}", succession.before.lifecycle.number, back_to(&succession));
         self.settle(succession);
         Ok(())
     }
@@ -150,41 +150,41 @@ impl Generations {
     /// End all responses under way as at the drain limit, because the server is shutting down.
     pub fn shut_down(&self) {
         let (current, draining) = {
-            let standing = self.standing();
-            (standing.current.clone(), standing.draining())
+            let deployment = self.deployment();
+            (deployment.current.clone(), deployment.draining())
         };
-        draining.iter().chain([&current]).for_each(|generation| generation.enter(Stage::Ended));
+        draining.iter().chain([&current]).for_each(|generation| generation.enter(Phase::Ended));
     }
 
     /// The generation that answers requests.
     pub(super) fn current(&self) -> Arc<Generation> {
-        self.standing().current.clone()
+        self.deployment().current.clone()
     }
 
     /// What calls guests.
-    pub(super) fn caller(&self) -> &Caller {
-        &self.shared.caller
+    pub(super) fn invoker(&self) -> &Invoker {
+        &self.shared.invoker
     }
 
     /// Everything at this moment.
     pub fn report(&self) -> Report {
         let (current, previous, draining, refused) = {
-            let standing = self.standing();
+            let deployment = self.deployment();
             (
-                standing.current.clone(),
-                standing.fallbacks.previous().cloned(),
-                standing.draining(),
-                standing.refused.clone(),
+                deployment.current.clone(),
+                deployment.fallbacks.previous().cloned(),
+                deployment.draining(),
+                deployment.refused.clone(),
             )
         };
         Report::new(&current, previous.as_ref(), &draining, refused)
     }
 
     /// Tell a generation that it was replaced, and later that it has ended.
-    fn settle(&self, succession: Succession) {
-        let Succession { before, begun, .. } = succession;
+    fn settle(&self, succession: Transition) {
+        let Transition { before, begun, .. } = succession;
         log_beginning(&begun);
-        before.enter(Stage::Replaced);
+        before.enter(Phase::Replaced);
         // Its responses alone keep it from here on: without any, there is nothing left to end.
         let ending = Arc::downgrade(&before);
         let drain = self.shared.drain;
@@ -192,15 +192,15 @@ impl Generations {
             tokio::time::sleep(drain).await;
             if let Some(generation) = ending.upgrade() {
                 let under_way = generation.under_way();
-                info!(generation = generation.term.number, "its last {under_way} responses are ended");
-                generation.enter(Stage::Ended);
+                info!(generation = generation.lifecycle.number, "its last {under_way} responses are ended");
+                generation.enter(Phase::Ended);
             }
         });
     }
 
     /// A request got no answer from the guest, or no whole one. Where the guest has failed on one too many of its
     /// first, the last that did not fail serves again.
-    pub(super) fn note_failure(&self, visit: &Visit, error: &CallError) {
+    pub(super) fn note_failure(&self, visit: &InFlightRequest, error: &CallError) {
         if error.fault() != Fault::Guest {
             visit.says_nothing();
             return;
@@ -209,14 +209,14 @@ impl Generations {
             return;
         }
         let generation = visit.generation();
-        let number = generation.term.number;
+        let number = generation.lifecycle.number;
         let verdict = format!("{} {}, at last: {error}", generation.guest.origin, Probation::verdict());
-        let mut standing = self.standing();
-        let failover = standing.fail_over(number, &generation.term.digest);
+        let mut deployment = self.deployment();
+        let failover = deployment.fail_over(number, &generation.lifecycle.digest);
         if matches!(failover, Failover::To(_)) {
-            standing.refused = Some(Refusal::now(verdict.clone()));
+            deployment.refused = Some(Refusal::now(verdict.clone()));
         }
-        drop(standing);
+        drop(deployment);
         match failover {
             Failover::NotCurrent => {}
             Failover::Nowhere => warn!(generation = number, "{verdict}. There is no guest before it to go back to"),
@@ -227,22 +227,22 @@ impl Generations {
         }
     }
 
-    fn standing(&self) -> MutexGuard<'_, Standing> {
+    fn deployment(&self) -> MutexGuard<'_, Deployment> {
         // Nothing that is done under the lock can leave it half done.
-        self.shared.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.deployment.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Where a rollback leads, for the log.
-fn back_to(succession: &Succession) -> String {
+fn back_to(succession: &Transition) -> String {
     succession.back_to.map(|number| format!(" to the guest of generation {number}")).unwrap_or_default()
 }
 
 fn log_unchanged(current: &Generation) {
-    info!("not replaced, generation {} is of the same component", current.term.number);
+    info!("not replaced, generation {} is of the same component", current.lifecycle.number);
 }
 
 fn log_beginning(generation: &Generation) {
-    let Generation { guest, term, .. } = generation;
-    info!(generation = term.number, "{}, sha256 {}", guest.origin, guest.digest);
+    let Generation { guest, lifecycle, .. } = generation;
+    info!(generation = lifecycle.number, "{}, sha256 {}", guest.origin, guest.digest);
 }

@@ -20,6 +20,7 @@
 //! Nothing in here knows where requests come from.
 
 mod check;
+mod deployment;
 mod fallbacks;
 mod generation;
 pub mod generations;
@@ -28,7 +29,6 @@ mod probation;
 pub mod publishers;
 pub mod report;
 pub mod response;
-mod standing;
 pub mod watch;
 
 pub use check::SwapError;

@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::generation::{Generation, Visit};
+use super::generation::{Generation, InFlightRequest};
 use super::generations::Generations;
 use crate::channels::{Channel, Channels};
-use crate::guest::{CallError, Stage};
-use crate::supervisor::{Backoff, restart_on_panic};
+use crate::process::supervisor::{Backoff, restart_on_panic};
+use crate::sandbox::{CallError, Phase};
 
 /// How long to wait before a publisher that failed is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -45,44 +45,44 @@ pub async fn publish_all(
 }
 
 /// One publisher at work. It ends when dropped.
-struct Shift {
+struct PublisherRun {
     /// Counts the shifts of one channel: the number by which a publisher takes over.
     number: u64,
-    visit: Visit,
+    visit: InFlightRequest,
     work: Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>,
 }
 
-impl Shift {
+impl PublisherRun {
     fn begin(channel: &Arc<Channel>, generations: &Generations, number: u64) -> Self {
         let generation = generations.current();
-        let visit = Visit::begin(generation.clone());
+        let visit = InFlightRequest::begin(generation.clone());
         let publisher = channel.publisher(number);
         let generations = generations.clone();
         let work = async move {
-            let Generation { guest, term, .. } = &*generation;
-            generations.caller().publish(guest, term.clone(), publisher).await
+            let Generation { guest, lifecycle, .. } = &*generation;
+            generations.invoker().publish(guest, lifecycle.clone(), publisher).await
         };
         Self { number, visit, work: Box::pin(work) }
     }
 
     /// Wait until the generation of its guest has come to this stage.
-    fn reaches(&self, stage: Stage) -> impl Future<Output = ()> + use<> {
-        self.visit.generation().term.clone().reaches(stage)
+    fn reaches(&self, phase: Phase) -> impl Future<Output = ()> + use<> {
+        self.visit.generation().lifecycle.clone().reaches(phase)
     }
 }
 
 /// Publish one channel until nobody watches it, or its guest says that the stream is over.
 async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generations) {
     // The publisher before, until the present one has taken over.
-    let mut before: Option<Shift> = None;
+    let mut before: Option<PublisherRun> = None;
     // Not 0 where this was restarted: the channel ignores publishers of numbers that are over.
     let mut number = channel.latest_publisher();
     'shifts: loop {
         number += 1;
-        let mut present = Shift::begin(&channel, &generations, number);
+        let mut present = PublisherRun::begin(&channel, &generations, number);
         let mut has_taken_over = false;
         let can_publish = loop {
-            let replaced = present.reaches(Stage::Replaced);
+            let replaced = present.reaches(Phase::Replaced);
             tokio::select! {
                 result = &mut present.work => match result {
                     Ok(()) => return channels.end(&channel),
@@ -116,7 +116,7 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
             }
         };
         // The one before goes on meanwhile, if there is one.
-        let replaced = generations.current().term.clone().reaches(Stage::Replaced);
+        let replaced = generations.current().lifecycle.clone().reaches(Phase::Replaced);
         tokio::select! {
             () = sleep(RESTART_PAUSE), if can_publish => {}
             () = replaced => {}
@@ -129,10 +129,10 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
 }
 
 /// Let a publisher that is being replaced work on, until it ends or its generation does. For ever, if there is none.
-async fn work_of(shift: &mut Option<Shift>) {
+async fn work_of(shift: &mut Option<PublisherRun>) {
     match shift {
         Some(shift) => {
-            let ended = shift.reaches(Stage::Ended);
+            let ended = shift.reaches(Phase::Ended);
             tokio::select! {
                 _ = &mut shift.work => {}
                 () = ended => {}

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::fallbacks::Retired;
 use super::generation::Generation;
-use crate::guest::Loaded;
+use crate::sandbox::LoadedGuest;
 
 /// All generations at one moment.
 #[derive(Debug, Serialize)]
@@ -88,15 +88,15 @@ impl Refusal {
 impl Report {
     pub(super) fn new(
         current: &Generation,
-        previous: Option<&Retired<Loaded>>,
+        previous: Option<&Retired<LoadedGuest>>,
         draining: &[Arc<Generation>],
         refused: Option<Refusal>,
     ) -> Self {
         Self {
             current: Current {
-                generation: current.term.number,
+                generation: current.lifecycle.number,
                 guest: guest(&current.guest),
-                since: unix_time(current.term.since),
+                since: unix_time(current.lifecycle.since),
                 requests: current.requests(),
                 failures: current.failures(),
                 under_way: current.under_way(),
@@ -104,14 +104,17 @@ impl Report {
             previous: previous.map(|previous| Before { generation: previous.number, guest: guest(&previous.guest) }),
             draining: draining
                 .iter()
-                .map(|generation| Draining { generation: generation.term.number, under_way: generation.under_way() })
+                .map(|generation| Draining {
+                    generation: generation.lifecycle.number,
+                    under_way: generation.under_way(),
+                })
                 .collect(),
             refused,
         }
     }
 }
 
-fn guest(guest: &Loaded) -> Guest {
+fn guest(guest: &LoadedGuest) -> Guest {
     Guest { from: guest.origin.to_string(), sha256: guest.digest.to_string(), bytes: guest.length }
 }
 

@@ -8,13 +8,13 @@ use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use tracing::warn;
 
-use super::generation::Visit;
+use super::generation::InFlightRequest;
 use super::generations::Generations;
 use super::multipart::ClosingDelimiter;
 use crate::channels::Joined;
 use crate::chunks::Chunks;
-use crate::guest::body::BrokenOff;
-use crate::guest::{CallError, GuestBody, Stage};
+use crate::sandbox::response_body::BrokenOff;
+use crate::sandbox::{CallError, GuestBody, Phase};
 
 /// How many more pieces a guest may send when its generation has ended. It is given no more frames then, so one that
 /// streams soon waits, and is ended at that moment, between two parts. Beyond are guests that send something else
@@ -44,7 +44,7 @@ impl Served {
 /// would look whole.
 pub struct ServedBody {
     body: GuestBody,
-    visit: Visit,
+    visit: InFlightRequest,
     generations: Generations,
     /// Names the request in the log: `GET /video_feed`.
     label: String,
@@ -62,11 +62,11 @@ impl ServedBody {
     pub(super) fn new(
         body: GuestBody,
         headers: &HeaderMap,
-        visit: Visit,
+        visit: InFlightRequest,
         generations: Generations,
         label: String,
     ) -> Self {
-        let end = Box::pin(visit.generation().term.clone().reaches(Stage::Ended));
+        let end = Box::pin(visit.generation().lifecycle.clone().reaches(Phase::Ended));
         let is_endless = is_endless(headers);
         let closing = ClosingDelimiter::of(headers);
         Self {
@@ -129,7 +129,7 @@ impl Body for ServedBody {
                     return this.last(this.is_endless);
                 }
             }
-            Poll::Ready(Some(Ok(_))) if *this.visit.generation().term.stage.borrow() == Stage::Ended => {
+            Poll::Ready(Some(Ok(_))) if *this.visit.generation().lifecycle.phase.borrow() == Phase::Ended => {
                 if this.pieces_left == 0 {
                     return this.last(false);
                 }

@@ -22,7 +22,7 @@ use tracing::{debug, info, warn};
 
 use super::check::SwapError;
 use super::generations::Generations;
-use crate::guest::Candidate;
+use crate::sandbox::Candidate;
 
 /// How long the file must be left alone before it is read. Linkers write for some milliseconds, and in one go.
 const SETTLED_AFTER: Duration = Duration::from_millis(100);

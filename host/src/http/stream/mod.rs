@@ -1,0 +1,3 @@
+//! Sending streams: everything that relies on how hyper writes.
+
+pub mod line;
