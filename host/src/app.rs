@@ -17,21 +17,13 @@ use crate::camera::v4l2::Devices;
 use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
-use crate::config::listen_address::ListenAddress;
 use crate::config::{CamerasError, default_cache, find_cameras};
-use crate::http::admission::Admission;
-use crate::http::connections::{Connections, Limits};
-use crate::http::cors::Cors;
-use crate::http::cross_origin::CrossOriginProtection;
-use crate::http::hosts::AllowedHosts;
-use crate::http::listen::{ListenError, SocketAccess};
-use crate::http::listeners::Listeners;
-use crate::http::origins::AllowedOrigins;
-use crate::http::request_guard::RequestGuard;
-use crate::http::security_headers::SecurityHeaders;
+use crate::http::limits::{Admission, Connections, Limits};
+use crate::http::listen::{ListenAddress, ListenError, Listeners, SocketAccess};
+use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
+use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
-use crate::http::trusted_proxies::TrustedProxies;
 use crate::process::heap;
 use crate::process::open_files;
 use crate::process::runtimes::Runtimes;
@@ -164,7 +156,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
             let stalled = connections.clone();
             tasks.spawn_restarting(
                 "the admin listener's time limits",
-                move || stalled.clone().drop_stalled(),
+                move || stalled.clone().close_stalled(),
                 requests,
             );
             let admin = Arc::new(Admin::new(generations.clone(), access));
@@ -173,7 +165,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         let limits = connection_limits(args, cameras.iter().count());
         let connections = Connections::new(limits, proxies.clone());
         let stalled = connections.clone();
-        tasks.spawn_restarting("the connections' time limits", move || stalled.clone().drop_stalled(), requests);
+        tasks.spawn_restarting("the connections' time limits", move || stalled.clone().close_stalled(), requests);
         let shutdown = {
             let generations = generations.clone();
             async move {
@@ -188,7 +180,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
         }
         let origins = AllowedOrigins::new(&args.allow_origin);
         let security_headers =
-            if args.allow_control { SecurityHeaders::with_controls(&origins) } else { SecurityHeaders::new() };
+            if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };
         let admission = admission(args, limits);
         let service = Service::new(generations, admission, proxies, guard, Cors::new(origins), security_headers);
         let service = Arc::new(service);
@@ -242,7 +234,7 @@ fn request_guard(args: &ServeArgs) -> RequestGuard {
         );
     }
     let proxies = TrustedProxies::new(&args.trusted_proxy);
-    RequestGuard::new(hosts.clone(), CrossOriginProtection::new(origins, hosts, proxies))
+    RequestGuard::new(hosts.clone(), CsrfProtection::new(origins, hosts, proxies))
 }
 
 /// Who is let in at the admin listener. Fails where that would be everyone.

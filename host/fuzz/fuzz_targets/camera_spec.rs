@@ -12,13 +12,13 @@ mod camera_spec;
 #[path = "../../src/config/label.rs"]
 mod label;
 
-use camera_spec::{CameraSpec, NAME_LIMIT};
+use camera_spec::{CameraSpec, MAX_NAME_LENGTH};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|typed: &str| match typed.parse::<CameraSpec>() {
     Ok(spec) => {
         if let Some(name) = spec.name {
-            assert!((1..=NAME_LIMIT).contains(&name.len()), "{name}");
+            assert!((1..=MAX_NAME_LENGTH).contains(&name.len()), "{name}");
             assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{name}");
         }
         assert!(spec.rate.is_none_or(|rate| rate.is_finite() && rate > 0.0));

@@ -16,8 +16,7 @@ use http::request::Parts;
 use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::cross_origin::CrossOriginProtection;
-use crate::http::request_guard::{RequestError, RequestGuard, authority};
+use crate::http::policy::{CsrfProtection, RequestError, RequestGuard, authority};
 
 /// The shortest token that is taken, in bytes: too many to try, if each is a random hexadecimal digit.
 const TOKEN_MINIMUM: usize = 16;
@@ -85,7 +84,7 @@ pub struct Access {
     /// What checks the host that a request names. `None` for a Unix socket, to which no name can be made to resolve.
     guard: Option<RequestGuard>,
     /// Allows no origin but the listener's own.
-    cross_origin: CrossOriginProtection,
+    cross_origin: CsrfProtection,
 }
 
 impl Access {
@@ -93,7 +92,7 @@ impl Access {
     /// the host that a request names; there is none for a Unix socket.
     pub fn new(token_file: Option<&Path>, guard: Option<RequestGuard>) -> Result<Self, TokenError> {
         let token = token_file.map(read_token).transpose()?;
-        Ok(Self { token, guard, cross_origin: CrossOriginProtection::default() })
+        Ok(Self { token, guard, cross_origin: CsrfProtection::default() })
     }
 
     /// Whether there is a token, which requests must carry.
@@ -161,7 +160,7 @@ mod tests {
 
     fn access(token: Option<&str>, guard: Option<RequestGuard>) -> Access {
         let token = token.map(|token| digest(token.as_bytes()));
-        Access { token, guard, cross_origin: CrossOriginProtection::default() }
+        Access { token, guard, cross_origin: CsrfProtection::default() }
     }
 
     fn check(access: &Access, pairs: &[(&str, &str)]) -> Result<(), Denied> {

@@ -18,7 +18,7 @@ use tracing::warn;
 use super::access::{Access, Denied};
 use super::throttle::Throttle;
 use crate::http::peer::Peer;
-use crate::http::security_headers::SecurityHeaders;
+use crate::http::policy::SecurityHeaders;
 use crate::sandbox::component::COMPONENT_LIMIT;
 use crate::sandbox::request_body::{BodyFault, BodyLimits, RequestBody};
 use crate::sandbox::{Candidate, LoadError, Origin};

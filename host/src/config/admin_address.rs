@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::listen_address::{ListenAddress, NotListenAddress};
+use crate::http::listen::{ListenAddress, ParseListenAddressError};
 
 /// Where the admin listener is, as it is typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -14,9 +14,9 @@ pub enum AdminAddress {
 }
 
 impl FromStr for AdminAddress {
-    type Err = NotListenAddress;
+    type Err = ParseListenAddressError;
 
-    fn from_str(typed: &str) -> Result<Self, NotListenAddress> {
+    fn from_str(typed: &str) -> Result<Self, ParseListenAddressError> {
         if typed == "off" { Ok(Self::Off) } else { typed.parse().map(Self::Listen) }
     }
 }
@@ -31,6 +31,6 @@ mod tests {
         for address in ["127.0.0.1:0", "5001", "unix:/run/hotshoe"] {
             assert_eq!(address.parse(), Ok(AdminAddress::Listen(address.parse().unwrap())));
         }
-        assert_eq!("on".parse::<AdminAddress>(), Err(NotListenAddress));
+        assert_eq!("on".parse::<AdminAddress>(), Err(ParseListenAddressError));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::camera_spec::{NAME_LIMIT, SourceSpec};
+use super::camera_spec::{MAX_NAME_LENGTH, SourceSpec};
 
 /// What all links to the only, or first, video node of a device end with.
 const USUAL_SUFFIX: &str = "-video-index0";
@@ -51,7 +51,7 @@ fn default_name(source: &SourceSpec) -> String {
         }
     }
     let name = name.trim_matches('-');
-    if name.is_empty() { "emulated".to_owned() } else { shorten(name, NAME_LIMIT) }
+    if name.is_empty() { "emulated".to_owned() } else { shorten(name, MAX_NAME_LENGTH) }
 }
 
 /// The name, or its start and its end if it is too long. It has ASCII characters only.
@@ -71,7 +71,7 @@ fn make_unique(name: String, taken: &HashSet<String>) -> String {
     }
     let numbered = |number: usize| {
         let suffix = format!("-{number}");
-        format!("{}{suffix}", shorten(&name, NAME_LIMIT - suffix.len()))
+        format!("{}{suffix}", shorten(&name, MAX_NAME_LENGTH - suffix.len()))
     };
     // One of these is free, since there is one more of them than names that are taken.
     (2..=taken.len() + 2).map(numbered).find(|name| !taken.contains(name)).unwrap_or(name.clone())
@@ -99,7 +99,7 @@ mod tests {
             ("/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_A1B2C3D4-video-index0", "usb-046d-ro_Webcam_C920_A1B2C3D4"),
             ("/dev/v4l/by-path/pci-0000:00:14.0-usb-0:1.3:1.0-video-index0", "pci-0000-00-14-0-usb-0-1-3-1-0"),
         ] {
-            assert!(name.len() <= NAME_LIMIT, "{name}");
+            assert!(name.len() <= MAX_NAME_LENGTH, "{name}");
             assert_eq!(names(&[spec]).unwrap(), [name]);
         }
     }
@@ -113,7 +113,7 @@ mod tests {
         let found = names(&specs.each_ref().map(String::as_str)).unwrap();
         let unique: HashSet<_> = found.iter().collect();
         assert_eq!(unique.len(), specs.len(), "{found:?}");
-        assert!(found.iter().all(|name| name.len() <= NAME_LIMIT), "{found:?}");
+        assert!(found.iter().all(|name| name.len() <= MAX_NAME_LENGTH), "{found:?}");
         assert!(found[1].ends_with("usb-0-1-2-1-0"), "{found:?}");
     }
 
@@ -121,10 +121,10 @@ mod tests {
     fn a_number_is_added_to_what_is_taken_and_given_names_stay() {
         assert_eq!(names(&["emulated", "emulated", "emulated"]).unwrap(), ["emulated", "emulated-2", "emulated-3"]);
         assert_eq!(names(&["/dev/video0", "video0=emulated"]).unwrap(), ["video0-2", "video0"]);
-        let long = "n".repeat(NAME_LIMIT);
+        let long = "n".repeat(MAX_NAME_LENGTH);
         let found = names(&[&format!("emulated:{long}"), &format!("emulated:x/{long}")]).unwrap();
         assert_eq!(found[0], long);
-        assert!(found[1].ends_with("n-2") && found[1].len() <= NAME_LIMIT, "{found:?}");
+        assert!(found[1].ends_with("n-2") && found[1].len() <= MAX_NAME_LENGTH, "{found:?}");
         assert_eq!(names(&["a=emulated", "a=auto"]), Err("a".to_owned()));
         let hundred = vec!["emulated"; 100];
         assert_eq!(names(&hundred).unwrap().iter().collect::<HashSet<_>>().len(), 100);

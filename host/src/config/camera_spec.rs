@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::label::{Label, NotLabel};
+use super::label::{Label, ParseLabelError};
 use crate::camera::{Dimensions, FourCc};
 
 /// The longest name of a camera. It appears in URLs, on pages and in the log, so it stays readable.
-pub const NAME_LIMIT: usize = 32;
+pub const MAX_NAME_LENGTH: usize = 32;
 
 /// No camera is faster; what is above is a typing mistake.
 const FASTEST: f64 = 10_000.0;
@@ -61,7 +61,7 @@ pub enum CameraSpecError {
     )]
     UnknownSource(String),
     /// The name before `=` can't be one.
-    #[error("`{0}` cannot name a camera: use 1 to {NAME_LIMIT} letters, digits, `-` and `_`")]
+    #[error("`{0}` cannot name a camera: use 1 to {MAX_NAME_LENGTH} letters, digits, `-` and `_`")]
     BadName(String),
     /// Not `KEY=VALUE`, or no known key.
     #[error(
@@ -88,7 +88,7 @@ pub enum CameraSpecError {
     BadControl(String),
     /// `label=` with something that can't be shown.
     #[error("{0:?} cannot be a label: {1}, such as label=Front door")]
-    BadLabel(String, NotLabel),
+    BadLabel(String, ParseLabelError),
     /// An option of devices with `emulated`.
     #[error("the emulated camera plays its pictures as they are: leave {0}= out")]
     NotOfEmulated(&'static str),
@@ -96,7 +96,7 @@ pub enum CameraSpecError {
 
 /// Whether `name` can name a camera. The WIT promises guests that it needs no escaping.
 fn is_name(name: &str) -> bool {
-    (1..=NAME_LIMIT).contains(&name.len())
+    (1..=MAX_NAME_LENGTH).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
@@ -288,10 +288,10 @@ mod tests {
 
     #[test]
     fn names_need_no_escaping() {
-        for name in ["a", "front-door_2", &"n".repeat(NAME_LIMIT)] {
+        for name in ["a", "front-door_2", &"n".repeat(MAX_NAME_LENGTH)] {
             assert_eq!(parse(&format!("{name}=auto")).unwrap().name.as_deref(), Some(name));
         }
-        for name in ["", "front door", "caf\u{e9}", "<b>", "a%20b", &"n".repeat(NAME_LIMIT + 1)] {
+        for name in ["", "front door", "caf\u{e9}", "<b>", "a%20b", &"n".repeat(MAX_NAME_LENGTH + 1)] {
             assert_eq!(parse(&format!("{name}=auto")), Err(CameraSpecError::BadName(name.into())));
         }
     }

@@ -7,10 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
-use super::listen_address::ListenAddress;
-use crate::http::hosts::AllowedHost;
-use crate::http::origins::AllowedOrigin;
-use crate::http::trusted_proxies::TrustedProxy;
+use crate::http::listen::ListenAddress;
+use crate::http::policy::{AllowedHost, AllowedOrigin};
+use crate::http::proxies::TrustedProxy;
 
 /// A camera server whose web side is a sandboxed WebAssembly component
 ///

@@ -4,25 +4,29 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The longest label, in characters: it fits above a picture.
-pub const LABEL_LIMIT: usize = 64;
+pub const MAX_LABEL_LENGTH: usize = 64;
 
-/// A display name: 1 to [`LABEL_LIMIT`] characters of any script, at least one of them visible, and none that could change
+/// A display name: 1 to [`MAX_LABEL_LENGTH`] characters of any script, at least one of them visible, and none that could change
 /// how other text is shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Label(String);
 
 /// Why a text can't be a label.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("give 1 to {LABEL_LIMIT} characters, without line breaks and other control characters")]
-pub struct NotLabel;
+#[error("give 1 to {MAX_LABEL_LENGTH} characters, without line breaks and other control characters")]
+pub struct ParseLabelError;
 
 impl FromStr for Label {
-    type Err = NotLabel;
+    type Err = ParseLabelError;
 
-    fn from_str(typed: &str) -> Result<Self, NotLabel> {
+    fn from_str(typed: &str) -> Result<Self, ParseLabelError> {
         let text = typed.trim();
         let is_fit = text.chars().any(|char| !is_invisible(char)) && !text.chars().any(is_control);
-        if is_fit && text.chars().count() <= LABEL_LIMIT { Ok(Self(text.to_owned())) } else { Err(NotLabel) }
+        if is_fit && text.chars().count() <= MAX_LABEL_LENGTH {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParseLabelError)
+        }
     }
 }
 
@@ -52,7 +56,7 @@ mod tests {
 
     #[test]
     fn labels_may_be_in_any_script() {
-        let longest = "\u{e4}".repeat(LABEL_LIMIT);
+        let longest = "\u{e4}".repeat(MAX_LABEL_LENGTH);
         for label in [
             "Front door",
             "Vorg\u{e4}rtchen \u{2013} Tor 2",
@@ -71,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_would_change_the_text_around_is_refused() {
-        let too_long = "a".repeat(LABEL_LIMIT + 1);
+        let too_long = "a".repeat(MAX_LABEL_LENGTH + 1);
         for label in [
             "",
             "  ",
@@ -85,7 +89,7 @@ mod tests {
             "a\u{2066}b\u{2069}",
             &too_long,
         ] {
-            assert_eq!(label.parse::<Label>(), Err(NotLabel), "{label:?}");
+            assert_eq!(label.parse::<Label>(), Err(ParseLabelError), "{label:?}");
         }
     }
 }

@@ -6,7 +6,6 @@ mod camera_names;
 pub mod camera_spec;
 pub mod cli;
 pub mod label;
-pub mod listen_address;
 
 use std::env;
 use std::fs;

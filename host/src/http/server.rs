@@ -19,9 +19,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-use super::connections::{ActiveRequest, Connections, Full, OpenConnection};
 use super::http1_io::Http1Io;
-use super::listeners::Listeners;
+use super::limits::{ActiveRequest, Connections, LimitReached, OpenConnection};
+use super::listen::Listeners;
 use super::peer::Peer;
 use crate::http::stream::line::Connection;
 
@@ -96,7 +96,7 @@ pub async fn serve<B>(
                 Err(error) if is_of_connection(&error) => debug!("a client left before it was accepted: {error}"),
                 Err(error) => {
                     warn!("cannot accept a connection: {error}; the limit on open files may be reached (`ulimit -n`)");
-                    connections.close_longest_waiting();
+                    connections.close_longest_idle();
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -121,7 +121,7 @@ fn is_of_connection(error: &io::Error) -> bool {
 }
 
 /// Tell a client why there is no room for its connection, which is closed after that.
-fn refuse(connection: &Connection, full: Full) {
+fn refuse(connection: &Connection, full: LimitReached) {
     let line = format!("503 {full}\n");
     let response = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
@@ -161,7 +161,7 @@ async fn serve_connection<B>(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER)
         // If a client that closes its side is to be answered, hyper does not look for the end of the connection: that is
-        // noticed below, and by `Connections::drop_stalled`.
+        // noticed below, and by `Connections::close_stalled`.
         .half_close(half_close == HalfClose::Answer)
         // Names of headers are not case-sensitive, but some small clients compare them as if they were.
         .title_case_headers(true)

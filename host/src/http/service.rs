@@ -22,14 +22,10 @@ use crate::http::stream::line::Line;
 use crate::sandbox::CallError;
 use crate::swap::{Generations, Served, ServedBody};
 
-use super::admission::{Admission, Permit, Rejected};
-use super::client::forwarded_client;
-use super::connections::network;
-use super::cors::Cors;
+use super::limits::{Admission, AdmissionError, Permit, client_network};
 use super::peer::Peer;
-use super::request_guard::RequestGuard;
-use super::security_headers::SecurityHeaders;
-use super::trusted_proxies::TrustedProxies;
+use super::policy::{Cors, RequestGuard, SecurityHeaders};
+use super::proxies::{TrustedProxies, forwarded_for};
 
 /// How long a client that found no room should wait: viewers come and go by the second.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -80,7 +76,7 @@ impl Service {
     /// their connections.
     fn client<B>(&self, request: &Request<B>) -> Option<IpAddr> {
         let peer = request.extensions().get::<Peer>()?;
-        forwarded_client(request.headers(), *peer, &self.proxies).map(network)
+        forwarded_for(request.headers(), *peer, &self.proxies).map(client_network)
     }
 
     /// The refusal of a request that is not allowed to reach anything else.
@@ -109,7 +105,7 @@ impl Service {
         }
         let origin = request.headers().get(ORIGIN).cloned();
         let mut response = self.answer_by_guest(request, label).await;
-        self.cors.mark(origin.as_ref(), response.headers_mut());
+        self.cors.add_headers(origin.as_ref(), response.headers_mut());
         response
     }
 
@@ -146,7 +142,7 @@ impl Service {
 }
 
 /// The response to a request for which there is no room.
-fn reject(label: &str, rejected: Rejected) -> Response<ServiceBody> {
+fn reject(label: &str, rejected: AdmissionError) -> Response<ServiceBody> {
     let status = rejected.status();
     warn!(request = label, "{}, {rejected}", status.as_u16());
     refusal(status, &rejected.to_string())

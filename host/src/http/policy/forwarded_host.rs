@@ -5,8 +5,8 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName};
 use url::Host;
 
-use super::hosts::host_of;
-use super::origins::Origin;
+use super::host::host_of;
+use super::origin::Origin;
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -34,7 +34,7 @@ impl RequestedHost {
     /// The scheme is compared only where a proxy told it, since this server does not see whether one before it speaks
     /// TLS. A proxy's host without a port may have any: an origin at another port of the proxy's machine counts as the
     /// same, as it does for cookies.
-    pub fn is_of(&self, origin: &Origin) -> bool {
+    pub fn matches(&self, origin: &Origin) -> bool {
         let default = |scheme: &str| match scheme {
             "http" => Some(80),
             "https" => Some(443),
@@ -101,7 +101,7 @@ mod tests {
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)))
             .collect();
         let origin = Origin::parse(origin).unwrap();
-        forwarded_hosts(&headers).iter().any(|host| host.is_of(&origin))
+        forwarded_hosts(&headers).iter().any(|host| host.matches(&origin))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::peer::Peer;
+use crate::http::peer::Peer;
 
 /// The value of one `--trusted-proxy` option.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -23,7 +23,7 @@ pub enum ListenAddress {
 #[error(
     "give an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; or unix:PATH"
 )]
-pub struct NotListenAddress;
+pub struct ParseListenAddressError;
 
 impl ListenAddress {
     /// Whether only this machine can connect to it.
@@ -42,22 +42,22 @@ fn is_loopback(ip: IpAddr) -> bool {
 }
 
 impl FromStr for ListenAddress {
-    type Err = NotListenAddress;
+    type Err = ParseListenAddressError;
 
-    fn from_str(typed: &str) -> Result<Self, NotListenAddress> {
+    fn from_str(typed: &str) -> Result<Self, ParseListenAddressError> {
         if let Some(path) = typed.strip_prefix("unix:") {
-            return if path.is_empty() { Err(NotListenAddress) } else { Ok(Self::Unix(path.into())) };
+            return if path.is_empty() { Err(ParseListenAddressError) } else { Ok(Self::Unix(path.into())) };
         }
         // Without a sign, which `u16` would take.
         let port = |digits: &str| {
             let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-            digits.parse().ok().filter(|_| is_number).ok_or(NotListenAddress)
+            digits.parse().ok().filter(|_| is_number).ok_or(ParseListenAddressError)
         };
         match typed.rsplit_once(':') {
             None => port(typed).map(Self::Localhost),
             Some(("", digits)) => port(digits).map(Self::AllAddresses),
             Some((host, digits)) if host.eq_ignore_ascii_case("localhost") => port(digits).map(Self::Localhost),
-            Some(_) => typed.parse().map(Self::Tcp).map_err(|_| NotListenAddress),
+            Some(_) => typed.parse().map(Self::Tcp).map_err(|_| ParseListenAddressError),
         }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
             "http://127.0.0.1:5000",
             "off",
         ] {
-            assert_eq!(wrong.parse::<ListenAddress>(), Err(NotListenAddress), "{wrong}");
+            assert_eq!(wrong.parse::<ListenAddress>(), Err(ParseListenAddressError), "{wrong}");
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why a request is rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Rejected {
+pub enum AdmissionError {
     /// There are as many requests of its kind in progress as there may be.
     #[error("server at capacity (--max-requests)")]
     AtCapacity,
@@ -22,7 +22,7 @@ pub enum Rejected {
     TooManyFromClient,
 }
 
-impl Rejected {
+impl AdmissionError {
     /// The status that says so.
     pub fn status(self) -> StatusCode {
         match self {
@@ -61,16 +61,16 @@ impl Admission {
     }
 
     /// Admit a request that has come. `client` is the address under which its client counts, if it is to be counted.
-    pub fn admit(&self, client: Option<IpAddr>) -> Result<Permit, Rejected> {
+    pub fn admit(&self, client: Option<IpAddr>) -> Result<Permit, AdmissionError> {
         let client = client.map(|client| self.clients.clone().admit(client)).transpose()?;
-        let capacity = self.requests.clone().try_acquire_owned().map_err(|_| Rejected::AtCapacity)?;
+        let capacity = self.requests.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
         Ok(Permit { _capacity: capacity, client })
     }
 
     /// Admit a request as a stream, since that is what its response has turned out to be. Its permit among the others becomes
     /// free.
-    pub fn admit_stream(&self, permit: Permit) -> Result<Permit, Rejected> {
-        let capacity = self.streams.clone().try_acquire_owned().map_err(|_| Rejected::AtCapacity)?;
+    pub fn admit_stream(&self, permit: Permit) -> Result<Permit, AdmissionError> {
+        let capacity = self.streams.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
         Ok(Permit { _capacity: capacity, client: permit.client })
     }
 }
@@ -82,11 +82,11 @@ struct ClientPermit {
 }
 
 impl Clients {
-    fn admit(self: Arc<Self>, client: IpAddr) -> Result<ClientPermit, Rejected> {
+    fn admit(self: Arc<Self>, client: IpAddr) -> Result<ClientPermit, AdmissionError> {
         let mut counts = self.counts();
         let count = counts.entry(client).or_default();
         if *count >= self.limit {
-            return Err(Rejected::TooManyFromClient);
+            return Err(AdmissionError::TooManyFromClient);
         }
         *count += 1;
         drop(counts);
@@ -123,8 +123,8 @@ mod tests {
         let streams: Vec<_> =
             (0..2).map(|_| admission.admit_stream(admission.admit(None).unwrap()).ok().unwrap()).collect();
         let request = admission.admit(None).unwrap();
-        assert_eq!(admission.admit(None).err(), Some(Rejected::AtCapacity));
-        assert_eq!(admission.admit_stream(request).err(), Some(Rejected::AtCapacity));
+        assert_eq!(admission.admit(None).err(), Some(AdmissionError::AtCapacity));
+        assert_eq!(admission.admit_stream(request).err(), Some(AdmissionError::AtCapacity));
         drop(streams);
         assert!(admission.admit_stream(admission.admit(None).unwrap()).is_ok());
     }
@@ -135,7 +135,7 @@ mod tests {
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
         let first = admission.admit(one).unwrap();
         let stream = admission.admit_stream(admission.admit(one).unwrap()).ok().unwrap();
-        assert_eq!(admission.admit(one).err(), Some(Rejected::TooManyFromClient));
+        assert_eq!(admission.admit(one).err(), Some(AdmissionError::TooManyFromClient));
         assert!(admission.admit(other).is_ok());
         assert!(admission.admit(None).is_ok());
         drop(stream);

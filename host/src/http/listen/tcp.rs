@@ -119,14 +119,14 @@ fn bind_with(address: SocketAddr, set: impl FnOnce(&Socket) -> io::Result<()>) -
 }
 
 /// A Unix socket. Its file is removed when this is dropped.
-pub struct LocalListener {
+pub struct UnixSocketListener {
     listener: UnixListener,
     path: PathBuf,
     /// The device and inode of its file, by which it is known again.
     identity: Option<(u64, u64)>,
 }
 
-impl LocalListener {
+impl UnixSocketListener {
     /// The path of its file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -137,7 +137,7 @@ impl LocalListener {
     }
 }
 
-impl Drop for LocalListener {
+impl Drop for UnixSocketListener {
     fn drop(&mut self) {
         // There may be another server's by now.
         if self.identity.is_some() && identity(&self.path) == self.identity {
@@ -152,9 +152,9 @@ pub(super) fn listen_local(
     path: &Path,
     option: &'static str,
     access: SocketAccess,
-) -> Result<LocalListener, ListenError> {
+) -> Result<UnixSocketListener, ListenError> {
     bind_local(path, access)
-        .map(|listener| LocalListener { listener, path: path.to_owned(), identity: identity(path) })
+        .map(|listener| UnixSocketListener { listener, path: path.to_owned(), identity: identity(path) })
         .map_err(|source| ListenError::new(source, path.display().to_string(), option))
 }
 

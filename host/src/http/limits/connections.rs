@@ -15,9 +15,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::debug;
 
-use super::peer::Peer;
-use super::progress::Progress;
-use super::trusted_proxies::TrustedProxies;
+use crate::http::peer::Peer;
+use crate::http::progress::Progress;
+use crate::http::proxies::TrustedProxies;
 use crate::http::stream::line::{Connection, Line};
 
 /// How often connections are looked at whose client may have stopped reading.
@@ -35,7 +35,7 @@ pub struct Limits {
 
 /// Why there is no room for a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Full {
+pub enum LimitReached {
     /// There are as many connections as there may be, all with requests in progress.
     #[error("server at capacity (--max-connections)")]
     Total,
@@ -94,8 +94,8 @@ impl Connections {
 
     /// Take a new connection. Closes others where that makes room, and waits until they are closed, which takes
     /// microseconds.
-    pub async fn admit(self: &Arc<Self>, connection: &Connection, peer: Peer) -> Result<OpenConnection, Full> {
-        let address = peer.ip().filter(|_| !self.proxies.contains_peer(peer)).map(network);
+    pub async fn admit(self: &Arc<Self>, connection: &Connection, peer: Peer) -> Result<OpenConnection, LimitReached> {
+        let address = peer.ip().filter(|_| !self.proxies.contains_peer(peer)).map(client_network);
         loop {
             // From here on, so that none is missed.
             let closed = self.closed.notified();
@@ -121,7 +121,7 @@ impl Connections {
     }
 
     /// Close the connection that has waited longest for a request's head, since the system has run out of something.
-    pub fn close_longest_waiting(&self) {
+    pub fn close_longest_idle(&self) {
         let mut table = self.table();
         if let Some(id) = table.longest_waiting() {
             table.close(id);
@@ -129,7 +129,7 @@ impl Connections {
     }
 
     /// Drop connections whose clients have stopped reading, until the future is dropped.
-    pub async fn drop_stalled(self: Arc<Self>) {
+    pub async fn close_stalled(self: Arc<Self>) {
         let mut check = interval(PROGRESS_CHECK);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -168,11 +168,11 @@ enum Room {
 
 impl Table {
     /// Make room for one more connection of this address.
-    fn make_room(&mut self, limits: Limits, address: Option<IpAddr>) -> Result<Room, Full> {
+    fn make_room(&mut self, limits: Limits, address: Option<IpAddr>) -> Result<Room, LimitReached> {
         let of_address = address.and_then(|address| self.addresses.get(&address));
         if let Some(of_address) = of_address.filter(|of_address| of_address.open >= limits.per_address) {
             let mut waiting = of_address.waiting.iter().filter_map(|turn| self.waiting.get(turn)).copied();
-            let longest = waiting.find(|id| self.can_close(*id)).ok_or(Full::Address)?;
+            let longest = waiting.find(|id| self.can_close(*id)).ok_or(LimitReached::Address)?;
             self.close(longest);
             return Ok(Room::Soon);
         }
@@ -183,7 +183,7 @@ impl Table {
         if self.closing > 0 {
             return Ok(Room::Soon);
         }
-        let longest = self.longest_waiting().ok_or(Full::Total)?;
+        let longest = self.longest_waiting().ok_or(LimitReached::Total)?;
         self.close(longest);
         Ok(Room::Soon)
     }
@@ -273,7 +273,7 @@ impl Table {
 }
 
 /// The address under which a client counts.
-pub fn network(address: IpAddr) -> IpAddr {
+pub fn client_network(address: IpAddr) -> IpAddr {
     /// The first 64 bits.
     const NETWORK: u128 = !0 << 64;
     match address.to_canonical() {

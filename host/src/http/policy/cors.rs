@@ -10,7 +10,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
-use super::origins::AllowedOrigins;
+use super::allowed_origins::AllowedOrigins;
 
 /// How long a browser may remember that it may ask: a day, the most that Firefox takes.
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("86400");
@@ -44,7 +44,7 @@ impl Cors {
         let mut response = Response::new(T::default());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let granted = response.headers_mut();
-        self.mark(headers.get(ORIGIN), granted);
+        self.add_headers(headers.get(ORIGIN), granted);
         granted.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
         if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
             granted.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
@@ -55,7 +55,7 @@ impl Cors {
 
     /// Write into the answer to a request of this origin that its pages may read it, if they may; unless the guest has
     /// said who may.
-    pub fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    pub fn add_headers(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if self.allowed.is_empty() || headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
         }

@@ -9,15 +9,11 @@
 use std::fs;
 use std::str::FromStr;
 
-use http::uri::Authority;
 use url::Host;
 
 /// Domains that nobody can register: RFC 6762 (`local`), RFC 8375 (`home.arpa`), RFC 6761 (`localhost`), the ICANN
 /// board's resolution 2024.07.29.06 (`internal`), and `lan`, which is not delegated and which routers give out.
 const PRIVATE_DOMAINS: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localhost"];
-
-/// The longest host, in bytes: a name with its final dot (RFC 1035, section 2.3.4) is shorter.
-const NAME_LIMIT: usize = 255;
 
 /// The machine's host name (proc_sys_kernel(5)).
 const HOST_NAME_FILE: &str = "/proc/sys/kernel/hostname";
@@ -67,7 +63,7 @@ impl AllowedHosts {
         Self { allowed }
     }
 
-    /// Whether the server answers to this host, which comes from [`host_of`].
+    /// Whether the server answers to this host, which comes from [`host_of`](super::host::host_of).
     pub fn allows(&self, host: &Host) -> bool {
         let Host::Domain(name) = host else { return true };
         let name = name.strip_suffix('.').unwrap_or(name);
@@ -79,25 +75,6 @@ impl AllowedHosts {
                 AllowedHost::Name(allowed) => allowed == name,
                 AllowedHost::Subdomains(parent) => name.len() > parent.len() && name.ends_with(parent.as_str()),
             })
-    }
-}
-
-/// The host of an authority, in lower case and with every notation of an IPv4 address understood (URL Standard, host
-/// parsing). `None` if the authority has user information, or a port or host that is not valid.
-pub fn host_of(authority: &Authority) -> Option<Host> {
-    let host = authority.host();
-    if host.len() > NAME_LIMIT {
-        return None;
-    }
-    let port = authority.as_str().strip_prefix(host)?;
-    let is_port = |port: &str| port.is_empty() || (port.parse::<u16>().is_ok() && !port.starts_with('+'));
-    if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
-        return None;
-    }
-    // Some clients leave in the zone of a link-local address (RFC 6874), which means nothing here.
-    match host.split_once('%').filter(|_| host.starts_with('[')) {
-        Some((address, _)) => Host::parse(&format!("{address}]")).ok(),
-        None => Host::parse(host).ok(),
     }
 }
 
@@ -129,6 +106,7 @@ fn names_beside(name: &str, hosts: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::policy::host::host_of;
 
     fn allows(options: &[&str], host: &str) -> bool {
         let options: Vec<_> = options.iter().map(|option| option.parse().unwrap()).collect();
@@ -198,15 +176,6 @@ mod tests {
             ["", "http://cam.example.com", "cam.example.com:5000", "*.", "a.*.com", "a b", "cam.example.com/", "%61"]
         {
             assert!(wrong.parse::<AllowedHost>().is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_host_is_none() {
-        for wrong in
-            ["user@localhost", "localhost:99999", "localhost:x", "localhost:+80", "[evil]", "1.2.3.4.5", "256.0.0.1"]
-        {
-            assert!(wrong.parse::<Authority>().ok().and_then(|authority| host_of(&authority)).is_none(), "{wrong:?}");
         }
     }
 

@@ -5,8 +5,9 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{Method, StatusCode, Version};
 
-use super::cross_origin::{CrossOriginError, CrossOriginProtection};
-use super::hosts::{AllowedHosts, host_of};
+use super::allowed_hosts::AllowedHosts;
+use super::csrf::{CsrfError, CsrfProtection};
+use super::host::host_of;
 
 /// Why a request is refused. The message is one line for the client and the log.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum RequestError {
     Target,
     /// It would change something, for a page of another site.
     #[error(transparent)]
-    CrossOrigin(#[from] CrossOriginError),
+    CrossOrigin(#[from] CsrfError),
     /// RFC 9112, section 3.2.4.
     #[error("the request target * is for OPTIONS only")]
     Asterisk,
@@ -51,13 +52,13 @@ impl RequestError {
 #[derive(Clone, Debug, Default)]
 pub struct RequestGuard {
     hosts: AllowedHosts,
-    cross_origin: CrossOriginProtection,
+    csrf: CsrfProtection,
 }
 
 impl RequestGuard {
-    /// Answer to these hosts, and protect against pages of other sites by `cross_origin`.
-    pub fn new(hosts: AllowedHosts, cross_origin: CrossOriginProtection) -> Self {
-        Self { hosts, cross_origin }
+    /// Answer to these hosts, and protect against pages of other sites by `csrf`.
+    pub fn new(hosts: AllowedHosts, csrf: CsrfProtection) -> Self {
+        Self { hosts, csrf }
     }
 
     /// Check a request. Does not look at its body.
@@ -67,7 +68,7 @@ impl RequestGuard {
             return Err(RequestError::Asterisk);
         }
         self.check_host(authority.as_ref())?;
-        Ok(self.cross_origin.check(request, authority.as_ref())?)
+        Ok(self.csrf.check(request, authority.as_ref())?)
     }
 
     /// Whether the server answers to this authority; `None` is a request of HTTP/1.0 without a host, which no browser

@@ -3,7 +3,7 @@
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
-use super::origins::AllowedOrigins;
+use super::allowed_origins::AllowedOrigins;
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SAMEORIGIN: HeaderValue = HeaderValue::from_static("SAMEORIGIN");
@@ -31,7 +31,7 @@ impl SecurityHeaders {
 
     /// Only this server and these origins may: a page that can change something could be shown under another one, so that
     /// whoever clicks there sets a camera's controls (clickjacking).
-    pub fn with_controls(allowed: &AllowedOrigins) -> Self {
+    pub fn restrict_framing(allowed: &AllowedOrigins) -> Self {
         if allowed.is_any() {
             return Self::new();
         }

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use rustix::io::Errno;
 use tokio::net::TcpListener;
 
-use super::listen::{ListenError, LocalListener, SocketAccess, bind, bind_dual_stack, listen_local};
-use super::peer::Peer;
-use crate::config::listen_address::ListenAddress;
+use super::address::ListenAddress;
+use super::tcp::{ListenError, SocketAccess, UnixSocketListener, bind, bind_dual_stack, listen_local};
+use crate::http::peer::Peer;
 use crate::http::stream::line::Connection;
 
 /// How often a free port is looked for that is free on both 127.0.0.1 and ::1.
@@ -30,7 +30,7 @@ pub enum BoundListener {
     /// At this TCP address.
     Tcp(TcpListener, SocketAddr),
     /// At a path.
-    Unix(LocalListener),
+    Unix(UnixSocketListener),
 }
 
 impl Listeners {

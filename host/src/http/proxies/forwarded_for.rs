@@ -5,15 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName};
 
-use super::peer::Peer;
 use super::trusted_proxies::TrustedProxies;
+use crate::http::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of the client of a request that a trusted proxy forwarded: the last one in `X-Forwarded-For`, or else in
 /// `Forwarded` (RFC 7239), that is not a trusted proxy's itself. A client can send these headers too, so what stands before
 /// that one says nothing. Returns `None` if the peer is not a trusted proxy, or does not tell.
-pub fn forwarded_client(headers: &HeaderMap, peer: Peer, proxies: &TrustedProxies) -> Option<IpAddr> {
+pub fn forwarded_for(headers: &HeaderMap, peer: Peer, proxies: &TrustedProxies) -> Option<IpAddr> {
     if !proxies.contains_peer(peer) {
         return None;
     }
@@ -62,7 +62,7 @@ mod tests {
         let headers =
             pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)));
         let peer = Peer::Tcp(peer.parse().unwrap());
-        forwarded_client(&headers.collect(), peer, &proxies).map(|address| address.to_string())
+        forwarded_for(&headers.collect(), peer, &proxies).map(|address| address.to_string())
     }
 
     #[test]

@@ -9,11 +9,12 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method};
 
-use super::forwarded::{RequestedHost, forwarded_hosts};
-use super::hosts::AllowedHosts;
-use super::origins::{AllowedOrigins, Origin};
-use super::peer::Peer;
-use super::trusted_proxies::TrustedProxies;
+use super::allowed_hosts::AllowedHosts;
+use super::allowed_origins::AllowedOrigins;
+use super::forwarded_host::{RequestedHost, forwarded_hosts};
+use super::origin::Origin;
+use crate::http::peer::Peer;
+use crate::http::proxies::TrustedProxies;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -23,7 +24,7 @@ const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with")
 
 /// A request was sent for a page of another site.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum CrossOriginError {
+pub enum CsrfError {
     /// A page of the origin that is named.
     #[error(
         "a page of {0} may not do this; to allow it, start the server with --allow-origin {0}, \
@@ -38,13 +39,13 @@ pub enum CrossOriginError {
 /// Tells whether a request that changes something was sent for one of the server's own pages, for a page of an allowed
 /// origin, or by a program.
 #[derive(Clone, Debug, Default)]
-pub struct CrossOriginProtection {
+pub struct CsrfProtection {
     allowed: AllowedOrigins,
     hosts: AllowedHosts,
     proxies: TrustedProxies,
 }
 
-impl CrossOriginProtection {
+impl CsrfProtection {
     /// Let these origins send such requests, and believe these proxies about the host that a request was made for. `hosts`
     /// are the names that this server answers to.
     pub fn new(allowed: AllowedOrigins, hosts: AllowedHosts, proxies: TrustedProxies) -> Self {
@@ -52,7 +53,7 @@ impl CrossOriginProtection {
     }
 
     /// Check a request for this authority. Requests by safe methods (RFC 9110, section 9.2.1) always pass.
-    pub fn check(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CrossOriginError> {
+    pub fn check(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CsrfError> {
         if matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
             return Ok(());
         }
@@ -60,7 +61,7 @@ impl CrossOriginProtection {
     }
 
     /// Check a request as [`check`](Self::check) does, whatever its method.
-    pub fn check_origin(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CrossOriginError> {
+    pub fn check_origin(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CsrfError> {
         let origin = request.headers.get(ORIGIN);
         if origin.is_some_and(|origin| self.allowed.contains(origin)) {
             return Ok(());
@@ -78,8 +79,8 @@ impl CrossOriginProtection {
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
         let is_proxied = request.extensions.get::<Peer>().is_some_and(|peer| self.proxies.contains_peer(*peer));
         let own = authority.and_then(|authority| RequestedHost::new(authority, None, is_proxied));
-        own.is_some_and(|own| own.is_of(&origin))
-            || (is_proxied && forwarded_hosts(&request.headers).iter().any(|host| host.is_of(&origin)))
+        own.is_some_and(|own| own.matches(&origin))
+            || (is_proxied && forwarded_hosts(&request.headers).iter().any(|host| host.matches(&origin)))
             // The page's name may have been lost on the way: proxies that put their own name for this server into `Host`
             // are common. A page that sends this header is of the same origin for its browser. The name is checked
             // because it could be one that was made to resolve to the proxy (DNS rebinding).
@@ -88,9 +89,9 @@ impl CrossOriginProtection {
 }
 
 /// Name the origin if it is one: it goes into a log and an answer.
-fn refusal(origin: Option<&HeaderValue>) -> CrossOriginError {
+fn refusal(origin: Option<&HeaderValue>) -> CsrfError {
     let origin = origin.and_then(|origin| origin.to_str().ok()).and_then(Origin::parse);
-    origin.map_or(CrossOriginError::Unnamed, |origin| CrossOriginError::Origin(origin.to_string()))
+    origin.map_or(CsrfError::Unnamed, |origin| CsrfError::Origin(origin.to_string()))
 }
 
 #[cfg(test)]
@@ -103,7 +104,7 @@ mod tests {
     fn passes(peer: &str, allowed: &[&str], pairs: &[(&str, &str)]) -> bool {
         let allowed: Vec<_> = allowed.iter().map(|origin| origin.parse().unwrap()).collect();
         let proxies = TrustedProxies::new(&["127.0.0.0/8".parse().unwrap()]);
-        let protection = CrossOriginProtection::new(AllowedOrigins::new(&allowed), AllowedHosts::default(), proxies);
+        let protection = CsrfProtection::new(AllowedOrigins::new(&allowed), AllowedHosts::default(), proxies);
         let mut request = Request::post("/controls").extension(Peer::Tcp(peer.parse().unwrap()));
         let mut authority = None;
         for (name, value) in pairs {
