@@ -1,11 +1,11 @@
-//! The server, tested from the outside: started as a user would, spoken to in bytes.
+//! Tests of the server from the outside: started as a user starts it, with requests sent as bytes.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test says what is wrong by panicking"
+    reason = "a failed assertion should panic"
 )]
 
 mod addresses;
@@ -31,6 +31,7 @@ mod log;
 mod logging;
 mod memory;
 mod misbehaving_guests;
+mod modules;
 mod other_guests;
 mod pages;
 mod refused_guests;
