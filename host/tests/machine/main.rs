@@ -23,6 +23,7 @@ mod conformance;
 mod fakecam;
 mod faults;
 mod guest_target;
+mod link_down;
 mod nginx;
 
 use std::process::{Command, ExitCode};
@@ -39,7 +40,10 @@ fn main() -> ExitCode {
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
-    let mut trials = browser::trials();
+    // The longest test comes first, so that the others run beside it.
+    let mut trials =
+        vec![trial("viewers_whose_link_goes_down_are_dropped", &link_down::missing(), link_down::viewers_are_dropped)];
+    trials.extend(browser::trials());
     trials.extend([
         trial("ci_fails_if_a_test_is_ignored_without_excuse", &None, ci::fails_without_excuse),
         trial("nginx_passes_pictures_on", &nginx, nginx::pictures_come_through),

@@ -13,8 +13,9 @@ use tempfile::TempDir;
 /// What a slow client reads, in bytes per second.
 const RATE: usize = 2000;
 
-/// Longer than any client may read nothing.
-const SPAN: Duration = Duration::from_secs(60);
+/// How long a slow client must survive. At this rate Linux acknowledges nothing for up to 65 s, until a whole receive
+/// buffer has been read.
+const SPAN: Duration = Duration::from_secs(100);
 
 /// By when a client that has stopped reading must be gone: ten seconds, 70 for what it was sent before, and what a busy
 /// machine adds.
@@ -66,30 +67,20 @@ fn assert_given_up(mut stream: TcpStream, server: &Server) {
     assert!(stream.read_to_end(&mut rest).is_err());
 }
 
-fn slow_readers_survive(span: Duration) {
+#[test]
+fn a_client_that_reads_two_kilobytes_a_second_is_not_dropped() {
     let (server, _folder) = server();
     thread::scope(|scope| {
         for path in ["/video_feed", "/snapshot"] {
             for buffer in [Some(4096), Some(65_536), None] {
                 let stream = ask(server.address, path, buffer);
                 // A picture takes longer than the span to read.
-                scope.spawn(move || read_slowly(stream, span));
+                scope.spawn(move || read_slowly(stream, SPAN));
             }
         }
     });
     // What is in a client's buffer can be read for a while after its connection was reset.
     assert!(!server.log().contains("dropped: "));
-}
-
-#[test]
-fn a_client_that_reads_two_kilobytes_a_second_is_not_dropped() {
-    slow_readers_survive(SPAN);
-}
-
-#[test]
-#[ignore = "takes two minutes: cargo test --test serving -- --ignored slow_readers"]
-fn a_client_that_reads_two_kilobytes_a_second_is_not_dropped_in_two_minutes() {
-    slow_readers_survive(Duration::from_secs(120));
 }
 
 #[test]
