@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use hotshoe::camera::Dimensions;
-use hotshoe::camera::jpeg::{Options, ScanChecker, copy_whole, examine};
+use hotshoe::camera::jpeg::{Options, ScanChecker, copy_complete, validate};
 use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
 use hotshoe::channels::{Channels, Part, ViewerOptions};
 use hotshoe_test_support::workspace;
@@ -26,26 +26,26 @@ fn image() -> Bytes {
 
 /// Find an image's structure and its end.
 #[divan::bench]
-fn jpeg_examine(bencher: Bencher) {
+fn jpeg_validate(bencher: Bencher) {
     let image = image();
-    bencher.bench(|| examine(black_box(&image), Options::default()));
+    bencher.bench(|| validate(black_box(&image), Options::default()));
 }
 
 /// Copy it out of the driver's buffer.
 #[divan::bench]
 fn jpeg_copy(bencher: Bencher) {
     let image = image();
-    let whole = examine(&image, Options::default()).unwrap();
-    bencher.bench(|| copy_whole(black_box(&image), &whole));
+    let info = validate(&image, Options::default()).unwrap();
+    bencher.bench(|| copy_complete(black_box(&image), &info));
 }
 
 /// Look for damage in it.
 #[divan::bench]
 fn jpeg_check(bencher: Bencher) {
     let image = image();
-    let whole = examine(&image, Options::default()).unwrap();
+    let info = validate(&image, Options::default()).unwrap();
     let mut checker = ScanChecker::default();
-    bencher.bench_local(|| checker.check(black_box(&image), &whole));
+    bencher.bench_local(|| checker.check(black_box(&image), &info));
 }
 
 /// Make an image of pixels.

@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use hotshoe_camera::jpeg::{Options, examine};
-use hotshoe_camera::source::{Content, Source};
-use hotshoe_camera::v4l2::Request;
+use hotshoe_camera::jpeg::{Options, validate};
+use hotshoe_camera::source::{ImageData, Source};
+use hotshoe_camera::v4l2::CameraOptions;
 use hotshoe_camera::v4l2::scripted::{Gadget, Operation, Script, Step};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,7 @@ enum Act {
     /// A buffer of these bytes.
     Bytes { bytes: Vec<u8>, flagged: bool, dropped: u32 },
     /// A good picture, cut to this length and with one byte changed.
-    Picture { length: u16, at: u16, change: u8, flagged: bool, dropped: u32 },
+    JpegImage { length: u16, at: u16, change: u8, flagged: bool, dropped: u32 },
     /// An error when it is asked for a picture.
     Error(u8),
     /// Ready, and nothing there.
@@ -45,13 +45,13 @@ fuzz_target!(|play: Play| {
         gadget.formats.remove(0);
     }
     script.plug(NODE, gadget.clone());
-    let request = Request { allow_truncated: play.allow_truncated, ..Request::default() };
+    let request = CameraOptions { allow_truncated: play.allow_truncated, ..CameraOptions::default() };
     let camera = script.devices().camera(NODE.as_ref(), request).expect("it is a camera");
     let mut capture = None;
     for act in play.acts {
         match act {
             Act::Bytes { bytes, flagged, dropped } => script.give(NODE, Step::Buffer { bytes, flagged, dropped }),
-            Act::Picture { length, at, change, flagged, dropped } => {
+            Act::JpegImage { length, at, change, flagged, dropped } => {
                 let mut bytes = PICTURE[..PICTURE.len().min(length.into())].to_vec();
                 if let Some(byte) = bytes.get_mut(usize::from(at)) {
                     *byte ^= change;
@@ -75,12 +75,12 @@ fuzz_target!(|play: Play| {
                 let Some(open) = &mut capture else { continue };
                 match open.next(Instant::now()) {
                     Ok(captured) => match captured.image.map(|image| image.content) {
-                        Some(Content::Picture(picture)) => {
-                            let whole = examine(&picture.jpeg, Options::default()).expect("whole images only");
+                        Some(ImageData::Jpeg(picture)) => {
+                            let whole = validate(&picture.bytes, Options::default()).expect("whole images only");
                             assert!(whole.is_complete());
-                            assert_eq!(whole.length, picture.jpeg.len());
+                            assert_eq!(whole.length, picture.bytes.len());
                         }
-                        Some(Content::Raw(raw)) => assert_eq!(raw.bytes.len(), raw.layout.frame_length()),
+                        Some(ImageData::Raw(raw)) => assert_eq!(raw.bytes.len(), raw.layout.frame_length()),
                         None => {}
                     },
                     Err(_) => capture = None,

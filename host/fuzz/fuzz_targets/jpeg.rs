@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use hotshoe_camera::jpeg::{
-    MINIMUM_LENGTH, Options, ScanChecker, check_image, check_scan, copy_whole, examine, find_image,
+    MIN_LENGTH, Options, ScanChecker, check_image, check_scan, copy_complete, find_image, validate,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -14,23 +14,23 @@ thread_local! {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let strict = examine(bytes, Options::default());
+    let strict = validate(bytes, Options::default());
     for options in [Options::default(), Options { allow_truncated: true }] {
         assert_eq!(check_image(bytes, options), find_image(bytes, options).map(drop));
         match find_image(bytes, options) {
             Ok((image, whole)) => {
                 assert!(bytes.ends_with(image));
-                assert_eq!(examine(image, options), Ok(whole));
+                assert_eq!(validate(image, options), Ok(whole));
             }
-            Err(_) => assert!(examine(bytes, options).is_err(), "an image at the start is found"),
+            Err(_) => assert!(validate(bytes, options).is_err(), "an image at the start is found"),
         }
     }
-    let Ok(whole) = examine(bytes, Options { allow_truncated: true }) else {
+    let Ok(whole) = validate(bytes, Options { allow_truncated: true }) else {
         assert!(strict.is_err());
         return;
     };
     assert!(whole.length <= bytes.len() && whole.length >= whole.headers.data_at);
-    assert!(bytes.len() + 2 >= MINIMUM_LENGTH);
+    assert!(bytes.len() + 2 >= MIN_LENGTH);
     assert!(whole.dimensions.width > 0 && whole.dimensions.height > 0);
     // The option only adds to what is taken.
     assert_eq!(whole.lacks_end, strict.is_err());
@@ -39,12 +39,12 @@ fuzz_target!(|bytes: &[u8]| {
     let verdict = CHECKER.with_borrow_mut(|checker| checker.check(bytes, &whole));
     assert_eq!(verdict, check_scan(bytes, &whole), "tables that were kept");
 
-    let copy = copy_whole(bytes, &whole);
-    let again = examine(&copy, Options::default()).expect("a copy is whole");
+    let copy = copy_complete(bytes, &whole);
+    let again = validate(&copy, Options::default()).expect("a copy is whole");
     assert!(again.is_complete());
     assert_eq!(again.length, copy.len());
     assert_eq!(again.dimensions, whole.dimensions);
-    assert_eq!(copy_whole(&copy, &again), copy);
+    assert_eq!(copy_complete(&copy, &again), copy);
     if whole.is_complete() {
         assert_eq!(copy, bytes[..whole.length]);
     }

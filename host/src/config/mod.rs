@@ -16,7 +16,7 @@ use tracing::warn;
 
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated};
-use crate::camera::v4l2::{DEFAULT_QUALITY, Devices, Request};
+use crate::camera::v4l2::{CameraOptions, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Source, SourceError};
 
 use self::camera_names::name_all;
@@ -113,7 +113,7 @@ fn find_source(
 ) -> Result<Arc<dyn Source>, CamerasError> {
     let emulated = match kind {
         SourceSpec::Device(path) => {
-            let request = Request {
+            let options = CameraOptions {
                 size: spec.size,
                 rate: spec.rate,
                 format: spec.format,
@@ -122,7 +122,7 @@ fn find_source(
                 controls: spec.controls.clone(),
             };
             let failed = |source| CamerasError::Source { name: name.to_owned(), source };
-            return Ok(Arc::new(devices.camera(path, request).map_err(failed)?));
+            return Ok(Arc::new(devices.camera(path, options).map_err(failed)?));
         }
         SourceSpec::Emulated(Some(folder)) => Emulated::from_folder(folder, spec.rate.unwrap_or(DEFAULT_RATE)),
         // `Auto` was resolved before.

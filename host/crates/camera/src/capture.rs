@@ -19,7 +19,7 @@ use super::encoding::{EncodingThread, Negative, NoEncoder};
 use super::error::SourceError;
 use super::frame::Frame;
 use super::record::{Place, Record};
-use super::source::{Content, Mode, Source};
+use super::source::{ImageData, Source, StreamMode};
 use super::status::{Outage, OutageCause};
 
 /// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
@@ -86,16 +86,16 @@ pub(super) enum Progress {
     #[default]
     Opening,
     /// The device is open and has given no picture yet.
-    Open(Mode),
+    Open(StreamMode),
     /// It gives pictures, and none is made of them since nobody reads it.
-    Unseen(Mode),
+    Unseen(StreamMode),
     /// The newest frame. Those that were not looked at in time are gone: latest wins.
-    Frame(Mode, Arc<Frame>),
+    Frame(StreamMode, Arc<Frame>),
 }
 
 impl Progress {
     /// How the camera streams; none before it is open.
-    pub(super) fn mode(&self) -> Option<Mode> {
+    pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
             Self::Opening => None,
             Self::Open(mode) | Self::Unseen(mode) | Self::Frame(mode, _) => Some(*mode),
@@ -182,28 +182,28 @@ impl Work {
         let mut encoding: Option<EncodingThread> = None;
         while !self.stop.load(Ordering::Relaxed) {
             let captured = capture.next(Instant::now() + WAIT)?;
-            self.record.lose(captured.losses);
+            self.record.lose(captured.lost);
             let Some(image) = captured.image else { continue };
             let Place { sequence, lost_before } = self.record.place();
             match image.content {
-                Content::Picture(picture) => {
-                    let frame = Frame { picture, captured: image.taken, sequence };
+                ImageData::Jpeg(picture) => {
+                    let frame = Frame { image: picture, timestamp: image.timestamp, sequence };
                     // Before it can be seen.
                     self.record.add(&frame, lost_before);
                     self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
                 }
-                Content::Raw(raw) if self.is_watched() => {
+                ImageData::Raw(raw) if self.is_watched() => {
                     let encoding = match &mut encoding {
                         Some(encoding) => encoding,
                         none => none.insert(self.start_encoding(mode)?),
                     };
-                    let negative = Negative { raw, taken: image.taken, sequence, lost_before };
+                    let negative = Negative { raw, timestamp: image.timestamp, sequence, lost_before };
                     let overtaken = encoding.encode(negative).map_err(|NoEncoder| CaptureError::Encoding)?;
                     if overtaken {
                         self.record.overtake();
                     }
                 }
-                Content::Raw(_) => {
+                ImageData::Raw(_) => {
                     if let Some(encoding) = &encoding {
                         encoding.clear();
                     }
@@ -219,7 +219,7 @@ impl Work {
         *self.readers.borrow() > 0
     }
 
-    fn start_encoding(&self, mode: Mode) -> Result<EncodingThread, CaptureError> {
+    fn start_encoding(&self, mode: StreamMode) -> Result<EncodingThread, CaptureError> {
         let progress = self.progress.clone();
         let record = self.record.clone();
         let done = move |frame, lost_before| {

@@ -8,15 +8,15 @@ use std::thread::{self, JoinHandle};
 
 use tracing::warn;
 
-use super::frame::{Frame, Moment, Picture};
-use super::jpeg::NotJpeg;
+use super::frame::{Frame, JpegImage, Timestamp};
+use super::jpeg::JpegError;
 use super::raw::{EncodeError, Encoder, Layout};
-use super::source::Raw;
+use super::source::RawImage;
 
 /// A raw image on its way to the encoder.
 pub(super) struct Negative {
-    pub(super) raw: Raw,
-    pub(super) taken: Moment,
+    pub(super) raw: RawImage,
+    pub(super) timestamp: Timestamp,
     pub(super) sequence: u64,
     /// How many nobody could see between the one before it and it.
     pub(super) lost_before: u64,
@@ -57,7 +57,7 @@ pub(super) enum EncodingError {
     Encode(#[from] EncodeError),
     /// A defect of the encoder.
     #[error("the encoder made no image: {0}")]
-    Picture(#[from] NotJpeg),
+    JpegImage(#[from] JpegError),
 }
 
 /// The thread has ended, with a word in the log.
@@ -116,7 +116,7 @@ fn encode_all(slot: &Slot, done: &dyn Fn(Frame, u64)) {
     while let Some(negative) = slot.take() {
         match encode(&mut prepared, &negative.raw) {
             Ok(picture) => {
-                let frame = Frame { picture, captured: negative.taken, sequence: negative.sequence };
+                let frame = Frame { image: picture, timestamp: negative.timestamp, sequence: negative.sequence };
                 done(frame, negative.lost_before);
             }
             Err(error) => return warn!("an image cannot be encoded: {error}"),
@@ -125,7 +125,7 @@ fn encode_all(slot: &Slot, done: &dyn Fn(Frame, u64)) {
 }
 
 /// Make a picture, by the encoder that is prepared if it fits.
-fn encode(prepared: &mut Option<(Layout, u8, Encoder)>, raw: &Raw) -> Result<Picture, EncodingError> {
+fn encode(prepared: &mut Option<(Layout, u8, Encoder)>, raw: &RawImage) -> Result<JpegImage, EncodingError> {
     let (_, _, encoder) = match prepared {
         Some(fitting) if (fitting.0, fitting.1) == (raw.layout, raw.quality) => fitting,
         other => other.insert((raw.layout, raw.quality, Encoder::new(raw.layout, raw.quality)?)),
@@ -134,6 +134,6 @@ fn encode(prepared: &mut Option<(Layout, u8, Encoder)>, raw: &Raw) -> Result<Pic
 }
 
 /// Make a picture of these pixels.
-pub(super) fn picture(encoder: &mut Encoder, pixels: &[u8]) -> Result<Picture, EncodingError> {
-    Ok(Picture::new(encoder.encode(pixels)?)?)
+pub(super) fn picture(encoder: &mut Encoder, pixels: &[u8]) -> Result<JpegImage, EncodingError> {
+    Ok(JpegImage::new(encoder.encode(pixels)?)?)
 }

@@ -18,7 +18,7 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// The folder of an emulated camera has no picture.
-    #[error("no usable JPEG file (.jpg, .jpeg) in the folder {}{}; put some there or name another folder", path.display(), skipped_text(*skipped))]
+    #[error("no usable JPEG file (.jpg, .bytes) in the folder {}{}; put some there or name another folder", path.display(), skipped_text(*skipped))]
     NoPictures {
         /// The folder.
         path: PathBuf,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::frame::{Frame, Moment};
+use super::frame::{Frame, Timestamp};
 use super::hub::Camera;
 use super::status::{State, Status};
 
@@ -41,7 +41,7 @@ impl Feed {
     /// number of the last frame that was given, or 0.
     pub fn placeholder(&self) -> Option<Arc<Frame>> {
         let picture = self.status.borrow().placeholder.clone()?;
-        Some(Arc::new(Frame { picture, captured: Moment::now(), sequence: self.given.unwrap_or_default() }))
+        Some(Arc::new(Frame { image: picture, timestamp: Timestamp::now(), sequence: self.given.unwrap_or_default() }))
     }
 
     /// Wait until [`newest`](Self::newest) has a frame to give. Cancel-safe.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::dimensions::Dimensions;
-use super::jpeg::{self, NotJpeg, Options};
+use super::jpeg::{self, JpegError, Options};
 
 /// The same moment by two clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Moment {
+pub struct Timestamp {
     /// Time since boot by `CLOCK_MONOTONIC`, the clock that V4L2 drivers stamp their buffers with. Guests
     /// see this very clock as `wasi:clocks/monotonic-clock`.
     pub monotonic: Duration,
@@ -18,7 +18,7 @@ pub struct Moment {
     pub wall: SystemTime,
 }
 
-impl Moment {
+impl Timestamp {
     /// This moment.
     pub fn now() -> Self {
         Self { monotonic: monotonic_now(), wall: SystemTime::now() }
@@ -45,26 +45,26 @@ pub fn monotonic_now() -> Duration {
 /// A whole JPEG image as it came from a source, before its camera numbers it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Picture {
+pub struct JpegImage {
     /// The image: from its start-of-image to its end-of-image marker, and nothing else.
-    pub jpeg: Bytes,
+    pub bytes: Bytes,
     /// The size that the image's frame header states.
     pub dimensions: Dimensions,
 }
 
-impl Picture {
+impl JpegImage {
     /// Take `jpeg` as a picture, if it is a whole JPEG image. Padding after the image is cut off, and Huffman tables are
     /// put in where they were left out.
     ///
     /// This is the only way to make one, so whatever has the type can be shown to a viewer.
-    pub fn new(mut jpeg: Bytes) -> Result<Self, NotJpeg> {
-        let whole = jpeg::examine(&jpeg, Options::default())?;
+    pub fn new(mut jpeg: Bytes) -> Result<Self, JpegError> {
+        let whole = jpeg::validate(&jpeg, Options::default())?;
         if whole.is_complete() {
             jpeg.truncate(whole.length);
         } else {
-            jpeg = jpeg::copy_whole(&jpeg, &whole);
+            jpeg = jpeg::copy_complete(&jpeg, &whole);
         }
-        Ok(Self { jpeg, dimensions: whole.dimensions })
+        Ok(Self { bytes: jpeg, dimensions: whole.dimensions })
     }
 }
 
@@ -72,9 +72,9 @@ impl Picture {
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The image.
-    pub picture: Picture,
+    pub image: JpegImage,
     /// When it was captured.
-    pub captured: Moment,
+    pub timestamp: Timestamp,
     /// Its number: grows for as long as the host runs, also across reopening; gaps are frames lost at the device.
     pub sequence: u64,
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::frame::{Frame, Moment};
+use super::frame::{Frame, Timestamp};
 
 /// How many frames are remembered of each camera: about an hour of a fast one. Together they take 3.2 MB, which are
 /// taken as frames come.
@@ -11,13 +11,13 @@ pub const CAPACITY: usize = 100_000;
 
 /// A frame that readers could have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Entry {
+pub struct FrameRecord {
     /// How many frames of its camera came before it.
     pub index: u64,
     /// Its number.
     pub sequence: u64,
     /// When it was captured.
-    pub captured: Moment,
+    pub timestamp: Timestamp,
     /// The image's length in bytes.
     pub length: u32,
     /// How many frames nobody could see between the one before it and it.
@@ -58,21 +58,21 @@ impl History {
         }
         self.kept.push_back(Kept {
             sequence: frame.sequence,
-            monotonic: nanoseconds(frame.captured.monotonic),
+            monotonic: nanoseconds(frame.timestamp.monotonic),
             // A clock before 1970 is a clock that was never set.
-            wall: nanoseconds(frame.captured.wall.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            length: u32::try_from(frame.picture.jpeg.len()).unwrap_or(u32::MAX),
+            wall: nanoseconds(frame.timestamp.wall.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            length: u32::try_from(frame.image.bytes.len()).unwrap_or(u32::MAX),
             lost_before: u32::try_from(lost_before).unwrap_or(u32::MAX),
         });
     }
 
     /// Up to `limit` entries from index `first` on, or from the oldest that is there if that is later.
-    pub fn entries(&self, first: u64, limit: usize) -> impl Iterator<Item = Entry> {
+    pub fn records(&self, first: u64, limit: usize) -> impl Iterator<Item = FrameRecord> {
         let skipped = usize::try_from(first.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.kept.len());
-        (self.first + skipped as u64..).zip(self.kept.range(skipped..)).take(limit).map(|(index, kept)| Entry {
+        (self.first + skipped as u64..).zip(self.kept.range(skipped..)).take(limit).map(|(index, kept)| FrameRecord {
             index,
             sequence: kept.sequence,
-            captured: Moment {
+            timestamp: Timestamp {
                 monotonic: Duration::from_nanos(kept.monotonic),
                 wall: SystemTime::UNIX_EPOCH + Duration::from_nanos(kept.wall),
             },
@@ -87,33 +87,33 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::frame::Picture;
+    use crate::frame::JpegImage;
 
     fn history_of(frames: u64) -> History {
-        let picture = Picture::new(Bytes::from_static(include_bytes!("../../../../frames/1.jpg"))).unwrap();
+        let picture = JpegImage::new(Bytes::from_static(include_bytes!("../../../../frames/1.jpg"))).unwrap();
         let mut history = History::default();
         for number in 0..frames {
-            let captured = Moment {
+            let captured = Timestamp {
                 monotonic: Duration::from_millis(number),
                 wall: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_000 + number),
             };
-            let frame = Frame { picture: picture.clone(), captured, sequence: 2 * number + 1 };
+            let frame = Frame { image: picture.clone(), timestamp: captured, sequence: 2 * number + 1 };
             history.add(&frame, 1);
         }
         history
     }
 
     fn indices(history: &History, first: u64, limit: usize) -> Vec<u64> {
-        history.entries(first, limit).map(|entry| entry.index).collect()
+        history.records(first, limit).map(|entry| entry.index).collect()
     }
 
     #[test]
     fn entries_are_given_as_they_were() {
         let history = history_of(3);
-        let entry = history.entries(2, 1).next().unwrap();
+        let entry = history.records(2, 1).next().unwrap();
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_002);
-        let captured = Moment { monotonic: Duration::from_millis(2), wall };
-        assert_eq!((entry.index, entry.sequence, entry.captured, entry.lost_before), (2, 5, captured, 1));
+        let captured = Timestamp { monotonic: Duration::from_millis(2), wall };
+        assert_eq!((entry.index, entry.sequence, entry.timestamp, entry.lost_before), (2, 5, captured, 1));
         assert_eq!(entry.length as usize, include_bytes!("../../../../frames/1.jpg").len());
     }
 
@@ -130,9 +130,9 @@ mod tests {
     fn the_oldest_are_forgotten() {
         let history = history_of(CAPACITY as u64 + 5);
         assert_eq!(indices(&history, 0, 2), [5, 6]);
-        assert_eq!(history.entries(0, usize::MAX).count(), CAPACITY);
+        assert_eq!(history.records(0, usize::MAX).count(), CAPACITY);
         assert_eq!(indices(&history, CAPACITY as u64 + 4, 2), [CAPACITY as u64 + 4]);
-        let sequences: Vec<_> = history.entries(7, 2).map(|entry| entry.sequence).collect();
+        let sequences: Vec<_> = history.records(7, 2).map(|entry| entry.sequence).collect();
         assert_eq!(sequences, [15, 17]);
     }
 }

@@ -20,11 +20,11 @@ use super::dimensions::Dimensions;
 use super::error::SourceError;
 use super::feed::Feed;
 use super::frame::Frame;
-use super::history::Entry;
+use super::history::FrameRecord;
 use super::placeholder;
 use super::record::Record;
-use super::source::{Mode, Source};
-use super::status::{Counts, Outage, State, Status};
+use super::source::{Source, StreamMode};
+use super::status::{FrameCounts, Outage, State, Status};
 
 /// How long to wait before a camera that failed is tried again: at first about as long as USB devices take to come
 /// back, then longer, since opening a device that does not work may keep a bus busy.
@@ -108,19 +108,19 @@ impl Camera {
     }
 
     /// How many frames it gave and lost since the host began.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> FrameCounts {
         self.record.counts()
     }
 
     /// Up to `limit` of its last frames, oldest first: those from index `first` on, or from the oldest that is
     /// remembered if that is later.
-    pub fn entries(&self, first: u64, limit: usize) -> Vec<Entry> {
-        self.record.entries(first, limit)
+    pub fn history(&self, first: u64, limit: usize) -> Vec<FrameRecord> {
+        self.record.history(first, limit)
     }
 
     /// To be held while its controls are read or set, by those who have threads to spare for it: a device that does not
     /// answer shall keep no more than one of them.
-    pub async fn control_turn(&self) -> OwnedMutexGuard<()> {
+    pub async fn lock_controls(&self) -> OwnedMutexGuard<()> {
         self.control_turn.clone().lock_owned().await
     }
 
@@ -273,7 +273,7 @@ impl Camera {
     }
 
     /// Show all readers that the camera works, with its newest frame if one was made.
-    fn live(&self, mode: Mode, frame: Option<Arc<Frame>>) {
+    fn live(&self, mode: StreamMode, frame: Option<Arc<Frame>>) {
         self.change(|status| {
             *status = Status { state: State::Live, mode: Some(mode), frame, placeholder: None };
         });
@@ -362,7 +362,7 @@ impl Cameras {
     }
 
     /// Changes whenever the state or the mode of any of them does.
-    pub fn news(&self) -> watch::Receiver<u64> {
+    pub fn state_changes(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
     }
 

@@ -5,7 +5,7 @@
 //!                                        └──── raw images ──► Encoder ──┘
 //! ```
 //!
-//! * [`frame`]: what flows: a [`Picture`], and the numbered [`Frame`] that is shared.
+//! * [`frame`]: what flows: a [`JpegImage`], and the numbered [`Frame`] that is shared.
 //! * [`dimensions`], [`fourcc`]: a picture's size, and the names of pixel formats.
 //! * [`jpeg`]: which bytes may become a picture, and what cameras leave out of them.
 //! * [`raw`]: pixels as sensors give them, and making pictures of them.
@@ -41,7 +41,7 @@ pub use dimensions::Dimensions;
 pub use error::SourceError;
 pub use feed::Feed;
 pub use fourcc::FourCc;
-pub use frame::{Frame, Moment, Picture};
+pub use frame::{Frame, JpegImage, Timestamp};
 pub use hub::{Camera, Cameras, Linger};
-pub use source::{Capture, Mode, Source};
+pub use source::{Capture, Source, StreamMode};
 pub use status::{State, Status};

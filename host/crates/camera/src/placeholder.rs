@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::dimensions::Dimensions;
 use super::encoding::{self, EncodingError};
-use super::frame::Picture;
+use super::frame::JpegImage;
 use super::raw::{Encoder, Layout, PixelFormat, Range};
 
 const FONT: &MonoFont = &FONT_10X20;
@@ -33,7 +33,7 @@ const QUALITY: u8 = 70;
 
 /// Draw the picture for the camera of this name. None where it cannot be encoded, which the log then tells: nothing
 /// depends on it.
-pub(super) fn draw(size: Dimensions, camera: &str, message: &str) -> Option<Picture> {
+pub(super) fn draw(size: Dimensions, camera: &str, message: &str) -> Option<JpegImage> {
     let layout = Layout { format: PixelFormat::Grey, dimensions: size, stride: 0, range: Range::Full };
     let mut canvas = Canvas::new(size);
     canvas.write(&format!("{camera}: no picture"), message);
@@ -150,6 +150,6 @@ mod tests {
         }
         let empty = draw(Dimensions { width: 640, height: 480 }, "", "").unwrap();
         let written = draw(Dimensions { width: 640, height: 480 }, "", "no device at /dev/video0").unwrap();
-        assert!(written.jpeg.len() > empty.jpeg.len() + 500);
+        assert!(written.bytes.len() > empty.bytes.len() + 500);
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::frame::Frame;
-use super::history::{Entry, History};
-use super::status::{Counts, Losses};
+use super::history::{FrameRecord, History};
+use super::status::{FrameCounts, LostFrames};
 
 /// A camera's record, over all of its openings. The threads that work for it write it; everyone may read.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Record {
 
 #[derive(Debug, Default)]
 struct State {
-    counts: Counts,
+    counts: FrameCounts,
     history: History,
     /// The number of the next image, seen or not.
     next_sequence: u64,
@@ -33,9 +33,9 @@ pub(super) struct Place {
 
 impl Record {
     /// Some were lost before the next image.
-    pub(super) fn lose(&self, losses: Losses) {
+    pub(super) fn lose(&self, losses: LostFrames) {
         let mut state = self.state();
-        state.counts.losses += losses;
+        state.counts.lost += losses;
         state.next_sequence += losses.total();
         state.lost += losses.total();
     }
@@ -51,7 +51,7 @@ impl Record {
 
     /// An image that had its place was not made a frame in time.
     pub(super) fn overtake(&self) {
-        self.state().counts.losses.late += 1;
+        self.state().counts.lost.late += 1;
     }
 
     /// A frame is given to readers.
@@ -62,13 +62,13 @@ impl Record {
     }
 
     /// How many there were.
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> FrameCounts {
         self.state().counts
     }
 
-    /// Up to `limit` of the last frames, as [`History::entries`] gives them.
-    pub(super) fn entries(&self, first: u64, limit: usize) -> Vec<Entry> {
-        self.state().history.entries(first, limit).collect()
+    /// Up to `limit` of the last frames, as [`History::records`] gives them.
+    pub(super) fn history(&self, first: u64, limit: usize) -> Vec<FrameRecord> {
+        self.state().history.records(first, limit).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,9 +9,9 @@ use super::controls::{Control, ControlError, find};
 use super::dimensions::Dimensions;
 use super::error::SourceError;
 use super::fourcc::FourCc;
-use super::frame::{Moment, Picture};
+use super::frame::{JpegImage, Timestamp};
 use super::raw::Layout;
-use super::status::Losses;
+use super::status::LostFrames;
 
 /// A camera that can be opened, again and again.
 ///
@@ -44,18 +44,18 @@ pub trait Source: Send + Sync + 'static {
 /// An open camera. Dropping it closes the device.
 pub trait Capture: Send {
     /// What the device agreed to, which need not be what was asked for.
-    fn mode(&self) -> Mode;
+    fn mode(&self) -> StreamMode;
 
     /// Wait for the next image, but not beyond `deadline`.
     ///
     /// Where several are waiting, the newest is returned and the others count as late. An error ends this opening
     /// of the camera; it is then dropped.
-    fn next(&mut self, deadline: Instant) -> Result<Captured, SourceError>;
+    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError>;
 }
 
 /// How an open camera streams.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mode {
+pub struct StreamMode {
     /// The size of its pictures.
     pub dimensions: Dimensions,
     /// Frames per second, greater than 0; none where the device does not say.
@@ -67,7 +67,7 @@ pub struct Mode {
     pub quality: Option<u8>,
 }
 
-impl fmt::Display for Mode {
+impl fmt::Display for StreamMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.dimensions)?;
         if let Some(rate) = self.rate {
@@ -83,34 +83,34 @@ impl fmt::Display for Mode {
 
 /// What [`Capture::next`] came to.
 #[derive(Debug, Default)]
-pub struct Captured {
+pub struct CaptureOutcome {
     /// The image; none if there was none in time, or none that was whole.
-    pub image: Option<Image>,
+    pub image: Option<CapturedImage>,
     /// The frames before it, since the last call, that nobody can see.
-    pub losses: Losses,
+    pub lost: LostFrames,
 }
 
 /// An image, and when the device took it.
 #[derive(Debug)]
-pub struct Image {
+pub struct CapturedImage {
     /// What it consists of.
-    pub content: Content,
+    pub content: ImageData,
     /// When the device took it.
-    pub taken: Moment,
+    pub timestamp: Timestamp,
 }
 
 /// What an image consists of.
 #[derive(Debug)]
-pub enum Content {
+pub enum ImageData {
     /// A picture, ready to be shown.
-    Picture(Picture),
+    Jpeg(JpegImage),
     /// Pixels, to be made a picture of if somebody wants to see it.
-    Raw(Raw),
+    Raw(RawImage),
 }
 
 /// Pixels as the sensor gave them.
 #[derive(Debug)]
-pub struct Raw {
+pub struct RawImage {
     /// The bytes.
     pub bytes: Vec<u8>,
     /// What they mean.

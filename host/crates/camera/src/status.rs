@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use super::frame::{Frame, Picture};
-use super::source::Mode;
+use super::frame::{Frame, JpegImage};
+use super::source::StreamMode;
 
 /// Why there is no picture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,19 +53,19 @@ pub struct Status {
     /// What it is doing.
     pub state: State,
     /// How it last streamed; none until it was open for the first time.
-    pub mode: Option<Mode>,
+    pub mode: Option<StreamMode>,
     /// The newest frame; none while the camera is closed or lost, and until its first.
     pub frame: Option<Arc<Frame>>,
     /// While it is lost: a picture that says why.
-    pub placeholder: Option<Picture>,
+    pub placeholder: Option<JpegImage>,
 }
 
 /// Frames that a camera gave and that nobody could see, by cause, since some moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Losses {
+pub struct LostFrames {
     /// Never given out by the driver: gaps in its numbers.
     pub dropped: u64,
-    /// Whole, and taken too late: a newer one was there already.
+    /// ImageInfo, and taken too late: a newer one was there already.
     pub late: u64,
     /// Called damaged by the driver itself.
     pub flagged: u64,
@@ -73,11 +73,11 @@ pub struct Losses {
     pub empty: u64,
     /// Cut off, or otherwise no image in the format that was agreed.
     pub malformed: u64,
-    /// Whole to look at, with wrong bytes in the middle.
+    /// ImageInfo to look at, with wrong bytes in the middle.
     pub corrupt: u64,
 }
 
-impl Losses {
+impl LostFrames {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.dropped + self.late + self.damaged()
@@ -89,7 +89,7 @@ impl Losses {
     }
 }
 
-impl AddAssign for Losses {
+impl AddAssign for LostFrames {
     fn add_assign(&mut self, other: Self) {
         self.dropped += other.dropped;
         self.late += other.late;
@@ -100,7 +100,7 @@ impl AddAssign for Losses {
     }
 }
 
-impl fmt::Display for Losses {
+impl fmt::Display for LostFrames {
     /// `3 dropped, 1 corrupt`, or `none lost`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let causes = [
@@ -122,15 +122,15 @@ impl fmt::Display for Losses {
 
 /// How many frames a camera gave since the host began.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
+pub struct FrameCounts {
     /// Those that could be seen.
     pub frames: u64,
     /// Those that could not.
-    pub losses: Losses,
+    pub lost: LostFrames,
 }
 
-impl fmt::Display for Counts {
+impl fmt::Display for FrameCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} frames, {}", self.frames, self.losses)
+        write!(f, "{} frames, {}", self.frames, self.lost)
     }
 }

@@ -3,7 +3,7 @@
 
 use hotshoe_camera::dimensions::Dimensions;
 use hotshoe_camera::jpeg::{
-    MINIMUM_LENGTH, NotJpeg, Options, ScanChecker, Whole, check_scan, copy_whole, examine, find_image,
+    ImageInfo, JpegError, MIN_LENGTH, Options, ScanChecker, check_scan, copy_complete, find_image, validate,
 };
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -29,13 +29,13 @@ const PLAIN: [&[u8]; 8] = [
 
 const TRUNCATED: Options = Options { allow_truncated: true };
 
-fn found(bytes: &[u8]) -> Whole {
-    examine(bytes, Options::default()).unwrap()
+fn found(bytes: &[u8]) -> ImageInfo {
+    validate(bytes, Options::default()).unwrap()
 }
 
 /// Both checks.
-fn check(bytes: &[u8]) -> Result<(), NotJpeg> {
-    check_scan(bytes, &examine(bytes, Options::default())?)
+fn check(bytes: &[u8]) -> Result<(), JpegError> {
+    check_scan(bytes, &validate(bytes, Options::default())?)
 }
 
 /// The places of the segments before the data: where each begins and ends, and its marker.
@@ -96,7 +96,7 @@ fn whatever_follows_the_end_is_not_part_of_the_image() {
             let padded = [image, padding].concat();
             assert_eq!(found(&padded).length, image.len());
             assert_eq!(check(&padded), Ok(()));
-            assert_eq!(copy_whole(&padded, &found(&padded)), image);
+            assert_eq!(copy_complete(&padded, &found(&padded)), image);
         }
     }
 }
@@ -114,7 +114,7 @@ fn whatever_follows_an_image_of_several_scans_is_not_part_of_it() {
             let bytes = [image, &trailer].concat();
             let whole = found(&bytes);
             assert_eq!(whole.length, image.len(), "{trailer:x?}");
-            assert_eq!(copy_whole(&bytes, &whole), image);
+            assert_eq!(copy_complete(&bytes, &whole), image);
         }
     }
 }
@@ -123,7 +123,7 @@ fn whatever_follows_an_image_of_several_scans_is_not_part_of_it() {
 fn an_image_of_several_scans_cut_anywhere_is_refused() {
     for image in [PROGRESSIVE, ARITHMETIC] {
         for length in 0..image.len() {
-            assert!(examine(&image[..length], Options::default()).is_err(), "cut at {length}");
+            assert!(validate(&image[..length], Options::default()).is_err(), "cut at {length}");
         }
     }
 }
@@ -137,8 +137,8 @@ fn an_end_marker_inside_a_segment_between_scans_does_not_count() {
 }
 
 /// The image that is found in a buffer.
-fn located(buffer: &[u8]) -> Result<Vec<u8>, NotJpeg> {
-    find_image(buffer, Options::default()).map(|(image, whole)| copy_whole(image, &whole).to_vec())
+fn located(buffer: &[u8]) -> Result<Vec<u8>, JpegError> {
+    find_image(buffer, Options::default()).map(|(image, whole)| copy_complete(image, &whole).to_vec())
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn of_an_image_that_starts_twice_the_second_start_is_taken() {
     }
     // The second one is cut off: the first is no better, but it is what was always taken, and its data tell.
     let both_cut = [&PICTURE[..PICTURE.len() / 2], &PICTURE[..PICTURE.len() / 2]].concat();
-    assert_eq!(located(&both_cut), Err(NotJpeg::NoEnd));
+    assert_eq!(located(&both_cut), Err(JpegError::MissingEoi));
 }
 
 #[test]
@@ -189,11 +189,11 @@ fn a_thumbnail_is_not_taken_for_the_image_nor_what_follows_it() {
 
 #[test]
 fn a_buffer_without_an_image_has_the_reason() {
-    assert_eq!(located(b""), Err(NotJpeg::Empty));
-    assert_eq!(located(&[0; 1000]), Err(NotJpeg::NoStart));
-    assert_eq!(located(b"\x89PNG\r\n\x1a\n"), Err(NotJpeg::NoStart));
-    assert_eq!(located(&PICTURE[..5000]), Err(NotJpeg::NoEnd));
-    assert_eq!(located(&[b"late", &PICTURE[..5000]].concat()), Err(NotJpeg::NoEnd));
+    assert_eq!(located(b""), Err(JpegError::Empty));
+    assert_eq!(located(&[0; 1000]), Err(JpegError::MissingSoi));
+    assert_eq!(located(b"\x89PNG\r\n\x1a\n"), Err(JpegError::MissingSoi));
+    assert_eq!(located(&PICTURE[..5000]), Err(JpegError::MissingEoi));
+    assert_eq!(located(&[b"late", &PICTURE[..5000]].concat()), Err(JpegError::MissingEoi));
     // Nothing but starts, which costs no more than a few.
     assert!(located(&[0xFF, 0xD8, 0xFF].repeat(300_000)).is_err());
 }
@@ -206,7 +206,7 @@ fn standard_tables_put_in_give_the_same_picture() {
         let whole = found(&stripped);
         assert!(whole.lacks_tables && !whole.is_complete());
         assert_eq!(check_scan(&stripped, &whole), Ok(()));
-        let copy = copy_whole(&stripped, &whole);
+        let copy = copy_complete(&stripped, &whole);
         assert_eq!(copy.len(), stripped.len() + 420);
         assert_eq!(found(&copy).length, copy.len());
         assert!(found(&copy).is_complete());
@@ -224,7 +224,7 @@ fn tables_of_the_image_override_those_put_in() {
     let whole = found(&partly);
     assert!(whole.lacks_tables);
     assert_eq!(check_scan(&partly, &whole), Ok(()));
-    assert_eq!(pixels(&copy_whole(&partly, &whole)), pixels(PICTURE));
+    assert_eq!(pixels(&copy_complete(&partly, &whole)), pixels(PICTURE));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_table_without_a_standard_is_missed() {
     let mut image = strip_tables(STANDARD);
     let scan = segment(&image, 0xDA);
     image[scan + 6] = 0x22;
-    assert_eq!(examine(&image, Options::default()), Err(NotJpeg::NoTable));
+    assert_eq!(validate(&image, Options::default()), Err(JpegError::MissingHuffmanTable));
 }
 
 #[test]
@@ -240,11 +240,11 @@ fn an_image_without_an_end_is_taken_if_allowed_and_gets_one() {
     for image in PLAIN {
         for padding in [0, 100] {
             let endless = [&image[..image.len() - 2], &vec![0; padding]].concat();
-            assert_eq!(examine(&endless, Options::default()), Err(NotJpeg::NoEnd));
-            let whole = examine(&endless, TRUNCATED).unwrap();
+            assert_eq!(validate(&endless, Options::default()), Err(JpegError::MissingEoi));
+            let whole = validate(&endless, TRUNCATED).unwrap();
             assert!(whole.lacks_end);
             assert_eq!(check_scan(&endless, &whole), Ok(()));
-            let copy = copy_whole(&endless, &whole);
+            let copy = copy_complete(&endless, &whole);
             assert!(found(&copy).is_complete());
             assert_eq!(pixels(&copy), pixels(image));
         }
@@ -255,23 +255,23 @@ fn an_image_without_an_end_is_taken_if_allowed_and_gets_one() {
 fn an_image_cut_anywhere_is_refused() {
     for length in 0..PICTURE.len() {
         let cut = &PICTURE[..length];
-        assert!(examine(cut, Options::default()).is_err(), "cut at {length}");
+        assert!(validate(cut, Options::default()).is_err(), "cut at {length}");
         // Without the end marker only the data can tell.
         if length < PICTURE.len() - 8 && (length < 1000 || length % 97 == 0) {
-            assert!(examine(cut, TRUNCATED).and_then(|whole| check_scan(cut, &whole)).is_err(), "cut at {length}");
+            assert!(validate(cut, TRUNCATED).and_then(|whole| check_scan(cut, &whole)).is_err(), "cut at {length}");
         }
     }
 }
 
 #[test]
 fn other_formats_are_refused() {
-    let examine = |bytes| examine(bytes, Options::default());
-    assert_eq!(examine(b""), Err(NotJpeg::Empty));
-    assert_eq!(examine(b"\x89PNG\r\n\x1a\n"), Err(NotJpeg::NoStart));
-    assert_eq!(examine(&[0; 64]), Err(NotJpeg::NoStart));
-    assert_eq!(examine(b"\xFF\xD8\xFF\xD9"), Err(NotJpeg::TooShort));
-    let tiny = [b"\xFF\xD8\xFF\xD9".as_slice(), &[0; MINIMUM_LENGTH]].concat();
-    assert_eq!(examine(&tiny), Err(NotJpeg::BadHeaders));
+    let validate = |bytes| validate(bytes, Options::default());
+    assert_eq!(validate(b""), Err(JpegError::Empty));
+    assert_eq!(validate(b"\x89PNG\r\n\x1a\n"), Err(JpegError::MissingSoi));
+    assert_eq!(validate(&[0; 64]), Err(JpegError::MissingSoi));
+    assert_eq!(validate(b"\xFF\xD8\xFF\xD9"), Err(JpegError::TooShort));
+    let tiny = [b"\xFF\xD8\xFF\xD9".as_slice(), &[0; MIN_LENGTH]].concat();
+    assert_eq!(validate(&tiny), Err(JpegError::InvalidHeaders));
 }
 
 #[test]
@@ -280,17 +280,17 @@ fn padding_made_an_image_long_enough() {
     let frame = [0xFF, 0xD8, 0xFF, 0xC9, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0];
     let tiny = [&frame[..], &[0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 1]].concat();
     let padded = [&tiny[..], &[0; 100]].concat();
-    assert_eq!(examine(&padded, TRUNCATED), Err(NotJpeg::TooShort));
+    assert_eq!(validate(&padded, TRUNCATED), Err(JpegError::TooShort));
     let ended = [&tiny[..], &[0xFF, 0xD9], &[0; 100]].concat();
-    assert_eq!(examine(&ended, TRUNCATED), Err(NotJpeg::TooShort));
-    assert_eq!(examine(&ended, Options::default()), Err(NotJpeg::TooShort));
+    assert_eq!(validate(&ended, TRUNCATED), Err(JpegError::TooShort));
+    assert_eq!(validate(&ended, Options::default()), Err(JpegError::TooShort));
 }
 
 #[test]
 fn an_end_marker_inside_the_headers_does_not_count() {
     let mut headers_only = PICTURE[..segment(PICTURE, 0xDA)].to_vec();
     headers_only.extend([0xFF, 0xD9]);
-    assert!(examine(&headers_only, TRUNCATED).is_err());
+    assert!(validate(&headers_only, TRUNCATED).is_err());
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn damage_in_the_middle_is_found() {
 #[test]
 fn an_image_with_blocks_too_few_or_too_many_is_refused() {
     let place = segment(PICTURE, 0xC0) + 5;
-    for (height, reason) in [(480 + 16, NotJpeg::DataMissing), (480 - 16, NotJpeg::DataLeft)] {
+    for (height, reason) in [(480 + 16, JpegError::MissingData), (480 - 16, JpegError::ExcessData)] {
         let mut image = PICTURE.to_vec();
         image[place..place + 2].copy_from_slice(&u16::to_be_bytes(height));
         assert_eq!(check(&image), Err(reason));
@@ -326,19 +326,19 @@ fn restart_markers_must_be_in_order() {
     for place in &markers {
         let mut image = RESTART.to_vec();
         image[place + 1] ^= 1;
-        assert_eq!(check(&image), Err(NotJpeg::BadRestart));
+        assert_eq!(check(&image), Err(JpegError::InvalidRestart));
     }
     let interval_lost = [&RESTART[..markers[3]], &RESTART[markers[4]..]].concat();
-    assert_eq!(check(&interval_lost), Err(NotJpeg::BadRestart));
+    assert_eq!(check(&interval_lost), Err(JpegError::InvalidRestart));
     let eight_lost = [&RESTART[..markers[0]], &RESTART[markers[8]..]].concat();
-    assert_eq!(check(&eight_lost), Err(NotJpeg::BadRestart));
+    assert_eq!(check(&eight_lost), Err(JpegError::InvalidRestart));
 }
 
 #[test]
 fn a_few_bytes_before_the_end_are_tolerated() {
     let padded = |count| [&PICTURE[..PICTURE.len() - 2], &vec![0x55; count], &[0xFF, 0xD9]].concat();
     assert_eq!(check(&padded(4)), Ok(()));
-    assert_eq!(check(&padded(5)), Err(NotJpeg::DataLeft));
+    assert_eq!(check(&padded(5)), Err(JpegError::ExcessData));
     // Fill bytes before a marker are no data (B.1.1.2).
     assert_eq!(check(&[&PICTURE[..PICTURE.len() - 2], &[0xFF; 50], &[0xFF, 0xD9]].concat()), Ok(()));
 }
@@ -356,9 +356,9 @@ fn no_bytes_make_it_panic() {
     let mut checker = ScanChecker::default();
     let mut run = |bytes: &[u8]| {
         for options in [Options::default(), TRUNCATED] {
-            if let Ok(whole) = examine(bytes, options) {
+            if let Ok(whole) = validate(bytes, options) {
                 let _ = checker.check(bytes, &whole);
-                assert!(examine(&copy_whole(bytes, &whole), Options::default()).unwrap().is_complete());
+                assert!(validate(&copy_complete(bytes, &whole), Options::default()).unwrap().is_complete());
             }
         }
     };
@@ -377,6 +377,6 @@ fn no_bytes_make_it_panic() {
     let whole = found(PICTURE);
     for other in [&PICTURE[..100], b"", OPTIMAL] {
         let _ = check_scan(other, &whole);
-        let _ = copy_whole(other, &whole);
+        let _ = copy_complete(other, &whole);
     }
 }

@@ -15,7 +15,7 @@ use wasmtime_wasi_io::async_trait;
 
 use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::cameras as wit;
-use crate::camera::status::{Counts, Losses, Outage, OutageCause};
+use crate::camera::status::{FrameCounts, LostFrames, Outage, OutageCause};
 use crate::camera::{Camera, Dimensions, Feed, State};
 use crate::sandbox::lifecycle::{Lifecycle, Phase};
 use crate::sandbox::state::{GuestState, nanoseconds};
@@ -34,7 +34,7 @@ impl wit::Host for GuestState {
 
 impl wit::HostWatcher for GuestState {
     fn new(&mut self) -> Result<Resource<HeldWatcher>> {
-        Ok(self.table.push(HeldWatcher { news: self.cameras.news() })?)
+        Ok(self.table.push(HeldWatcher { news: self.cameras.state_changes() })?)
     }
 
     async fn blocking_next(&mut self, watcher: Resource<HeldWatcher>, timeout_nanoseconds: u64) -> Result<bool> {
@@ -119,24 +119,24 @@ impl wit::HostFrame for GuestState {
     fn info(&mut self, frame: Resource<HeldFrame>) -> Result<wit::FrameInfo> {
         let frame = self.table.get(&frame)?;
         // A clock before 1970 is a clock that was never set.
-        let wall = frame.captured.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = frame.timestamp.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(wit::FrameInfo {
             sequence: frame.sequence,
-            captured_at: nanoseconds(frame.captured.monotonic),
+            captured_at: nanoseconds(frame.timestamp.monotonic),
             captured_on: Datetime { seconds: wall.as_secs(), nanoseconds: wall.subsec_nanos() },
-            dimensions: dimensions(frame.picture.dimensions),
-            length: frame.picture.jpeg.len() as u64,
+            dimensions: dimensions(frame.image.dimensions),
+            length: frame.image.bytes.len() as u64,
         })
     }
 
     fn data(&mut self, frame: Resource<HeldFrame>) -> Result<Resource<DynInputStream>> {
-        let rest = self.table.get(&frame)?.picture.jpeg.clone();
+        let rest = self.table.get(&frame)?.image.bytes.clone();
         let stream: DynInputStream = Box::new(ImageStream { rest });
         Ok(self.table.push_child(stream, &frame)?)
     }
 
     fn bytes(&mut self, frame: Resource<HeldFrame>) -> Result<Vec<u8>> {
-        Ok(self.table.get(&frame)?.picture.jpeg.to_vec())
+        Ok(self.table.get(&frame)?.image.bytes.to_vec())
     }
 
     fn drop(&mut self, frame: Resource<HeldFrame>) -> Result<()> {
@@ -235,8 +235,8 @@ fn camera_now(camera: &Camera) -> wit::Camera {
     }
 }
 
-fn counts(Counts { frames, losses }: Counts) -> wit::Counts {
-    let Losses { dropped, late, flagged, empty, malformed, corrupt } = losses;
+fn counts(FrameCounts { frames, lost }: FrameCounts) -> wit::Counts {
+    let LostFrames { dropped, late, flagged, empty, malformed, corrupt } = lost;
     wit::Counts { frames, dropped, late, flagged, empty, malformed, corrupt }
 }
 

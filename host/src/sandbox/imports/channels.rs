@@ -83,7 +83,7 @@ impl wit::HostChannel for GuestState {
         tail: Vec<u8>,
     ) -> wasmtime::Result<()> {
         let image = match frame {
-            Some(frame) => self.table.get(&frame)?.picture.jpeg.clone(),
+            Some(frame) => self.table.get(&frame)?.image.bytes.clone(),
             None => Bytes::new(),
         };
         self.table.get(&channel)?.push(Part::new(head.into(), image, tail.into()));

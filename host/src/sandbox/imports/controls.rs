@@ -18,7 +18,7 @@ impl wit::Host for GuestState {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
-        let turn = camera.control_turn().await;
+        let turn = camera.lock_controls().await;
         // A device may take seconds to answer.
         let controls = spawn_blocking(move || {
             let _turn = turn;
@@ -39,7 +39,7 @@ impl wit::Host for GuestState {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
-        let turn = camera.control_turn().await;
+        let turn = camera.lock_controls().await;
         let set = spawn_blocking(move || {
             let _turn = turn;
             camera.set_control(&control, value)

@@ -18,8 +18,8 @@ use tracing::{debug, warn};
 
 use super::natural::NaturalName;
 use crate::error::SourceError;
-use crate::frame::Picture;
-use crate::jpeg::{self, NotJpeg, Options};
+use crate::frame::JpegImage;
+use crate::jpeg::{self, JpegError, Options};
 
 /// How many bytes a folder's pictures may have together, since all of them are held in memory: 400 pictures of a full HD
 /// camera.
@@ -71,7 +71,7 @@ pub(super) struct Folder {
 struct File {
     /// What it was when it was read last; none if it could not be asked.
     seen: Option<Seen>,
-    picture: Option<Picture>,
+    image: Option<JpegImage>,
     /// Whether it is to be read again although nothing seems to have changed: it was just written to, or could not be
     /// read.
     is_provisional: bool,
@@ -111,7 +111,7 @@ enum BadFile {
     #[error("the pictures of its folder, all of which are held in memory, have more than {} MiB", .0 >> 20)]
     NoRoom(u64),
     #[error("it is not a whole JPEG image: {0}")]
-    NotJpeg(#[from] NotJpeg),
+    InvalidJpeg(#[from] JpegError),
     #[error("it was changed while it was read")]
     Changing,
     #[error("cannot read it: {0}")]
@@ -185,7 +185,7 @@ impl Folder {
         if self.rechecked.is_none_or(|rechecked| rechecked.elapsed() >= RECHECK) {
             self.rechecked = Some(Instant::now());
             let names: Vec<_> =
-                self.files.iter().filter(|(_, file)| file.picture.is_none()).map(|(name, _)| name.clone()).collect();
+                self.files.iter().filter(|(_, file)| file.image.is_none()).map(|(name, _)| name.clone()).collect();
             for name in names {
                 self.check(&name);
             }
@@ -200,7 +200,7 @@ impl Folder {
 
     /// The picture that comes `steps` after the one of the file `shown`; the first, if none was shown yet. `shown`
     /// becomes its file.
-    pub(super) fn advance(&mut self, shown: &mut Option<NaturalName>, steps: u64) -> Result<Picture, SourceError> {
+    pub(super) fn advance(&mut self, shown: &mut Option<NaturalName>, steps: u64) -> Result<JpegImage, SourceError> {
         self.refresh()?;
         // Each round ends or makes the playlist shorter.
         loop {
@@ -210,7 +210,7 @@ impl Folder {
             };
             self.check(&name);
             self.rebuild_playlist();
-            if let Some(picture) = self.files.get(&name).and_then(|file| file.picture.clone()) {
+            if let Some(picture) = self.files.get(&name).and_then(|file| file.image.clone()) {
                 *shown = Some(name);
                 return Ok(picture);
             }
@@ -278,11 +278,11 @@ impl Folder {
         };
         let is_recent = seen.is_some_and(|seen| seen.is_recent());
         let file = match result {
-            Ok(picture) => File { seen, picture: Some(picture), is_provisional: is_recent, is_reported: false },
+            Ok(picture) => File { seen, image: Some(picture), is_provisional: is_recent, is_reported: false },
             // It may still be being written. What it was before is shown until that is done.
-            Err(BadFile::NotJpeg(_) | BadFile::Changing) if is_recent => {
-                let picture = before.and_then(|file| file.picture.clone());
-                File { seen, picture, is_provisional: true, is_reported: false }
+            Err(BadFile::InvalidJpeg(_) | BadFile::Changing) if is_recent => {
+                let picture = before.and_then(|file| file.image.clone());
+                File { seen, image: picture, is_provisional: true, is_reported: false }
             }
             Err(reason) => {
                 let is_same = before.is_some_and(|file| match &seen {
@@ -293,7 +293,7 @@ impl Folder {
                 if !(is_same && before.is_some_and(|file| file.is_reported)) {
                     self.unusable.push((path, reason));
                 }
-                File { seen, picture: None, is_provisional, is_reported: true }
+                File { seen, image: None, is_provisional, is_reported: true }
             }
         };
         self.replace(name, Some(file));
@@ -316,7 +316,7 @@ impl Folder {
         if !std::mem::take(&mut self.is_stale) {
             return;
         }
-        let usable = self.files.iter().filter(|(_, file)| file.picture.is_some());
+        let usable = self.files.iter().filter(|(_, file)| file.image.is_some());
         self.playlist = usable.map(|(name, _)| name.clone()).collect();
         self.length.store(self.playlist.len(), Ordering::Relaxed);
         debug!("{}: {} pictures", self.path.display(), self.playlist.len());
@@ -341,7 +341,7 @@ impl File {
     }
 
     fn weight(&self) -> u64 {
-        self.picture.as_ref().map_or(0, |picture| picture.jpeg.len() as u64)
+        self.image.as_ref().map_or(0, |picture| picture.bytes.len() as u64)
     }
 }
 
@@ -374,7 +374,7 @@ fn kind_of(metadata: &Metadata) -> &'static str {
 
 /// Read a picture from a file, which must be as it was seen, before and after. With the `others`, it may have up to
 /// `limit` bytes.
-fn read(path: &Path, seen: &Seen, others: u64, limit: u64) -> Result<Picture, BadFile> {
+fn read(path: &Path, seen: &Seen, others: u64, limit: u64) -> Result<JpegImage, BadFile> {
     // Should it have become something else meanwhile: never wait for it, nor make a terminal ours.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -396,8 +396,8 @@ fn read(path: &Path, seen: &Seen, others: u64, limit: u64) -> Result<Picture, Ba
     }
     if seen.is_recent() {
         // One that is half old and half new, since it is being overwritten in place, is whole to look at.
-        let whole = jpeg::examine(&bytes, Options::default())?;
+        let whole = jpeg::validate(&bytes, Options::default())?;
         jpeg::check_scan(&bytes, &whole)?;
     }
-    Ok(Picture::new(Bytes::from(bytes))?)
+    Ok(JpegImage::new(Bytes::from(bytes))?)
 }

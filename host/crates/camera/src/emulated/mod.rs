@@ -19,9 +19,9 @@ use self::folder::{FOLDER_LIMIT, Folder};
 use self::natural::NaturalName;
 use super::controls::{Control, ControlError, ControlKind, find};
 use super::error::SourceError;
-use super::frame::{Moment, Picture};
-use super::source::{Capture, Captured, Content, Image, Mode, Source};
-use super::status::Losses;
+use super::frame::{JpegImage, Timestamp};
+use super::source::{Capture, CaptureOutcome, CapturedImage, ImageData, Source, StreamMode};
+use super::status::LostFrames;
 
 /// Frames per second unless told otherwise: slow enough to see each picture, as in the tutorial that this
 /// camera is known from.
@@ -47,7 +47,7 @@ pub struct Emulated {
 /// Where the pictures are from.
 #[derive(Debug)]
 enum Pictures {
-    Embedded(Arc<[Picture]>),
+    Embedded(Arc<[JpegImage]>),
     Folder {
         path: PathBuf,
         /// Shared with each opening. Locked while the disk is read, so by capture threads alone.
@@ -64,7 +64,7 @@ impl Emulated {
     /// Play the three pictures that are compiled in. `rate` is in frames per second, greater than 0.
     pub fn embedded(rate: f64) -> Self {
         // All of them are whole, as a test shows.
-        let pictures = EMBEDDED.iter().filter_map(|jpeg| Picture::new(Bytes::from_static(jpeg)).ok()).collect();
+        let pictures = EMBEDDED.iter().filter_map(|jpeg| JpegImage::new(Bytes::from_static(jpeg)).ok()).collect();
         Self { pictures: Pictures::Embedded(pictures), rate, paused: Arc::default() }
     }
 
@@ -104,7 +104,7 @@ impl Source for Emulated {
         let first = reel.advance(0)?;
         Ok(Box::new(Playback {
             reel,
-            mode: Mode { dimensions: first.dimensions, rate: Some(self.rate), format: None, quality: None },
+            mode: StreamMode { dimensions: first.dimensions, rate: Some(self.rate), format: None, quality: None },
             rate: self.rate,
             started: Instant::now(),
             next: 0,
@@ -134,13 +134,13 @@ impl Source for Emulated {
 
 /// Pictures in order, over and over, and the one that was shown last.
 enum Reel {
-    Embedded { pictures: Arc<[Picture]>, shown: Option<u64> },
+    Embedded { pictures: Arc<[JpegImage]>, shown: Option<u64> },
     Folder { folder: Arc<Mutex<Folder>>, shown: Option<NaturalName> },
 }
 
 impl Reel {
     /// The picture that comes `steps` after the last one; at first, the first.
-    fn advance(&mut self, steps: u64) -> Result<Picture, SourceError> {
+    fn advance(&mut self, steps: u64) -> Result<JpegImage, SourceError> {
         match self {
             Self::Embedded { pictures, shown } => {
                 let number = shown.map_or(0, |shown| shown.wrapping_add(steps));
@@ -159,7 +159,7 @@ impl Reel {
 /// An emulated camera that is open.
 struct Playback {
     reel: Reel,
-    mode: Mode,
+    mode: StreamMode,
     /// Frames per second, greater than 0.
     rate: f64,
     /// When the first picture was due.
@@ -179,26 +179,26 @@ impl Playback {
 }
 
 impl Capture for Playback {
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> StreamMode {
         self.mode
     }
 
-    fn next(&mut self, deadline: Instant) -> Result<Captured, SourceError> {
+    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
         let due = self.due(self.next);
         std::thread::sleep(due.min(deadline).saturating_duration_since(Instant::now()));
         let now = Instant::now();
         if now < due {
-            return Ok(Captured::default());
+            return Ok(CaptureOutcome::default());
         }
         // Woken late: play the picture that is due now, as a camera would, and not the missed ones in a burst.
         let latest = (now.duration_since(self.started).as_secs_f64() * self.rate) as u64;
         let number = latest.max(self.next);
-        let losses = Losses { late: number - self.next, ..Losses::default() };
+        let losses = LostFrames { late: number - self.next, ..LostFrames::default() };
         self.next = number + 1;
         let steps = if self.paused.load(Ordering::Relaxed) { 0 } else { number - self.shown };
         self.shown = number;
         let picture = self.reel.advance(steps)?;
-        let image = Image { content: Content::Picture(picture), taken: Moment::now() };
-        Ok(Captured { image: Some(image), losses })
+        let image = CapturedImage { content: ImageData::Jpeg(picture), timestamp: Timestamp::now() };
+        Ok(CaptureOutcome { image: Some(image), lost: losses })
     }
 }

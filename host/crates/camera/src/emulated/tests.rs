@@ -12,7 +12,7 @@ use rustix::fs::Mode;
 use super::folder::Folder;
 use super::{EMBEDDED, Emulated};
 use crate::error::SourceError;
-use crate::source::{Capture, Content, Source};
+use crate::source::{Capture, ImageData, Source};
 
 /// What is waited for comes long before.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -25,8 +25,8 @@ fn next(capture: &mut dyn Capture) -> Result<usize, SourceError> {
     loop {
         let captured = capture.next(Instant::now() + DEADLINE)?;
         let Some(image) = captured.image else { continue };
-        let Content::Picture(picture) = image.content else { panic!("it has raw images") };
-        return Ok(EMBEDDED.iter().position(|jpeg| *jpeg == &picture.jpeg[..]).expect("a picture of the folder") + 1);
+        let ImageData::Jpeg(picture) = image.content else { panic!("it has raw images") };
+        return Ok(EMBEDDED.iter().position(|jpeg| *jpeg == &picture.bytes[..]).expect("a picture of the folder") + 1);
     }
 }
 
@@ -198,6 +198,6 @@ fn pictures_that_do_not_fit_in_memory_are_skipped_until_they_do() {
     let mut seen = Vec::new();
     while !seen.contains(&EMBEDDED[2].len()) {
         assert!(Instant::now() < deadline, "what fits now is not shown");
-        seen.push(folder.advance(&mut shown, 1).unwrap().jpeg.len());
+        seen.push(folder.advance(&mut shown, 1).unwrap().bytes.len());
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the entropy-coded data of a scan bit by bit (F.2.2.5), many at a time.
 
-use super::{MARKER, NotJpeg, RST0, scan::SLACK};
+use super::{JpegError, MARKER, RST0, scan::SLACK};
 
 /// A place in the data. It is passed by value and never fails, which lets the compiler keep it in registers.
 #[derive(Clone, Copy)]
@@ -84,11 +84,11 @@ impl<'a> Bits<'a> {
     }
 
     /// Check that the data end here, up to a marker or for good. Returns where.
-    pub(super) fn finish(self, mut beyond: Beyond) -> Result<usize, NotJpeg> {
+    pub(super) fn finish(self, mut beyond: Beyond) -> Result<usize, JpegError> {
         let (position, buffer, count) = fill_slowly(self.data, self.position, self.buffer, self.count, &mut beyond);
         let filled = Self { position, buffer, count, ..self };
         if filled.is_beyond(&beyond) {
-            return Err(NotJpeg::DataMissing);
+            return Err(JpegError::MissingData);
         }
         // Up to seven bits pad the last byte (F.1.2.3). They should be ones, but not all encoders care.
         let left = u64::from(count).saturating_sub(beyond.given) / 8;
@@ -97,18 +97,18 @@ impl<'a> Bits<'a> {
             (Some(&MARKER), Some(&next)) => next == 0,
             _ => true,
         };
-        if more || left > SLACK { Err(NotJpeg::DataLeft) } else { Ok(position) }
+        if more || left > SLACK { Err(JpegError::ExcessData) } else { Ok(position) }
     }
 
     /// Go on behind the restart marker with this number, which must be next.
-    pub(super) fn restart(self, number: usize, beyond: &mut Beyond) -> Result<Self, NotJpeg> {
+    pub(super) fn restart(self, number: usize, beyond: &mut Beyond) -> Result<Self, JpegError> {
         let position = self.finish(*beyond)?;
         *beyond = Beyond::new(beyond.allowed);
         match self.data.get(position + 1) {
             Some(&marker) if usize::from(marker) == usize::from(RST0) + number % 8 => {
                 Ok(Self { position: position + 2, ..Self::new(self.data) })
             }
-            _ => Err(NotJpeg::BadRestart),
+            _ => Err(JpegError::InvalidRestart),
         }
     }
 }
@@ -217,10 +217,10 @@ mod tests {
         for data in [&[1, 2, 3][..], &[1, 2, 3, MARKER], &[1, 2, 3, MARKER, RST0, 1, 2], &[1, 2, 3, MARKER, MARKER, 1]]
         {
             assert!(read(data, 0, 24).is_ok());
-            assert_eq!(read(data, 0, 25), Err(NotJpeg::DataMissing));
-            assert_eq!(read(data, 0, 25_000), Err(NotJpeg::DataMissing));
+            assert_eq!(read(data, 0, 25), Err(JpegError::MissingData));
+            assert_eq!(read(data, 0, 25_000), Err(JpegError::MissingData));
             assert!(read(data, 800, 824).is_ok());
-            assert_eq!(read(data, 800, 825), Err(NotJpeg::DataMissing));
+            assert_eq!(read(data, 800, 825), Err(JpegError::MissingData));
         }
     }
 

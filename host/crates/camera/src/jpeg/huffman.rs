@@ -1,6 +1,6 @@
 //! Huffman tables (annex C, F.2.2.3) made to skip coefficients rather than to decode them.
 
-use super::NotJpeg;
+use super::JpegError;
 
 /// How many bits the table of AC coefficients is indexed by: more resolve more of them at once, until the tables
 /// fill the processor's first cache.
@@ -33,8 +33,8 @@ struct Code {
 
 impl Code {
     /// The code that a table's definition describes (C.2).
-    fn new(definition: &[u8]) -> Result<Self, NotJpeg> {
-        let (counts, symbols) = definition.split_first_chunk::<16>().ok_or(NotJpeg::BadHeaders)?;
+    fn new(definition: &[u8]) -> Result<Self, JpegError> {
+        let (counts, symbols) = definition.split_first_chunk::<16>().ok_or(JpegError::InvalidHeaders)?;
         let (mut limits, mut offsets) = ([0; 16], [0; 16]);
         let (mut code, mut index) = (0_u32, 0_i32);
         for ((length, count), (limit, offset)) in (1..).zip(counts).zip(limits.iter_mut().zip(&mut offsets)) {
@@ -43,7 +43,7 @@ impl Code {
             code += u32::from(*count);
             index += i32::from(*count);
             if code > 1 << length {
-                return Err(NotJpeg::BadHeaders);
+                return Err(JpegError::InvalidHeaders);
             }
             *limit = code << (16 - length);
         }
@@ -70,7 +70,7 @@ pub(super) struct DcTable {
 }
 
 impl DcTable {
-    pub(super) fn new(definition: &[u8]) -> Result<Self, NotJpeg> {
+    pub(super) fn new(definition: &[u8]) -> Result<Self, JpegError> {
         let mut table = Self { code: Code::new(definition)?, entries: [(0, 0); 1 << DC_BITS] };
         for (index, entry) in table.entries.iter_mut().enumerate() {
             if let Some((length, size)) = table.code.decode(index << (16 - DC_BITS))
@@ -86,7 +86,7 @@ impl DcTable {
     /// The length of the code that these 16 bits begin with, and the size of the number after it. Together they are
     /// at most [`DC_MOST`].
     #[inline(always)]
-    pub(super) fn look_up(&self, bits: usize) -> Result<(u32, u32), NotJpeg> {
+    pub(super) fn look_up(&self, bits: usize) -> Result<(u32, u32), JpegError> {
         match self.entries.get(bits >> (16 - DC_BITS)) {
             Some(&(length, size)) if length != 0 => Ok((u32::from(length), u32::from(size))),
             _ => self.decode(bits),
@@ -94,10 +94,10 @@ impl DcTable {
     }
 
     #[cold]
-    fn decode(&self, bits: usize) -> Result<(u32, u32), NotJpeg> {
+    fn decode(&self, bits: usize) -> Result<(u32, u32), JpegError> {
         match self.code.decode(bits) {
             Some((length, size)) if size <= DC_LARGEST => Ok((length, u32::from(size))),
-            _ => Err(NotJpeg::BadData),
+            _ => Err(JpegError::InvalidData),
         }
     }
 }
@@ -142,7 +142,7 @@ pub(super) struct AcTable {
 }
 
 impl AcTable {
-    pub(super) fn new(definition: &[u8]) -> Result<Self, NotJpeg> {
+    pub(super) fn new(definition: &[u8]) -> Result<Self, JpegError> {
         let code = Code::new(definition)?;
         let mut single = [None; 1 << AC_BITS];
         for (index, entry) in single.iter_mut().enumerate() {
@@ -163,9 +163,9 @@ impl AcTable {
 
     /// Only the first of the coefficients that these 16 bits begin: its bits, at most 31, and the advance.
     #[cold]
-    pub(super) fn decode(&self, bits: usize) -> Result<(u32, usize), NotJpeg> {
-        let (length, symbol) = self.code.decode(bits).ok_or(NotJpeg::BadData)?;
-        let (size, advance) = meaning(symbol).ok_or(NotJpeg::BadData)?;
+    pub(super) fn decode(&self, bits: usize) -> Result<(u32, usize), JpegError> {
+        let (length, symbol) = self.code.decode(bits).ok_or(JpegError::InvalidData)?;
+        let (size, advance) = meaning(symbol).ok_or(JpegError::InvalidData)?;
         Ok((length + size, advance))
     }
 }
@@ -210,12 +210,12 @@ mod tests {
         assert_eq!(dc.look_up(0b00 << 14), Ok((2, 0)));
         assert_eq!(dc.look_up(0b110 << 13), Ok((3, 5)));
         assert_eq!(dc.look_up(0b1_1111_1110 << 7), Ok((9, 11)));
-        assert_eq!(dc.look_up(0xFFFF), Err(NotJpeg::BadData));
+        assert_eq!(dc.look_up(0xFFFF), Err(JpegError::InvalidData));
         let ac = AcTable::new(STANDARD[1][0]).unwrap();
         assert_eq!(ac.decode(0b1010 << 12), Ok((4, END_OF_BLOCK)));
         assert_eq!(ac.decode(0b111_1111_1001 << 5), Ok((11, 16)));
         assert_eq!(ac.decode(0b1111_1111_1111_1110), Ok((16 + 10, 16)));
-        assert_eq!(ac.decode(0xFFFF), Err(NotJpeg::BadData));
+        assert_eq!(ac.decode(0xFFFF), Err(JpegError::InvalidData));
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
     fn a_code_with_too_many_codes_is_refused() {
         let mut definition = [0; 19];
         definition[0] = 3;
-        assert_eq!(DcTable::new(&definition).err(), Some(NotJpeg::BadHeaders));
-        assert_eq!(AcTable::new(&definition[..5]).err(), Some(NotJpeg::BadHeaders));
+        assert_eq!(DcTable::new(&definition).err(), Some(JpegError::InvalidHeaders));
+        assert_eq!(AcTable::new(&definition[..5]).err(), Some(JpegError::InvalidHeaders));
     }
 }

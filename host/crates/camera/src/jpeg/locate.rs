@@ -2,20 +2,20 @@
 
 use memchr::memmem;
 
-use super::examine::examine;
-use super::{MARKER, NotJpeg, Options, SOI, Whole};
+use super::validate::validate;
+use super::{ImageInfo, JpegError, MARKER, Options, SOI};
 
 /// How many starts are tried in a buffer. Cameras send one too many, so more are no images but noise, and each costs a walk
 /// through the buffer.
 const STARTS: usize = 8;
 
-/// Find the image in a driver's buffer, where [`examine`] wants it at the very beginning. Returns the bytes from its start
+/// Find the image in a driver's buffer, where [`validate`] wants it at the very beginning. Returns the bytes from its start
 /// on, and what was found in them.
 ///
 /// Some cameras (of Logitech, among others) send a few bytes of something else before the image, or begin an image,
 /// break off, and begin again. So the last start is taken that yields a whole image. A start inside a segment of the
 /// headers does not count: that is a thumbnail. Nor does one behind the image's end: that may be an older image.
-pub fn find_image(bytes: &[u8], options: Options) -> Result<(&[u8], Whole), NotJpeg> {
+pub fn find_image(bytes: &[u8], options: Options) -> Result<(&[u8], ImageInfo), JpegError> {
     let mut tries = STARTS;
     let mut found = find_first(bytes, options, &mut tries)?;
     while let Some(restart) = restart(&found)
@@ -29,20 +29,20 @@ pub fn find_image(bytes: &[u8], options: Options) -> Result<(&[u8], Whole), NotJ
 }
 
 /// Whether there is an image for [`find_image`] to find, at the cost of finding its end.
-pub fn check_image(bytes: &[u8], options: Options) -> Result<(), NotJpeg> {
+pub fn check_image(bytes: &[u8], options: Options) -> Result<(), JpegError> {
     find_first(bytes, options, &mut { STARTS }).map(drop)
 }
 
 /// Find the first start that yields a whole image.
-fn find_first<'a>(bytes: &'a [u8], options: Options, tries: &mut usize) -> Result<(&'a [u8], Whole), NotJpeg> {
-    let mut reason = if bytes.is_empty() { NotJpeg::Empty } else { NotJpeg::NoStart };
+fn find_first<'a>(bytes: &'a [u8], options: Options, tries: &mut usize) -> Result<(&'a [u8], ImageInfo), JpegError> {
+    let mut reason = if bytes.is_empty() { JpegError::Empty } else { JpegError::MissingSoi };
     let mut start = if bytes.starts_with(&[MARKER, SOI]) { Some(bytes) } else { next_start(bytes) };
     let mut is_first = true;
     while let Some(image) = start
         && let Some(left) = tries.checked_sub(1)
     {
         *tries = left;
-        match examine(image, options) {
+        match validate(image, options) {
             Ok(whole) => return Ok((image, whole)),
             Err(error) if is_first => reason = error,
             Err(_) => {}
@@ -54,7 +54,7 @@ fn find_first<'a>(bytes: &'a [u8], options: Options, tries: &mut usize) -> Resul
 }
 
 /// The bytes from a start marker on that is within the data of an image. Data never have one (B.1.1.5).
-fn restart<'a>((image, whole): &(&'a [u8], Whole)) -> Option<&'a [u8]> {
+fn restart<'a>((image, whole): &(&'a [u8], ImageInfo)) -> Option<&'a [u8]> {
     let data_at = whole.headers.data_at;
     let at = memmem::find(image.get(data_at..whole.length)?, START)?;
     image.get(data_at + at..)

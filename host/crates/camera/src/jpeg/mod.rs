@@ -5,26 +5,26 @@
 //! to dear, none of which decodes a pixel:
 //!
 //! - [`find_image`] finds the image in a driver's buffer, where it may begin late or twice.
-//! - [`examine`] walks the segments from the start of the image to the first scan, and finds its end.
+//! - [`validate`] walks the segments from the start of the image to the first scan, and finds its end.
 //! - [`ScanChecker`] walks the Huffman codes of the scan: are all blocks of the picture there, and nothing else?
-//! - [`copy_whole`] copies the image out of the driver's buffer, with the Huffman tables and the end marker put
+//! - [`copy_complete`] copies the image out of the driver's buffer, with the Huffman tables and the end marker put
 //!   in where the camera left them out.
 //!
 //! Section numbers in the comments are those of ITU-T T.81.
 
 mod bits;
-mod examine;
 mod headers;
 mod huffman;
 mod locate;
 mod scan;
 mod tables;
+mod validate;
 
-pub use examine::{MINIMUM_LENGTH, NotJpeg, Options, Whole, examine};
 pub use headers::{Component, Definition, Headers};
 pub use locate::{check_image, find_image};
 pub use scan::{SLACK, ScanChecker, check_scan};
-pub use tables::copy_whole;
+pub use tables::copy_complete;
+pub use validate::{ImageInfo, JpegError, MIN_LENGTH, Options, validate};
 
 const MARKER: u8 = 0xFF;
 const SOI: u8 = 0xD8;

@@ -4,7 +4,7 @@ use super::bits::{Beyond, Bits};
 use super::headers::{Component, Definition};
 use super::huffman::{AC_BITS, AC_MOST, AcTable, DC_MOST, DcTable, ends_block};
 use super::tables::STANDARD;
-use super::{NotJpeg, Whole};
+use super::{ImageInfo, JpegError};
 
 /// How many bytes without a meaning may stand before the end marker and before a restart marker: some encoders
 /// fill a word. More would let damage pass that ends a few blocks early.
@@ -35,7 +35,7 @@ impl<T> Default for Slot<T> {
 
 impl<T> Slot<T> {
     /// Have the table of this definition, made by `make` if it is another than before.
-    fn prepare(&mut self, definition: &[u8], make: fn(&[u8]) -> Result<T, NotJpeg>) -> Result<(), NotJpeg> {
+    fn prepare(&mut self, definition: &[u8], make: fn(&[u8]) -> Result<T, JpegError>) -> Result<(), JpegError> {
         if self.table.is_none() || self.definition != definition {
             self.table = None;
             self.table = Some(Box::new(make(definition)?));
@@ -58,13 +58,13 @@ struct Part<'a> {
     ac: &'a AcTable,
 }
 
-/// Check the data of the image that [`examine`](super::examine) found in `bytes`, with a new [`ScanChecker`].
-pub fn check_scan(bytes: &[u8], whole: &Whole) -> Result<(), NotJpeg> {
+/// Check the data of the image that [`validate`](super::validate) found in `bytes`, with a new [`ScanChecker`].
+pub fn check_scan(bytes: &[u8], whole: &ImageInfo) -> Result<(), JpegError> {
     ScanChecker::default().check(bytes, whole)
 }
 
 impl ScanChecker {
-    /// Check the data of the image that [`examine`](super::examine) found in `bytes`: that they are as many blocks
+    /// Check the data of the image that [`validate`](super::validate) found in `bytes`: that they are as many blocks
     /// as the picture has, each of valid Huffman codes and of no more than 64 coefficients, none brighter than
     /// white or darker than black on the average, with the restart markers in place.
     ///
@@ -74,7 +74,7 @@ impl ScanChecker {
     /// Images that are not [plain](super::Headers::plain) pass unchecked.
     ///
     /// `bytes` should be all that the camera sent: the zeros after an image without an end marker may be data.
-    pub fn check(&mut self, bytes: &[u8], whole: &Whole) -> Result<(), NotJpeg> {
+    pub fn check(&mut self, bytes: &[u8], whole: &ImageInfo) -> Result<(), JpegError> {
         let headers = &whole.headers;
         if !headers.plain {
             return Ok(());
@@ -82,7 +82,7 @@ impl ScanChecker {
         self.prepare(bytes, whole)?;
         let mut parts = [None; 4];
         for (part, component) in parts.iter_mut().zip(headers.components.into_iter().flatten()) {
-            *part = Some(self.part(component).ok_or(NotJpeg::NoTable)?);
+            *part = Some(self.part(component).ok_or(JpegError::MissingHuffmanTable)?);
         }
         let end = if whole.lacks_end { whole.length } else { whole.length.saturating_sub(2) };
         let spare = if whole.lacks_end { bytes.len().saturating_sub(end) as u64 * 8 } else { 0 };
@@ -91,14 +91,14 @@ impl ScanChecker {
     }
 
     /// Have all tables that the scan uses.
-    fn prepare(&mut self, bytes: &[u8], whole: &Whole) -> Result<(), NotJpeg> {
+    fn prepare(&mut self, bytes: &[u8], whole: &ImageInfo) -> Result<(), JpegError> {
         let [dc_definitions, ac_definitions] = &whole.headers.tables;
         let [dc_standard, ac_standard] = &STANDARD;
         for component in whole.headers.components.iter().flatten() {
             let (dc, ac) = (usize::from(component.dc), usize::from(component.ac));
-            let dc_slot = self.dc.get_mut(dc).ok_or(NotJpeg::NoTable)?;
+            let dc_slot = self.dc.get_mut(dc).ok_or(JpegError::MissingHuffmanTable)?;
             dc_slot.prepare(definition(bytes, dc_definitions, dc_standard, dc)?, DcTable::new)?;
-            let ac_slot = self.ac.get_mut(ac).ok_or(NotJpeg::NoTable)?;
+            let ac_slot = self.ac.get_mut(ac).ok_or(JpegError::MissingHuffmanTable)?;
             ac_slot.prepare(definition(bytes, ac_definitions, ac_standard, ac)?, AcTable::new)?;
         }
         Ok(())
@@ -120,12 +120,12 @@ fn definition<'a>(
     own: &[Option<Definition>; 4],
     standard: &[&'static [u8]; 2],
     number: usize,
-) -> Result<&'a [u8], NotJpeg> {
+) -> Result<&'a [u8], JpegError> {
     match own.get(number).copied().flatten() {
         Some(place) => bytes.get(place.start..place.end),
         None => standard.get(number).copied(),
     }
-    .ok_or(NotJpeg::NoTable)
+    .ok_or(JpegError::MissingHuffmanTable)
 }
 
 /// Walk all MCUs of the picture, from one restart marker to the next.
@@ -133,8 +133,8 @@ fn walk(
     mut bits: Bits<'_>,
     mut beyond: Beyond,
     parts: &mut [Option<Part<'_>>; 4],
-    whole: &Whole,
-) -> Result<(), NotJpeg> {
+    whole: &ImageInfo,
+) -> Result<(), JpegError> {
     let mut left = count_mcus(parts, whole)?;
     let interval = match whole.headers.restart_interval {
         0 => left,
@@ -153,7 +153,7 @@ fn walk(
 }
 
 /// How many MCUs the picture has (A.2). If there is but one component, an MCU is one block of it.
-fn count_mcus(parts: &mut [Option<Part<'_>>; 4], whole: &Whole) -> Result<u64, NotJpeg> {
+fn count_mcus(parts: &mut [Option<Part<'_>>; 4], whole: &ImageInfo) -> Result<u64, JpegError> {
     let (mut width, mut height) = (1, 1);
     let components = || whole.headers.components.iter().flatten();
     if components().count() == 1 {
@@ -164,7 +164,7 @@ fn count_mcus(parts: &mut [Option<Part<'_>>; 4], whole: &Whole) -> Result<u64, N
     }
     // An MCU has no more than ten blocks (B.2.3).
     if parts.iter().flatten().map(|part| part.blocks).sum::<u32>() > 10 {
-        return Err(NotJpeg::BadHeaders);
+        return Err(JpegError::InvalidHeaders);
     }
     let across = whole.dimensions.width.div_ceil(8 * u32::from(width));
     let down = whole.dimensions.height.div_ceil(8 * u32::from(height));
@@ -178,7 +178,7 @@ fn walk_interval<'a>(
     beyond: &mut Beyond,
     parts: &mut [Option<Part<'_>>; 4],
     mcus: u64,
-) -> Result<Bits<'a>, NotJpeg> {
+) -> Result<Bits<'a>, JpegError> {
     for _ in 0..mcus {
         for part in parts.iter_mut().flatten() {
             for _ in 0..part.blocks {
@@ -186,7 +186,7 @@ fn walk_interval<'a>(
                 let (length, size) = part.dc.look_up(bits.peek::<16>())?;
                 part.dc_last = part.dc_last.wrapping_add(bits.number(length, size));
                 if part.dc_last.unsigned_abs() > part.dc_limit {
-                    return Err(NotJpeg::BadData);
+                    return Err(JpegError::InvalidData);
                 }
                 bits = bits.skip(length + size);
                 let mut index = 1;
@@ -215,7 +215,7 @@ fn walk_interval<'a>(
                             break 'block;
                         }
                         if index > 63 {
-                            return Err(NotJpeg::BadData);
+                            return Err(JpegError::InvalidData);
                         }
                         break;
                     }
@@ -225,7 +225,7 @@ fn walk_interval<'a>(
             }
         }
         if bits.is_beyond(beyond) {
-            return Err(NotJpeg::DataMissing);
+            return Err(JpegError::MissingData);
         }
     }
     Ok(bits)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{DHT, EOI, MARKER, Whole};
+use super::{DHT, EOI, ImageInfo, MARKER};
 
 /// A table's definition as a DHT segment has it (B.2.4.2): 16 counts of codes, by length, then their symbols.
 /// This one is table K.3: DC coefficients of luminance.
@@ -59,11 +59,11 @@ pub(super) const STANDARD: [[&[u8]; 2]; 2] = [[&LUMINANCE_DC, &CHROMINANCE_DC], 
 /// The length of the segment that has all four: its length field, the tables, and a byte before each.
 const SEGMENT_LENGTH: u16 = 2 + 2 * (1 + 28 + 1 + 178);
 
-/// Copy the image that [`examine`](super::examine) found in `bytes`, without padding and with what it lacks: the
+/// Copy the image that [`validate`](super::validate) found in `bytes`, without padding and with what it lacks: the
 /// standard Huffman tables (K.3), and the end marker. The result is complete.
 ///
 /// One allocation of the exact size and one copy, however much is lacking.
-pub fn copy_whole(bytes: &[u8], whole: &Whole) -> Bytes {
+pub fn copy_complete(bytes: &[u8], whole: &ImageInfo) -> Bytes {
     let image = bytes.get(..whole.length).unwrap_or(bytes);
     let added_tables = if whole.lacks_tables { 2 + usize::from(SEGMENT_LENGTH) } else { 0 };
     let added_end = if whole.lacks_end { 2 } else { 0 };

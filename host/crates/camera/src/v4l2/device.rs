@@ -203,5 +203,5 @@ pub(crate) struct Filled {
     /// The driver's count of frames; it wraps.
     pub(super) sequence: u32,
     /// When it was captured, by `CLOCK_MONOTONIC`; none where the driver uses another clock.
-    pub(super) taken: Option<Duration>,
+    pub(super) timestamp: Option<Duration>,
 }

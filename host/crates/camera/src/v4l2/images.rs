@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::negotiate::{Agreement, JPEG_FORMATS};
 use super::scrutiny::Scrutiny;
-use crate::frame::Picture;
-use crate::jpeg::{self, NotJpeg, Options, ScanChecker};
+use crate::frame::JpegImage;
+use crate::jpeg::{self, JpegError, Options, ScanChecker};
 use crate::raw::{Layout, PixelFormat, Range};
-use crate::source::{Content, Raw};
+use crate::source::{ImageData, RawImage};
 
 /// What the images of one opening of a camera are.
 pub(super) enum Images {
@@ -30,7 +30,7 @@ pub(super) enum NoImage {
     #[error("it is empty")]
     Empty,
     #[error(transparent)]
-    NotJpeg(#[from] NotJpeg),
+    InvalidJpeg(#[from] JpegError),
     #[error("it has {found} bytes of {whole}")]
     Short { found: usize, whole: usize },
 }
@@ -73,27 +73,27 @@ impl Images {
     }
 
     /// Copy an image out of its buffer: the one copy of a frame's bytes.
-    pub(super) fn copy(&self, bytes: &[u8]) -> Result<Content, NoImage> {
+    pub(super) fn copy(&self, bytes: &[u8]) -> Result<ImageData, NoImage> {
         match self {
             Self::Jpeg(images) => {
                 let (image, whole) = jpeg::find_image(bytes, images.options)?;
-                Ok(Content::Picture(Picture::new(jpeg::copy_whole(image, &whole))?))
+                Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_complete(image, &whole))?))
             }
             Self::Raw { layout, quality } => {
                 let pixels = pixels(bytes, layout)?;
-                Ok(Content::Raw(Raw { bytes: pixels.to_vec(), layout: *layout, quality: *quality }))
+                Ok(ImageData::Raw(RawImage { bytes: pixels.to_vec(), layout: *layout, quality: *quality }))
             }
         }
     }
 
     /// Look into the middle of an image, as often as the camera deserves.
-    pub(super) fn scrutinise(&mut self, content: &Content) -> Result<(), NoImage> {
-        let (Self::Jpeg(images), Content::Picture(picture)) = (self, content) else { return Ok(()) };
+    pub(super) fn scrutinise(&mut self, content: &ImageData) -> Result<(), NoImage> {
+        let (Self::Jpeg(images), ImageData::Jpeg(picture)) = (self, content) else { return Ok(()) };
         let JpegImages { checker, scrutiny, .. } = &mut **images;
         let mut scrutiny = scrutiny.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(scrutiny.apply(|| {
-            let whole = jpeg::examine(&picture.jpeg, Options::default())?;
-            checker.check(&picture.jpeg, &whole)
+            let whole = jpeg::validate(&picture.bytes, Options::default())?;
+            checker.check(&picture.bytes, &whole)
         })?)
     }
 

@@ -38,14 +38,14 @@ use crate::controls::{Control, ControlError};
 use crate::dimensions::Dimensions;
 use crate::error::SourceError;
 use crate::fourcc::FourCc;
-use crate::source::{Capture, Mode, Source};
+use crate::source::{Capture, Source, StreamMode};
 
 /// How good the JPEG images are that are made of raw formats, unless told otherwise: as good as those of webcams.
 pub const DEFAULT_QUALITY: u8 = 80;
 
 /// What is asked of a camera.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub struct CameraOptions {
     /// The size of its pictures; without, the driver's own stays.
     pub size: Option<Dimensions>,
     /// Frames per second, greater than 0; without, the driver's own stays.
@@ -60,7 +60,7 @@ pub struct Request {
     pub controls: Vec<(String, i64)>,
 }
 
-impl Default for Request {
+impl Default for CameraOptions {
     fn default() -> Self {
         Self {
             size: None,
@@ -94,8 +94,8 @@ impl Devices {
     ///
     /// Fails if there is something else at the path. Whatever else keeps it from being used may pass, and is only said
     /// in the log. Opens the device for a moment.
-    pub fn camera(&self, path: &Path, request: Request) -> Result<V4l2, SourceError> {
-        let Request { size, rate, format, quality, allow_truncated, controls } = request;
+    pub fn camera(&self, path: &Path, request: CameraOptions) -> Result<V4l2, SourceError> {
+        let CameraOptions { size, rate, format, quality, allow_truncated, controls } = request;
         let camera = V4l2 {
             devices: self.clone(),
             path: path.to_owned(),
@@ -141,7 +141,7 @@ struct Last {
     /// Its node, if that is not the path that was asked for.
     moved_to: Option<PathBuf>,
     /// What it gave when that was last logged, so that each retry does not say it again.
-    said: Option<Mode>,
+    said: Option<StreamMode>,
 }
 
 impl V4l2 {
@@ -185,7 +185,7 @@ impl V4l2 {
         self.settings.apply(&*device, &node);
         let failed = |error| errors::device_error(self.system(), &node, "start its stream", error);
         let stream = device.start(BUFFERS).map_err(failed)?;
-        let mode = Mode { quality: images.quality(), ..mode };
+        let mode = StreamMode { quality: images.quality(), ..mode };
         Ok(Box::new(Streaming::new(self.devices.system.clone(), node, stream, mode, images)))
     }
 }

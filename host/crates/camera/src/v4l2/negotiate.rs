@@ -10,7 +10,7 @@ use crate::dimensions::Dimensions;
 use crate::error::SourceError;
 use crate::fourcc::FourCc;
 use crate::raw::PixelFormat;
-use crate::source::Mode;
+use crate::source::StreamMode;
 
 /// The formats whose buffers are JPEG images. UVC cameras say the first, a few others the second.
 pub(super) const JPEG_FORMATS: [FourCc; 2] = [FourCc(*b"MJPG"), FourCc(*b"JPEG")];
@@ -32,7 +32,7 @@ pub(super) struct Wish {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Agreement {
     pub(super) format: Format,
-    pub(super) mode: Mode,
+    pub(super) mode: StreamMode,
 }
 
 /// Ask the device for what is wished.
@@ -55,7 +55,7 @@ pub(super) fn negotiate(
         return Err(SourceError::NoFormat { path: path.to_owned(), asked: Some(code), offered });
     }
     let rate = wish.rate.map_or_else(|| device.rate(), |rate| device.set_rate(rate));
-    let mode = Mode { dimensions: format.dimensions, rate, format: Some(format.code), quality: None };
+    let mode = StreamMode { dimensions: format.dimensions, rate, format: Some(format.code), quality: None };
     Ok(Agreement { format, mode })
 }
 
@@ -125,7 +125,7 @@ fn reaches(device: &dyn Device, code: FourCc, wish: &Wish) -> bool {
 }
 
 /// Say in the log what was asked for and not given, with what the device offers instead.
-pub(super) fn say_what_was_not_granted(device: &dyn Device, path: &Path, wish: &Wish, given: &Mode) {
+pub(super) fn say_what_was_not_granted(device: &dyn Device, path: &Path, wish: &Wish, given: &StreamMode) {
     let path = path.display();
     let Some(code) = given.format else { return };
     if let Some(asked) = wish.size.filter(|asked| *asked != given.dimensions) {

@@ -100,7 +100,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     plugged: BTreeMap<PathBuf, Plugged>,
-    /// Counts what was plugged in, to tell a camera from one that came to the same node later.
+    /// FrameCounts what was plugged in, to tell a camera from one that came to the same node later.
     plugs: u32,
     failures: BTreeMap<(PathBuf, Operation), VecDeque<Errno>>,
     handles: usize,
@@ -400,7 +400,7 @@ impl Stream for Running {
                 if let Some(buffer) = self.buffers.get_mut(index) {
                     *buffer = Some(bytes);
                 }
-                Ok(Some(Filled { index: index as u32, used, flagged, sequence, taken: None }))
+                Ok(Some(Filled { index: index as u32, used, flagged, sequence, timestamp: None }))
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use tracing::warn;
 
-use crate::jpeg::NotJpeg;
+use crate::jpeg::JpegError;
 
 /// After this many good images in a row, a camera is trusted: about three seconds.
 const GOOD_TO_BE_TRUSTED: u32 = 100;
@@ -34,7 +34,7 @@ pub(super) struct Scrutiny {
 
 impl Scrutiny {
     /// Walk the next image by `walk`, if it is to be.
-    pub(super) fn apply(&mut self, walk: impl FnOnce() -> Result<(), NotJpeg>) -> Result<(), NotJpeg> {
+    pub(super) fn apply(&mut self, walk: impl FnOnce() -> Result<(), JpegError>) -> Result<(), JpegError> {
         let is_trusted = self.good_in_a_row >= GOOD_TO_BE_TRUSTED;
         if self.given_up || (is_trusted && !self.good_in_a_row.is_multiple_of(SAMPLE)) {
             self.good_in_a_row = self.good_in_a_row.wrapping_add(1).max(GOOD_TO_BE_TRUSTED);
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     /// How many of `count` images are walked, each with this result.
-    fn walked(scrutiny: &mut Scrutiny, count: u32, result: Result<(), NotJpeg>) -> u32 {
+    fn walked(scrutiny: &mut Scrutiny, count: u32, result: Result<(), JpegError>) -> u32 {
         let mut walked = 0;
         for _ in 0..count {
             let _ = scrutiny.apply(|| {
@@ -97,7 +97,7 @@ mod tests {
         walked(&mut scrutiny, 1000, Ok(()));
         let mut damaged = 0;
         while damaged == 0 {
-            damaged = walked(&mut scrutiny, 1, Err(NotJpeg::BadData));
+            damaged = walked(&mut scrutiny, 1, Err(JpegError::InvalidData));
         }
         assert_eq!(walked(&mut scrutiny, 50, Ok(())), 50);
     }
@@ -105,13 +105,13 @@ mod tests {
     #[test]
     fn a_camera_whose_every_image_is_odd_is_served_all_the_same() {
         let mut scrutiny = Scrutiny::default();
-        assert_eq!(walked(&mut scrutiny, 1000, Err(NotJpeg::DataLeft)), BAD_TO_GIVE_UP);
-        assert!(scrutiny.apply(|| Err(NotJpeg::DataLeft)).is_ok());
+        assert_eq!(walked(&mut scrutiny, 1000, Err(JpegError::ExcessData)), BAD_TO_GIVE_UP);
+        assert!(scrutiny.apply(|| Err(JpegError::ExcessData)).is_ok());
         // But not one of which every third is good.
         let mut scrutiny = Scrutiny::default();
         for _ in 0..1000 {
             assert_eq!(walked(&mut scrutiny, 1, Ok(())), 1);
-            assert_eq!(walked(&mut scrutiny, 2, Err(NotJpeg::BadData)), 2);
+            assert_eq!(walked(&mut scrutiny, 2, Err(JpegError::InvalidData)), 2);
         }
     }
 }

@@ -12,9 +12,9 @@ use super::device::{Filled, Stream, System};
 use super::errors::device_error;
 use super::images::{Images, NoImage};
 use crate::error::SourceError;
-use crate::frame::Moment;
-use crate::source::{Capture, Captured, Image, Mode};
-use crate::status::Losses;
+use crate::frame::Timestamp;
+use crate::source::{Capture, CaptureOutcome, CapturedImage, StreamMode};
+use crate::status::LostFrames;
 
 /// Buffers to ask for: one being filled, one waiting, one being copied, and one in reserve for when this
 /// process is not scheduled. Frames are copied out at once, so more would only hold older ones.
@@ -37,14 +37,14 @@ pub(super) struct Streaming {
     /// The node that it is open by.
     node: PathBuf,
     stream: Box<dyn Stream>,
-    mode: Mode,
+    mode: StreamMode,
     images: Images,
     /// How long to wait for an image.
     patience: Duration,
     /// When the last image came, or the stream started.
     last_image: Instant,
     /// What was lost since then.
-    losses_since: Losses,
+    losses_since: LostFrames,
     /// How often in a row there was nothing to take.
     hiccups: u32,
     /// The driver's number for the next frame; none before the first.
@@ -57,7 +57,7 @@ impl Streaming {
         system: Arc<dyn System>,
         node: PathBuf,
         stream: Box<dyn Stream>,
-        mode: Mode,
+        mode: StreamMode,
         images: Images,
     ) -> Self {
         // A rate is greater than 0, yet may be so small that the time is more than a `Duration` holds.
@@ -70,7 +70,7 @@ impl Streaming {
             images,
             patience: slow.map_or(STALL, |slow| STALL.max(slow)),
             last_image: Instant::now(),
-            losses_since: Losses::default(),
+            losses_since: LostFrames::default(),
             hiccups: 0,
             next_sequence: None,
         }
@@ -78,19 +78,19 @@ impl Streaming {
 }
 
 impl Capture for Streaming {
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> StreamMode {
         self.mode
     }
 
-    fn next(&mut self, deadline: Instant) -> Result<Captured, SourceError> {
+    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
         let ready = self.stream.wait(deadline).map_err(|error| self.error("wait for a picture", error))?;
-        let captured = if ready { self.newest()? } else { Captured::default() };
+        let captured = if ready { self.newest()? } else { CaptureOutcome::default() };
         if captured.image.is_some() {
             self.last_image = Instant::now();
-            self.losses_since = Losses::default();
+            self.losses_since = LostFrames::default();
             return Ok(captured);
         }
-        self.losses_since += captured.losses;
+        self.losses_since += captured.lost;
         if self.last_image.elapsed() > self.patience {
             let damaged = self.losses_since.damaged();
             return Err(SourceError::Stalled { path: self.node.clone(), after: self.patience, damaged });
@@ -101,8 +101,8 @@ impl Capture for Streaming {
 
 impl Streaming {
     /// Take all buffers that are filled, copy the newest image out, and give the buffers back.
-    fn newest(&mut self) -> Result<Captured, SourceError> {
-        let mut losses = Losses::default();
+    fn newest(&mut self) -> Result<CaptureOutcome, SourceError> {
+        let mut losses = LostFrames::default();
         let mut newest: Option<Filled> = None;
         let mut dequeued = 0;
         // What is said if there is nothing to take, time and again.
@@ -136,13 +136,14 @@ impl Streaming {
                 return Err(self.error("stream", reason));
             }
         }
-        let Some(newest) = newest else { return Ok(Captured { image: None, losses }) };
+        let Some(newest) = newest else { return Ok(CaptureOutcome { image: None, lost: losses }) };
         let copied = self.images.copy(self.stream.bytes(&newest));
-        let taken = newest.taken.map_or_else(Moment::now, Moment::at);
+        let taken = newest.timestamp.map_or_else(Timestamp::now, Timestamp::at);
         let sequence = newest.sequence;
         // Before the copy is looked at any closer, let alone by others.
         self.give_back(newest)?;
-        let image = copied.and_then(|content| self.images.scrutinise(&content).map(|()| Image { content, taken }));
+        let image = copied
+            .and_then(|content| self.images.scrutinise(&content).map(|()| CapturedImage { content, timestamp: taken }));
         let image = match image {
             Ok(image) => Some(image),
             Err(damage) => {
@@ -150,7 +151,7 @@ impl Streaming {
                 None
             }
         };
-        Ok(Captured { image, losses })
+        Ok(CaptureOutcome { image, lost: losses })
     }
 
     /// How many frames the driver numbered and never gave out before this one.
@@ -169,12 +170,12 @@ impl Streaming {
         self.images.look(self.stream.bytes(filled)).map_err(Damage::Outside)
     }
 
-    fn note_damage(&mut self, losses: &mut Losses, sequence: u32, damage: Damage) {
+    fn note_damage(&mut self, losses: &mut LostFrames, sequence: u32, damage: Damage) {
         debug!("{}: frame {sequence} is dropped: {damage}", self.node.display());
         match damage {
             Damage::Flagged => losses.flagged += 1,
             Damage::Outside(NoImage::Empty) => losses.empty += 1,
-            Damage::Outside(NoImage::NotJpeg(_) | NoImage::Short { .. }) => losses.malformed += 1,
+            Damage::Outside(NoImage::InvalidJpeg(_) | NoImage::Short { .. }) => losses.malformed += 1,
             Damage::Inside(_) => losses.corrupt += 1,
         }
         if !matches!(damage, Damage::Inside(_)) {
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
     use crate::dimensions::Dimensions;
     use crate::fourcc::FourCc;
-    use crate::source::Content;
+    use crate::source::ImageData;
     use crate::v4l2::device::Format;
     use crate::v4l2::negotiate::Agreement;
     use crate::v4l2::scripted::{Gadget, Operation, Script, Step};
@@ -227,13 +228,13 @@ mod tests {
         let device = system.open(NODE.as_ref()).unwrap();
         let dimensions = Dimensions { width: 16, height: 16 };
         let format = Format { code: FourCc(*code), dimensions, stride: 0, full_range: false };
-        let mode = Mode { dimensions, rate: Some(30.0), format: Some(format.code), quality: None };
+        let mode = StreamMode { dimensions, rate: Some(30.0), format: Some(format.code), quality: None };
         let images = Images::new(&Agreement { format, mode }, 80, allow_truncated, Arc::default()).unwrap();
         let stream = device.start(BUFFERS).unwrap();
         Streaming::new(system, NODE.into(), stream, mode, images)
     }
 
-    fn next(streaming: &mut Streaming) -> Captured {
+    fn next(streaming: &mut Streaming) -> CaptureOutcome {
         streaming.next(Instant::now()).unwrap()
     }
 
@@ -251,7 +252,7 @@ mod tests {
             }
             let captured = next(&mut streaming);
             assert!(captured.image.is_some(), "round {round}: the driver has no buffers left");
-            assert_eq!(captured.losses, Losses { late: 2, ..Losses::default() });
+            assert_eq!(captured.lost, LostFrames { late: 2, ..LostFrames::default() });
             assert_eq!(script.left(NODE), 0);
         }
     }
@@ -267,20 +268,20 @@ mod tests {
             .zip(0..)
             .for_each(|(byte, index)| *byte ^= 0x5a_u8.wrapping_add(index * 3));
         for (step, lost) in [
-            (buffer(PICTURE, true, 0), Losses { flagged: 1, ..Losses::default() }),
-            (buffer(b"", false, 0), Losses { empty: 1, ..Losses::default() }),
-            (buffer(&PICTURE[..PICTURE.len() / 2], false, 0), Losses { malformed: 1, ..Losses::default() }),
-            (buffer(&corrupt, false, 0), Losses { corrupt: 1, ..Losses::default() }),
+            (buffer(PICTURE, true, 0), LostFrames { flagged: 1, ..LostFrames::default() }),
+            (buffer(b"", false, 0), LostFrames { empty: 1, ..LostFrames::default() }),
+            (buffer(&PICTURE[..PICTURE.len() / 2], false, 0), LostFrames { malformed: 1, ..LostFrames::default() }),
+            (buffer(&corrupt, false, 0), LostFrames { corrupt: 1, ..LostFrames::default() }),
         ] {
             script.give(NODE, step);
             let captured = next(&mut streaming);
             assert!(captured.image.is_none());
-            assert_eq!(captured.losses, lost);
+            assert_eq!(captured.lost, lost);
         }
         script.give(NODE, buffer(PICTURE, false, 7));
         let captured = next(&mut streaming);
         assert!(captured.image.is_some());
-        assert_eq!(captured.losses, Losses { dropped: 7, ..Losses::default() });
+        assert_eq!(captured.lost, LostFrames { dropped: 7, ..LostFrames::default() });
     }
 
     #[test]
@@ -291,7 +292,7 @@ mod tests {
         script.give(NODE, buffer(b"", false, 0));
         let captured = next(&mut streaming);
         assert!(captured.image.is_some());
-        assert_eq!(captured.losses, Losses { empty: 1, ..Losses::default() });
+        assert_eq!(captured.lost, LostFrames { empty: 1, ..LostFrames::default() });
     }
 
     #[test]
@@ -300,17 +301,17 @@ mod tests {
         let script = Script::default();
         let mut strict = streaming(&script, b"MJPG");
         script.give(NODE, Step::good(endless));
-        assert_eq!(next(&mut strict).losses, Losses { malformed: 1, ..Losses::default() });
+        assert_eq!(next(&mut strict).lost, LostFrames { malformed: 1, ..LostFrames::default() });
         let script = Script::default();
         let mut lenient = streaming_with(&script, b"MJPG", true);
         script.give(NODE, Step::good(endless));
-        let Some(Image { content: Content::Picture(picture), .. }) = next(&mut lenient).image else {
+        let Some(CapturedImage { content: ImageData::Jpeg(picture), .. }) = next(&mut lenient).image else {
             panic!("no image")
         };
-        assert_eq!(picture.jpeg, PICTURE);
+        assert_eq!(picture.bytes, PICTURE);
         // One that lacks more than that is still no picture.
         script.give(NODE, Step::good(&PICTURE[..PICTURE.len() / 2]));
-        assert_eq!(next(&mut lenient).losses, Losses { corrupt: 1, ..Losses::default() });
+        assert_eq!(next(&mut lenient).lost, LostFrames { corrupt: 1, ..LostFrames::default() });
     }
 
     #[test]
@@ -319,10 +320,10 @@ mod tests {
         let mut streaming = streaming(&script, b"MJPG");
         for before in [&b"\0\0\0\0"[..], &PICTURE[..300], &PICTURE[..PICTURE.len() / 2]] {
             script.give(NODE, Step::good(&[before, PICTURE].concat()));
-            let Some(Image { content: Content::Picture(picture), .. }) = next(&mut streaming).image else {
+            let Some(CapturedImage { content: ImageData::Jpeg(picture), .. }) = next(&mut streaming).image else {
                 panic!("no image")
             };
-            assert_eq!(picture.jpeg, PICTURE);
+            assert_eq!(picture.bytes, PICTURE);
         }
     }
 
@@ -381,7 +382,7 @@ mod tests {
         let script = Script::default();
         let streaming = streaming(&script, b"MJPG");
         let with_rate = |rate| {
-            let mode = Mode { rate: Some(rate), ..streaming.mode };
+            let mode = StreamMode { rate: Some(rate), ..streaming.mode };
             let stream = script.open(NODE.as_ref()).unwrap().start(BUFFERS).unwrap();
             let images = Images::new(
                 &Agreement {
@@ -409,9 +410,11 @@ mod tests {
         let script = Script::default();
         let mut streaming = streaming(&script, b"YUYV");
         script.give(NODE, buffer(&[128; 511], false, 0));
-        assert_eq!(next(&mut streaming).losses, Losses { malformed: 1, ..Losses::default() });
+        assert_eq!(next(&mut streaming).lost, LostFrames { malformed: 1, ..LostFrames::default() });
         script.give(NODE, buffer(&[128; 600], false, 0));
-        let Some(Image { content: Content::Raw(raw), .. }) = next(&mut streaming).image else { panic!("no image") };
+        let Some(CapturedImage { content: ImageData::Raw(raw), .. }) = next(&mut streaming).image else {
+            panic!("no image")
+        };
         assert_eq!(raw.bytes.len(), 512);
     }
 
@@ -420,10 +423,10 @@ mod tests {
         let script = Script::default();
         let mut streaming = streaming(&script, b"MJPG");
         script.give(NODE, buffer(PICTURE, false, u32::MAX));
-        assert_eq!(next(&mut streaming).losses.dropped, 0);
+        assert_eq!(next(&mut streaming).lost.dropped, 0);
         script.give(NODE, Step::good(PICTURE));
-        assert_eq!(next(&mut streaming).losses.dropped, 0, "0 follows the largest");
+        assert_eq!(next(&mut streaming).lost.dropped, 0, "0 follows the largest");
         script.give(NODE, buffer(PICTURE, false, u32::MAX - 5));
-        assert_eq!(next(&mut streaming).losses.dropped, 0, "back by six");
+        assert_eq!(next(&mut streaming).lost.dropped, 0, "back by six");
     }
 }

@@ -1,4 +1,4 @@
-//! Whole cameras on scripted machines: what their readers see of everything that goes wrong.
+//! ImageInfo cameras on scripted machines: what their readers see of everything that goes wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::device::DeviceCaps;
 use super::scripted::{Gadget, Operation, Script, Step};
-use super::{Request, V4l2};
+use super::{CameraOptions, V4l2};
 use crate::controls::ControlError;
 use crate::dimensions::Dimensions;
 use crate::error::SourceError;
@@ -40,7 +40,7 @@ impl Drop for Stage {
     }
 }
 
-fn start(script: &Script, request: Request) -> Stage {
+fn start(script: &Script, request: CameraOptions) -> Stage {
     let source = script.devices().camera(NODE.as_ref(), request).unwrap();
     run(script, source)
 }
@@ -93,7 +93,7 @@ async fn in_time<T>(what: impl Future<Output = T>) -> T {
 async fn an_unplugged_camera_comes_back_at_once_and_its_reader_never_left() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         let before = stage.picture(NODE).await;
         for round in 0..5 {
@@ -101,7 +101,7 @@ async fn an_unplugged_camera_comes_back_at_once_and_its_reader_never_left() {
             let reason = stage.lost(OutageCause::NotFound).await;
             assert!(reason.contains(NODE), "{reason}");
             let placeholder = stage.feed.placeholder().unwrap();
-            assert_eq!(placeholder.picture.dimensions, Dimensions { width: 640, height: 480 });
+            assert_eq!(placeholder.image.dimensions, Dimensions { width: 640, height: 480 });
             assert!(stage.feed.newest().is_none(), "a picture of before is none of now");
             script.plug(NODE, Gadget::webcam("Cam"));
             // The first try may have been just before: it is not waited for the second, which is seconds later.
@@ -125,7 +125,7 @@ async fn an_unplugged_camera_comes_back_at_once_and_its_reader_never_left() {
 async fn a_camera_is_found_under_another_node() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         stage.picture(NODE).await;
         script.unplug(NODE);
@@ -144,7 +144,7 @@ async fn a_camera_is_found_under_another_node() {
 async fn a_camera_is_found_at_another_plug() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         stage.picture(NODE).await;
         script.unplug(NODE);
@@ -161,8 +161,8 @@ async fn a_camera_is_never_taken_for_another_of_its_make() {
     script.plug(NODE, Gadget::webcam("Cam"));
     script.plug(OTHER_NODE, second.clone());
     let devices = script.devices();
-    let first = devices.camera(NODE.as_ref(), Request::default()).unwrap();
-    let _other = devices.camera(OTHER_NODE.as_ref(), Request::default()).unwrap();
+    let first = devices.camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    let _other = devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap();
     script.unplug(NODE);
     assert!(matches!(first.open().err(), Some(SourceError::NotFound { .. })), "that is the other one");
     // Nor when the other one comes back in its place.
@@ -176,7 +176,7 @@ async fn a_stranger_of_its_make_that_was_always_there_is_not_the_camera() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
     script.plug(OTHER_NODE, Gadget { bus: "usb-stranger".into(), ..Gadget::webcam("Cam") });
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         stage.picture(NODE).await;
         script.unplug(NODE);
@@ -193,7 +193,7 @@ async fn a_stranger_of_its_make_that_was_always_there_is_not_the_camera() {
 fn a_camera_that_cannot_be_opened_is_not_looked_for_elsewhere() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let camera = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let camera = script.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
     script.plug(OTHER_NODE, Gadget { bus: "usb-stranger".into(), ..Gadget::webcam("Cam") });
     // As after each plugging in, until its permissions are set.
     script.fail(NODE, Operation::Open, Errno::ACCESS.raw_os_error(), 1);
@@ -207,8 +207,8 @@ fn of_two_cameras_of_a_make_that_are_away_none_is_guessed() {
     script.plug(NODE, gadget("usb-1"));
     script.plug(OTHER_NODE, gadget("usb-2"));
     let devices = script.devices();
-    let first = devices.camera(NODE.as_ref(), Request::default()).unwrap();
-    let second = devices.camera(OTHER_NODE.as_ref(), Request::default()).unwrap();
+    let first = devices.camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    let second = devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap();
     script.unplug(NODE);
     script.unplug(OTHER_NODE);
     script.plug("/dev/video7", gadget("usb-3"));
@@ -225,7 +225,7 @@ fn who_names_a_device_by_what_it_is_gets_no_other() {
     const BY_ID: &str = "/dev/v4l/by-id/usb-Cam_1234-video-index0";
     let script = Script::default();
     script.plug(BY_ID, Gadget::webcam("Cam"));
-    let camera = script.devices().camera(BY_ID.as_ref(), Request::default()).unwrap();
+    let camera = script.devices().camera(BY_ID.as_ref(), CameraOptions::default()).unwrap();
     script.unplug(BY_ID);
     script.plug(NODE, Gadget { bus: "usb-stranger".into(), ..Gadget::webcam("Cam") });
     assert!(matches!(camera.open().err(), Some(SourceError::NotFound { .. })));
@@ -237,7 +237,7 @@ fn who_names_a_device_by_what_it_is_gets_no_other() {
 #[tokio::test(start_paused = true)]
 async fn a_device_that_does_not_answer_is_said_not_to() {
     let script = Script::default();
-    let source = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let source = script.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
     script.plug(NODE, Gadget::webcam("Cam"));
     script.silence(true);
     let mut stage = run(&script, source);
@@ -255,7 +255,7 @@ async fn a_raw_camera_that_came_back_while_nobody_read_it_is_not_lost() {
     let gadget = Gadget::webcam("Cam");
     script.plug(NODE, Gadget { formats: gadget.formats[1..].to_vec(), ..gadget });
     script.fail(NODE, Operation::SetFormat, Errno::BUSY.raw_os_error(), 2);
-    let source = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let source = script.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
     let camera = Arc::new(Camera::new("cam".into(), Arc::new(source), Linger::Always));
     let supervisor = tokio::spawn(camera.clone().supervise());
     started(&script, 1).await;
@@ -273,7 +273,7 @@ async fn a_raw_camera_that_came_back_while_nobody_read_it_is_not_lost() {
 async fn a_button_is_pressed_once() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let camera = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let camera = script.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
     camera.set_control("pan_reset", 1).unwrap();
     camera.set_control("brightness", 5).unwrap();
     drop(camera.open().unwrap());
@@ -285,7 +285,7 @@ async fn a_button_is_pressed_once() {
 async fn another_camera_in_the_same_place_is_the_camera_now() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         stage.picture(NODE).await;
         script.unplug(NODE);
@@ -300,7 +300,7 @@ async fn another_camera_in_the_same_place_is_the_camera_now() {
 #[tokio::test]
 async fn a_camera_that_is_not_there_at_the_start_is_waited_for() {
     let script = Script::default();
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         let reason = stage.lost(OutageCause::NotFound).await;
         assert!(reason.starts_with("no device at /dev/video0"), "{reason}");
@@ -317,7 +317,7 @@ async fn a_camera_that_is_not_there_at_the_start_is_waited_for() {
 async fn back_after(script: &Script, operation: Operation, error: Errno, count: usize, cause: OutageCause) -> String {
     script.plug(NODE, Gadget::webcam("Cam"));
     script.fail(NODE, operation, error.raw_os_error(), count);
-    let mut stage = start(script, Request::default());
+    let mut stage = start(script, CameraOptions::default());
     let reason = stage.lost(cause).await;
     started(script, 1).await;
     stage.picture(NODE).await;
@@ -349,8 +349,8 @@ async fn two_cameras_do_not_wait_for_each_other() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Silent"));
     script.plug(OTHER_NODE, Gadget::webcam("Cam"));
-    let silent = start(&script, Request::default());
-    let mut other = run(&script, script.devices().camera(OTHER_NODE.as_ref(), Request::default()).unwrap());
+    let silent = start(&script, CameraOptions::default());
+    let mut other = run(&script, script.devices().camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap());
     in_time(async {
         for _ in 0..100 {
             other.picture(OTHER_NODE).await;
@@ -366,7 +366,7 @@ async fn a_camera_without_jpeg_is_encoded_while_somebody_reads_it() {
     let script = Script::default();
     let gadget = Gadget::webcam("Cam");
     script.plug(NODE, Gadget { formats: gadget.formats[1..].to_vec(), ..gadget });
-    let source = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let source = script.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
     let camera = Arc::new(Camera::new("cam".into(), Arc::new(source), Linger::Always));
     let supervisor = tokio::spawn(camera.clone().supervise());
     let raw = vec![128; 640 * 480 * 2];
@@ -375,7 +375,7 @@ async fn a_camera_without_jpeg_is_encoded_while_somebody_reads_it() {
         script.give(NODE, Step::good(&raw));
         feed.ready().await;
         let first = feed.newest().unwrap();
-        assert_eq!(first.picture.dimensions, Dimensions { width: 640, height: 480 });
+        assert_eq!(first.image.dimensions, Dimensions { width: 640, height: 480 });
         drop(feed);
         script.give(NODE, Step::good(&raw));
         while camera.status().frame.is_some() {
@@ -399,7 +399,7 @@ async fn what_is_set_is_set_again_when_the_camera_is_back() {
     script.plug(NODE, Gadget::webcam("Cam"));
     let controls = [("exposure_time_absolute", 100), ("auto_exposure", 0), ("nonsense", 1), ("brightness", 999)];
     let controls = controls.map(|(name, value)| (name.to_owned(), value)).into();
-    let mut stage = start(&script, Request { controls, ..Request::default() });
+    let mut stage = start(&script, CameraOptions { controls, ..CameraOptions::default() });
     in_time(async {
         stage.picture(NODE).await;
         // The time cannot be set before the automatic is off, though it was asked for in this order.
@@ -422,7 +422,7 @@ async fn what_is_set_is_set_again_when_the_camera_is_back() {
 fn a_control_is_refused_with_the_reason() {
     let script = Script::default();
     script.plug(NODE, Gadget::webcam("Cam"));
-    let camera = script.devices().camera(NODE.as_ref(), Request::default()).unwrap();
+    let camera = script.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
     assert!(matches!(camera.set_control("focus", 1), Err(ControlError::Unknown { .. })));
     assert!(matches!(camera.set_control("brightness", 256), Err(ControlError::OutOfRange { .. })));
     assert!(matches!(camera.set_control("exposure_time_absolute", 1), Err(ControlError::Inactive { .. })));
@@ -430,7 +430,7 @@ fn a_control_is_refused_with_the_reason() {
 }
 
 /// The format and size that a camera is opened with.
-fn opened(gadget: Gadget, request: Request) -> Result<(FourCc, Dimensions), SourceError> {
+fn opened(gadget: Gadget, request: CameraOptions) -> Result<(FourCc, Dimensions), SourceError> {
     let script = Script::default();
     script.plug(NODE, gadget);
     let capture = script.devices().camera(NODE.as_ref(), request)?.open()?;
@@ -447,20 +447,20 @@ fn the_format_is_jpeg_or_the_cheapest_that_reaches_what_is_asked() {
         ..Gadget::webcam("Cam")
     };
     let chosen = |gadget, request| opened(gadget, request).unwrap().0.to_string();
-    let wish = |size, rate| Request { size: Some(size), rate: Some(rate), ..Request::default() };
+    let wish = |size, rate| CameraOptions { size: Some(size), rate: Some(rate), ..CameraOptions::default() };
     let both = [(b"YUYV", small, 30.0), (b"MJPG", small, 30.0)];
-    assert_eq!(chosen(gadget(&both), Request::default()), "MJPG");
+    assert_eq!(chosen(gadget(&both), CameraOptions::default()), "MJPG");
     let raw = [(b"RGB3", small, 30.0), (b"GREY", small, 30.0), (b"YUYV", small, 30.0), (b"NV12", small, 15.0)];
-    assert_eq!(chosen(gadget(&raw), Request::default()), "NV12", "the fewest bits of those with colour");
+    assert_eq!(chosen(gadget(&raw), CameraOptions::default()), "NV12", "the fewest bits of those with colour");
     assert_eq!(chosen(gadget(&raw), wish(small, 30.0)), "YUYV", "NV12 is too slow");
     let large_is_raw = [(b"MJPG", small, 30.0), (b"YUYV", large, 30.0)];
     assert_eq!(chosen(gadget(&large_is_raw), wish(large, 30.0)), "YUYV");
     assert_eq!(chosen(gadget(&large_is_raw), wish(size(1, 1), 30.0)), "MJPG", "none reaches it");
-    let asked = Request { format: Some(FourCc(*b"YUYV")), ..Request::default() };
+    let asked = CameraOptions { format: Some(FourCc(*b"YUYV")), ..CameraOptions::default() };
     assert_eq!(chosen(gadget(&both), asked.clone()), "YUYV");
     let error = opened(gadget(&[(b"MJPG", small, 30.0)]), asked).unwrap_err();
     assert_eq!(error.to_string(), "/dev/video0 offers no YUYV but MJPG; see `hotshoe cameras`");
-    let error = opened(gadget(&[(b"H264", small, 30.0)]), Request::default()).unwrap_err();
+    let error = opened(gadget(&[(b"H264", small, 30.0)]), CameraOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "/dev/video0 offers no format that can be served but H264; see `hotshoe cameras`");
 }
 
@@ -538,7 +538,7 @@ fn a_node_that_is_no_camera_is_refused_by_name_with_the_reason() {
         script.plug(NODE, gadget.clone());
         // A stream of an unconfigured pipeline does not start.
         script.fail(NODE, Operation::Start, Errno::INVAL.raw_os_error(), 1);
-        let opened = script.devices().camera(NODE.as_ref(), Request::default()).and_then(|camera| camera.open());
+        let opened = script.devices().camera(NODE.as_ref(), CameraOptions::default()).and_then(|camera| camera.open());
         let error = opened.err().unwrap_or_else(|| panic!("{} is a camera", gadget.card)).to_string();
         assert!(error.contains(NODE) && error.contains(reason), "{}: {error}", gadget.card);
     }
@@ -549,7 +549,7 @@ async fn a_bare_sensor_that_was_named_is_an_outage_until_its_pipeline_is_set_up(
     let script = Script::default();
     script.plug(NODE, node("rp1-cfe", CAPTURE | DeviceCaps::MEDIA_CONTROLLER, true));
     script.fail(NODE, Operation::Start, Errno::INVAL.raw_os_error(), 1);
-    let mut stage = start(&script, Request::default());
+    let mut stage = start(&script, CameraOptions::default());
     in_time(async {
         let reason = stage.lost(OutageCause::Unsupported).await;
         assert!(reason.contains("needs libcamera") && reason.contains("Spyglass"), "{reason}");

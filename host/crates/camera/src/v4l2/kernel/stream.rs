@@ -78,7 +78,7 @@ impl Stream for Started {
             used: raw.bytesused,
             flagged: raw.flags & sys::V4L2_BUF_FLAG_ERROR != 0,
             sequence: raw.sequence,
-            taken: seconds.map(|seconds| Duration::from_secs(seconds) + Duration::from_micros(microseconds)),
+            timestamp: seconds.map(|seconds| Duration::from_secs(seconds) + Duration::from_micros(microseconds)),
         }))
     }
 

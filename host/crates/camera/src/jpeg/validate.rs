@@ -9,7 +9,7 @@ use crate::dimensions::Dimensions;
 /// The length in bytes of the smallest possible image that a camera sends: its start marker (2), one table of
 /// quantisation (69), a frame header (13) and a scan header (10) of one component, one byte of data, and its
 /// end marker (2). Huffman tables may be left out.
-pub const MINIMUM_LENGTH: usize = 97;
+pub const MIN_LENGTH: usize = 97;
 
 /// The length in bytes of the end marker.
 const END_LENGTH: usize = 2;
@@ -17,15 +17,15 @@ const END_LENGTH: usize = 2;
 /// What a camera is allowed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Options {
-    /// Take an image without an end marker: a few cameras never send one. [`Whole::lacks_end`] tells, and
-    /// [`copy_whole`](super::copy_whole) puts it in. An image cut off by a lost packet looks the same, so only
+    /// Take an image without an end marker: a few cameras never send one. [`ImageInfo::lacks_end`] tells, and
+    /// [`copy_complete`](super::copy_complete) puts it in. An image cut off by a lost packet looks the same, so only
     /// [`ScanChecker`](super::ScanChecker) can refuse it then.
     pub allow_truncated: bool,
 }
 
-/// What [`examine`] found.
+/// What [`validate`] found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Whole {
+pub struct ImageInfo {
     /// The image's length in bytes, without padding after its end.
     pub length: usize,
     /// The size of its picture.
@@ -38,7 +38,7 @@ pub struct Whole {
     pub headers: Headers,
 }
 
-impl Whole {
+impl ImageInfo {
     /// Whether these bytes can be shown to a viewer as they are, up to `length`.
     pub fn is_complete(&self) -> bool {
         !self.lacks_tables && !self.lacks_end
@@ -47,41 +47,41 @@ impl Whole {
 
 /// Why bytes are not a whole JPEG image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NotJpeg {
+pub enum JpegError {
     /// There are no bytes at all (a driver's buffer with `bytesused` 0).
     #[error("it is empty")]
     Empty,
     /// It does not begin with a start-of-image marker: some other format.
     #[error("it does not begin as a JPEG does (FF D8)")]
-    NoStart,
-    /// It is shorter than [`MINIMUM_LENGTH`].
+    MissingSoi,
+    /// It is shorter than [`MIN_LENGTH`].
     #[error("it is too short to be an image")]
     TooShort,
     /// It ends before its first scan.
     #[error("it is cut off in its headers")]
-    CutInHeaders,
+    TruncatedHeaders,
     /// A segment of its headers is malformed.
     #[error("its headers are malformed")]
-    BadHeaders,
+    InvalidHeaders,
     /// Its scan uses a Huffman table that is not there and has no standard definition.
     #[error("it lacks a Huffman table")]
-    NoTable,
+    MissingHuffmanTable,
     /// It does not end with an end-of-image marker: the rest of it was lost.
     #[error("it is cut off: there is no end marker (FF D9)")]
-    NoEnd,
+    MissingEoi,
     /// Its scan has a code that its Huffman tables do not, a block of more than 64 coefficients, or one that is
     /// brighter or darker than any can be.
     #[error("it is damaged: its data make no sense")]
-    BadData,
+    InvalidData,
     /// Its data end before the last block of the picture.
     #[error("it is damaged: a part of the picture is missing")]
-    DataMissing,
+    MissingData,
     /// There are data left after the last block of the picture.
     #[error("it is damaged: there are more data than the picture needs")]
-    DataLeft,
+    ExcessData,
     /// A restart marker is not there, or is not the one that is due.
     #[error("it is damaged: a restart marker is missing or out of order")]
-    BadRestart,
+    InvalidRestart,
 }
 
 /// Check that `bytes` are one whole JPEG image, perhaps with padding after it.
@@ -90,30 +90,30 @@ pub enum NotJpeg {
 ///
 /// What follows the end marker may be anything: some drivers fill the rest of the buffer with zeros, some leave in it what
 /// an earlier and longer image left there, with its end marker at the very end, and phones append data of their own.
-pub fn examine(bytes: &[u8], options: Options) -> Result<Whole, NotJpeg> {
+pub fn validate(bytes: &[u8], options: Options) -> Result<ImageInfo, JpegError> {
     if bytes.is_empty() {
-        return Err(NotJpeg::Empty);
+        return Err(JpegError::Empty);
     }
     if !bytes.starts_with(&[MARKER, SOI]) {
-        return Err(NotJpeg::NoStart);
+        return Err(JpegError::MissingSoi);
     }
     // The two bytes of the end marker may be missing, if need be.
-    if bytes.len() + END_LENGTH < MINIMUM_LENGTH {
-        return Err(NotJpeg::TooShort);
+    if bytes.len() + END_LENGTH < MIN_LENGTH {
+        return Err(JpegError::TooShort);
     }
     let headers = walk(bytes)?;
     let data = bytes.get(headers.data_at..).unwrap_or_default();
     let (data_length, lacks_end) = match find_end(data, headers.plain) {
         Some(length) => (length, false),
         None if options.allow_truncated => (without_zeros(data), true),
-        None => return Err(NotJpeg::NoEnd),
+        None => return Err(JpegError::MissingEoi),
     };
     let length = headers.data_at + data_length;
     // Padding does not make an image longer.
-    if length + if lacks_end { END_LENGTH } else { 0 } < MINIMUM_LENGTH {
-        return Err(NotJpeg::TooShort);
+    if length + if lacks_end { END_LENGTH } else { 0 } < MIN_LENGTH {
+        return Err(JpegError::TooShort);
     }
-    Ok(Whole { length, dimensions: headers.dimensions, lacks_tables: headers.lacks_tables, lacks_end, headers })
+    Ok(ImageInfo { length, dimensions: headers.dimensions, lacks_tables: headers.lacks_tables, lacks_end, headers })
 }
 
 /// How much of what follows the first scan's header belongs to the image, its end marker included.
