@@ -21,6 +21,7 @@ mod controls;
 mod cors;
 mod cross_origin;
 mod dialects;
+mod documentation;
 mod events;
 mod folders;
 mod generations;
