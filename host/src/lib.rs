@@ -24,6 +24,7 @@ pub mod admin;
 pub mod app;
 pub mod channels;
 pub mod chunks;
+pub mod commands;
 pub mod config;
 pub mod http;
 pub mod logging;

@@ -6,7 +6,7 @@ use clap::Parser as _;
 use hotshoe::app;
 use hotshoe::config::cli::{Cli, Command, CompileArgs, GuestCommand};
 use hotshoe::logging::Log;
-use hotshoe::sandbox::compiler::process;
+use hotshoe::sandbox::compiler_process;
 
 /// The exit code for something that was typed wrong; everything else that fails is 1.
 const USAGE_ERROR: u8 = 2;
@@ -21,7 +21,7 @@ fn first_paragraph(error: &clap::Error) -> String {
 /// Be the compiler of a server.
 fn compile(args: &CompileArgs) -> ExitCode {
     let CompileArgs { key, length, guest_memory, memory_limit, background } = args;
-    process::run(&process::Job {
+    compiler_process::run(&compiler_process::CompileOptions {
         key,
         length: *length,
         guest_memory: *guest_memory,

@@ -19,9 +19,7 @@ use super::access::{Access, Denied};
 use super::throttle::Throttle;
 use crate::http::peer::Peer;
 use crate::http::policy::SecurityHeaders;
-use crate::sandbox::component::COMPONENT_LIMIT;
-use crate::sandbox::request_body::{BodyFault, BodyLimits, RequestBody};
-use crate::sandbox::{Candidate, LoadError, Origin};
+use crate::sandbox::{BodyError, BodyLimits, COMPONENT_LIMIT, Candidate, LoadError, Origin, RequestBody};
 use crate::swap::{Generations, SwapError};
 
 /// How many components may be under way to here at a time: each may fill [`COMPONENT_LIMIT`] of memory.
@@ -29,7 +27,7 @@ const UPLOADS: usize = 2;
 
 /// How slowly a component may come: 1 Mbit/s, and no pause of more than five seconds. A client that is slower would keep its
 /// place from others.
-const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle: Duration::from_secs(5), rate: 128 << 10 };
+const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle_timeout: Duration::from_secs(5), min_rate: 128 << 10 };
 
 /// How long a component may be on its way in all: the largest, at 5 Mbit/s.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
@@ -125,7 +123,7 @@ impl Admin {
         };
         let received = match length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
-            _ => timeout(UPLOAD_TIMEOUT, receive(body)).await.unwrap_or(Err(BodyFault::TimedOut)),
+            _ => timeout(UPLOAD_TIMEOUT, receive(body)).await.unwrap_or(Err(BodyError::TimedOut)),
         };
         let bytes = match received {
             Ok(Some(bytes)) => bytes,
@@ -136,8 +134,8 @@ impl Admin {
             }
             Err(fault) => {
                 let (status, error) = match fault {
-                    BodyFault::TimedOut => (StatusCode::REQUEST_TIMEOUT, "the component did not come in time"),
-                    BodyFault::BrokenOff => (StatusCode::BAD_REQUEST, "the component broke off"),
+                    BodyError::TimedOut => (StatusCode::REQUEST_TIMEOUT, "the component did not come in time"),
+                    BodyError::Aborted => (StatusCode::BAD_REQUEST, "the component broke off"),
                 };
                 warn!("not replaced: {error}");
                 return failure(status, error);
@@ -163,11 +161,11 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Read a body. Returns `None` if it is too large.
-async fn receive(body: &mut RequestBody<Incoming>) -> Result<Option<Vec<u8>>, BodyFault> {
+async fn receive(body: &mut RequestBody<Incoming>) -> Result<Option<Vec<u8>>, BodyError> {
     let mut bytes = Vec::new();
     loop {
         let Some(frame) = body.frame().await else { return Ok(Some(bytes)) };
-        let Ok(frame) = frame else { return Err(body.fault().unwrap_or(BodyFault::BrokenOff)) };
+        let Ok(frame) = frame else { return Err(body.error().unwrap_or(BodyError::Aborted)) };
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > COMPONENT_LIMIT {
             return Ok(None);

@@ -164,23 +164,27 @@ fn label(request: &Parts) -> String {
 /// What a client is told of an error. The details are for the log: they could tell of the guest's inside.
 fn told(error: &CallError) -> (StatusCode, &'static str) {
     match error {
-        CallError::BadRequest(_) => (StatusCode::BAD_REQUEST, "this request cannot be understood"),
-        CallError::BodyTimedOut => {
+        CallError::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "this request cannot be understood"),
+        CallError::RequestBodyTimedOut => {
             (StatusCode::REQUEST_TIMEOUT, "the body of this request did not come in time; try again")
         }
-        CallError::BodyBrokenOff => (StatusCode::BAD_REQUEST, "the body of this request cannot be understood"),
-        CallError::NoResources(_) => {
+        CallError::RequestBodyAborted => (StatusCode::BAD_REQUEST, "the body of this request cannot be understood"),
+        CallError::OutOfResources(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "the server has no resources left for this, try again soon")
         }
-        CallError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity, try again soon"),
+        CallError::PoolExhausted => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity, try again soon"),
         CallError::Trapped(_) => {
             (StatusCode::BAD_GATEWAY, "the guest failed on this request; the server's log says how")
         }
-        CallError::NoAnswer | CallError::Unfinished | CallError::Replaced | CallError::NoPublisher => {
+        CallError::NoResponse | CallError::Unfinished | CallError::Replaced | CallError::NoPublisher => {
             (StatusCode::BAD_GATEWAY, "the guest gave no answer to this request")
         }
-        CallError::Refused(_) => (StatusCode::BAD_GATEWAY, "the guest refused this request; the server's log says how"),
-        CallError::TimedOut(_) | CallError::Spun => (StatusCode::GATEWAY_TIMEOUT, "the guest did not answer in time"),
+        CallError::ErrorCode(_) => {
+            (StatusCode::BAD_GATEWAY, "the guest refused this request; the server's log says how")
+        }
+        CallError::TimedOut(_) | CallError::ComputeLimit => {
+            (StatusCode::GATEWAY_TIMEOUT, "the guest did not answer in time")
+        }
     }
 }
 

@@ -1,31 +1,33 @@
-//! The sandbox: how WebAssembly is compiled and run, and the bounds that hold for every guest.
+//! The wasmtime engine: how guests are compiled and run, and the limits of the instance pool.
 
 use tracing::warn;
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
-use super::cache::CompileCache;
 use super::epoch_ticker;
+use super::load::compile_cache::CompileCache;
 
-/// How many free slots are preferred to those that were never used, since the kernel has page tables for them.
+/// The pool prefers this number of free slots over slots that were never used: the kernel has page tables for them.
 const WARM_SLOTS: u32 = 16;
 
-/// Core modules, memories and tables in one component. A component made by `wasm32-wasip2` has one core
-/// module with one memory, and a few that adapt; one composed of several has more.
-const CORES_PER_INSTANCE: u32 = 8;
-const TABLES_PER_INSTANCE: u32 = 4;
+/// The most core instances and memories in one component. A `wasm32-wasip2` component has one core module with a memory,
+/// and a few adapter modules. A component composed of several others has more.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 
-/// Why there is no sandbox.
+/// The most tables in one component.
+const TABLES_PER_COMPONENT: u32 = 4;
+
+/// Why the sandbox cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// wasmtime refuses, even without the pool.
+    /// wasmtime cannot create an engine, not even without a pool.
     #[error("cannot set up the sandbox: {0:#}")]
     Engine(wasmtime::Error),
-    /// No thread for the clock that interrupts guests.
+    /// The thread that interrupts guests cannot be started.
     #[error("cannot start the thread that interrupts guests: {0}")]
     Thread(std::io::Error),
 }
 
-/// The engine that all guests run in, with the clock that interrupts them.
+/// The engine that all guests run in.
 pub struct Sandbox {
     engine: Engine,
     memory_bytes: usize,
@@ -33,18 +35,21 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Set up for at most `instances` instances at a time, each with up to `memory_mib` MiB of memory.
+    /// Sets up a sandbox for at most `instances` instances at a time, each with up to `memory_mib` MiB of linear memory.
     ///
-    /// Takes address space for all of them in advance (not memory). Where there is too little, as on a
-    /// 39-bit system or under `ulimit -v`, it says so and takes it instance by instance, which is slower.
+    /// Reserves address space, but no memory, for all instances in advance. If there is not enough, for example on a 39-bit
+    /// system or under `ulimit -v`, logs a warning and reserves it per instance, which is slower.
     ///
-    /// What was compiled once is kept in `cache`, if there is one.
+    /// Compiled guests are stored in `cache`, if there is one.
     pub fn new(instances: u32, memory_mib: u32, cache: Option<CompileCache>) -> Result<Self, SandboxError> {
         let memory_bytes = (memory_mib as usize) << 20;
         let mut config = base_config(memory_bytes);
         config.allocation_strategy(pool(instances, memory_bytes));
         let engine = Engine::new(&config).or_else(|error| {
-            warn!("no room set aside for {instances} guests, taking it one by one (slower): {error}");
+            warn!(
+                "cannot reserve address space for {instances} guest instances (lower --max-requests or --guest-memory, \
+                 or raise `ulimit -v`): {error}; reserving it per instance, which is slower"
+            );
             Engine::new(&base_config(memory_bytes))
         });
         let engine = engine.map_err(SandboxError::Engine)?;
@@ -52,36 +57,34 @@ impl Sandbox {
         Ok(Self { engine, memory_bytes, cache })
     }
 
-    /// The engine.
-    pub fn engine(&self) -> &Engine {
+    pub(super) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Where compiled guests are kept.
     pub(super) fn cache(&self) -> Option<&CompileCache> {
         self.cache.as_ref()
     }
 
-    /// How much memory one instance may use, in bytes.
-    pub fn memory_bytes(&self) -> usize {
+    /// The most linear memory that one instance may have, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
         self.memory_bytes
     }
 }
 
-/// An engine that compiles for a sandbox whose instances may use this much memory, in bytes. It runs nothing.
-pub(super) fn compiling_engine(memory_bytes: usize) -> wasmtime::Result<Engine> {
+/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory. It runs nothing.
+pub(super) fn compiler_engine(memory_bytes: usize) -> wasmtime::Result<Engine> {
     Engine::new(&base_config(memory_bytes))
 }
 
 fn base_config(memory_bytes: usize) -> Config {
     let mut config = Config::new();
     config
-        // Without it, a guest that computes for ever could not be ended, and would hold its thread.
+        // Without epochs, a guest that computes forever could not be stopped and would block its thread.
         .epoch_interruption(true)
-        // Stacks are given back as well; see `pool`.
+        // Async stacks are returned to the kernel as well; see `pool`.
         .async_stack_zeroing(true)
-        // Exactly what an instance may use, and never moved. The default, 4 GiB, saves bounds checks, which
-        // a guest that hardly touches memory does not notice; but a thousand instances would need 4 TiB.
+        // Reserve exactly the memory limit, and never move a memory. The default of 4 GiB avoids bounds checks, but a
+        // thousand instances would need 4 TiB. Guests hardly touch memory, so the checks do not matter.
         .memory_reservation(memory_bytes as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(64 << 10)
@@ -92,19 +95,19 @@ fn base_config(memory_bytes: usize) -> Config {
 fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .max_core_instances_per_component(CORES_PER_INSTANCE)
-        .max_memories_per_component(CORES_PER_INSTANCE)
-        .max_tables_per_component(TABLES_PER_INSTANCE)
-        // The sums are for the common guest: a memory, three core modules.
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        // The totals are for typical guests, which have one memory and three core modules.
         .total_core_instances(instances.saturating_mul(4))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))
         .total_stacks(instances)
         .max_memory_size(memory_bytes)
         .max_unused_warm_slots(WARM_SLOTS)
-        // What ended is given back to the kernel at once. wasmtime can keep some of it for the next instance, but keeps it in
-        // each slot that was ever used: after a thousand requests at a time, that is a hundred megabytes for ever. Requests
-        // that follow one another use idle instances again anyway (`spares.rs`).
+        // Return the memory of ended instances to the kernel at once. wasmtime can keep some of it resident for the next
+        // instance, but does so in every slot ever used: after a burst of a thousand requests, that is 100 MB forever.
+        // Consecutive requests reuse idle instances anyway (`idle_instances.rs`).
         .linear_memory_keep_resident(0)
         .table_keep_resident(0)
         .async_stack_keep_resident(0);

@@ -1,8 +1,8 @@
-//! The clock that interrupts guests which compute: it advances the epoch of the engine that they run in.
+//! Advances the engine's epoch, which interrupts guests that compute for too long.
 //!
-//! It runs on the processor time of this program, not on the wall's. A guest that computes takes processor time; a
-//! server that waits for the next frame takes none, and is not woken. A clock on the wall costs a server with one viewer
-//! more than all else that it does.
+//! The ticks follow this process's CPU time, not wall-clock time. While a guest computes, CPU time passes. While the server
+//! waits for the next frame, no CPU time passes, and the thread sleeps. With wall-clock ticks, waking this thread would cost
+//! a server with one viewer more than everything else it does.
 
 use std::thread;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use rustix::thread::{ClockId, NanosleepRelativeResult, clock_nanosleep_relative}
 use rustix::time::Timespec;
 use wasmtime::Engine;
 
-/// The time between two epochs, in processor time of all threads together. A guest may compute for two of them, if it is
-/// alone, before other tasks get a turn. Ten times as long would be seen as a stutter; a tenth would cost more than it
-/// gains. Linux looks at such clocks at its own ticks only, of 1 to 10 ms.
+/// The length of an epoch, in CPU time of all threads together. A guest that runs alone computes for at most two epochs
+/// before other tasks get a turn. Ten times this length would be visible as stutter; a tenth would cost more than it gains.
+/// Linux checks CPU-time clocks only at its own timer ticks, every 1 to 10 ms.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Start the clock of this engine, in a thread that ends with the first tick after the engine is gone.
+/// Starts the thread that advances the epoch. It ends at the first tick after the engine was dropped.
 pub(super) fn start(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     thread::Builder::new().name("guest-clock".to_owned()).spawn(move || {
         loop {
-            compute(TICK);
+            sleep_cpu_time(TICK);
             let Some(engine) = engine.upgrade() else { return };
             engine.increment_epoch();
         }
@@ -29,11 +29,11 @@ pub(super) fn start(engine: &Engine) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Wait until this program has computed for so long, or less if a signal comes.
-fn compute(duration: Duration) {
+/// Sleeps until this process has used `duration` of CPU time, or until a signal arrives.
+fn sleep_cpu_time(duration: Duration) {
     let slept =
         Timespec::try_from(duration).map(|duration| clock_nanosleep_relative(ClockId::ProcessCPUTime, &duration));
-    // A kernel that was built without POSIX timers has no such clock. Without a pause this thread would spin then.
+    // Kernels without POSIX timers have no such clock. Sleep anyway, or this thread would spin.
     if !matches!(slept, Ok(NanosleepRelativeResult::Ok | NanosleepRelativeResult::Interrupted(_))) {
         thread::sleep(duration);
     }

@@ -1,22 +1,22 @@
-//! The time in which one component answers requests, as seen by an instance of it.
+//! The generation that an instance belongs to, as the instance sees it.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-/// Where a generation is in its life. Only ever moves on.
+/// The phases of a generation. A generation only ever moves to a later phase.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Phase {
-    /// It answers new requests.
+    /// New requests go to this generation.
     Serving,
-    /// Another one does; responses under way go on.
+    /// New requests go to another generation. Responses in progress continue.
     Replaced,
-    /// Responses under way are ended.
+    /// Responses in progress are ended.
     Ended,
 }
 
-/// What is told of a generation to its instances.
+/// What instances know of their generation.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
     /// The generation's number, from 1.
@@ -25,20 +25,20 @@ pub struct Lifecycle {
     pub since: SystemTime,
     /// The SHA-256 of its component, in hexadecimal digits.
     pub digest: Arc<str>,
-    /// Where it is in its life.
+    /// Its current phase.
     pub phase: watch::Receiver<Phase>,
 }
 
 impl Lifecycle {
-    /// A term that begins now, and who says how it goes on. Nobody to say so is as good as the end.
+    /// Begins a generation now. Send later phases with the sender. Dropping it counts as [`Phase::Ended`].
     pub fn begin(number: u64, digest: Arc<str>) -> (watch::Sender<Phase>, Self) {
         let (sender, phase) = watch::channel(Phase::Serving);
         (sender, Self { number, since: SystemTime::now(), digest, phase })
     }
 
-    /// Wait until the generation has come to this stage, or to a later one.
-    pub async fn reaches(mut self, awaited: Phase) {
-        // Fails when the generation is gone, which is after every stage.
-        let _ = self.phase.wait_for(|phase| *phase >= awaited).await;
+    /// Waits until the generation has reached `phase` or a later one.
+    pub async fn reaches(mut self, phase: Phase) {
+        // Fails if the sender is gone, which counts as the last phase.
+        let _ = self.phase.wait_for(|current| *current >= phase).await;
     }
 }

@@ -1,45 +1,45 @@
 //! The sandbox: loads guests, which are WebAssembly components, and runs them within limits.
 //!
 //! ```text
-//! file ── Candidate ── load ──► LoadedGuest ── Invoker::answer(request) ──► Response<GuestBody>
-//!                                                  │ an instance in its own Store<GuestState>
+//! file ── Candidate ── load_guest ──► LoadedGuest ── Invoker::handle(request) ──► Response<ResponseBody>
+//!                                                        │ runs in an instance with its own Store<GuestState>
 //! ```
 //!
-//! * [`engine`]: the wasmtime engine and its limits; `epoch_ticker`: interrupts guests that compute.
-//! * `interfaces`: what a component imports and exports, read without compiling it.
-//! * [`compiler`]: compiles in a child process; [`artifact`]: its output; [`cache`]: artifacts on disk.
-//! * [`component`]: from a file to a guest that can be called.
-//! * [`call`]: one request: an instance and its response; [`error`]: how a call can fail.
-//! * [`request_body`], [`response_body`]: the bodies. A response's body owns the instance that writes it.
-//! * `running`: a call in progress; [`idle_instances`]: instances that wait for another request.
-//! * `state`: the data of one instance's store; [`lifecycle`]: the generation that it belongs to.
+//! * `engine`: the wasmtime engine and its instance pool; `epoch_ticker`: interrupts guests that compute for too long.
+//! * `load`: from a file to a [`LoadedGuest`]: checks, compiler process, compile cache, linker.
+//! * `call`: from a request to a response: the [`Invoker`], running calls, request and response bodies, idle instances.
+//! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and `http_hooks`:
+//!   how it sees WASI clocks and HTTP.
+//! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
-//! * [`template`]: the sources of a new guest.
+//! * `wasmtime_error`: classifies and formats errors of wasmtime.
 //!
 //! [`crate::swap`] decides which guest serves.
 
-pub mod artifact;
-pub mod cache;
-pub mod call;
-pub mod compiler;
-pub mod component;
-pub mod engine;
+mod call;
+mod clock;
+mod engine;
 mod epoch_ticker;
-pub mod error;
-pub mod idle_instances;
+mod http_hooks;
 mod imports;
-mod interfaces;
-pub mod lifecycle;
-pub mod request_body;
-pub mod response_body;
-mod running;
+mod lifecycle;
+mod limits;
+mod load;
 mod state;
-pub mod template;
+mod store;
+mod wasmtime_error;
 
-pub use call::{GuestResponse, Invoker};
-pub use component::{Candidate, LoadError, LoadedGuest, Origin};
+pub use call::error::{COMPUTE_LIMIT, CallError, Party};
+pub use call::guest_body::{GuestBody, ResponseAborted};
+pub use call::idle_instances::{IdleInstances, MAX_IDLE_INSTANCES};
+pub use call::invoker::{Invoker, ResponseBody};
+pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use engine::{Sandbox, SandboxError};
-pub use error::{CallError, Fault};
-pub use idle_instances::IdleInstances;
 pub use lifecycle::{Lifecycle, Phase};
-pub use response_body::GuestBody;
+pub use load::candidate::Candidate;
+pub use load::compile_cache::{CacheError, CompileCache};
+pub use load::compiler::{Cancellation, CompileError, CompileGuard, Priority};
+pub use load::compiler_process;
+pub use load::error::{COMPONENT_LIMIT, LoadError};
+pub use load::loader::{LoadedGuest, load_guest};
+pub use load::origin::Origin;

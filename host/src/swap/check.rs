@@ -14,17 +14,17 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::sandbox::compiler::{CompileGuard, Priority};
-use crate::sandbox::error::SPIN_LIMIT;
-use crate::sandbox::response_body::BrokenOff;
-use crate::sandbox::{CallError, Candidate, GuestResponse, Invoker, Lifecycle, LoadError, LoadedGuest, Origin};
+use crate::sandbox::{
+    COMPUTE_LIMIT, CallError, Candidate, CompileGuard, Invoker, Lifecycle, LoadError, LoadedGuest, Origin, Priority,
+    ResponseAborted, ResponseBody, load_guest,
+};
 
 /// How much of the answer is read, in time and in bytes. A page ends before; of a stream this is enough to
 /// see that it runs.
 ///
 /// Longer than a guest may compute without a pause, so that one that does is seen to.
 const READING_TIME: Duration = Duration::from_secs(3);
-const _: () = assert!(READING_TIME.as_millis() > SPIN_LIMIT.as_millis());
+const _: () = assert!(READING_TIME.as_millis() > COMPUTE_LIMIT.as_millis());
 const READING_BYTES: usize = 1 << 20;
 
 /// Why a candidate does not serve.
@@ -61,9 +61,9 @@ pub(super) async fn compile(
     let origin = candidate.origin.clone();
     let (sender, compiled) = oneshot::channel();
     let guard = CompileGuard::default();
-    let lifeline = guard.lifeline();
+    let cancellation = guard.cancellation();
     let work = move || {
-        let loaded = candidate.load(invoker.sandbox(), priority, &lifeline);
+        let loaded = load_guest(&candidate, invoker.sandbox(), priority, &cancellation);
         // Where nobody is waiting any more, this drops what was loaded, and the turn.
         let _ = sender.send(loaded.map(|loaded| (turn, loaded)));
     };
@@ -80,12 +80,12 @@ pub(super) async fn try_out(invoker: &Invoker, guest: &LoadedGuest, number: u64)
     let (_stage, lifecycle) = Lifecycle::begin(number, guest.digest.clone());
     let mut request = Request::new(Empty::<Bytes>::new());
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
-    let response = invoker.answer(guest, lifecycle, &Arc::default(), request).await.map_err(failed)?;
+    let response = invoker.handle(guest, lifecycle, &Arc::default(), request).await.map_err(failed)?;
     if response.status().is_server_error() {
         warn!("{} answers GET / with {}", guest.origin, response.status());
     }
     // Of a channel nothing is read: its publisher would be the current guest's.
-    let GuestResponse::Own(mut body) = response.into_body() else { return Ok(()) };
+    let ResponseBody::Guest(mut body) = response.into_body() else { return Ok(()) };
     let reading = async {
         let mut read = 0;
         while let Some(frame) = body.frame().await {
@@ -97,7 +97,7 @@ pub(super) async fn try_out(invoker: &Invoker, guest: &LoadedGuest, number: u64)
         Ok(())
     };
     match timeout(READING_TIME, reading).await {
-        Ok(Err(BrokenOff(failure))) => Err(failed(failure)),
+        Ok(Err(ResponseAborted(failure))) => Err(failed(failure)),
         // What has not ended in that time is a stream.
         Ok(Ok(())) | Err(_) => Ok(()),
     }

@@ -15,8 +15,7 @@ use super::generation::{Generation, InFlightRequest};
 use super::probation::Probation;
 use super::report::{Refusal, Report};
 use super::response::{Served, ServedBody};
-use crate::sandbox::compiler::Priority;
-use crate::sandbox::{CallError, Candidate, Fault, GuestResponse, Invoker, LoadError, Phase};
+use crate::sandbox::{CallError, Candidate, Invoker, LoadError, Party, Phase, Priority, ResponseBody};
 
 /// The guest that serves, and how it came to that. Clones are the same.
 #[derive(Clone)]
@@ -68,18 +67,18 @@ impl Generations {
         let generation = self.current();
         let visit = InFlightRequest::begin(generation.clone());
         let Generation { guest, lifecycle, idle_instances, .. } = &*generation;
-        match self.shared.invoker.answer(guest, lifecycle.clone(), idle_instances, request).await {
+        match self.shared.invoker.handle(guest, lifecycle.clone(), idle_instances, request).await {
             Ok(response) => {
                 if !response.status().is_server_error() {
                     visit.succeeded();
                 }
                 let (head, body) = response.into_parts();
                 let body = match body {
-                    GuestResponse::Own(body) => {
+                    ResponseBody::Guest(body) => {
                         let label = label.to_owned();
                         Served::Own(Box::new(ServedBody::new(body, &head.headers, visit, self.clone(), label)))
                     }
-                    GuestResponse::Shared(viewer) => Served::Shared(viewer),
+                    ResponseBody::Channel(viewer) => Served::Shared(viewer),
                 };
                 Ok(Response::from_parts(head, body))
             }
@@ -201,7 +200,7 @@ impl Generations {
     /// A request got no answer from the guest, or no whole one. Where the guest has failed on one too many of its
     /// first, the last that did not fail serves again.
     pub(super) fn note_failure(&self, visit: &InFlightRequest, error: &CallError) {
-        if error.fault() != Fault::Guest {
+        if error.caused_by() != Party::Guest {
             visit.says_nothing();
             return;
         }

@@ -13,8 +13,7 @@ use super::generations::Generations;
 use super::multipart::ClosingDelimiter;
 use crate::channels::Joined;
 use crate::chunks::Chunks;
-use crate::sandbox::response_body::BrokenOff;
-use crate::sandbox::{CallError, GuestBody, Phase};
+use crate::sandbox::{CallError, GuestBody, Phase, ResponseAborted};
 
 /// How many more pieces a guest may send when its generation has ended. It is given no more frames then, so one that
 /// streams soon waits, and is ended at that moment, between two parts. Beyond are guests that send something else
@@ -83,10 +82,10 @@ impl ServedBody {
     }
 
     /// What a client is given at the end of the generation: a proper end, or one that shows that something is missing.
-    fn last(&mut self, properly: bool) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
+    fn last(&mut self, properly: bool) -> Poll<Option<Result<Frame<Chunks>, ResponseAborted>>> {
         self.over = true;
         if !properly {
-            return Poll::Ready(Some(Err(BrokenOff(CallError::Replaced))));
+            return Poll::Ready(Some(Err(ResponseAborted(CallError::Replaced))));
         }
         let closing = self.closing.as_ref().and_then(ClosingDelimiter::bytes);
         Poll::Ready(closing.map(|closing| Ok(Frame::data(closing.into()))))
@@ -109,12 +108,12 @@ fn is_endless(headers: &HeaderMap) -> bool {
 
 impl Body for ServedBody {
     type Data = Chunks;
-    type Error = BrokenOff;
+    type Error = ResponseAborted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Chunks>, BrokenOff>>> {
+    ) -> Poll<Option<Result<Frame<Chunks>, ResponseAborted>>> {
         let this = &mut *self;
         if this.over {
             return Poll::Ready(None);
@@ -125,7 +124,7 @@ impl Body for ServedBody {
         }
         match &polled {
             Poll::Pending => {
-                if this.has_ended(context) && this.body.is_at_rest() {
+                if this.has_ended(context) && this.body.is_waiting() {
                     return this.last(this.is_endless);
                 }
             }

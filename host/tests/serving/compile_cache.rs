@@ -54,7 +54,7 @@ fn a_damaged_cache_is_no_harm() {
         fs::write(&compiled, damaged).unwrap();
         let server = start(&cache, &[]);
         assert_eq!(get(server.address, "/snapshot").status, 200, "{} bytes", damaged.len());
-        server.wait_for_log("in the compile cache is damaged, so it is compiled again");
+        server.wait_for_log("in the compile cache is damaged, compiling again");
         assert_eq!(fs::read(&compiled).unwrap(), whole, "it is mended");
     }
 }
@@ -96,7 +96,10 @@ fn a_cache_that_others_can_write_to_is_not_used() {
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
     let server = start(&cache, &[]);
     let line = server.wait_for_log("compiled guests are not kept");
-    assert!(line.contains("WARN") && line.contains("can be written by them") && line.contains("remove it"), "{line}");
+    assert!(
+        line.contains("WARN") && line.contains("other users can write to it") && line.contains("remove it"),
+        "{line}"
+    );
     assert_eq!(get(server.address, "/snapshot").status, 200);
     assert!(entries(&cache).is_empty());
 }

@@ -288,7 +288,7 @@ fn a_named_pipe_in_the_files_place_is_refused_and_the_file_after_it_is_served() 
     let mut trial = FromFile::start(&built_in, &["--watch"]);
     fs::remove_file(&trial.file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&trial.file).status().unwrap().success());
-    trial.server.wait_for_log("it is no regular file");
+    trial.server.wait_for_log("not a regular file");
     fs::remove_file(&trial.file).unwrap();
     fs::write(&trial.file, guests::variant(&built_in, 1)).unwrap();
     trial.comes_to(2);

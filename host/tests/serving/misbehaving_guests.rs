@@ -69,7 +69,7 @@ fn one_that_traps_gets_502() {
 
 #[test]
 fn one_that_traps_in_mid_stream_is_cut_off() {
-    serve(guests::TRAPS_IN_MID_STREAM).breaks_off("ended in mid-answer: the guest trapped");
+    serve(guests::TRAPS_IN_MID_STREAM).breaks_off("the response was cut off: the guest trapped");
 }
 
 #[test]
@@ -79,12 +79,12 @@ fn one_that_traps_before_anything_was_sent_gets_502() {
 
 #[test]
 fn one_that_never_answers_gets_504() {
-    serve(guests::NEVER_ANSWERS).answers(504, "did not begin its answer within 1 seconds");
+    serve(guests::NEVER_ANSWERS).answers(504, "did not start its response within 1 seconds");
 }
 
 #[test]
 fn one_that_returns_without_an_answer_gets_502() {
-    serve(guests::RETURNS_WITHOUT_ANSWER).answers(502, "the guest returned without an answer");
+    serve(guests::RETURNS_WITHOUT_ANSWER).answers(502, "the guest returned without a response");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn one_that_spins_gets_504_and_does_not_hold_up_others() {
 #[test]
 fn one_that_spins_in_mid_stream_is_cut_off() {
     serve(guests::SPINS_IN_MID_STREAM)
-        .breaks_off("ended in mid-answer: the guest computed for 2 seconds without a pause");
+        .breaks_off("the response was cut off: the guest computed for 2 seconds without waiting");
 }
 
 #[test]
@@ -143,17 +143,17 @@ fn one_that_writes_unasked_is_cut_off() {
     let trial = serve(guests::WRITES_UNASKED);
     let (_, rest) = try_request(trial.server.address, "GET", "/bad");
     assert!(rest.is_err());
-    trial.server.wait_for_log("ended in mid-answer: the guest trapped");
+    trial.server.wait_for_log("the response was cut off: the guest trapped");
     trial.still_serves();
 }
 
 #[test]
 fn one_that_breaks_its_answer_off_is_cut_off() {
     // The last bytes and the breaking off come at once.
-    serve(guests::BREAKS_OFF).breaks_off("the guest left its answer unfinished");
+    serve(guests::BREAKS_OFF).breaks_off("the guest did not finish its response");
 }
 
 #[test]
 fn one_that_leaves_its_answer_unfinished_is_cut_off() {
-    serve(guests::LEAVES_UNFINISHED).breaks_off("the guest left its answer unfinished");
+    serve(guests::LEAVES_UNFINISHED).breaks_off("the guest did not finish its response");
 }

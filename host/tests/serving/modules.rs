@@ -23,7 +23,7 @@ const KNOWN_CYCLES: &[&str] = &[
     "host/crates/fakecam/src/usb",
     "host/src/channels",
     "host/src/logging",
-    "host/src/sandbox",
+    "host/src/sandbox/imports",
     "host/src/swap",
 ];
 

@@ -47,7 +47,7 @@ fn bodies_that_never_arrive_get_408_and_do_not_count_against_the_guest() {
         assert_eq!(status, 408);
         assert!(headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("connection") && value == "close"));
     }
-    server.wait_for_logs("POST /controls: 408, the client did not send the body of its request in time", 6);
+    server.wait_for_logs("POST /controls: 408, the client did not send the request body in time", 6);
     is_not_blamed(&server);
 }
 

@@ -17,8 +17,9 @@ use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::cameras as wit;
 use crate::camera::status::{FrameCounts, LostFrames, Outage, OutageCause};
 use crate::camera::{Camera, Dimensions, Feed, State};
+use crate::sandbox::clock::nanoseconds;
 use crate::sandbox::lifecycle::{Lifecycle, Phase};
-use crate::sandbox::state::{GuestState, nanoseconds};
+use crate::sandbox::state::GuestState;
 
 /// The most feeds that one instance may hold: a page that mixes some cameras into one picture has room.
 const FEEDS: u32 = 16;

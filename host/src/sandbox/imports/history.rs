@@ -10,7 +10,8 @@ use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use super::bindings::hotshoe::camera::cameras::ErrorCode;
 use super::bindings::hotshoe::camera::history as wit;
 use crate::camera::history::FrameRecord;
-use crate::sandbox::state::{GuestState, nanoseconds};
+use crate::sandbox::clock::nanoseconds;
+use crate::sandbox::state::GuestState;
 
 /// The most entries that are given at a time: 48 KiB of the guest's memory.
 const ENTRIES: u32 = 1024;

@@ -9,7 +9,7 @@ use crate::sandbox::state::GuestState;
 
 impl wit::Host for GuestState {
     fn keep(&mut self) -> Result<()> {
-        self.allows_another = true;
+        self.reuse_allowed = true;
         Ok(())
     }
 }

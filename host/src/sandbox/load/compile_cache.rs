@@ -1,8 +1,8 @@
-//! The compile cache: what was compiled once is loaded from disk at the next start.
+//! The compile cache: stores artifacts on disk, so that a known guest need not be compiled again at the next start.
 //!
-//! What is in there is machine code, so the folder must be ours alone: one that others can write to would let them run what
-//! they like with our rights, and is not used. Disks and SD cards go bad, so each entry has a checksum (`artifact.rs`), and
-//! one that is damaged is removed and compiled again.
+//! The cache contains machine code. If other users could write to its folder, they could run any code as our user, so such
+//! a folder is not used. Disks and SD cards fail, so each entry has a checksum (`artifact.rs`). Damaged entries are removed
+//! and compiled again.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -17,58 +17,59 @@ use wasmtime::component::Component;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
 
-/// The most that is kept, in bytes: some hundred small guests, or five of those that bring an interpreter.
+/// The largest size of all entries together, in bytes: about a hundred small guests, or five with an interpreter.
 const SIZE_LIMIT: u64 = 256 << 20;
 
-/// Ours alone: all may be done by the owner, nothing by others.
-const PRIVATE: u32 = 0o700;
+/// File modes that give access to the owner only.
+const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
-/// Those who are not the owner and may write, in a file's mode.
+/// The bits of a file mode that let group and others write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// How files begin and end that are being written. The name of an entry begins with a digit of its component's digest.
-const UNFINISHED: char = '.';
+/// The first character of temporary files. Entries start with a hexadecimal digit of their component's digest.
+const TEMPORARY_PREFIX: char = '.';
 
-/// After so long nobody is writing such a file any more.
+/// The age at which a temporary file was abandoned by a process that has died.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
-/// Why there is no cache. Everything works without.
+/// Why there is no compile cache. The server works without one.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// The folder can't be made or looked at.
+    /// The folder cannot be created or accessed.
     #[error("{}: {source}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Somebody else could have put code into it.
-    #[error("{} belongs to others or can be written by them; remove it, or choose another folder", .0.display())]
+    /// Another user could have put code into the folder.
+    #[error("{} belongs to another user, or other users can write to it; remove it, or choose another folder", .0.display())]
     NotPrivate(PathBuf),
 }
 
-/// A folder of compiled guests.
+/// A folder of artifacts.
 pub struct CompileCache {
     folder: PathBuf,
 }
 
 impl CompileCache {
-    /// Keep compiled guests in this folder, which is made if it is not there.
+    /// Opens a folder, and creates it if it does not exist.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
-        let failed = |source| CacheError::Folder { path: folder.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(PRIVATE).create(folder).map_err(failed)?;
-        let folder = folder.canonicalize().map_err(failed)?;
-        let metadata = fs::metadata(&folder).map_err(failed)?;
-        if !is_ours_alone(&metadata) {
+        let folder_error = |source| CacheError::Folder { path: folder.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).map_err(folder_error)?;
+        let folder = folder.canonicalize().map_err(folder_error)?;
+        let metadata = fs::metadata(&folder).map_err(folder_error)?;
+        if !is_private(&metadata) {
             return Err(CacheError::NotPrivate(folder));
         }
-        fs::set_permissions(&folder, Permissions::from_mode(PRIVATE)).map_err(failed)?;
+        fs::set_permissions(&folder, Permissions::from_mode(PRIVATE_FOLDER)).map_err(folder_error)?;
         Ok(Self { folder })
     }
 
-    /// What was compiled under this key, if it is there and whole. Fails if the engine refuses it.
+    /// Loads the artifact of this key. Returns `None` if there is no such entry, or if it is damaged. Fails if the engine
+    /// refuses it.
     pub(super) fn load(&self, engine: &Engine, key: &ArtifactKey) -> Result<Option<Component>, wasmtime::Error> {
         let path = self.path(key);
         let artifact = match fs::read(&path) {
@@ -82,17 +83,14 @@ impl CompileCache {
         };
         match artifact::load(engine, key, &artifact) {
             Ok(component) => {
-                // The time of last use: what is read last is removed last.
+                // The modification time is the time of last use; see `evict`.
                 if let Err(error) = File::open(&path).and_then(|file| file.set_modified(SystemTime::now())) {
                     debug!("cannot mark {} as used: {error}", path.display());
                 }
                 Ok(Some(component))
             }
             Err(ArtifactError::Damaged) => {
-                warn!(
-                    "{} in the compile cache is damaged, so it is compiled again; is the disk failing?",
-                    path.display()
-                );
+                warn!("{} in the compile cache is damaged, compiling again; check the disk", path.display());
                 if let Err(error) = fs::remove_file(&path) {
                     warn!("cannot remove {}: {error}", path.display());
                 }
@@ -102,36 +100,37 @@ impl CompileCache {
         }
     }
 
-    /// Keep this artifact. If that fails, the log says so, and it is compiled again at the next start.
+    /// Stores an artifact. If that fails, logs a warning; the component is compiled again at the next start.
     pub(super) fn store(&self, key: &ArtifactKey, artifact: &[u8]) {
         if let Err(error) = self.try_store(key, artifact) {
-            warn!("a compiled guest is not kept in {}: {error}", self.folder.display());
+            warn!("cannot store a compiled guest in {}: {error}", self.folder.display());
         }
-        if let Err(error) = self.shrink(key) {
-            debug!("cannot look through the compile cache: {error}");
+        if let Err(error) = self.evict(key) {
+            debug!("cannot remove old entries of the compile cache: {error}");
         }
     }
 
     fn try_store(&self, key: &ArtifactKey, artifact: &[u8]) -> io::Result<()> {
-        let unfinished = self.folder.join(format!("{UNFINISHED}{key}-{}", std::process::id()));
-        let written = OpenOptions::new()
+        let temporary = self.folder.join(format!("{TEMPORARY_PREFIX}{key}-{}", std::process::id()));
+        let stored = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(PRIVATE_FILE)
-            .open(&unfinished)
+            .open(&temporary)
             .and_then(|mut file| file.write_all(artifact))
-            // Whole or not there at all, for others who read it at the same time.
-            .and_then(|()| fs::rename(&unfinished, self.path(key)));
-        if written.is_err() {
-            // A disk that is full has room again.
-            let _ = fs::remove_file(&unfinished);
+            // Atomic: other processes see the whole entry or none.
+            .and_then(|()| fs::rename(&temporary, self.path(key)));
+        if stored.is_err() {
+            // If the disk is full, this frees some of it.
+            let _ = fs::remove_file(&temporary);
         }
-        written
+        stored
     }
 
-    /// Remove what was not used for longest until the rest is small enough, but not the entry of this key.
-    fn shrink(&self, keep: &ArtifactKey) -> io::Result<()> {
+    /// Removes the least recently used entries until the rest fits into [`SIZE_LIMIT`], but never the entry of `keep`.
+    /// Also removes abandoned temporary files.
+    fn evict(&self, keep: &ArtifactKey) -> io::Result<()> {
         let keep = keep.to_string();
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -140,22 +139,22 @@ impl CompileCache {
             if !metadata.is_file() {
                 continue;
             }
-            let used = metadata.modified()?;
+            let last_used = metadata.modified()?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with(UNFINISHED) {
-                entries.push((used, name != keep, metadata.len(), entry.path()));
-            } else if used.elapsed().is_ok_and(|age| age > ABANDONED_AFTER) {
+            if !name.starts_with(TEMPORARY_PREFIX) {
+                entries.push((last_used, name != keep, metadata.len(), entry.path()));
+            } else if last_used.elapsed().is_ok_and(|age| age > ABANDONED_AFTER) {
                 let _ = fs::remove_file(entry.path());
             }
         }
         entries.sort();
         let mut total: u64 = entries.iter().map(|(_, _, length, _)| length).sum();
-        for (_, is_other, length, path) in entries {
+        for (_, is_evictable, length, path) in entries {
             if total <= SIZE_LIMIT {
                 break;
             }
-            if is_other {
-                debug!("{} is removed from the compile cache", path.display());
+            if is_evictable {
+                debug!("removing {} from the compile cache", path.display());
                 fs::remove_file(path)?;
                 total -= length;
             }
@@ -168,7 +167,8 @@ impl CompileCache {
     }
 }
 
-fn is_ours_alone(folder: &Metadata) -> bool {
+/// Whether the folder belongs to our user, and nobody else can write to it.
+fn is_private(folder: &Metadata) -> bool {
     folder.uid() == geteuid().as_raw() && folder.mode() & WRITABLE_BY_OTHERS == 0
 }
 
@@ -177,14 +177,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_used_for_longest_is_removed_first() {
+    fn the_least_recently_used_entries_are_evicted_first() {
         let folder = tempfile::tempdir().unwrap();
         let cache = CompileCache::open(folder.path()).unwrap();
         let engine = Engine::default();
         let key = |name: &str| ArtifactKey::new(name.into(), &engine);
         for (age, name) in [(30, "b"), (20, "c"), (40, "a")] {
             let file = File::create(cache.path(&key(name))).unwrap();
-            // Takes no room on the disk.
+            // A sparse file, which takes no disk space.
             file.set_len(SIZE_LIMIT / 3).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
         }
@@ -197,7 +197,7 @@ mod tests {
         assert!(
             fs::read_dir(folder.path())
                 .unwrap()
-                .all(|entry| { !entry.unwrap().file_name().to_string_lossy().starts_with(UNFINISHED) })
+                .all(|entry| { !entry.unwrap().file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) })
         );
     }
 }

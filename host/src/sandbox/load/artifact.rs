@@ -1,9 +1,9 @@
-//! A compiled guest as bytes: its machine code, after a checksum.
+//! A compiled guest as bytes: a checksum, followed by machine code.
 //!
-//! wasmtime trusts machine code as it is. A single flipped bit of it can crash the server, or worse, so the checksum is
-//! compared each time before any of it is used. It covers the key as well: code under another guest's name is refused.
+//! wasmtime does not validate machine code. A single flipped bit can crash the server, or worse. So the checksum is verified
+//! before any of the code is used. It also covers the key, so code stored under the name of another guest is refused.
 
-#![allow(unsafe_code, reason = "wasmtime cannot check machine code, so it has to be told that it may be run")]
+#![allow(unsafe_code, reason = "wasmtime cannot validate machine code, so loading it is unsafe")]
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -13,30 +13,30 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The length of the checksum, in bytes.
-const CHECKSUM: usize = 32;
+/// The length of the checksum, a SHA-256, in bytes.
+const CHECKSUM_LENGTH: usize = 32;
 
-/// What a compiled guest is compiled from and for. As text it is the name of a file.
+/// Identifies an artifact by its component and its engine. Its text is the file name in the compile cache.
 #[derive(Clone, Debug)]
-pub struct ArtifactKey {
+pub(super) struct ArtifactKey {
     component: Arc<str>,
     engine: u64,
 }
 
-/// Why an artifact is not used.
+/// Why an artifact cannot be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum ArtifactError {
-    /// Its checksum is another.
-    #[error("its checksum does not match")]
+pub(super) enum ArtifactError {
+    /// Its checksum does not match.
+    #[error("the checksum does not match")]
     Damaged,
-    /// It is whole, and the engine refuses it: it needs more than instances may have, for example.
+    /// It is intact, but the engine refuses it, for example because it needs more than an instance may have.
     #[error("{0}")]
     Refused(wasmtime::Error),
 }
 
 impl ArtifactKey {
     /// The key of the component with this digest, compiled for this engine by this version of the program.
-    pub fn new(component: Arc<str>, engine: &Engine) -> Self {
+    pub(super) fn new(component: Arc<str>, engine: &Engine) -> Self {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
@@ -50,23 +50,23 @@ impl fmt::Display for ArtifactKey {
     }
 }
 
-/// The checksum to put before this code.
-pub fn checksum(key: &str, code: &[u8]) -> [u8; CHECKSUM] {
+/// Computes the checksum of machine code. `key` is the text of its [`ArtifactKey`].
+pub(super) fn checksum(key: &str, code: &[u8]) -> [u8; CHECKSUM_LENGTH] {
     Sha256::new().chain_update(key).chain_update([0_u8]).chain_update(code).finalize().into()
 }
 
-/// Take the code of an artifact, a checksum and what it is of, into this engine.
-pub fn load(engine: &Engine, key: &ArtifactKey, artifact: &[u8]) -> Result<Component, ArtifactError> {
-    let (found, code) = artifact.split_at_checked(CHECKSUM).ok_or(ArtifactError::Damaged)?;
+/// Verifies an artifact and loads its code into the engine.
+pub(super) fn load(engine: &Engine, key: &ArtifactKey, artifact: &[u8]) -> Result<Component, ArtifactError> {
+    let (found, code) = artifact.split_at_checked(CHECKSUM_LENGTH).ok_or(ArtifactError::Damaged)?;
     if *found != checksum(&key.to_string(), code) {
         return Err(ArtifactError::Damaged);
     }
-    // SAFETY: `code` must be what `Engine::precompile_component` made, unchanged. It has the checksum that only the compiler
-    // process puts before such code, over the digest of its component, and over a hash of this version of the program and of
-    // all settings of this engine that the code depends on. So it was made by this program, for such an engine, and not one
-    // of its bits has changed. Nobody else can have written it: it comes from a pipe or an anonymous file of our own
-    // process, or from a folder that only our own user can write to (`cache.rs` refuses others), who can do all that the
-    // code could do without it. wasmtime copies the bytes, so they cannot change after they were checked.
+    // SAFETY: `code` must be the unmodified output of `Engine::precompile_component`. Only the compiler process computes
+    // this checksum, and only over such output. The checksum also covers the digest of the component, the version of this
+    // program, and a hash of all engine settings that the code depends on. So this program compiled the code for such an
+    // engine, and no bit has changed. No other user can have written it: it comes from an anonymous file of our own
+    // process, or from a folder that only our user can write to (`compile_cache.rs` refuses all others), and our user can
+    // do anything that the code could do. wasmtime copies the bytes, so they cannot change after the check.
     unsafe { Component::deserialize(engine, code) }.map_err(ArtifactError::Refused)
 }
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_gets_through() {
+    fn artifacts_with_a_flipped_bit_or_missing_bytes_are_refused() {
         let engine = Engine::default();
         let key = ArtifactKey::new("a".into(), &engine);
         let mut artifact = artifact(&engine, &key);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn code_under_another_name_is_refused() {
+    fn artifacts_of_another_key_are_refused() {
         let engine = Engine::default();
         let artifact = artifact(&engine, &ArtifactKey::new("a".into(), &engine));
         let other = ArtifactKey::new("b".into(), &engine);

@@ -1,0 +1,145 @@
+//! How a call to a guest can fail.
+
+use std::time::Duration;
+
+use wasmtime::PoolConcurrencyLimitError;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+
+use crate::sandbox::wasmtime_error::is_system_error;
+
+/// How long a guest may compute without waiting for anything, once its response has started. Before that, the answer
+/// timeout applies. Formatting a part takes microseconds, and even a guest that encodes pictures waits between frames.
+pub const COMPUTE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why a call produced no response, or only part of one.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The request cannot be represented in `wasi:http`.
+    #[error("the request is invalid: {0}")]
+    InvalidRequest(String),
+    /// The client sent the request body too slowly.
+    #[error("the client did not send the request body in time")]
+    RequestBodyTimedOut,
+    /// The client aborted the request body, or sent malformed chunks.
+    #[error("the client aborted the request body")]
+    RequestBodyAborted,
+    /// The system refused resources for an instance, such as memory.
+    #[error("the system is out of resources for the guest: {0}")]
+    OutOfResources(String),
+    /// The instance pool is full.
+    #[error("all guest instances are in use; raise --max-requests")]
+    PoolExhausted,
+    /// The guest trapped. Only the first cause; the debug log has the backtrace.
+    #[error("the guest trapped: {0}")]
+    Trapped(String),
+    /// The guest returned without setting `response-outparam`.
+    #[error("the guest returned without a response")]
+    NoResponse,
+    /// The guest set `response-outparam` to an error.
+    #[error("the guest responded with an error: {0}")]
+    ErrorCode(ErrorCode),
+    /// The guest did not start its response in time.
+    #[error("the guest did not start its response within {} seconds", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// The guest dropped its response body without finishing it, or returned without finishing it.
+    #[error("the guest did not finish its response")]
+    Unfinished,
+    /// The guest was replaced, and had not finished its response at the end of the drain time.
+    #[error("the guest was replaced before it finished its response")]
+    Replaced,
+    /// The guest cannot publish a channel, because it does not export `publisher`.
+    #[error("the guest does not publish channels")]
+    NoPublisher,
+    /// The guest exceeded [`COMPUTE_LIMIT`].
+    #[error("the guest computed for {} seconds without waiting for anything", COMPUTE_LIMIT.as_secs())]
+    ComputeLimit,
+}
+
+/// Who caused a call to fail.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Party {
+    /// The guest: it is broken, at least for this request.
+    Guest,
+    /// The client.
+    Client,
+    /// The host: its system lacks resources, or its operator replaced the guest.
+    Host,
+}
+
+impl CallError {
+    /// Who caused the failure. Only those caused by the guest count against it.
+    pub fn caused_by(&self) -> Party {
+        match self {
+            Self::Trapped(_)
+            | Self::NoResponse
+            | Self::ErrorCode(_)
+            | Self::TimedOut(_)
+            | Self::Unfinished
+            | Self::ComputeLimit => Party::Guest,
+            Self::InvalidRequest(_) | Self::RequestBodyTimedOut | Self::RequestBodyAborted => Party::Client,
+            // Publishing channels is optional for guests, so `NoPublisher` is not their failure.
+            Self::PoolExhausted | Self::OutOfResources(_) | Self::Replaced | Self::NoPublisher => Party::Host,
+        }
+    }
+
+    /// Classifies an error of wasmtime from instantiating or calling a guest.
+    pub(super) fn from_wasmtime(error: &wasmtime::Error) -> Self {
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Self::PoolExhausted;
+        }
+        tracing::debug!("{error:?}");
+        // The causes before the root cause contain the WebAssembly backtrace, which has many lines.
+        let cause = error.root_cause().to_string();
+        if is_system_error(error) { Self::OutOfResources(cause) } else { Self::Trapped(cause) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Enumerates all errors. The compiler reports variants that are missing here.
+    fn next(error: Option<&CallError>) -> Option<(CallError, Party)> {
+        use CallError as E;
+        let Some(error) = error else { return Some((E::InvalidRequest(String::new()), Party::Client)) };
+        match error {
+            E::InvalidRequest(_) => Some((E::RequestBodyTimedOut, Party::Client)),
+            E::RequestBodyTimedOut => Some((E::RequestBodyAborted, Party::Client)),
+            E::RequestBodyAborted => Some((E::OutOfResources(String::new()), Party::Host)),
+            E::OutOfResources(_) => Some((E::PoolExhausted, Party::Host)),
+            E::PoolExhausted => Some((E::Replaced, Party::Host)),
+            E::Replaced => Some((E::NoPublisher, Party::Host)),
+            E::NoPublisher => Some((E::Trapped(String::new()), Party::Guest)),
+            E::Trapped(_) => Some((E::NoResponse, Party::Guest)),
+            E::NoResponse => Some((E::ErrorCode(ErrorCode::InternalError(None)), Party::Guest)),
+            E::ErrorCode(_) => Some((E::TimedOut(Duration::ZERO), Party::Guest)),
+            E::TimedOut(_) => Some((E::Unfinished, Party::Guest)),
+            E::Unfinished => Some((E::ComputeLimit, Party::Guest)),
+            E::ComputeLimit => None,
+        }
+    }
+
+    #[test]
+    fn every_error_is_caused_by_the_guest_the_client_or_the_host() {
+        let mut last = None;
+        while let Some((error, party)) = next(last.as_ref()) {
+            assert_eq!(error.caused_by(), party, "{error:?}");
+            last = Some(error);
+        }
+    }
+
+    #[test]
+    fn errors_of_the_operating_system_are_not_caused_by_the_guest() {
+        use rustix::io::Errno;
+        for error in [
+            wasmtime::Error::from(Errno::NOMEM),
+            wasmtime::Error::from(Errno::NOMEM).context("failed to make memory accessible"),
+            wasmtime::Error::from(std::io::Error::from_raw_os_error(Errno::MFILE.raw_os_error())).context("instance"),
+        ] {
+            assert!(matches!(CallError::from_wasmtime(&error), CallError::OutOfResources(_)), "{error:?}");
+        }
+        for error in [wasmtime::Error::from(wasmtime::Trap::StackOverflow), wasmtime::Error::msg("the table is full")] {
+            assert!(matches!(CallError::from_wasmtime(&error), CallError::Trapped(_)), "{error:?}");
+        }
+    }
+}

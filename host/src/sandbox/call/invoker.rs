@@ -1,0 +1,214 @@
+//! Calls guests: creates or reuses an instance, passes it a request, and waits until it starts its response.
+
+use std::pin::pin;
+use std::sync::{Arc, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Version};
+use http_body::Body;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use super::error::CallError;
+use super::guest_body::GuestBody;
+use super::idle_instances::{IdleInstance, IdleInstances};
+use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
+use super::running_call::RunningCall;
+use crate::camera::Cameras;
+use crate::channels::{Channels, Joined, Publisher};
+use crate::sandbox::engine::Sandbox;
+use crate::sandbox::lifecycle::Lifecycle;
+use crate::sandbox::load::loader::LoadedGuest;
+use crate::sandbox::store::{HostContext, new_store};
+use crate::sandbox::wasmtime_error::one_line;
+
+/// The shortest interval between checks of the answer timeout.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Calls guests, with everything that their instances share.
+pub struct Invoker {
+    host: HostContext,
+    answer_timeout: Duration,
+}
+
+/// The body of a response.
+pub enum ResponseBody {
+    /// Written by the guest.
+    Guest(GuestBody),
+    /// Written by the channels that the guest joined. The guest has no more part in it.
+    Channel(Joined),
+}
+
+impl Invoker {
+    /// Creates an invoker for guests in this sandbox, with access to these cameras and channels. `allow_control` says
+    /// whether guests may set the controls of cameras. `answer_timeout` is the time until a guest must start its response.
+    pub fn new(
+        sandbox: Sandbox,
+        cameras: Cameras,
+        allow_control: bool,
+        channels: Channels,
+        answer_timeout: Duration,
+    ) -> Self {
+        Self { host: HostContext { sandbox, cameras, allow_control, channels }, answer_timeout }
+    }
+
+    /// The sandbox.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.host.sandbox
+    }
+
+    /// Lets a new instance of `guest` publish a channel, as part of the generation of `lifecycle`.
+    ///
+    /// Returns when the guest has ended the stream, or with an error if it failed. Dropping the future ends the instance.
+    pub async fn publish(
+        &self,
+        guest: &LoadedGuest,
+        lifecycle: Lifecycle,
+        publisher: Publisher,
+    ) -> Result<(), CallError> {
+        let Some(publisher_pre) = guest.publisher.clone() else { return Err(CallError::NoPublisher) };
+        let mut store = new_store(&self.host, true, lifecycle);
+        let interruptions = store.data().interruptions.clone();
+        let call = async move {
+            let channel =
+                store.data_mut().table.push(publisher).map_err(|error| CallError::Trapped(error.to_string()))?;
+            let instance =
+                publisher_pre.instantiate_async(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))?;
+            instance
+                .hotshoe_camera_publisher()
+                .call_publish(&mut store, channel)
+                .await
+                .map_err(|error| CallError::from_wasmtime(&error))
+        };
+        let mut call = RunningCall::new(Box::pin(call), interruptions);
+        std::future::poll_fn(|context| match call.poll(context) {
+            Poll::Pending if call.exceeds_compute_limit() => Poll::Ready(Err(CallError::ComputeLimit)),
+            polled => polled,
+        })
+        .await
+    }
+
+    /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Reuses one of `idle_instances`, which must be
+    /// of the same guest and generation, or creates an instance.
+    ///
+    /// Returns when the guest has started its response. From then on, polling the response body runs the instance, and
+    /// dropping the body ends it. If the guest joined a channel, the instance is no longer needed. If its call has returned
+    /// after a complete response, the instance may be added to `idle_instances`. Dropping the future ends the instance, too.
+    ///
+    /// If the client does not send the request body, the call ends with [`CallError::RequestBodyTimedOut`] or
+    /// [`CallError::RequestBodyAborted`]. While the guest waits for the client, the answer timeout is paused.
+    pub async fn handle<B>(
+        &self,
+        guest: &LoadedGuest,
+        lifecycle: Lifecycle,
+        idle_instances: &Arc<IdleInstances>,
+        mut request: Request<B>,
+    ) -> Result<Response<ResponseBody>, CallError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        // `wasi:http` requires an authority, HTTP/1.0 does not.
+        if request.version() <= Version::HTTP_10 && !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+        }
+        let request = request.map(|body| RequestBody::new(body, GUEST_BODY_LIMITS));
+        let monitor = request.body().monitor();
+        let invalid = |error: wasmtime::Error| CallError::InvalidRequest(one_line(&error));
+        let (mut store, proxy, requests) = match idle_instances.take() {
+            Some(IdleInstance { store, proxy, requests }) => (store, Some(proxy), requests),
+            None => (new_store(&self.host, guest.publisher.is_some(), lifecycle), None, 0),
+        };
+        let (sender, receiver) = oneshot::channel();
+        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(invalid)?;
+        let outparam = store.data_mut().http().new_response_outparam(sender).map_err(invalid)?;
+        let interruptions = store.data().interruptions.clone();
+        let joined = store.data().joined.clone();
+        let handler_pre = guest.handler.clone();
+        let call = async move {
+            let proxy = match proxy {
+                Some(proxy) => proxy,
+                None => {
+                    handler_pre.instantiate_async(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))?
+                }
+            };
+            let handler = proxy.wasi_http_incoming_handler();
+            handler
+                .call_handle(&mut store, request, outparam)
+                .await
+                .map_err(|error| CallError::from_wasmtime(&error))?;
+            if store.data_mut().has_unfinished_body() {
+                return Err(CallError::Unfinished);
+            }
+            Ok(IdleInstance { store, proxy, requests: requests + 1 })
+        };
+        let mut call = RunningCall::new(Box::pin(call), interruptions);
+        let response = self.with_timeout(response_start(&mut call, receiver, &monitor), &monitor).await?;
+        if let Some(joined) = joined.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Reuse the instance only if its call has returned. Otherwise drop it, since nobody polls the call any more.
+            if let Some(instance) = call.take_output() {
+                idle_instances.put(instance);
+            }
+            return Ok(response.map(|_| ResponseBody::Channel(joined)));
+        }
+        // From here on, the compute limit applies and not the answer timeout.
+        call.reset_busy_time();
+        Ok(response.map(|output| ResponseBody::Guest(GuestBody::new(call, output, idle_instances.clone(), monitor))))
+    }
+
+    /// Limits `future` to the answer timeout, without the time in which the guest waits for its client.
+    async fn with_timeout<T>(
+        &self,
+        future: impl Future<Output = Result<T, CallError>>,
+        monitor: &BodyMonitor,
+    ) -> Result<T, CallError> {
+        let started = Instant::now();
+        let mut future = pin!(future);
+        let mut left = self.answer_timeout;
+        loop {
+            if let Ok(result) = timeout(left, &mut future).await {
+                return result;
+            }
+            let used = started.elapsed().saturating_sub(monitor.waited());
+            if used >= self.answer_timeout {
+                return Err(CallError::TimedOut(self.answer_timeout));
+            }
+            left = (self.answer_timeout - used).max(MIN_CHECK_INTERVAL);
+        }
+    }
+}
+
+/// The argument of `response-outparam.set`.
+type OutparamResult = Result<Response<HyperOutgoingBody>, ErrorCode>;
+
+/// Runs a call until the guest has set `response-outparam`, or until the client has failed to send the request body.
+async fn response_start(
+    call: &mut RunningCall<IdleInstance>,
+    mut receiver: oneshot::Receiver<OutparamResult>,
+    monitor: &BodyMonitor,
+) -> Result<Response<HyperOutgoingBody>, CallError> {
+    std::future::poll_fn(|context| {
+        let polled = call.poll(context);
+        // Takes precedence, whatever the guest made of it.
+        if let Some(error) = monitor.error() {
+            return Poll::Ready(Err(error));
+        }
+        // A trap takes precedence over a response, since nothing of the response has been sent.
+        if let Poll::Ready(Err(error)) = polled {
+            return Poll::Ready(Err(error));
+        }
+        match receiver.try_recv() {
+            Ok(Ok(response)) => Poll::Ready(Ok(response)),
+            Ok(Err(code)) => Poll::Ready(Err(CallError::ErrorCode(code))),
+            // The sender is dropped when the guest returns. Only the guest can use it, and it was just polled.
+            Err(_) if polled.is_ready() => Poll::Ready(Err(CallError::NoResponse)),
+            Err(_) => Poll::Pending,
+        }
+    })
+    .await
+}

@@ -1,0 +1,98 @@
+//! A call in progress: polls the guest only when something it waits for has happened, and measures how long it computes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+
+use super::error::{COMPUTE_LIMIT, CallError};
+use crate::sandbox::store::FREE_INTERRUPTIONS;
+
+/// The future of a call. It owns the instance.
+pub(super) type CallFuture<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
+
+/// A call that runs while it is polled, and ends when dropped.
+///
+/// It runs in the task of a connection. That task is woken for many reasons: the socket is writable, the client sends
+/// something. The guest is polled only if its own waker was woken.
+pub(super) struct RunningCall<T> {
+    /// `None` after it has returned.
+    future: Option<CallFuture<T>>,
+    /// The output of the future, until it is taken.
+    output: Option<T>,
+    guest_waker: Arc<GuestWaker>,
+    /// Wakes `guest_waker`. Created once, since the guest is polled for every frame.
+    waker: Waker,
+    /// How often the guest was interrupted during this poll; see `GuestState`.
+    interruptions: Arc<AtomicU32>,
+    /// How long the guest has computed without waiting for anything. Zero while it waits.
+    busy_time: Duration,
+}
+
+impl<T> RunningCall<T> {
+    pub(super) fn new(future: CallFuture<T>, interruptions: Arc<AtomicU32>) -> Self {
+        let guest_waker = Arc::new(GuestWaker { was_woken: AtomicBool::new(true), task: AtomicWaker::new() });
+        let waker = Waker::from(guest_waker.clone());
+        Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time: Duration::ZERO }
+    }
+
+    /// Runs the guest until it waits for something. Ready when it has trapped or returned. May be polled again after it has
+    /// returned.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        let Some(future) = &mut self.future else { return Poll::Ready(Ok(())) };
+        self.guest_waker.task.register(context.waker());
+        if !self.guest_waker.was_woken.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let started = Instant::now();
+        let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
+        if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
+            self.busy_time += started.elapsed();
+        } else {
+            self.busy_time = Duration::ZERO;
+        }
+        polled.map(|result| {
+            self.future = None;
+            result.map(|output| self.output = Some(output))
+        })
+    }
+
+    /// Takes the output of the call, if it has returned and the output was not taken before.
+    pub(super) fn take_output(&mut self) -> Option<T> {
+        self.output.take()
+    }
+
+    pub(super) fn reset_busy_time(&mut self) {
+        self.busy_time = Duration::ZERO;
+    }
+
+    /// Whether the guest waits for something that has not happened yet. False if it was interrupted while it computed.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.busy_time.is_zero() && !self.guest_waker.was_woken.load(Ordering::Acquire)
+    }
+
+    /// Whether the guest has exceeded [`COMPUTE_LIMIT`].
+    pub(super) fn exceeds_compute_limit(&self) -> bool {
+        self.busy_time > COMPUTE_LIMIT
+    }
+}
+
+/// The waker that the guest is polled with. It remembers that it was woken, and wakes the task that polls the call.
+struct GuestWaker {
+    was_woken: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for GuestWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.was_woken.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}

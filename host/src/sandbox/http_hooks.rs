@@ -1,0 +1,28 @@
+//! Settings of `wasi:http`.
+
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// How many writes to a response body are buffered before the guest must wait. A part is three writes: head, image, tail.
+/// With one more in progress, a whole part is sent at once.
+const BUFFERED_WRITES: usize = 3;
+
+pub(super) struct HttpHooks;
+
+impl WasiHttpHooks for HttpHooks {
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        BUFFERED_WRITES
+    }
+
+    /// Denies the request. Never called, since the linker does not offer `outgoing-handler`.
+    fn send_request(
+        &mut self,
+        _: http::Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = SendResult> + Send> {
+        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
+    }
+}
+
+/// The output of [`WasiHttpHooks::send_request`].
+type SendResult = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;

@@ -1,0 +1,65 @@
+//! Limits on the resources of one instance.
+
+use wasmtime::ResourceLimiter;
+
+use super::wasmtime_error::is_system_error;
+
+/// The most resources (streams, headers, frames, …) that one instance may hold. A streaming guest holds about ten.
+/// Without a limit, a leak in a guest would be a leak in the host.
+pub(super) const MAX_RESOURCES: usize = 256;
+
+/// The most that a guest may pass to the host in one call, in bytes. One write to a body has at most 1 MiB.
+pub(super) const HOSTCALL_FUEL: usize = 4 << 20;
+
+/// The most random bytes that a guest may request in one call. Nothing can interrupt such a call.
+pub(super) const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
+/// The most elements in all tables of an instance together, that is, functions that can be called indirectly. The
+/// built-in guest has 30, an interpreter for another language a few thousand.
+const MAX_TABLE_ELEMENTS: usize = 100_000;
+
+/// What an instance may still allocate. A guest sees a failed `memory.grow` or `table.grow` and can handle it.
+pub(super) struct InstanceLimits {
+    memory_limit: usize,
+    memory_left: usize,
+    table_elements_left: usize,
+}
+
+impl InstanceLimits {
+    /// Limits all linear memories of an instance together to this number of bytes.
+    pub(super) fn new(memory_limit: usize) -> Self {
+        Self { memory_limit, memory_left: memory_limit, table_elements_left: MAX_TABLE_ELEMENTS }
+    }
+
+    /// How much linear memory the instance has, in bytes.
+    pub(super) fn memory_used(&self) -> usize {
+        self.memory_limit - self.memory_left
+    }
+}
+
+impl ResourceLimiter for InstanceLimits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(reserve(&mut self.memory_left, desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        // If the system is out of memory, the call fails with that error. Otherwise the guest would most likely trap, and
+        // the trap would count as a failure of the guest.
+        if is_system_error(&error) { Err(error) } else { Ok(()) }
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(reserve(&mut self.table_elements_left, desired.saturating_sub(current)))
+    }
+}
+
+/// Subtracts `amount` from `left`, if `left` is large enough. If growing fails later, the amount is not added again.
+fn reserve(left: &mut usize, amount: usize) -> bool {
+    match left.checked_sub(amount) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
+    }
+}

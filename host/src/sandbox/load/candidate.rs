@@ -1,0 +1,98 @@
+//! The bytes of a component that may become the guest.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+
+use super::error::{COMPONENT_LIMIT, LoadError};
+use super::interfaces::Interfaces;
+use super::origin::Origin;
+
+/// The guest that is compiled into this program; see `build.rs`.
+static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_GUEST"));
+
+/// The first 8 bytes of a component and of a core module: `\0asm`, version, layer.
+const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
+const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// The bytes of a component that may become the guest. Nothing is known about them yet.
+pub struct Candidate {
+    /// Where they come from.
+    pub origin: Origin,
+    /// Their SHA-256, in hexadecimal digits.
+    pub digest: Arc<str>,
+    bytes: Vec<u8>,
+}
+
+impl Candidate {
+    /// Reads a file, or takes the built-in guest if `file` is `None`. Blocks while it reads, and while it computes the
+    /// digest, as [`Self::new`] does.
+    pub fn read(file: Option<&Path>) -> Result<Self, LoadError> {
+        let Some(path) = file else { return Self::new(Origin::Embedded, EMBEDDED.to_vec()) };
+        let mut bytes = Vec::new();
+        // One byte beyond the limit shows that the file is too large, even if it is still growing.
+        let read = open_file(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => Self::new(Origin::File(path.to_owned()), bytes),
+            Err(source) => Err(LoadError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Takes bytes from elsewhere. Fails if there are more than [`COMPONENT_LIMIT`]. Blocks while it computes the digest,
+    /// for up to a third of a second.
+    pub fn new(origin: Origin, bytes: Vec<u8>) -> Result<Self, LoadError> {
+        if bytes.len() > COMPONENT_LIMIT {
+            return Err(LoadError::TooLarge(origin));
+        }
+        let digest = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        Ok(Self { origin, digest: digest.into(), bytes })
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Lists its imports as lines of text: each interface, followed by its functions. A guest can reach nothing else. Fails
+    /// if this is not a component.
+    pub fn imports(&self) -> Result<String, LoadError> {
+        Ok(self.interfaces()?.describe_imports())
+    }
+
+    /// Reads its imports and exports. Fails if this is not a component.
+    pub(super) fn interfaces(&self) -> Result<Interfaces, LoadError> {
+        let origin = || self.origin.clone();
+        if Engine::detect_precompiled(&self.bytes).is_some() {
+            return Err(LoadError::Precompiled(origin()));
+        }
+        if self.bytes.starts_with(MODULE_PREAMBLE) {
+            return Err(LoadError::CoreModule(origin()));
+        }
+        if !self.bytes.starts_with(COMPONENT_PREAMBLE) {
+            return Err(LoadError::NotComponent(origin()));
+        }
+        Interfaces::parse(&self.bytes)
+            .map_err(|error| LoadError::Invalid { origin: origin(), reason: error.to_string() })
+    }
+}
+
+/// Opens a regular file. Does not block on a named pipe that nobody writes to.
+fn open_file(path: &Path) -> io::Result<File> {
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(file)
+}

@@ -1,0 +1,224 @@
+//! Checks whether the host provides what a component imports, and whether the component exports what the host calls.
+
+use std::collections::BTreeMap;
+
+use wasmtime::component::{Linker, ResourceType};
+
+use super::interfaces::{ImportKind, Interfaces, Item, ItemKind};
+
+/// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
+const PROVIDED_PACKAGES: [(&str, &str); 6] = [
+    ("hotshoe:camera", "0.1.0"),
+    ("wasi:cli", "0.2.12"),
+    ("wasi:clocks", "0.2.12"),
+    ("wasi:http", "0.2.12"),
+    ("wasi:io", "0.2.12"),
+    ("wasi:random", "0.2.12"),
+];
+
+/// The interface that a guest must export, in any version that is compatible with its package in [`PROVIDED_PACKAGES`].
+const HANDLER: &str = "wasi:http/incoming-handler";
+
+/// Why a component cannot run on this host.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Incompatible {
+    /// It imports what the host does not provide.
+    MissingImports {
+        /// All missing imports, separated by commas.
+        missing: String,
+        /// Whether it exports the handler.
+        has_handler: bool,
+    },
+    /// It does not export the handler.
+    NoHandler,
+}
+
+/// Checks a component against this linker, and lists everything that is missing.
+///
+/// Finds out what the linker has by defining each item again, which fails if it exists. So the linker cannot be used
+/// afterwards.
+pub(super) fn check<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> Result<(), Incompatible> {
+    let mut missing = BTreeMap::new();
+    for import in &interfaces.imports {
+        let missing_items = match &import.kind {
+            ImportKind::Interface(items) => missing_items(&mut linker, &import.name, items),
+            ImportKind::Type => None,
+            ImportKind::Function | ImportKind::Other => Some(Vec::new()),
+        };
+        if let Some(missing_items) = missing_items {
+            missing.insert(import.name.as_str(), missing_items);
+        }
+    }
+    let has_handler = interfaces.exports.iter().any(|export| {
+        export.split_once('@').is_some_and(|(name, _)| name == HANDLER) && provided_name(export).is_some()
+    });
+    match (missing.is_empty(), has_handler) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Incompatible::NoHandler),
+        (false, has_handler) => Err(Incompatible::MissingImports { missing: format_list(&missing), has_handler }),
+    }
+}
+
+/// The items of an interface that the linker lacks. Returns `None` if it has all, and an empty list if it has none.
+fn missing_items<'a, T: 'static>(linker: &mut Linker<T>, interface: &str, items: &'a [Item]) -> Option<Vec<&'a str>> {
+    let Some(provided) = provided_name(interface) else { return Some(Vec::new()) };
+    let Ok(mut instance) = linker.instance(&provided) else { return Some(Vec::new()) };
+    let is_missing = |item: &&Item| match item.kind {
+        ItemKind::Function => instance.func_new(&item.name, |_, _, _, _| Ok(())).is_ok(),
+        ItemKind::Resource => instance.resource(&item.name, ResourceType::host::<()>(), |_, _| Ok(())).is_ok(),
+    };
+    let missing: Vec<_> = items.iter().filter(is_missing).map(|item| item.name.as_str()).collect();
+    match missing.len() {
+        0 => None,
+        count if count == items.len() => Some(Vec::new()),
+        _ => Some(missing),
+    }
+}
+
+/// The name of an interface with the version that the host provides. Returns `None` if no provided version is compatible.
+fn provided_name(interface: &str) -> Option<String> {
+    let (path, version) = interface.split_once('@')?;
+    let (package, _) = path.split_once('/')?;
+    let (_, provided) =
+        PROVIDED_PACKAGES.iter().find(|(name, provided)| *name == package && are_compatible(version, provided))?;
+    Some(format!("{path}@{provided}"))
+}
+
+/// Whether two versions are compatible by the rules of wasmtime's linker: they agree up to the first number that is not 0.
+/// Prereleases, and versions below 0.1, are compatible only with themselves.
+fn are_compatible(one: &str, other: &str) -> bool {
+    let significant = |version: &str| {
+        let mut numbers = version.split('.').map(|number| number.parse::<u64>().ok());
+        let (Some(Some(major)), Some(Some(minor)), Some(Some(_)), None) =
+            (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+        else {
+            return None;
+        };
+        match (major, minor) {
+            (0, 0) => None,
+            (0, minor) => Some((0, minor)),
+            (major, _) => Some((major, 0)),
+        }
+    };
+    one == other || significant(one).is_some_and(|version| significant(other) == Some(version))
+}
+
+/// Formats missing imports: `wasi:sockets/tcp@0.2.0, wasi:io/poll@0.2.12 (poll, [method]pollable.ready)`.
+fn format_list(missing: &BTreeMap<&str, Vec<&str>>) -> String {
+    let entries = missing.iter().map(|(interface, items)| {
+        if items.is_empty() { (*interface).to_owned() } else { format!("{interface} ({})", items.join(", ")) }
+    });
+    entries.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+    use wasmtime::component::Component;
+
+    use super::super::candidate::Candidate;
+    use super::super::linker::linker;
+    use super::*;
+
+    fn check_component(component: &[u8]) -> Result<(), Incompatible> {
+        check(&Interfaces::parse(component).unwrap(), linker(&Engine::default()).unwrap())
+    }
+
+    fn missing(text: &str) -> String {
+        match check_component(&wat::parse_str(text).unwrap()) {
+            Err(Incompatible::MissingImports { missing, .. }) => missing,
+            Err(Incompatible::NoHandler) => String::new(),
+            Ok(()) => panic!("the component has no handler, yet passes"),
+        }
+    }
+
+    #[test]
+    fn the_check_agrees_with_the_linker() {
+        let engine = Engine::default();
+        for imports in [
+            r#"(import "wasi:io/poll@0.2.12" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.2.0" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.2.99" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.3.0" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.2.0-rc1" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@1.0.0" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.2.12" (instance (export "pollset" (type (sub resource)))))"#,
+            r#"(import "wasi:clocks/monotonic-clock@0.2.3" (instance (export "now" (func (result u64)))))"#,
+            r#"(import "wasi:clocks/monotonic-clock@0.2.3" (instance (export "later" (func (result u64)))))"#,
+            r#"(import "wasi:cli/exit@0.2.0" (instance (export "exit" (func (param "status" (result))))))"#,
+            r#"(import "wasi:cli/run@0.2.0" (instance (export "run" (func (result (result))))))"#,
+            r#"(import "wasi:random/insecure@0.2.0" (instance (export "get-insecure-random-u64" (func (result u64)))))"#,
+            r#"(import "wasi:sockets/network@0.2.0" (instance (export "network" (type (sub resource)))))"#,
+            r#"(import "wasi:filesystem/preopens@0.2.0" (instance (export "f" (func))))"#,
+            r#"(import "hotshoe:camera/instances@0.1.0" (instance (export "keep" (func))))"#,
+            r#"(import "hotshoe:camera/instances@0.1.7" (instance (export "keep" (func))))"#,
+            r#"(import "hotshoe:camera/instances@0.2.0" (instance (export "keep" (func))))"#,
+            r#"(import "wasi:io/poll@0.2.12" (instance))"#,
+            r#"(import "poll" (func))"#,
+            r#"(import "wasi:unknown/thing@0.2.12" (instance (export "f" (func))))"#,
+        ] {
+            let text = format!("(component {imports})");
+            let component = Component::from_binary(&engine, &wat::parse_str(&text).unwrap()).unwrap();
+            let accepted = linker(&engine).unwrap().instantiate_pre(&component).is_ok();
+            assert_eq!(missing(&text).is_empty(), accepted, "{imports}");
+        }
+    }
+
+    #[test]
+    fn all_missing_imports_are_listed_at_once() {
+        let list = missing(
+            r#"(component
+                (import "wasi:sockets/tcp@0.2.0" (instance (export "a" (func)) (export "b" (func))))
+                (import "wasi:io/poll@0.2.0" (instance
+                    (export "pollable" (type (sub resource))) (export "nothing" (func)) (export "void" (func))))
+                (import "wasi:clocks/wall-clock@0.3.0" (instance (export "now" (func))))
+                (import "own" (func)))"#,
+        );
+        let expected = "own, wasi:clocks/wall-clock@0.3.0, wasi:io/poll@0.2.0 (nothing, void), wasi:sockets/tcp@0.2.0";
+        assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn types_between_imports_do_not_shift_type_indices() {
+        let list = missing(
+            r#"(component
+                (type (func))
+                (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+                (alias export $poll "pollable" (type $pollable))
+                (import "wasi:io/streams@0.2.0" (instance
+                    (alias outer 1 $pollable (type $p))
+                    (export "pollable" (type (eq $p)))
+                    (export "input-stream" (type (sub resource)))
+                    (export "wrong" (func)))))"#,
+        );
+        assert_eq!(list, "wasi:io/streams@0.2.0 (wrong)");
+    }
+
+    #[test]
+    fn the_linker_provides_every_listed_package_version() {
+        let built_in = Candidate::read(None).unwrap();
+        assert_eq!(check_component(built_in.bytes()), Ok(()), "the built-in guest");
+        for (package, version) in PROVIDED_PACKAGES {
+            let interface = match package {
+                "hotshoe:camera" => "cameras",
+                "wasi:cli" => "environment",
+                "wasi:clocks" => "wall-clock",
+                "wasi:http" => "types",
+                "wasi:io" => "streams",
+                _ => "random",
+            };
+            let name = format!("{package}/{interface}@{version}");
+            let mut linker = linker(&Engine::default()).unwrap();
+            // An item that exists cannot be defined again.
+            let function = match package {
+                "hotshoe:camera" => "list-cameras",
+                "wasi:cli" => "get-environment",
+                "wasi:clocks" => "now",
+                "wasi:http" => "[constructor]fields",
+                "wasi:io" => "[method]input-stream.read",
+                _ => "get-random-u64",
+            };
+            assert!(linker.instance(&name).unwrap().func_new(function, |_, _, _, _| Ok(())).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Why a component cannot be the guest.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::compiler::CompileError;
+use super::origin::Origin;
+
+/// The largest component accepted, in bytes. An interpreter for another language fits, with its libraries. Compiling a
+/// component takes many times its size in memory, while streams are being served.
+pub const COMPONENT_LIMIT: usize = 64 << 20;
+
+/// Why a component cannot be the guest.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the guest {}: {source}; check the path", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// It is too large.
+    #[error("{0} is larger than {limit} MiB, the limit for guests; try `wasm-tools strip`", limit = COMPONENT_LIMIT >> 20)]
+    TooLarge(Origin),
+    /// It is a WebAssembly core module.
+    #[error(
+        "{0} is a core module, not a component; build it with `cargo build --target wasm32-wasip2`, or convert it with `wasm-tools component new`"
+    )]
+    CoreModule(Origin),
+    /// It is machine code that wasmtime compiled. wasmtime cannot validate machine code, so it is never loaded.
+    #[error("{0} is precompiled machine code, which is never loaded; use the component that it was compiled from")]
+    Precompiled(Origin),
+    /// It is something else.
+    #[error("{0} is not a WebAssembly component; check that this is the right file")]
+    NotComponent(Origin),
+    /// It is malformed, or it needs more than an instance may have.
+    #[error("{origin} is not a valid component, or exceeds a limit such as --guest-memory: {reason}")]
+    Invalid {
+        /// Where it comes from.
+        origin: Origin,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It could not be compiled.
+    #[error("{origin} cannot be compiled: {reason}")]
+    Compile {
+        /// Where it comes from.
+        origin: Origin,
+        /// Why.
+        reason: CompileError,
+    },
+    /// It imports interfaces or functions that the host does not provide.
+    #[error(
+        "{origin} imports what this host does not provide: {missing}{}; compare `hotshoe guest imports`, which lists the imports of the built-in guest",
+        if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler" }
+    )]
+    MissingImports {
+        /// Where it comes from.
+        origin: Origin,
+        /// All missing imports, separated by commas.
+        missing: String,
+        /// Whether it exports `wasi:http/incoming-handler`.
+        has_handler: bool,
+    },
+    /// The types of its imports differ from those of the host.
+    #[error("{origin} cannot be linked: {reason}; build it with the WIT packages of this version of hotshoe")]
+    Link {
+        /// Where it comes from.
+        origin: Origin,
+        /// The error of wasmtime.
+        reason: String,
+    },
+    /// It cannot be called.
+    #[error("{0} does not export wasi:http/incoming-handler, so it cannot answer requests")]
+    NoHandler(Origin),
+}

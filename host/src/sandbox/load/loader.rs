@@ -1,0 +1,96 @@
+//! Loads a guest: checks a candidate, compiles it, and links it.
+
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use super::artifact::{self, ArtifactError, ArtifactKey};
+use super::candidate::Candidate;
+use super::compatibility::{self, Incompatible};
+use super::compiler::{self, Cancellation, CompileError, Priority};
+use super::error::LoadError;
+use super::linker::linker;
+use super::origin::Origin;
+use crate::sandbox::engine::Sandbox;
+use crate::sandbox::imports::bindings::PublishingPre;
+use crate::sandbox::state::GuestState;
+use crate::sandbox::wasmtime_error::one_line;
+
+/// A compiled and linked component, ready to be instantiated.
+#[derive(Clone)]
+pub struct LoadedGuest {
+    pub(in crate::sandbox) handler: ProxyPre<GuestState>,
+    /// `None` if it does not export `publisher`.
+    pub(in crate::sandbox) publisher: Option<PublishingPre<GuestState>>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The SHA-256 of the component, in hexadecimal digits.
+    pub digest: Arc<str>,
+    /// The length of the component, in bytes.
+    pub length: usize,
+}
+
+/// Loads a guest. Checks that the host provides all imports and that the guest exports a handler. Only then takes the
+/// compiled code from the cache, or compiles the component in a separate process.
+///
+/// Blocks for a few milliseconds if the code is in the cache, and otherwise for a tenth of a second or more. Returns
+/// [`CompileError::Cancelled`] soon after the guard of `cancellation` was dropped.
+pub fn load_guest(
+    candidate: &Candidate,
+    sandbox: &Sandbox,
+    priority: Priority,
+    cancellation: &Cancellation,
+) -> Result<LoadedGuest, LoadError> {
+    let origin = || candidate.origin.clone();
+    let link_error = |error: wasmtime::Error| LoadError::Link { origin: origin(), reason: one_line(&error) };
+    let scratch_linker = linker(sandbox.engine()).map_err(link_error)?;
+    compatibility::check(&candidate.interfaces()?, scratch_linker).map_err(|incompatible| match incompatible {
+        Incompatible::NoHandler => LoadError::NoHandler(origin()),
+        Incompatible::MissingImports { missing, has_handler } => {
+            LoadError::MissingImports { origin: origin(), missing, has_handler }
+        }
+    })?;
+    let component = compiled(candidate, sandbox, priority, cancellation)?;
+    // This also compares the types of the imports, which requires the compiled component.
+    let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(link_error)?;
+    // Fails only if the export is missing.
+    let publisher = PublishingPre::new(linked.clone()).ok();
+    let handler = ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(origin()))?;
+    let (digest, length) = (candidate.digest.clone(), candidate.bytes().len());
+    Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length })
+}
+
+/// Loads the compiled component from the cache, or compiles it and stores it there.
+fn compiled(
+    candidate: &Candidate,
+    sandbox: &Sandbox,
+    priority: Priority,
+    cancellation: &Cancellation,
+) -> Result<Component, LoadError> {
+    let origin = || candidate.origin.clone();
+    let invalid = |error: wasmtime::Error| LoadError::Invalid { origin: origin(), reason: one_line(&error) };
+    let engine = sandbox.engine();
+    let key = ArtifactKey::new(candidate.digest.clone(), engine);
+    if let Some(cache) = sandbox.cache()
+        && let Some(component) = cache.load(engine, &key).map_err(invalid)?
+    {
+        return Ok(component);
+    }
+    let artifact = compiler::compile(candidate.bytes(), &key, sandbox.memory_bytes(), priority, cancellation).map_err(
+        |error| match error {
+            CompileError::Invalid(reason) => LoadError::Invalid { origin: origin(), reason },
+            reason => LoadError::Compile { origin: origin(), reason },
+        },
+    )?;
+    let component = artifact::load(engine, &key, &artifact).map_err(|error| match error {
+        ArtifactError::Refused(error) => invalid(error),
+        ArtifactError::Damaged => {
+            LoadError::Compile { origin: origin(), reason: CompileError::Crashed("its output is damaged".to_owned()) }
+        }
+    })?;
+    if let Some(cache) = sandbox.cache() {
+        cache.store(&key, &artifact);
+    }
+    Ok(component)
+}

@@ -1,0 +1,79 @@
+//! Creates the store of an instance, with all its limits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use super::clock::SystemMonotonicClock;
+use super::engine::Sandbox;
+use super::http_hooks::HttpHooks;
+use super::imports::stdio::GuestLog;
+use super::lifecycle::Lifecycle;
+use super::limits::{HOSTCALL_FUEL, InstanceLimits, MAX_RANDOM_BYTES, MAX_RESOURCES};
+use super::state::GuestState;
+use crate::camera::Cameras;
+use crate::channels::Channels;
+
+/// The number of epochs after which a guest is interrupted.
+const EPOCH_DEADLINE: u64 = 1;
+
+/// The number of interruptions per poll that do not prove that the guest is computing. Epochs pass while a guest waits, so
+/// the first interruption may come right after the poll begins. Before each further one, the guest has computed for a
+/// whole epoch.
+pub(super) const FREE_INTERRUPTIONS: u32 = 1;
+
+/// What the instances of all guests share.
+pub(super) struct HostContext {
+    pub(super) sandbox: Sandbox,
+    pub(super) cameras: Cameras,
+    pub(super) allow_control: bool,
+    pub(super) channels: Channels,
+}
+
+/// Creates the store for an instance of a guest. `can_publish` says whether the guest exports `publisher`.
+pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecycle) -> Store<GuestState> {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_RESOURCES);
+    let wasi = WasiCtx::builder()
+        .monotonic_clock(SystemMonotonicClock)
+        .max_random_size(MAX_RANDOM_BYTES)
+        .stdout(GuestLog { name: "stdout", generation: lifecycle.number })
+        .stderr(GuestLog { name: "stderr", generation: lifecycle.number })
+        .build();
+    let state = GuestState {
+        cameras: host.cameras.clone(),
+        allow_control: host.allow_control,
+        lifecycle,
+        channels: host.channels.clone(),
+        can_publish,
+        joined: Arc::default(),
+        table,
+        feeds_held: 0,
+        frames_held: 0,
+        interruptions: Arc::default(),
+        reuse_allowed: false,
+        limits: InstanceLimits::new(host.sandbox.memory_bytes()),
+        wasi,
+        http: WasiHttpCtx::new(),
+        hooks: HttpHooks,
+    };
+    let mut store = Store::new(host.sandbox.engine(), state);
+    store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(HOSTCALL_FUEL);
+    store.set_max_component_handles(MAX_RESOURCES);
+    store.set_epoch_deadline(EPOCH_DEADLINE);
+    store.epoch_deadline_callback(|store| {
+        let interruptions = store.data().interruptions.fetch_add(1, Ordering::Relaxed);
+        Ok(if interruptions < FREE_INTERRUPTIONS {
+            UpdateDeadline::Continue(EPOCH_DEADLINE)
+        } else {
+            // Lets other tasks run. A future that merely wakes itself would be polled again at once.
+            UpdateDeadline::YieldCustom(EPOCH_DEADLINE, Box::pin(tokio::task::yield_now()))
+        })
+    });
+    store
+}
