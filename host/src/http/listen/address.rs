@@ -1,24 +1,24 @@
-//! Where to listen, as it is typed: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000` or `unix:PATH`.
+//! Parsing an address to listen at: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000` or `unix:PATH`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where to listen.
+/// An address to listen at.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ListenAddress {
-    /// This TCP address.
+    /// A TCP address and port.
     Tcp(SocketAddr),
-    /// This TCP port of 127.0.0.1 and of ::1, as far as this machine has them.
+    /// A TCP port of 127.0.0.1 and ::1, or of the one that this machine has.
     Localhost(u16),
-    /// This TCP port of all addresses, IPv6 and IPv4.
+    /// A TCP port of all IPv6 and IPv4 addresses.
     AllAddresses(u16),
-    /// A Unix socket.
+    /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
-/// Why a text is no such address.
+/// The text is not an address to listen at.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "give an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; or unix:PATH"
@@ -26,7 +26,7 @@ pub enum ListenAddress {
 pub struct ParseListenAddressError;
 
 impl ListenAddress {
-    /// Whether only this machine can connect to it.
+    /// Whether only this machine can connect to the address.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Tcp(address) => is_loopback(address.ip()),
@@ -36,7 +36,7 @@ impl ListenAddress {
     }
 }
 
-/// Whether an address is of the loopback interface, also if it is an IPv4 address mapped to IPv6.
+/// Whether an address is a loopback address, including IPv4-mapped ones such as ::ffff:127.0.0.1.
 fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
@@ -48,8 +48,8 @@ impl FromStr for ListenAddress {
         if let Some(path) = typed.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseListenAddressError) } else { Ok(Self::Unix(path.into())) };
         }
-        // Without a sign, which `u16` would take.
         let port = |digits: &str| {
+            // `u16` would accept a sign.
             let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
             digits.parse().ok().filter(|_| is_number).ok_or(ParseListenAddressError)
         };
@@ -63,12 +63,12 @@ impl FromStr for ListenAddress {
 }
 
 impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "{address}"),
-            Self::Localhost(port) => write!(f, "localhost:{port}"),
-            Self::AllAddresses(port) => write!(f, ":{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => write!(formatter, "{address}"),
+            Self::Localhost(port) => write!(formatter, "localhost:{port}"),
+            Self::AllAddresses(port) => write!(formatter, ":{port}"),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
         }
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_typed() {
+    fn addresses_parse_and_print() {
         for (typed, address) in [
             ("127.0.0.1:0", ListenAddress::Tcp(([127, 0, 0, 1], 0).into())),
             ("0.0.0.0:5000", ListenAddress::Tcp(([0, 0, 0, 0], 5000).into())),
@@ -94,7 +94,11 @@ mod tests {
             assert_eq!(typed.parse(), Ok(address.clone()), "{typed}");
             assert_eq!(address.to_string().parse(), Ok(address), "{typed}");
         }
-        for wrong in [
+    }
+
+    #[test]
+    fn invalid_addresses_are_rejected() {
+        for invalid in [
             "",
             ":",
             "unix:",
@@ -113,18 +117,18 @@ mod tests {
             "http://127.0.0.1:5000",
             "off",
         ] {
-            assert_eq!(wrong.parse::<ListenAddress>(), Err(ParseListenAddressError), "{wrong}");
+            assert_eq!(invalid.parse::<ListenAddress>(), Err(ParseListenAddressError), "{invalid}");
         }
     }
 
     #[test]
-    fn who_is_let_in_by_the_address() {
+    fn loopback_addresses_and_unix_sockets_are_local() {
         let is_local = |typed: &str| typed.parse::<ListenAddress>().unwrap().is_local();
         for local in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1", "1", "unix:a"] {
             assert!(is_local(local), "{local}");
         }
-        for other in [":1", "0.0.0.0:1", "[::]:1", "192.168.1.7:1", "[fe80::1]:1"] {
-            assert!(!is_local(other), "{other}");
+        for remote in [":1", "0.0.0.0:1", "[::]:1", "192.168.1.7:1", "[fe80::1]:1"] {
+            assert!(!is_local(remote), "{remote}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All the places that a server listens at, as one listener.
+//! All listeners of a server, accepted from as one.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,58 +11,66 @@ use rustix::io::Errno;
 use tokio::net::TcpListener;
 
 use super::address::ListenAddress;
-use super::tcp::{ListenError, SocketAccess, UnixSocketListener, bind, bind_dual_stack, listen_local};
+use super::error::ListenError;
+use super::tcp::{bind, bind_dual_stack};
+use super::unix::{SocketAccess, UnixSocketListener};
 use crate::http::peer::Peer;
 use crate::http::stream::line::Connection;
 
-/// How often a free port is looked for that is free on both 127.0.0.1 and ::1.
-const FREE_PORT_TRIES: usize = 16;
+/// How many ephemeral ports of 127.0.0.1 to try until one is also free on ::1.
+const EPHEMERAL_PORT_ATTEMPTS: usize = 16;
 
-/// Listeners that are served as one. Connections are taken from all of them in turn.
+/// Listeners that accept connections as one, in round-robin order.
 pub struct Listeners {
-    all: Vec<BoundListener>,
-    /// The one that is asked first next time, so that a busy one cannot starve the others.
+    listeners: Vec<Listener>,
+    /// The listener to poll first, so that a busy one cannot starve the others.
     next: AtomicUsize,
 }
 
-/// A listener at one address.
-pub enum BoundListener {
-    /// At this TCP address.
+/// A socket that listens at one address.
+enum Listener {
     Tcp(TcpListener, SocketAddr),
-    /// At a path.
     Unix(UnixSocketListener),
 }
 
 impl Listeners {
-    /// Listen at all these addresses, which were given by `option`. `access` is who may use Unix sockets. Must be called
-    /// inside a Tokio runtime.
+    /// Listens at all these addresses. `option` is the command line option they came from, for errors; `access` applies to
+    /// Unix sockets. Must be called within a Tokio runtime.
     pub fn bind(addresses: &[ListenAddress], option: &'static str, access: SocketAccess) -> Result<Self, ListenError> {
-        let mut all = Vec::new();
+        let mut listeners = Vec::new();
         for address in addresses {
+            let failed = |typed: String| move |error| ListenError::new(error, typed, option);
             match address {
-                ListenAddress::Tcp(address) => all.push(tcp(*address, option)?),
-                ListenAddress::Localhost(port) => all.extend(localhost(*port, option)?),
-                ListenAddress::AllAddresses(port) => all.push(all_addresses(*port, option)?),
-                ListenAddress::Unix(path) => all.push(BoundListener::Unix(listen_local(path, option, access)?)),
+                ListenAddress::Tcp(tcp) => listeners.push(listen_tcp(*tcp).map_err(failed(address.to_string()))?),
+                ListenAddress::Localhost(port) => {
+                    listeners.extend(listen_localhost(*port).map_err(failed(address.to_string()))?);
+                }
+                ListenAddress::AllAddresses(port) => {
+                    listeners.push(listen_all_addresses(*port).map_err(failed(address.to_string()))?);
+                }
+                ListenAddress::Unix(path) => {
+                    let listener = UnixSocketListener::bind(path, access);
+                    listeners.push(Listener::Unix(listener.map_err(failed(path.display().to_string()))?));
+                }
             }
         }
-        Ok(Self { all, next: AtomicUsize::new(0) })
+        Ok(Self { listeners, next: AtomicUsize::new(0) })
     }
 
-    /// Where they listen, as URLs to open.
+    /// Returns a URL for each listener: `http://ADDRESS:PORT/`, or `unix:PATH`.
     pub fn urls(&self) -> impl Iterator<Item = String> {
-        self.all.iter().map(ToString::to_string)
+        self.listeners.iter().map(ToString::to_string)
     }
 
-    /// Wait for a client. Dropping the future loses none.
+    /// Waits for the next connection. Cancel safe: dropping the future loses no connection.
     pub async fn accept(&self) -> io::Result<(Connection, Peer)> {
         poll_fn(|context| self.poll_accept(context)).await
     }
 
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Connection, Peer)>> {
-        let (first, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.all.len());
+        let (first, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.listeners.len());
         for offset in 0..count {
-            let listener = self.all.get(first.wrapping_add(offset) % count);
+            let listener = self.listeners.get(first.wrapping_add(offset) % count);
             if let Some(Poll::Ready(accepted)) = listener.map(|listener| listener.poll_accept(context)) {
                 return Poll::Ready(accepted);
             }
@@ -71,7 +79,7 @@ impl Listeners {
     }
 }
 
-impl BoundListener {
+impl Listener {
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Connection, Peer)>> {
         match self {
             Self::Tcp(listener, _) => {
@@ -85,76 +93,73 @@ impl BoundListener {
     }
 }
 
-impl fmt::Display for BoundListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for Listener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(_, address) => {
                 let mut address = *address;
-                // All addresses are no address to connect to.
+                // Browsers cannot open an unspecified address.
                 if address.ip().is_unspecified() {
                     address.set_ip(match address {
                         SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
                         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                     });
                 }
-                write!(f, "http://{address}/")
+                write!(formatter, "http://{address}/")
             }
-            Self::Unix(listener) => write!(f, "unix:{}", listener.path().display()),
+            Self::Unix(listener) => write!(formatter, "unix:{}", listener.path().display()),
         }
     }
 }
 
-/// Listen at one TCP address.
-fn tcp(address: SocketAddr, option: &'static str) -> Result<BoundListener, ListenError> {
-    bound(bind(address)).map_err(|source| ListenError::new(source, address.to_string(), option))
+fn listen_tcp(address: SocketAddr) -> io::Result<Listener> {
+    with_address(bind(address)?)
 }
 
-fn bound(listener: io::Result<TcpListener>) -> io::Result<BoundListener> {
-    let listener = listener?;
+fn with_address(listener: TcpListener) -> io::Result<Listener> {
     let address = listener.local_addr()?;
-    Ok(BoundListener::Tcp(listener, address))
+    Ok(Listener::Tcp(listener, address))
 }
 
-/// Listen at 127.0.0.1 and at ::1, as far as this machine has them, at the same port.
-fn localhost(port: u16, option: &'static str) -> Result<Vec<BoundListener>, ListenError> {
-    // A port that is free at one of them need not be at the other.
-    let tries = if port == 0 { FREE_PORT_TRIES } else { 1 };
+/// Listens at the same port of 127.0.0.1 and ::1, or of the one that this machine has.
+fn listen_localhost(port: u16) -> io::Result<Vec<Listener>> {
+    // An ephemeral port that is free on 127.0.0.1 may be in use on ::1.
+    let attempts = if port == 0 { EPHEMERAL_PORT_ATTEMPTS } else { 1 };
     let mut result = Err(io::ErrorKind::AddrInUse.into());
-    for _ in 0..tries {
-        result = localhost_once(port);
+    for _ in 0..attempts {
+        result = listen_localhost_once(port);
         if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::AddrInUse) {
             break;
         }
     }
-    result.map_err(|source| ListenError::new(source, format!("localhost:{port}"), option))
+    result
 }
 
-fn localhost_once(port: u16) -> io::Result<Vec<BoundListener>> {
-    let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
-    let first = match bound(bind(SocketAddr::new(ipv4, port))) {
-        Err(error) if is_unavailable(&error) => return Ok(vec![bound(bind(SocketAddr::new(ipv6, port)))?]),
+fn listen_localhost_once(port: u16) -> io::Result<Vec<Listener>> {
+    let ipv6 = |port| listen_tcp((Ipv6Addr::LOCALHOST, port).into());
+    let ipv4 = match listen_tcp((Ipv4Addr::LOCALHOST, port).into()) {
+        Err(error) if is_unavailable(&error) => return Ok(vec![ipv6(port)?]),
         result => result?,
     };
-    let port = match &first {
-        BoundListener::Tcp(_, address) => address.port(),
-        BoundListener::Unix(_) => port,
+    let port = match &ipv4 {
+        Listener::Tcp(_, address) => address.port(),
+        Listener::Unix(_) => port,
     };
-    match bound(bind(SocketAddr::new(ipv6, port))) {
-        Err(error) if is_unavailable(&error) => Ok(vec![first]),
-        second => Ok(vec![first, second?]),
+    match ipv6(port) {
+        Err(error) if is_unavailable(&error) => Ok(vec![ipv4]),
+        result => Ok(vec![ipv4, result?]),
     }
 }
 
-/// Listen at all addresses, IPv6 and IPv4 by one socket; or at those of IPv4 on a machine without IPv6.
-fn all_addresses(port: u16, option: &'static str) -> Result<BoundListener, ListenError> {
-    let listener = match bound(bind_dual_stack(port)) {
-        Err(error) if is_unavailable(&error) => bound(bind((Ipv4Addr::UNSPECIFIED, port).into())),
-        result => result,
-    };
-    listener.map_err(|source| ListenError::new(source, format!(":{port}"), option))
+/// Listens at a port of all addresses: with one dual-stack socket, or at IPv4 only on a machine without IPv6.
+fn listen_all_addresses(port: u16) -> io::Result<Listener> {
+    match bind_dual_stack(port) {
+        Err(error) if is_unavailable(&error) => listen_tcp((Ipv4Addr::UNSPECIFIED, port).into()),
+        result => with_address(result?),
+    }
 }
 
-/// Whether this machine has no such address: IPv6 may be turned off, or not be built into the kernel.
+/// Whether this machine lacks the address: IPv6 may be disabled, or not built into the kernel.
 fn is_unavailable(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT))
 }

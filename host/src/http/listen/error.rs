@@ -1,0 +1,50 @@
+//! Why the server cannot listen at an address.
+
+use std::fmt;
+use std::io;
+
+/// The server cannot listen at an address. The message names the address and the option that chooses another.
+#[derive(Debug)]
+pub struct ListenError {
+    address: String,
+    option: &'static str,
+    source: io::Error,
+}
+
+impl ListenError {
+    /// Wraps the error from binding `address`, which the user gave with the command line option `option`.
+    pub(super) fn new(source: io::Error, address: String, option: &'static str) -> Self {
+        Self { address, option, source }
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, option, source } = self;
+        match source.kind() {
+            io::ErrorKind::AddrInUse => write!(
+                formatter,
+                "{address} is in use; stop the program that listens there, or choose another address with {option}"
+            ),
+            io::ErrorKind::PermissionDenied => write!(
+                formatter,
+                "no permission to listen at {address}; choose another address (a port of 1024 or more) with {option}"
+            ),
+            io::ErrorKind::AddrNotAvailable => write!(
+                formatter,
+                "{address} is not an address of this machine; choose one that is with {option}, or 0.0.0.0 for all"
+            ),
+            // Binding a Unix socket never replaces a file of another type.
+            io::ErrorKind::AlreadyExists => {
+                write!(formatter, "{address} exists and is not a socket; choose another path with {option}")
+            }
+            _ => write!(formatter, "cannot listen at {address}: {source}; choose another address with {option}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
