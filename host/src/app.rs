@@ -227,7 +227,7 @@ fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
 fn request_guard(args: &ServeArgs) -> RequestGuard {
     let hosts = AllowedHosts::new(&args.allow_host);
     let origins = AllowedOrigins::new(&args.allow_origin);
-    if args.allow_control && origins.is_any() {
+    if args.allow_control && origins.allows_any() {
         warn!(
             "with --allow-control and --allow-origin '*', every web page that a viewer opens can set the cameras' controls"
         );

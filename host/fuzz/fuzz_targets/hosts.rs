@@ -3,11 +3,11 @@
 
 // The modules of the host, which itself takes minutes to build.
 #[allow(dead_code, reason = "a target uses a part of the module")]
-#[path = "../../src/http/policy/forwarded_host.rs"]
-mod forwarded_host;
-#[allow(dead_code, reason = "a target uses a part of the module")]
 #[path = "../../src/http/policy/allowed_hosts.rs"]
 mod allowed_hosts;
+#[allow(dead_code, reason = "a target uses a part of the module")]
+#[path = "../../src/http/policy/forwarded_host.rs"]
+mod forwarded_host;
 #[allow(dead_code, reason = "a target uses a part of the module")]
 #[path = "../../src/http/policy/host.rs"]
 mod host;
@@ -15,8 +15,8 @@ mod host;
 #[path = "../../src/http/policy/origin.rs"]
 mod origin;
 
-use forwarded_host::forwarded_hosts;
 use allowed_hosts::AllowedHosts;
+use forwarded_host::forwarded_hosts;
 use host::host_of;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue};

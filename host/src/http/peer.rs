@@ -1,9 +1,9 @@
-//! The other end of a connection.
+//! The client at the other end of a connection.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// The other end of a connection. Each request has its connection's peer among its extensions.
+/// The client at the other end of a connection. Each request carries the peer of its connection in its extensions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Peer {
     /// A TCP client.
@@ -13,8 +13,8 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// The IP address, or `None` for a Unix socket. IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2) are returned
-    /// as IPv4, so that a dual-stack listener reports the same address as an IPv4 one.
+    /// Returns the IP address, or `None` for a Unix socket. IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2) are
+    /// returned as IPv4, so that a dual-stack listener reports the same address as an IPv4 one.
     pub fn ip(self) -> Option<IpAddr> {
         match self {
             Self::Tcp(address) => Some(address.ip().to_canonical()),

@@ -74,6 +74,9 @@ fn what_is_no_origin_is_refused_at_the_start() {
         let output = run(["--allow-origin", wrong]);
         assert_eq!(output.status.code(), Some(2));
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(&format!("`{wrong}` is not an origin, such as http://printer.local or *")), "{said}");
+        assert!(
+            said.contains(&format!("`{wrong}` is not an origin; give one such as http://printer.local, or * for all")),
+            "{said}"
+        );
     }
 }

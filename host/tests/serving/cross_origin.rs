@@ -49,7 +49,7 @@ fn only_own_pages_and_programs_set_controls() {
         200,
         "a picture on a page of another site"
     );
-    server.wait_for_log("POST /controls: 403, a page of http://evil.example may not do this");
+    server.wait_for_log("POST /controls: 403, pages of http://evil.example may not do this");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! How many requests are in progress at once.
+//! Limits on requests in progress.
 //!
-//! A stream may go on for days, and everything else is over in a moment. So each has a capacity of its own: however many
-//! viewers there are, pages, snapshots and states are still answered. Whether a request is for a stream shows when its
-//! response begins; until then it counts among the others.
+//! A stream may last for days; every other request ends within moments. Each kind therefore has its own capacity: however
+//! many streams there are, the server still answers requests for pages, snapshots and states. Only the response shows
+//! whether a request is for a stream. Until then it counts against the capacity for other requests.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,16 +14,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Why a request is rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AdmissionError {
-    /// There are as many requests of its kind in progress as there may be.
+    /// The server has reached its limit on requests of this kind.
     #[error("server at capacity (--max-requests)")]
     AtCapacity,
-    /// Its client has as many in progress as one client may have.
+    /// The client has reached its limit on requests.
     #[error("too many requests at once from this address (--max-connections-per-address)")]
     TooManyFromClient,
 }
 
 impl AdmissionError {
-    /// The status that says so.
+    /// Returns the status of the response that reports the error.
     pub fn status(self) -> StatusCode {
         match self {
             Self::AtCapacity => StatusCode::SERVICE_UNAVAILABLE,
@@ -32,7 +32,7 @@ impl AdmissionError {
     }
 }
 
-/// Hands out permits for requests.
+/// Issues permits for requests.
 pub struct Admission {
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -45,37 +45,36 @@ struct Clients {
     counts: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// The right of one request to be in progress, until this is dropped.
+/// The permit of one request in progress. Dropping it releases the capacity.
 pub struct Permit {
     _capacity: OwnedSemaphorePermit,
     client: Option<ClientPermit>,
 }
 
 impl Admission {
-    /// Permit so many streams at once, beside them so many other requests, and so many of both for each client whose address
-    /// is known.
+    /// Permits `streams` streams and `requests` other requests at once, and `per_client` of both for each client with a
+    /// known address.
     pub fn new(streams: usize, requests: usize, per_client: usize) -> Self {
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         let clients = Clients { limit: per_client, counts: Mutex::default() };
         Self { requests: semaphore(requests), streams: semaphore(streams), clients: Arc::new(clients) }
     }
 
-    /// Admit a request that has come. `client` is the address under which its client counts, if it is to be counted.
+    /// Admits a request. `client` is its [`client_network`](super::client_network), or `None` to apply no limit per client.
     pub fn admit(&self, client: Option<IpAddr>) -> Result<Permit, AdmissionError> {
         let client = client.map(|client| self.clients.clone().admit(client)).transpose()?;
         let capacity = self.requests.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
         Ok(Permit { _capacity: capacity, client })
     }
 
-    /// Admit a request as a stream, since that is what its response has turned out to be. Its permit among the others becomes
-    /// free.
+    /// Exchanges the permit of a request whose response is a stream for a permit of a stream.
     pub fn admit_stream(&self, permit: Permit) -> Result<Permit, AdmissionError> {
         let capacity = self.streams.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
         Ok(Permit { _capacity: capacity, client: permit.client })
     }
 }
 
-/// One request of a client.
+/// Counts one request of a client.
 struct ClientPermit {
     clients: Arc<Clients>,
     client: IpAddr,
@@ -94,7 +93,7 @@ impl Clients {
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        // Nothing that is done under the lock can leave it half done.
+        // No operation under the lock leaves the map inconsistent if it panics.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_take_nothing_from_other_requests() {
+    fn streams_use_no_capacity_of_other_requests() {
         let admission = Admission::new(2, 1, 10);
         let streams: Vec<_> =
             (0..2).map(|_| admission.admit_stream(admission.admit(None).unwrap()).ok().unwrap()).collect();
@@ -130,17 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_a_limit_of_its_own() {
+    fn each_client_has_its_own_limit() {
         let admission = Admission::new(10, 10, 2);
-        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
-        let first = admission.admit(one).unwrap();
-        let stream = admission.admit_stream(admission.admit(one).unwrap()).ok().unwrap();
-        assert_eq!(admission.admit(one).err(), Some(AdmissionError::TooManyFromClient));
+        let [client, other] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
+        let request = admission.admit(client).unwrap();
+        let stream = admission.admit_stream(admission.admit(client).unwrap()).ok().unwrap();
+        assert_eq!(admission.admit(client).err(), Some(AdmissionError::TooManyFromClient));
         assert!(admission.admit(other).is_ok());
         assert!(admission.admit(None).is_ok());
         drop(stream);
-        assert!(admission.admit(one).is_ok());
-        drop(first);
+        assert!(admission.admit(client).is_ok());
+        drop(request);
         assert!(admission.clients.counts().is_empty());
     }
 }

@@ -1,34 +1,34 @@
-//! Names that this server answers to.
+//! The host names that the server answers to.
 //!
-//! A browser protects a server's answers from the scripts of other sites by name: scripts of `evil.example` may read what
-//! `evil.example` answers. Whoever owns that name can make it resolve to this machine while their page is open (DNS
-//! rebinding), and the page then reads cameras that only this network can reach. The browser still sends the page's name
-//! as `Host`. So a request is answered only if its `Host` is a name that a stranger cannot own: an address, a name that
-//! is not registered in the public DNS, a name of this machine, or a name that the user allowed.
+//! Browsers isolate sites by name: scripts of `evil.example` may read every response from `evil.example`. The owner of
+//! that name can make it resolve to this machine while a victim has their page open (DNS rebinding). The page could then
+//! read cameras that only the local network can reach. The browser still sends the page's name in `Host`, so the server
+//! answers only to names that an attacker cannot own: addresses, names outside the public DNS, names of this machine, and
+//! names that the user allowed.
 
 use std::fs;
 use std::str::FromStr;
 
 use url::Host;
 
-/// Domains that nobody can register: RFC 6762 (`local`), RFC 8375 (`home.arpa`), RFC 6761 (`localhost`), the ICANN
-/// board's resolution 2024.07.29.06 (`internal`), and `lan`, which is not delegated and which routers give out.
+/// Domains that nobody can register: `local` (RFC 6762), `home.arpa` (RFC 8375), `localhost` (RFC 6761), `internal`
+/// (ICANN board resolution 2024.07.29.06), and `lan`, which is not delegated and which many routers use.
 const PRIVATE_DOMAINS: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localhost"];
 
-/// The machine's host name (proc_sys_kernel(5)).
+/// Contains the machine's host name (proc_sys_kernel(5)).
 const HOST_NAME_FILE: &str = "/proc/sys/kernel/hostname";
 
-/// Where an administrator gives this machine its full name (hosts(5), `hostname --fqdn`).
+/// Contains the machine's fully qualified name, if the administrator set one (hosts(5), `hostname --fqdn`).
 const HOSTS_FILE: &str = "/etc/hosts";
 
-/// The value of one `--allow-host` option.
+/// A value of `--allow-host`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AllowedHost {
-    /// `*`: every name, which turns the check off.
+    /// `*`: any name. Disables the check.
     Any,
     /// This name.
     Name(String),
-    /// `*.NAME`: all names below this one, which is kept with its leading dot.
+    /// `*.NAME`: every subdomain of this name, which is stored with a leading dot.
     Subdomains(String),
 }
 
@@ -49,21 +49,21 @@ impl FromStr for AllowedHost {
     }
 }
 
-/// The names that this server answers to.
+/// The host names that the server answers to. The default allows only names that an attacker cannot own.
 #[derive(Clone, Debug, Default)]
 pub struct AllowedHosts {
     allowed: Vec<AllowedHost>,
 }
 
 impl AllowedHosts {
-    /// Allow the names of these options and the names of this machine, besides those that no stranger can own.
+    /// Allows the names of these options and of this machine as well. Reads the names of the machine from its files.
     pub fn new(options: &[AllowedHost]) -> Self {
         let mut allowed = options.to_vec();
-        allowed.extend(own_names().iter().filter_map(|name| normalize(name)).map(AllowedHost::Name));
+        allowed.extend(machine_names().iter().filter_map(|name| normalize(name)).map(AllowedHost::Name));
         Self { allowed }
     }
 
-    /// Whether the server answers to this host, which comes from [`host_of`](super::host::host_of).
+    /// Whether the server answers to this host, as parsed by [`host_of`](super::host::host_of).
     pub fn allows(&self, host: &Host) -> bool {
         let Host::Domain(name) = host else { return true };
         let name = name.strip_suffix('.').unwrap_or(name);
@@ -78,7 +78,7 @@ impl AllowedHosts {
     }
 }
 
-/// A typed name as [`AllowedHosts::allows`] compares it: in lower case, in ASCII, and without a final dot.
+/// Converts a name to the form in which it is compared: lower case, ASCII (punycode), without a final dot.
 fn normalize(name: &str) -> Option<String> {
     if name.contains([':', '/', '@', '*', '%']) || name.contains(char::is_whitespace) {
         return None;
@@ -87,26 +87,26 @@ fn normalize(name: &str) -> Option<String> {
     Some(name.strip_suffix('.').map_or_else(|| name.clone(), str::to_owned)).filter(|name| !name.is_empty())
 }
 
-/// The machine's host name and the other names that its administrator gave it.
-fn own_names() -> Vec<String> {
+/// Returns the machine's host name and its aliases.
+fn machine_names() -> Vec<String> {
     let Ok(name) = fs::read_to_string(HOST_NAME_FILE) else { return Vec::new() };
-    let mut names = names_beside(name.trim(), &fs::read_to_string(HOSTS_FILE).unwrap_or_default());
+    let mut names = aliases(name.trim(), &fs::read_to_string(HOSTS_FILE).unwrap_or_default());
     names.push(name.trim().to_owned());
     names
 }
 
-/// The names on those lines of a hosts file (hosts(5)) that have this name.
-fn names_beside(name: &str, hosts: &str) -> Vec<String> {
-    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+/// Returns all names on the lines of a hosts file (hosts(5)) that contain this name.
+fn aliases(name: &str, hosts_file: &str) -> Vec<String> {
+    let lines = hosts_file.lines().map(|line| line.split('#').next().unwrap_or_default());
     let names = lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>());
-    let of_this_machine = names.filter(|names| names.iter().any(|found| found.eq_ignore_ascii_case(name)));
-    of_this_machine.flatten().map(str::to_owned).collect()
+    let matching = names.filter(|names| names.iter().any(|found| found.eq_ignore_ascii_case(name)));
+    matching.flatten().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::host::host_of;
     use super::*;
-    use crate::http::policy::host::host_of;
 
     fn allows(options: &[&str], host: &str) -> bool {
         let options: Vec<_> = options.iter().map(|option| option.parse().unwrap()).collect();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_anybody_can_register_are_not() {
+    fn names_that_anybody_can_register_are_refused() {
         for host in [
             "evil.example",
             "evil.example:5000",
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn options_allow_a_name_a_domain_or_everything() {
+    fn options_allow_a_name_its_subdomains_or_any_name() {
         assert!(allows(&["Cam.Example.com"], "cam.example.COM:5000"));
         assert!(allows(&["cam.example.com."], "cam.example.com"));
         assert!(allows(&["bücher.example"], "xn--bcher-kva.example"));
@@ -172,17 +172,21 @@ mod tests {
         assert!(!allows(&["*.example.com"], "example.com"));
         assert!(!allows(&["*.example.com"], "evilexample.com"));
         assert!(allows(&["*"], "evil.example"));
-        for wrong in
+    }
+
+    #[test]
+    fn invalid_options_are_rejected() {
+        for invalid in
             ["", "http://cam.example.com", "cam.example.com:5000", "*.", "a.*.com", "a b", "cam.example.com/", "%61"]
         {
-            assert!(wrong.parse::<AllowedHost>().is_err(), "{wrong:?}");
+            assert!(invalid.parse::<AllowedHost>().is_err(), "{invalid:?}");
         }
     }
 
     #[test]
-    fn the_hosts_file_gives_a_machine_its_full_name() {
+    fn the_hosts_file_lists_aliases_of_the_machine() {
         let hosts = "127.0.0.1 localhost\n127.0.1.1\tprinter.example.com printer # mine\n10.0.0.1 other.example.com\n";
-        assert_eq!(names_beside("Printer", hosts), ["printer.example.com", "printer"]);
-        assert!(names_beside("other", hosts).is_empty());
+        assert_eq!(aliases("Printer", hosts), ["printer.example.com", "printer"]);
+        assert!(aliases("other", hosts).is_empty());
     }
 }

@@ -1,7 +1,7 @@
-//! Pages of other sites: which of them may read what is answered here (Fetch Standard, section 3.2, CORS protocol).
+//! Cross-origin resource sharing (Fetch Standard, section 3.2).
 //!
-//! A browser shows an `<img>` of this server on any page, but lets a page's scripts read nothing from here unless the
-//! answer says that its site may. Which sites may is for who runs the server to say, and not for the guest.
+//! Browsers show this server's images on any page, but let a page's scripts read a response only if it allows their
+//! origin. The user allows origins with `--allow-origin`; a guest may allow more in its own responses.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -12,69 +12,67 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::allowed_origins::AllowedOrigins;
 
-/// How long a browser may remember that it may ask: a day, the most that Firefox takes.
+/// How long browsers may cache a preflight response: one day, the longest that Firefox accepts.
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("86400");
 
-/// What scripts may see of an answer beside its body.
-const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Length, Retry-After, X-Timestamp");
+/// The response headers that scripts may read, besides the safelisted ones.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("Content-Length, Retry-After, X-Timestamp");
 
 /// Every origin.
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
-/// The pages of other sites that may read what is answered.
+/// Allows pages of other origins to read responses. The default allows none.
 #[derive(Clone, Debug, Default)]
 pub struct Cors {
     allowed: AllowedOrigins,
 }
 
 impl Cors {
-    /// Those of these origins.
+    /// Allows pages of these origins.
     pub fn new(allowed: AllowedOrigins) -> Self {
         Self { allowed }
     }
 
-    /// The answer to a browser that asks beforehand whether a page may send what it wants to send, which is no matter of
-    /// the guest's; none for any other request.
+    /// Answers a preflight request of an allowed origin. Returns `None` for any other request.
     pub fn preflight<B, T: Default>(&self, request: &Request<B>) -> Option<Response<T>> {
         let headers = request.headers();
         let method = headers.get(ACCESS_CONTROL_REQUEST_METHOD)?;
-        if request.method() != Method::OPTIONS || self.granted(headers.get(ORIGIN)).is_none() {
+        if request.method() != Method::OPTIONS || self.allow_origin(headers.get(ORIGIN)).is_none() {
             return None;
         }
         let mut response = Response::new(T::default());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        let granted = response.headers_mut();
-        self.add_headers(headers.get(ORIGIN), granted);
-        granted.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
-        if let Some(wanted) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-            granted.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        let response_headers = response.headers_mut();
+        self.add_headers(headers.get(ORIGIN), response_headers);
+        response_headers.insert(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+        if let Some(requested) = headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+            response_headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
         }
-        granted.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
+        response_headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
         Some(response)
     }
 
-    /// Write into the answer to a request of this origin that its pages may read it, if they may; unless the guest has
-    /// said who may.
+    /// Adds the headers to the response to a request with this `Origin`, unless the guest has set its own.
     pub fn add_headers(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if self.allowed.is_empty() || headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
         }
-        if !self.allowed.is_any() {
-            // Caches must not give one site the answer to another.
+        if !self.allowed.allows_any() {
+            // Caches must not reuse the response for another origin.
             headers.append(VARY, HeaderValue::from_static("Origin"));
         }
-        if let Some(granted) = self.granted(origin) {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, granted);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if let Some(allowed) = self.allow_origin(origin) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
     }
 
-    /// Whose pages are told that they may; none where those of this origin may not.
-    fn granted(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        if self.allowed.is_any() {
+    /// Returns the value of `Access-Control-Allow-Origin`, or `None` if the origin is not allowed.
+    fn allow_origin(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+        if self.allowed.allows_any() {
             return Some(ANY);
         }
         let origin = origin?;
-        self.allowed.contains(origin).then(|| origin.clone())
+        self.allowed.allows(origin).then(|| origin.clone())
     }
 }

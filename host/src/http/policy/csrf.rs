@@ -1,8 +1,9 @@
-//! Requests that change something, sent by browsers for pages of other sites (cross-site request forgery).
+//! Protection against cross-site request forgery.
 //!
-//! Every page can make its visitors' browsers send requests to this server. It cannot read the answers, but a POST takes
-//! effect all the same. Browsers say for whom they send: by `Sec-Fetch-Site` (Fetch Metadata Request Headers) to servers
-//! at HTTPS or loopback addresses, and by `Origin` to all. Programs send neither.
+//! Any web page can make its visitors' browsers send requests to this server. It cannot read the responses, but a POST
+//! takes effect all the same. Browsers declare whose page sent a request: in `Sec-Fetch-Site` (Fetch Metadata Request
+//! Headers) to servers at HTTPS or loopback addresses, and in `Origin` to every server. Programs send neither. The rules
+//! are those of Go's `http.CrossOriginProtection`, plus forwarded hosts.
 
 use http::header::ORIGIN;
 use http::request::Parts;
@@ -18,26 +19,26 @@ use crate::http::proxies::TrustedProxies;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// A header that a page's script may send to another site only if that site allows it beforehand (Fetch Standard, CORS
-/// preflight), which this server does for allowed origins alone. Its value does not matter.
+/// A header that scripts can send to another origin only after a CORS preflight (Fetch Standard), which this server grants
+/// to allowed origins alone. Its value does not matter.
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// A request was sent for a page of another site.
+/// A page of another origin sent the request.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CsrfError {
-    /// A page of the origin that is named.
+    /// The browser declared this origin.
     #[error(
-        "a page of {0} may not do this; to allow it, start the server with --allow-origin {0}, \
-         or if that page came through a reverse proxy, have the proxy send X-Forwarded-Host (see --trusted-proxy)"
+        "pages of {0} may not do this; to allow them, start the server with --allow-origin {0}; if you opened the page \
+         through a reverse proxy, have the proxy send X-Forwarded-Host (see --trusted-proxy)"
     )]
     Origin(String),
-    /// A page that the browser did not name.
-    #[error("a page of another site may not do this; see --allow-origin")]
-    Unnamed,
+    /// The browser declared no origin, or an invalid or opaque one.
+    #[error("pages of other sites may not do this; see --allow-origin")]
+    UnknownOrigin,
 }
 
-/// Tells whether a request that changes something was sent for one of the server's own pages, for a page of an allowed
-/// origin, or by a program.
+/// Rejects requests with side effects unless a page of this server, a page of an allowed origin, or a program sent them.
+/// The default allows no other origin and trusts no proxy.
 #[derive(Clone, Debug, Default)]
 pub struct CsrfProtection {
     allowed: AllowedOrigins,
@@ -46,13 +47,13 @@ pub struct CsrfProtection {
 }
 
 impl CsrfProtection {
-    /// Let these origins send such requests, and believe these proxies about the host that a request was made for. `hosts`
-    /// are the names that this server answers to.
+    /// Allows requests from pages of the `allowed` origins, and trusts `proxies` to forward the host that the client
+    /// requested. `hosts` are the names that the server answers to.
     pub fn new(allowed: AllowedOrigins, hosts: AllowedHosts, proxies: TrustedProxies) -> Self {
         Self { allowed, hosts, proxies }
     }
 
-    /// Check a request for this authority. Requests by safe methods (RFC 9110, section 9.2.1) always pass.
+    /// Checks a request for `authority`. Accepts every request with a safe method (RFC 9110, section 9.2.1).
     pub fn check(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CsrfError> {
         if matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
             return Ok(());
@@ -60,38 +61,41 @@ impl CsrfProtection {
         self.check_origin(request, authority)
     }
 
-    /// Check a request as [`check`](Self::check) does, whatever its method.
+    /// Checks a request as [`check`](Self::check) does, but whatever its method.
     pub fn check_origin(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CsrfError> {
         let origin = request.headers.get(ORIGIN);
-        if origin.is_some_and(|origin| self.allowed.contains(origin)) {
+        if origin.is_some_and(|origin| self.allowed.allows(origin)) {
             return Ok(());
         }
         let passes = match request.headers.get(SEC_FETCH_SITE) {
-            // What the user typed, or a bookmark, is `none`. No script can set this header.
+            // Scripts cannot set this header. It is `none` if the user typed the URL or opened a bookmark.
             Some(site) => site == "same-origin" || site == "none",
             None => origin.is_none_or(|origin| self.is_same_origin(request, authority, origin)),
         };
-        if passes { Ok(()) } else { Err(refusal(origin)) }
+        if passes { Ok(()) } else { Err(error(origin)) }
     }
 
-    /// Whether a browser that sends no `Sec-Fetch-Site` sent this for a page of this server.
+    /// Whether a page of this server sent the request, for browsers that send no `Sec-Fetch-Site`.
     fn is_same_origin(&self, request: &Parts, authority: Option<&Authority>, origin: &HeaderValue) -> bool {
-        let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else { return false };
+        let Some(origin) = parse(origin) else { return false };
         let is_proxied = request.extensions.get::<Peer>().is_some_and(|peer| self.proxies.contains_peer(*peer));
-        let own = authority.and_then(|authority| RequestedHost::new(authority, None, is_proxied));
-        own.is_some_and(|own| own.matches(&origin))
+        let requested = authority.and_then(|authority| RequestedHost::new(authority, None, is_proxied));
+        requested.is_some_and(|host| host.matches(&origin))
             || (is_proxied && forwarded_hosts(&request.headers).iter().any(|host| host.matches(&origin)))
-            // The page's name may have been lost on the way: proxies that put their own name for this server into `Host`
-            // are common. A page that sends this header is of the same origin for its browser. The name is checked
-            // because it could be one that was made to resolve to the proxy (DNS rebinding).
+            // Many proxies replace `Host` by their own name for this server and forward nothing. A page that can send this
+            // header has the same origin as the URL it requested. Its host must be allowed, because an attacker could have
+            // made their own name resolve to the proxy (DNS rebinding).
             || (request.headers.contains_key(X_REQUESTED_WITH) && self.hosts.allows(origin.host()))
     }
 }
 
-/// Name the origin if it is one: it goes into a log and an answer.
-fn refusal(origin: Option<&HeaderValue>) -> CsrfError {
-    let origin = origin.and_then(|origin| origin.to_str().ok()).and_then(Origin::parse);
-    origin.map_or(CsrfError::Unnamed, |origin| CsrfError::Origin(origin.to_string()))
+fn parse(origin: &HeaderValue) -> Option<Origin> {
+    origin.to_str().ok().and_then(Origin::parse)
+}
+
+/// Names the origin only if it is valid, since the message is logged and sent to the client.
+fn error(origin: Option<&HeaderValue>) -> CsrfError {
+    origin.and_then(parse).map_or(CsrfError::UnknownOrigin, |origin| CsrfError::Origin(origin.to_string()))
 }
 
 #[cfg(test)]
@@ -100,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a POST with these headers passes, from this peer.
+    /// Whether a POST from this peer with these headers is accepted.
     fn passes(peer: &str, allowed: &[&str], pairs: &[(&str, &str)]) -> bool {
         let allowed: Vec<_> = allowed.iter().map(|origin| origin.parse().unwrap()).collect();
         let proxies = TrustedProxies::new(&["127.0.0.0/8".parse().unwrap()]);
@@ -121,7 +125,7 @@ mod tests {
     const HOST: (&str, &str) = ("host", "pi.local:5000");
 
     #[test]
-    fn programs_and_own_pages_pass() {
+    fn programs_and_pages_of_this_server_pass() {
         for pairs in [
             &[HOST][..],
             &[],
@@ -138,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_do_not() {
+    fn pages_of_other_sites_are_rejected() {
         for pairs in [
             &[HOST, ("origin", "http://evil.example")][..],
             &[HOST, ("origin", "null")],
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_tells_the_host_and_may_drop_its_port() {
+    fn a_trusted_proxy_forwards_the_host_and_may_omit_the_port() {
         let forwarded =
             [("host", "127.0.0.1:5000"), ("origin", "https://cam.example"), ("x-forwarded-host", "cam.example")];
         assert!(passes(PROXY, &[], &forwarded));
@@ -180,10 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn a_page_behind_a_proxy_that_tells_nothing_shows_itself_by_a_header() {
+    fn x_requested_with_identifies_pages_behind_proxies_that_forward_no_host() {
         let page = |origin| [("host", "mjpgstreamer1"), ("origin", origin), ("x-requested-with", "hotshoe")];
         assert!(passes(REMOTE, &[], &page("http://mainsail.local")));
-        assert!(!passes(REMOTE, &[], &page("http://evil.example")), "its name may have been rebound to the proxy");
+        assert!(!passes(REMOTE, &[], &page("http://evil.example")), "the name may resolve to the proxy");
         assert!(!passes(REMOTE, &[], &page("null")));
     }
 }

@@ -1,4 +1,8 @@
-//! Which requests the server answers, and which pages of other sites may use the responses.
+//! Which requests the server answers, and what browsers let pages of other sites do with the responses.
+//!
+//! * [`RequestGuard`] rejects requests before the guest sees them: malformed ones, requests for host names outside
+//!   [`AllowedHosts`] (DNS rebinding), and requests forged by pages of other sites ([`CsrfProtection`]).
+//! * [`Cors`] lets pages of allowed origins read responses; [`SecurityHeaders`] adds headers to every response.
 
 mod allowed_hosts;
 mod allowed_origins;

@@ -1,8 +1,10 @@
 //! Origins of web pages (RFC 6454).
 
+use std::fmt;
+
 use url::{Host, Url};
 
-/// An origin: where a page comes from.
+/// The origin of a web page: scheme, host and port. Never the opaque origin, `null`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Origin {
     scheme: String,
@@ -12,10 +14,10 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Parse what a browser sends as `Origin`, or what a user types. `None` for anything that is not exactly
-    /// `SCHEME://HOST[:PORT]`, such as `null`.
+    /// Parses an `Origin` header or a value that the user typed. Returns `None` unless it is exactly
+    /// `SCHEME://HOST[:PORT]`.
     pub fn parse(value: &str) -> Option<Self> {
-        // The URL parser removes or repairs these.
+        // The URL parser would remove or replace these.
         if value.contains(|char: char| char.is_whitespace() || char.is_control() || char == '\\') {
             return None;
         }
@@ -24,31 +26,84 @@ impl Origin {
             return None;
         }
         let url = Url::parse(value).ok()?;
-        // Of a scheme that the parser does not know, it does not look at the host.
+        // The URL parser does not normalize the host of an unknown scheme, such as `capacitor`.
         let host = Host::parse(url.host_str()?).ok()?;
         Some(Self { scheme: url.scheme().to_owned(), host, port: url.port() })
     }
 
-    /// The scheme, in lower case.
+    /// Returns the scheme, in lower case.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The host.
+    /// Returns the host.
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The port, or `None` for the scheme's default.
+    /// Returns the port, or `None` for the default port of the scheme.
     pub fn port(&self) -> Option<u16> {
         self.port
     }
 }
 
-impl std::fmt::Display for Origin {
-    /// As browsers write it (HTML Standard, serialization of an origin).
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Origin {
+    /// Serializes the origin as browsers do (HTML Standard, serialization of an origin).
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}", self.scheme, self.host)?;
         self.port.map_or(Ok(()), |port| write!(formatter, ":{port}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_serialized_as_browsers_send_them() {
+        for (typed, sent) in [
+            ("http://printer.local", "http://printer.local"),
+            ("HTTPS://Cam.Example:8443", "https://cam.example:8443"),
+            ("http://printer.local:80", "http://printer.local"),
+            ("http://printer.local:", "http://printer.local"),
+            ("https://cam.example:443", "https://cam.example"),
+            ("http://cam.example:443", "http://cam.example:443"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://[0:0::1]", "http://[::1]"),
+            ("http://bücher.de", "http://xn--bcher-kva.de"),
+            ("capacitor://Localhost", "capacitor://localhost"),
+        ] {
+            assert_eq!(Origin::parse(typed).map(|origin| origin.to_string()).as_deref(), Some(sent), "{typed}");
+        }
+    }
+
+    #[test]
+    fn anything_but_an_origin_is_rejected() {
+        for invalid in [
+            "",
+            "null",
+            "printer.local",
+            "http:printer.local",
+            "http://",
+            "http:///",
+            "http://a/",
+            "http://a/b",
+            "://a",
+            "1http://a",
+            "http://*.a",
+            "http://a\nb",
+            "http://a\tb",
+            "http://a b",
+            "http:\\\\a",
+            "http://a:99999",
+            "http://a:80x",
+            "http://u@h",
+            "http://[::1",
+            "http://a?b",
+            "http://a#b",
+            "http://a<b",
+        ] {
+            assert_eq!(Origin::parse(invalid), None, "{invalid:?}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What a request must be before anything looks at it: well-formed, for this server, and not forged by another site's page.
+//! Checks every request before anything else handles it: it must be well-formed, meant for this server, and not forged by
+//! a page of another site.
 
 use http::header::HOST;
 use http::request::Parts;
@@ -9,7 +10,7 @@ use super::allowed_hosts::AllowedHosts;
 use super::csrf::{CsrfError, CsrfProtection};
 use super::host::host_of;
 
-/// Why a request is refused. The message is one line for the client and the log.
+/// Why a request is rejected. The message is one line, sent to the client and logged.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RequestError {
     /// RFC 9112, section 3.2.
@@ -18,37 +19,37 @@ pub enum RequestError {
     /// RFC 9112, section 3.2.
     #[error("the request has more than one Host header")]
     SeveralHosts,
-    /// Neither a name nor an address, or with a port that is none.
-    #[error("the Host header is not a host, with or without a port")]
+    /// The header is neither a name nor an address, or has an invalid port.
+    #[error("the Host header is not a host name or address, with or without a port")]
     InvalidHost,
-    /// The host may have been made to resolve to this machine by a stranger.
+    /// The host name may belong to an attacker, who made it resolve to this machine.
     #[error("this server does not answer to the host name {0}; if it is yours, start the server with --allow-host {0}")]
     Misdirected(String),
-    /// RFC 9112, section 3.2: a host alone is for CONNECT only.
+    /// Only CONNECT requests have a target without a scheme (RFC 9112, section 3.2).
     #[error("the request target must begin with / or http://")]
-    Target,
-    /// It would change something, for a page of another site.
+    InvalidTarget,
+    /// A page of another site sent a request with side effects.
     #[error(transparent)]
-    CrossOrigin(#[from] CsrfError),
+    Csrf(#[from] CsrfError),
     /// RFC 9112, section 3.2.4.
     #[error("the request target * is for OPTIONS only")]
-    Asterisk,
+    AsteriskTarget,
 }
 
 impl RequestError {
-    /// The status that tells it to the client.
+    /// Returns the status of the response that reports the error.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::CrossOrigin(_) => StatusCode::FORBIDDEN,
-            Self::MissingHost | Self::SeveralHosts | Self::InvalidHost | Self::Target | Self::Asterisk => {
+            Self::Csrf(_) => StatusCode::FORBIDDEN,
+            Self::MissingHost | Self::SeveralHosts | Self::InvalidHost | Self::InvalidTarget | Self::AsteriskTarget => {
                 StatusCode::BAD_REQUEST
             }
         }
     }
 }
 
-/// Checks requests before they are answered.
+/// Checks requests before anything else handles them. See the module documentation.
 #[derive(Clone, Debug, Default)]
 pub struct RequestGuard {
     hosts: AllowedHosts,
@@ -56,23 +57,23 @@ pub struct RequestGuard {
 }
 
 impl RequestGuard {
-    /// Answer to these hosts, and protect against pages of other sites by `csrf`.
+    /// Accepts requests for `hosts` that pass `csrf`.
     pub fn new(hosts: AllowedHosts, csrf: CsrfProtection) -> Self {
         Self { hosts, csrf }
     }
 
-    /// Check a request. Does not look at its body.
+    /// Checks the head of a request.
     pub fn check(&self, request: &Parts) -> Result<(), RequestError> {
         let authority = authority(request)?;
         if request.uri.path() == "*" && request.method != Method::OPTIONS {
-            return Err(RequestError::Asterisk);
+            return Err(RequestError::AsteriskTarget);
         }
         self.check_host(authority.as_ref())?;
         Ok(self.csrf.check(request, authority.as_ref())?)
     }
 
-    /// Whether the server answers to this authority; `None` is a request of HTTP/1.0 without a host, which no browser
-    /// sends.
+    /// Checks that the server answers to this authority. Accepts `None`, an HTTP/1.0 request without a host, because no
+    /// browser sends it.
     pub fn check_host(&self, authority: Option<&Authority>) -> Result<(), RequestError> {
         let Some(authority) = authority else { return Ok(()) };
         let host = host_of(authority).ok_or(RequestError::InvalidHost)?;
@@ -80,8 +81,8 @@ impl RequestGuard {
     }
 }
 
-/// The authority that a request is for: that of its target, or else of its `Host` header (RFC 9112, section 3.3). What
-/// proxies say about it is not considered. `None` only for HTTP/1.0.
+/// Returns the authority that a request is for: that of its target, or else its `Host` header (RFC 9112, section 3.3).
+/// Ignores forwarding headers. Returns `None` for an HTTP/1.0 request without either.
 pub fn authority(request: &Parts) -> Result<Option<Authority>, RequestError> {
     let mut hosts = request.headers.get_all(HOST).into_iter();
     let host = hosts.next();
@@ -97,7 +98,7 @@ pub fn authority(request: &Parts) -> Result<Option<Authority>, RequestError> {
         return Err(RequestError::InvalidHost);
     }
     if request.uri.authority().is_some() && request.uri.scheme().is_none() {
-        return Err(RequestError::Target);
+        return Err(RequestError::InvalidTarget);
     }
     Ok(request.uri.authority().cloned().or(host))
 }

@@ -1,4 +1,4 @@
-//! Headers that keep browsers from making something else of an answer than it is.
+//! Headers that stop browsers from misusing a response.
 
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue};
@@ -8,56 +8,57 @@ use super::allowed_origins::AllowedOrigins;
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SAMEORIGIN: HeaderValue = HeaderValue::from_static("SAMEORIGIN");
 
-/// The headers that every answer gets.
+/// The security headers of every response.
 #[derive(Clone, Debug, Default)]
 pub struct SecurityHeaders {
-    /// Who may show pages in a frame; `None` for everybody.
-    framing: Option<Framing>,
+    /// Which sites may embed pages in a frame. `None` for all.
+    frame_policy: Option<FramePolicy>,
 }
 
 #[derive(Clone, Debug)]
-struct Framing {
-    /// Content Security Policy, Level 3, `frame-ancestors`.
-    policy: HeaderValue,
-    /// Whether only pages of this server may, which older browsers understand too (RFC 7034).
-    is_own_only: bool,
+struct FramePolicy {
+    /// `frame-ancestors` (Content Security Policy, Level 3).
+    content_security_policy: HeaderValue,
+    /// Whether to send `X-Frame-Options` (RFC 7034) for older browsers as well. It cannot name other origins.
+    is_same_origin: bool,
 }
 
 impl SecurityHeaders {
-    /// Everybody may show this server's pages in a frame, as dashboards do.
+    /// Lets every site embed this server's pages in a frame, as dashboards do.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only this server and these origins may: a page that can change something could be shown under another one, so that
-    /// whoever clicks there sets a camera's controls (clickjacking).
+    /// Lets only pages of this server and of the `allowed` origins embed its pages in a frame. For servers whose pages can
+    /// change settings: another site could overlay such a page and make its visitors click on it (clickjacking).
     pub fn restrict_framing(allowed: &AllowedOrigins) -> Self {
-        if allowed.is_any() {
+        if allowed.allows_any() {
             return Self::new();
         }
-        let listed = allowed.listed().filter_map(|origin| origin.to_str().ok()).map(|origin| format!(" {origin}"));
-        let policy = format!("frame-ancestors 'self'{}", listed.collect::<String>());
-        // Origins are printable ASCII.
+        let origins = allowed.named().filter_map(|origin| origin.to_str().ok()).map(|origin| format!(" {origin}"));
+        let policy = format!("frame-ancestors 'self'{}", origins.collect::<String>());
+        // Cannot fail, since origins are printable ASCII.
         let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("frame-ancestors 'self'"));
-        Self { framing: Some(Framing { policy, is_own_only: allowed.is_empty() }) }
+        let frame_policy = FramePolicy { content_security_policy: policy, is_same_origin: allowed.is_empty() };
+        Self { frame_policy: Some(frame_policy) }
     }
 
-    /// Put the headers into an answer. A policy of the guest's is kept beside ours; browsers apply both.
+    /// Adds the headers to a response. If the guest set a policy too, browsers enforce both.
     pub fn insert(&self, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-        if let Some(framing) = &self.framing
-            && !is_picture(headers)
+        if let Some(policy) = &self.frame_policy
+            && !is_image(headers)
         {
-            headers.append(CONTENT_SECURITY_POLICY, framing.policy.clone());
-            if framing.is_own_only {
+            headers.append(CONTENT_SECURITY_POLICY, policy.content_security_policy.clone());
+            if policy.is_same_origin {
                 headers.insert(X_FRAME_OPTIONS, SAMEORIGIN);
             }
         }
     }
 }
 
-/// Whether an answer is a picture or a stream of pictures, which offers nothing to click on.
-fn is_picture(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    kind.starts_with(b"image/") || kind.starts_with(b"multipart/x-mixed-replace")
+/// Whether a response is an image or a stream of images, which contain nothing to click on.
+fn is_image(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    content_type.starts_with(b"image/") || content_type.starts_with(b"multipart/x-mixed-replace")
 }

@@ -1,4 +1,4 @@
-//! The client's address behind a reverse proxy.
+//! The address of a client behind a reverse proxy.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,38 +10,40 @@ use crate::http::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client of a request that a trusted proxy forwarded: the last one in `X-Forwarded-For`, or else in
-/// `Forwarded` (RFC 7239), that is not a trusted proxy's itself. A client can send these headers too, so what stands before
-/// that one says nothing. Returns `None` if the peer is not a trusted proxy, or does not tell.
+/// Returns the address of the client that made a request through trusted proxies: the last address in `X-Forwarded-For`,
+/// or else in `Forwarded` (RFC 7239), that does not belong to a trusted proxy. Each proxy appends the address it saw, so
+/// the client may have forged everything before that one. Returns `None` if the peer is not a trusted proxy, or did not
+/// forward a valid address.
 pub fn forwarded_for(headers: &HeaderMap, peer: Peer, proxies: &TrustedProxies) -> Option<IpAddr> {
     if !proxies.contains_peer(peer) {
         return None;
     }
     let addresses: Vec<_> = if headers.contains_key(X_FORWARDED_FOR) {
-        elements(headers, &X_FORWARDED_FOR).map(address).collect()
+        elements(headers, &X_FORWARDED_FOR).map(parse_address).collect()
     } else {
-        elements(headers, &FORWARDED)
-            .map(|element| element.split(';').find_map(for_parameter).and_then(address))
-            .collect()
+        let forwarded = elements(headers, &FORWARDED);
+        forwarded.map(|element| element.split(';').find_map(for_parameter).and_then(parse_address)).collect()
     };
-    // Beyond one that cannot be read, nothing is known.
-    let known = addresses.into_iter().rev().map_while(|address| address);
-    let mut known = known;
-    known.find(|address| !proxies.contains(*address))
+    // Nothing before an invalid address can be trusted.
+    let valid = addresses.into_iter().rev().map_while(|address| address);
+    valid.into_iter().find(|address| !proxies.contains(*address))
 }
 
+/// Splits a header at its commas, ignoring quotes: otherwise a client could hide the element that a proxy appends by
+/// sending an opening quote.
 fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|element| !element.is_empty())
 }
 
-fn for_parameter(pair: &str) -> Option<&str> {
-    let (name, value) = pair.split_once('=')?;
+/// Returns the value of a `for=` parameter.
+fn for_parameter(parameter: &str) -> Option<&str> {
+    let (name, value) = parameter.split_once('=')?;
     name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
 }
 
-/// An address as proxies write it: with a port or without, IPv6 in brackets or not.
-fn address(text: &str) -> Option<IpAddr> {
+/// Parses an address as proxies write it: with or without a port, and IPv6 with or without brackets.
+fn parse_address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address: Option<IpAddr> = bare.parse().ok();
     address
@@ -57,16 +59,16 @@ mod tests {
 
     use super::*;
 
-    fn client(peer: &str, pairs: &[(&'static str, &'static str)]) -> Option<String> {
+    fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> Option<String> {
         let proxies = TrustedProxies::new(&["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]);
         let headers =
-            pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)));
+            headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)));
         let peer = Peer::Tcp(peer.parse().unwrap());
         forwarded_for(&headers.collect(), peer, &proxies).map(|address| address.to_string())
     }
 
     #[test]
-    fn the_client_is_the_last_that_is_no_trusted_proxy() {
+    fn the_client_is_the_last_address_that_is_not_a_trusted_proxy() {
         for (name, value) in [
             ("x-forwarded-for", "203.0.113.7"),
             ("x-forwarded-for", "198.51.100.1, 203.0.113.7"),
@@ -75,26 +77,31 @@ mod tests {
             ("x-forwarded-for", "::ffff:203.0.113.7"),
             ("forwarded", "for=198.51.100.1, For=203.0.113.7;proto=https;by=10.0.0.1"),
             ("forwarded", "proto=http; for=\"203.0.113.7:80\""),
+            ("forwarded", "for=\", for=203.0.113.7"),
         ] {
             assert_eq!(client("127.0.0.1:1", &[(name, value)]).as_deref(), Some("203.0.113.7"), "{name}: {value}");
         }
-        let six = client("127.0.0.1:1", &[("forwarded", "for=\"[2001:db8::7]:80\"")]);
-        assert_eq!(six.as_deref(), Some("2001:db8::7"));
+        let ipv6 = client("127.0.0.1:1", &[("forwarded", "for=\"[2001:db8::7]:80\"")]);
+        assert_eq!(ipv6.as_deref(), Some("2001:db8::7"));
     }
 
     #[test]
-    fn nobody_else_is_believed_and_what_is_unknown_stays_so() {
+    fn headers_of_untrusted_peers_are_ignored() {
         assert_eq!(client("203.0.113.9:1", &[("x-forwarded-for", "198.51.100.1")]), None);
-        for pairs in [
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_trusted_are_ignored() {
+        for headers in [
             &[][..],
             &[("x-forwarded-for", "")],
             &[("x-forwarded-for", "198.51.100.1, unknown")],
             &[("x-forwarded-for", "10.0.0.1")],
             &[("forwarded", "for=_hidden")],
-            // A proxy that knows the older header only passes the other on as the client sent it.
+            // A proxy that sets X-Forwarded-For passes the client's Forwarded through unchanged.
             &[("x-forwarded-for", "10.0.0.1"), ("forwarded", "for=198.51.100.1")],
         ] {
-            assert_eq!(client("127.0.0.1:1", pairs), None, "{pairs:?}");
+            assert_eq!(client("127.0.0.1:1", headers), None, "{headers:?}");
         }
     }
 }

@@ -1,8 +1,4 @@
-//! Reverse proxies whose forwarding headers are believed.
-//!
-//! A reverse proxy hides the client: every connection comes from the proxy's address, and `Host` may be rewritten.
-//! `Forwarded` (RFC 7239) and `X-Forwarded-*` tell what the proxy saw, but any client can send them too. They count only
-//! if the connection itself comes from a trusted address.
+//! The addresses of trusted reverse proxies.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -11,12 +7,12 @@ use ipnet::IpNet;
 
 use crate::http::peer::Peer;
 
-/// The value of one `--trusted-proxy` option.
+/// A value of `--trusted-proxy`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TrustedProxy {
-    /// `none`: trust nobody beyond the other options.
+    /// `none`: adds no address.
     None,
-    /// `ADDRESS` or `ADDRESS/PREFIX`: trust every address of this network.
+    /// `ADDRESS` or `ADDRESS/PREFIX`: trusts every address of this network.
     Network(IpNet),
 }
 
@@ -29,19 +25,19 @@ impl FromStr for TrustedProxy {
         }
         let address = || value.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
         value.parse::<IpNet>().or_else(|_| address()).map(Self::Network).map_err(|_| {
-            format!("`{value}` is not an address; give one such as 192.168.1.2, a network such as 10.0.0.0/8, or none")
+            format!("`{value}` is not an address; give an IP address such as 192.168.1.2, a network such as 10.0.0.0/8, or none")
         })
     }
 }
 
-/// The addresses of all trusted reverse proxies.
+/// The addresses of all trusted reverse proxies. The default trusts none.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
 }
 
 impl TrustedProxies {
-    /// Trust the networks of these options.
+    /// Trusts the networks of these options.
     pub fn new(options: &[TrustedProxy]) -> Self {
         let network = |option: &TrustedProxy| match option {
             TrustedProxy::None => None,
@@ -50,14 +46,14 @@ impl TrustedProxies {
         Self { networks: options.iter().filter_map(network).collect() }
     }
 
-    /// Whether this address is a trusted proxy's. An IPv4-mapped IPv6 address counts as the IPv4 address.
+    /// Whether a trusted proxy has this address. IPv4-mapped IPv6 addresses count as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    /// Whether this peer is a trusted proxy. A client of a Unix socket runs on this machine with the right to use the
-    /// socket's file, so it is trusted unless nobody is.
+    /// Whether this peer is a trusted proxy. Clients of Unix sockets run on this machine with permission to use the
+    /// socket's file, so they are trusted if any address is.
     pub fn contains_peer(&self, peer: Peer) -> bool {
         peer.ip().map_or(!self.networks.is_empty(), |address| self.contains(address))
     }
@@ -72,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_networks_contain_what_they_say() {
+    fn addresses_and_networks_are_matched() {
         let proxies = trusted(&["127.0.0.0/8", "::1", "192.168.1.7", "10.0.0.0/8", "fd00::/8"]);
         for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "192.168.1.7", "10.255.0.1", "fd12::3"] {
             assert!(proxies.contains(address.parse().unwrap()), "{address}");
@@ -84,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn none_trusts_nobody() {
+    fn none_trusts_no_peer() {
         for proxies in [trusted(&["none"]), TrustedProxies::default()] {
             assert!(!proxies.contains("127.0.0.1".parse().unwrap()));
             assert!(!proxies.contains_peer(Peer::Unix));
@@ -92,9 +88,9 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_error() {
-        for wrong in ["", "localhost", "10.0.0.0/33", "10.0.0.1:80", "None", "10.0.0/8", "*"] {
-            assert!(wrong.parse::<TrustedProxy>().is_err(), "{wrong}");
+    fn invalid_values_are_rejected() {
+        for invalid in ["", "localhost", "10.0.0.0/33", "10.0.0.1:80", "None", "10.0.0/8", "*"] {
+            assert!(invalid.parse::<TrustedProxy>().is_err(), "{invalid}");
         }
     }
 }
