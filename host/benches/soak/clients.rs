@@ -128,7 +128,7 @@ fn watch_slowly(client: &mut Client<'_>) {
     let path = client.random.choice(&STREAMS);
     let rate = 50_000.0 + client.random.below(200_000) as f64;
     match Reader::open(&client.target, path, WITHIN) {
-        Ok(reader) => client.read(reader.slowed(rate), 8),
+        Ok(reader) => client.read(reader.with_rate_limit(rate), 8),
         Err(_) => client.counts.answer(None),
     }
 }
@@ -154,10 +154,10 @@ fn vanish(client: &mut Client<'_>) {
 fn ask(client: &mut Client<'_>) {
     let path = client.random.choice(&PAGES);
     let method = client.random.choice(&["GET", "GET", "GET", "HEAD", "OPTIONS", "DELETE"]);
-    let response = request(&client.target, &Request::get(path).method(method), WITHIN);
+    let response = request(&client.target.address, &Request::get(path).method(method), WITHIN);
     let status = response.and_then(|mut response| {
         if method != "HEAD" {
-            response.body.all(LONGEST)?;
+            response.body.read_all(LONGEST)?;
         }
         Ok(response.head.status)
     });

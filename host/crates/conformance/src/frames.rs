@@ -1,14 +1,14 @@
-//! Frames that are valid, and try parsers.
+//! Valid JPEGs that confuse simple parsers.
 
 use std::path::Path;
 
 use crate::jpeg;
 
-/// JPEGs of the same size as `base`, each with a name that says what is odd about it.
+/// Returns JPEGs of the same size as `base`, each with a name that describes it.
 ///
 /// # Errors
 ///
-/// If `base` is no JPEG.
+/// If `base` is not a JPEG.
 pub fn awkward_frames(base: &[u8]) -> Result<Vec<(&'static str, Vec<u8>)>, String> {
     let (width, height) = jpeg::size(base)?;
     let with = |segments: &[Vec<u8>]| {
@@ -17,7 +17,7 @@ pub fn awkward_frames(base: &[u8]) -> Result<Vec<(&'static str, Vec<u8>)>, Strin
     };
     let boundaries = b"\r\n--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 3\r\n\r\n\xff\r\n--frame--\r\n\
         \r\n--boundarydonotcross\r\nContent-Type: image/jpeg\r\n\r\n";
-    // Comments that make the length odd, whatever it was.
+    // A comment that makes the length of the file odd.
     let odd = if base.len().is_multiple_of(2) { comment(b"x") } else { comment(b"xx") };
     let filling: Vec<u8> = (0..60_000_u32).map(|number| ((number * 7919) >> 5) as u8 & 0x7f).collect();
     Ok(vec![
@@ -31,11 +31,11 @@ pub fn awkward_frames(base: &[u8]) -> Result<Vec<(&'static str, Vec<u8>)>, Strin
     ])
 }
 
-/// Makes [`awkward_frames`] of a JPEG file and writes them into a folder, which is made.
+/// Writes the [`awkward_frames`] of a JPEG file into a folder, which is created if necessary.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, or the folder not be written.
+/// If the file cannot be read or the folder cannot be written.
 pub fn write_awkward_frames(base: &Path, folder: &Path) -> Result<(), String> {
     let bytes = std::fs::read(base).map_err(|error| format!("{}: {error}", base.display()))?;
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -46,7 +46,7 @@ pub fn write_awkward_frames(base: &Path, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A segment: marker, length, content.
+/// A marker segment (T.81, B.1.1.4).
 fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len() + 2).unwrap_or(u16::MAX).to_be_bytes();
     [&[0xff, marker], &length[..], content].concat()
@@ -56,13 +56,13 @@ fn comment(content: &[u8]) -> Vec<u8> {
     segment(0xfe, content)
 }
 
-/// EXIF with nothing about the picture and a thumbnail, which is a JPEG with a start and an end of its own.
+/// An Exif segment that contains only a thumbnail, which is a complete JPEG with its own SOI and EOI.
 fn thumbnail() -> Vec<u8> {
     let picture = flat(32, 32);
     let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08".to_vec();
-    // The first directory is empty and points to the second, right after it.
+    // The first image file directory is empty and points to the second, right behind it.
     exif.extend(b"\0\0\0\0\0\x0e");
-    // Compression is JPEG; where it is, counted from the byte order; how long it is.
+    // Compression (JPEG), JPEGInterchangeFormat (the offset from the TIFF header), JPEGInterchangeFormatLength.
     exif.extend(b"\0\x03\x01\x03\0\x03\0\0\0\x01\0\x06\0\0");
     exif.extend(b"\x02\x01\0\x04\0\0\0\x01\0\0\0\x38");
     exif.extend(b"\x02\x02\0\x04\0\0\0\x01");
@@ -72,12 +72,12 @@ fn thumbnail() -> Vec<u8> {
     segment(0xe1, &exif)
 }
 
-/// The smallest picture of a size: grey, in which every block is two bits.
+/// The smallest JPEG of a size: a grey image in which each block takes two bits.
 fn flat(width: u16, height: u16) -> Vec<u8> {
     let ([w1, w0], [h1, h0]) = (width.to_be_bytes(), height.to_be_bytes());
     let mut table = vec![0];
     table.extend([1; 64]);
-    // One code of one bit: no difference, and no more coefficients.
+    // A table with a single one-bit code, for the symbol 0: a DC difference of zero, and end of block.
     let code = |class: u8| segment(0xc4, &[&[class, 1], &[0; 15][..], &[0]].concat());
     let bits = usize::from(width.div_ceil(16)) * usize::from(height.div_ceil(16)) * 6 * 2;
     let mut scan = vec![0; bits / 8];
@@ -92,7 +92,7 @@ fn flat(width: u16, height: u16) -> Vec<u8> {
         code(0x10),
         segment(0xda, &[3, 1, 0, 2, 0, 3, 0, 0, 63, 0]),
         scan,
-        // Fill before the end, as any marker may have. Without it ffmpeg overlooks the end of so small a picture.
+        // Any marker may be preceded by fill bytes. Without them, ffmpeg misses the EOI of such a small file.
         vec![0xff, 0xff, 0xff, 0xd9],
     ]
     .concat()

@@ -1,27 +1,27 @@
-//! Whether bytes are one whole JPEG, told by its markers: no pixel is decoded.
+//! Checks the structure of a JPEG by its markers, without decoding it.
 
-/// The width and height of a picture that is whole: it begins with its first marker, ends with its last, and has
-/// a picture between them.
+/// Returns the width and height of a complete JPEG, in pixels. The bytes must start with SOI, contain a frame header and
+/// a scan, and end with EOI.
 ///
 /// # Errors
 ///
-/// Says what is missing.
+/// If something is missing or follows EOI.
 pub fn size(bytes: &[u8]) -> Result<(u16, u16), String> {
     let mut at = 0;
-    let mut found = None;
-    let mut scanned = false;
+    let mut size = None;
+    let mut has_scan = false;
     if pair(bytes, at) != Some((0xff, 0xd8)) {
-        return Err(format!("{} bytes begin with {}, not with FF D8", bytes.len(), hex(bytes.iter().take(2))));
+        return Err(format!("{} bytes start with {}, not with FF D8", bytes.len(), hex(bytes.iter().take(2))));
     }
     at += 2;
     loop {
         let (first, marker) =
             pair(bytes, at).ok_or_else(|| format!("the JPEG of {} bytes has no FF D9 at its end", bytes.len()))?;
         if first != 0xff {
-            return Err(format!("no marker but {first:02X} {marker:02X} at byte {at} of a JPEG"));
+            return Err(format!("expected a marker at byte {at} of a JPEG, found {first:02X} {marker:02X}"));
         }
         match marker {
-            // Fill.
+            // A fill byte (T.81, B.1.1.2).
             0xff => at += 1,
             0xd9 => {
                 at += 2;
@@ -34,11 +34,11 @@ pub fn size(bytes: &[u8]) -> Result<(u16, u16), String> {
                 if matches!(marker, 0xc0..=0xc3) {
                     let height = pair(bytes, at + 5).map(|(high, low)| u16::from_be_bytes([high, low]));
                     let width = pair(bytes, at + 7).map(|(high, low)| u16::from_be_bytes([high, low]));
-                    found = width.zip(height);
+                    size = width.zip(height);
                 }
                 at += 2 + usize::from(u16::from_be_bytes([high, low]));
                 if marker == 0xda {
-                    scanned = true;
+                    has_scan = true;
                     at = end_of_scan(bytes, at);
                 }
             }
@@ -47,13 +47,14 @@ pub fn size(bytes: &[u8]) -> Result<(u16, u16), String> {
     if at != bytes.len() {
         return Err(format!("{} bytes follow the FF D9 of a JPEG", bytes.len() - at));
     }
-    if !scanned {
-        return Err("the JPEG has no picture".into());
+    if !has_scan {
+        return Err("the JPEG has no scan".into());
     }
-    found.ok_or_else(|| "the JPEG does not say its size".into())
+    size.ok_or_else(|| "the JPEG has no frame header".into())
 }
 
-/// Where the next marker is that is not part of the picture's data.
+/// Returns the position of the first marker after the entropy-coded data, which contains only stuffed zero bytes and
+/// restart markers.
 fn end_of_scan(bytes: &[u8], mut at: usize) -> usize {
     while let Some((first, second)) = pair(bytes, at) {
         if first == 0xff && !matches!(second, 0x00 | 0xd0..=0xd7) {
@@ -68,7 +69,7 @@ fn pair(bytes: &[u8], at: usize) -> Option<(u8, u8)> {
     Some((*bytes.get(at)?, *bytes.get(at + 1)?))
 }
 
-/// Bytes in a message.
+/// Formats bytes for a message.
 pub(crate) fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
     bytes.map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
 }

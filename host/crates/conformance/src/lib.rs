@@ -1,10 +1,10 @@
-//! Clients of MJPEG over HTTP, and what each of them needs of a server.
+//! A conformance kit for MJPEG over HTTP: checks a server against the clients that people use.
 //!
-//! There is no specification of MJPEG over HTTP. What a server may send is decided by the programs that read it,
-//! and these are they: some of them are run, others are written again here, with the habits and the faults of
-//! the originals. A server that satisfies [`checks()`] can be read by all of them.
+//! MJPEG over HTTP has no specification; the programs that read it decide what a server may send. The kit runs some of
+//! them and reimplements the parsers of others, including their quirks and bugs. A server that passes all [`checks()`]
+//! works with all of these clients.
 //!
-//! Every check ends by itself: a server that hangs is a failure and never a hang.
+//! Every check has a time limit, so a server that hangs fails the check instead of blocking it.
 
 pub mod browser;
 pub mod checks;
@@ -17,6 +17,6 @@ pub mod program;
 pub mod table;
 pub mod target;
 
-pub use checks::{Category, Check, Needs, checks};
+pub use checks::{Category, Check, Requirements, checks};
 pub use frames::{awkward_frames, write_awkward_frames};
 pub use target::Target;

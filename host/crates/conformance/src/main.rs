@@ -1,5 +1,5 @@
-//! Checks a server of MJPEG over HTTP with its clients, and prints what each of them says.
-#![allow(clippy::print_stdout, reason = "the table is what this program is for")]
+//! Checks an MJPEG server with many clients and prints a table of the results.
+#![allow(clippy::print_stdout, reason = "the table is the output of this program")]
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -7,34 +7,34 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use hotshoe_conformance::table::{Outcome, head, outcome, row, try_check};
+use hotshoe_conformance::table::{self, Outcome, row};
 use hotshoe_conformance::{Target, checks, write_awkward_frames};
 
-/// Checks a server of MJPEG over HTTP with its clients.
+/// Checks an MJPEG server with the clients that people use.
 ///
-/// Ends with 0 if no client had a complaint, else with 1.
+/// Exits with status 0 if all checks pass or are skipped, and with 1 otherwise.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The server.
+    /// URL of the server
     #[arg(default_value = "http://127.0.0.1:5000")]
     url: String,
-    /// Path of the stream. Else the first of /video_feed, /?action=stream and /stream that answers as one.
+    /// Path of the stream [default: the first of /video_feed, /?action=stream and /stream that returns one]
     #[arg(long)]
     stream: Option<String>,
-    /// Path of a single picture. Else the first of /snapshot, /?action=snapshot and /snapshot.jpg.
+    /// Path of the snapshot [default: the first of /snapshot, /?action=snapshot and /snapshot.jpg that returns one]
     #[arg(long)]
     snapshot: Option<String>,
-    /// Only rows that have this in their category, client or description.
+    /// Run only the checks whose category, client or description contains this text
     #[arg(long, value_name = "SUBSTRING")]
     only: Option<String>,
-    /// Leaves out rows of clients that cannot read the frames of `--write-frames`, by their own fault.
+    /// Skip clients whose bugs keep them from reading the frames of `--write-frames`
     #[arg(long)]
     awkward: bool,
-    /// Prints the rows and checks nothing.
+    /// List the checks without running them
     #[arg(long)]
     list: bool,
-    /// Writes JPEGs that try parsers into a folder, made from this JPEG, and checks nothing.
+    /// Write valid JPEGs that confuse simple parsers into a folder, made from this JPEG, and run no checks
     #[arg(long, num_args = 2, value_names = ["JPEG", "FOLDER"])]
     write_frames: Option<Vec<PathBuf>>,
 }
@@ -50,37 +50,38 @@ fn main() -> ExitCode {
     }
 }
 
+/// Returns whether no check failed.
 fn run(arguments: &Arguments) -> Result<bool, String> {
     if let Some([jpeg, folder]) = arguments.write_frames.as_deref() {
         return write_awkward_frames(jpeg, folder).map(|()| true);
     }
-    let wanted = |row: &String| arguments.only.as_ref().is_none_or(|only| row.contains(only.as_str()));
+    let is_selected = |row: &String| arguments.only.as_ref().is_none_or(|only| row.contains(only.as_str()));
     let rows: Vec<_> = checks()
         .into_iter()
-        .filter(|check| !(arguments.awkward && check.plain_only))
+        .filter(|check| !(arguments.awkward && check.plain_frames_only))
         .map(|check| (row(&check), check))
-        .filter(|(row, _)| wanted(row))
+        .filter(|(row, _)| is_selected(row))
         .collect();
-    println!("{}", head());
+    println!("{}", table::header());
     if arguments.list {
         rows.iter().for_each(|(row, _)| println!("{row}"));
         return Ok(true);
     }
     let target = Target::find(&arguments.url, arguments.stream.as_deref(), arguments.snapshot.as_deref())?;
-    let started = Instant::now();
-    let (mut passed, mut failed, mut missing) = (0, 0, 0);
+    let start = Instant::now();
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (row, check) in rows {
-        // The row is there before its outcome, so that a slow one is seen.
+        // Show which check is running.
         print!("{row} | ");
         let _ = std::io::stdout().flush();
-        let result = try_check(&check, &target);
-        println!("{}", outcome(&result));
-        match result {
+        let outcome = table::run(&check, &target);
+        println!("{}", table::outcome(&outcome));
+        match outcome {
             Outcome::Pass => passed += 1,
             Outcome::Fail(_) => failed += 1,
-            Outcome::Needs(_) => missing += 1,
+            Outcome::Skipped(_) => skipped += 1,
         }
     }
-    println!("{passed} pass, {failed} fail, {missing} lack a program, in {:.0?}", started.elapsed());
+    println!("{passed} passed, {failed} failed, {skipped} skipped in {:.0?}", start.elapsed());
     Ok(failed == 0)
 }

@@ -1,119 +1,120 @@
-//! The reference: a reader that forgives nothing.
+//! A strict reader of `multipart/x-mixed-replace` streams, the reference for all checks.
 
 use std::time::{Duration, Instant};
 
-use crate::Target;
-use crate::http::{Head, Input, Request, header, parse_header, request};
+use crate::http::{BodyReader, Head, Request, header, parse_header, request};
 use crate::jpeg;
+use crate::target::Target;
 
-/// A larger one is taken for a wrong length.
-const LARGEST: usize = 64 * 1024 * 1024;
+/// The largest part accepted, in bytes. A larger Content-Length is taken to be wrong.
+const MAX_PART_LENGTH: usize = 64 * 1024 * 1024;
 
-/// One picture of a stream.
+/// One part of a stream.
 #[derive(Debug)]
 pub struct Part {
-    /// Its headers.
+    /// The part's headers.
     pub headers: Vec<(String, String)>,
-    /// The picture.
+    /// The part's body.
     pub jpeg: Vec<u8>,
-    /// Width and height.
+    /// Width and height, in pixels.
     pub size: (u16, u16),
-    /// When its last byte was read.
+    /// When the last byte of the body was read.
     pub arrived: Instant,
-    /// How much later the delimiter after it was read.
-    pub delimiter_after: Duration,
+    /// The delay between the last byte of the body and the end of the delimiter after it.
+    pub delimiter_delay: Duration,
 }
 
 impl Part {
-    /// When the picture was taken, by the server's clock, if it says so.
+    /// Returns `X-Timestamp`, in seconds by the server's clock, if the part has one.
     ///
     /// # Errors
     ///
-    /// If what it says is no number.
+    /// If the value is not a number.
     pub fn timestamp(&self) -> Result<Option<f64>, String> {
         let Some(text) = header(&self.headers, "x-timestamp") else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| format!("X-Timestamp is {text:?}, not seconds"))
+        text.parse().map(Some).map_err(|_| format!("X-Timestamp is {text:?}, not a number of seconds"))
     }
 }
 
-/// Reads a stream, strictly.
+/// Reads a stream strictly.
 #[derive(Debug)]
 pub struct Reader {
-    /// What came before the stream.
+    /// The response's head.
     pub head: Head,
-    /// The boundary without its dashes.
+    /// The boundary, without the leading dashes.
     pub boundary: String,
-    input: Input,
-    opened: bool,
+    input: BodyReader,
+    /// Whether the boundary that opens the body was read.
+    is_opened: bool,
 }
 
 impl Reader {
-    /// Asks for a path and expects a stream, all of whose parts that are read come `within` that time.
+    /// Requests a stream. Everything that is read from it must arrive within `timeout`.
     ///
     /// # Errors
     ///
-    /// If the answer is not a stream.
-    pub fn open(target: &Target, path: &str, within: Duration) -> Result<Self, String> {
-        Self::ask(target, &Request::get(path), within)
+    /// If the response is not a stream.
+    pub fn open(target: &Target, path: &str, timeout: Duration) -> Result<Self, String> {
+        Self::open_with(target, &Request::get(path), timeout)
     }
 
-    /// The same with any request.
+    /// Requests a stream with any request, as [`Reader::open`].
     ///
     /// # Errors
     ///
-    /// If the answer is not a stream.
-    pub fn ask(target: &Target, asked: &Request<'_>, within: Duration) -> Result<Self, String> {
-        let response = request(target, asked, within)?;
-        let boundary = boundary(&response.head).map_err(|error| format!("{}: {error}", asked.path))?;
-        Ok(Self { head: response.head, boundary, input: Input::new(response.body), opened: false })
+    /// If the response is not a stream.
+    pub fn open_with(target: &Target, stream_request: &Request<'_>, timeout: Duration) -> Result<Self, String> {
+        let response = request(&target.address, stream_request, timeout)?;
+        let boundary = boundary(&response.head).map_err(|error| format!("{}: {error}", stream_request.path))?;
+        Ok(Self { head: response.head, boundary, input: BodyReader::new(response.body), is_opened: false })
     }
 
-    /// The same reader, which reads so many bytes a second.
+    /// Limits the rate at which the stream is read.
     #[must_use]
-    pub fn slowed(mut self, bytes_a_second: f64) -> Self {
-        self.input.slow_down(bytes_a_second);
+    pub fn with_rate_limit(mut self, bytes_per_second: f64) -> Self {
+        self.input.limit_rate(bytes_per_second);
         self
     }
 
-    /// The next picture, and the delimiter after it.
+    /// Reads the next part and the delimiter after it.
     ///
     /// # Errors
     ///
-    /// Says where the stream departs from the form.
+    /// At the first deviation from the format.
     pub fn next_part(&mut self) -> Result<Part, String> {
-        let headers = self.part_head()?;
+        let headers = self.part_headers()?;
         match header(&headers, "content-type") {
             Some(value) if value.eq_ignore_ascii_case("image/jpeg") => {}
             other => return Err(format!("a part's Content-Type is {other:?}, not image/jpeg")),
         }
         let length = header(&headers, "content-length").ok_or("a part has no Content-Length")?;
         let length: usize = length.parse().map_err(|_| format!("a part's Content-Length is {length:?}"))?;
-        if length > LARGEST {
+        if length > MAX_PART_LENGTH {
             return Err(format!("a part's Content-Length is {length}"));
         }
         let jpeg = self.input.exact(length)?;
         let arrived = Instant::now();
-        let size = jpeg::size(&jpeg).map_err(|error| format!("with Content-Length {length}: {error}"))?;
-        self.delimiter()?;
-        Ok(Part { headers, jpeg, size, arrived, delimiter_after: arrived.elapsed() })
+        let size = jpeg::size(&jpeg).map_err(|error| format!("a part with Content-Length {length}: {error}"))?;
+        self.read_delimiter()?;
+        Ok(Part { headers, jpeg, size, arrived, delimiter_delay: arrived.elapsed() })
     }
 
-    /// The headers of the next part. Before the first of them stands the boundary that opens the body.
+    /// Reads the headers of the next part, preceded by the boundary at the start of the body.
     ///
     /// # Errors
     ///
-    /// If something else stands there.
-    pub fn part_head(&mut self) -> Result<Vec<(String, String)>, String> {
-        if !self.opened {
-            self.expect_line(&format!("--{}\r\n", self.boundary), "at the body's start")?;
-            self.opened = true;
+    /// At the first deviation from the format.
+    pub fn part_headers(&mut self) -> Result<Vec<(String, String)>, String> {
+        if !self.is_opened {
+            self.expect(&format!("--{}\r\n", self.boundary), "at the start of the body")?;
+            self.is_opened = true;
         }
         let mut headers = Vec::new();
         loop {
             let line = self.input.line()?;
             let line = String::from_utf8_lossy(&line);
             let Some(text) = line.strip_suffix("\r\n") else {
-                return Err(format!("a part's header ends without CR LF: {line:?}"));
+                return Err(format!("a part's header does not end with CRLF: {line:?}"));
             };
             if text.is_empty() {
                 return Ok(headers);
@@ -122,46 +123,46 @@ impl Reader {
         }
     }
 
-    /// A picture whose length is not told: all until the delimiter, and that.
+    /// Reads a part without Content-Length, up to and including the delimiter. Returns the bytes before the delimiter.
     ///
     /// # Errors
     ///
-    /// If the delimiter does not come.
-    pub fn until_delimiter(&mut self) -> Result<Vec<u8>, String> {
+    /// If no delimiter comes.
+    pub fn read_until_delimiter(&mut self) -> Result<Vec<u8>, String> {
         let delimiter = format!("\r\n--{}\r\n", self.boundary);
         let mut bytes = Vec::new();
         while !bytes.ends_with(delimiter.as_bytes()) {
             bytes.push(self.input.byte()?);
-            if bytes.len() > LARGEST {
-                return Err(format!("no {delimiter:?} within {LARGEST} bytes"));
+            if bytes.len() > MAX_PART_LENGTH {
+                return Err(format!("no {delimiter:?} within {MAX_PART_LENGTH} bytes"));
             }
         }
         bytes.truncate(bytes.len() - delimiter.len());
         Ok(bytes)
     }
 
-    fn delimiter(&mut self) -> Result<(), String> {
-        self.expect_line("\r\n", "after a picture")?;
-        self.expect_line(&format!("--{}\r\n", self.boundary), "after a picture")
+    fn read_delimiter(&mut self) -> Result<(), String> {
+        self.expect("\r\n", "after an image")?;
+        self.expect(&format!("--{}\r\n", self.boundary), "after an image")
     }
 
-    fn expect_line(&mut self, expected: &str, place: &str) -> Result<(), String> {
+    fn expect(&mut self, expected: &str, position: &str) -> Result<(), String> {
         let found = self.input.exact(expected.len())?;
         if found == expected.as_bytes() {
             return Ok(());
         }
-        Err(format!("{:?} stands {place}, not {expected:?}", String::from_utf8_lossy(&found)))
+        Err(format!("expected {expected:?} {position}, found {:?}", String::from_utf8_lossy(&found)))
     }
 }
 
-/// The boundary that a stream's head tells.
+/// Returns the boundary that a stream's head declares.
 pub(crate) fn boundary(head: &Head) -> Result<String, String> {
     if head.status != 200 {
         return Err(format!("status {}, not 200", head.status));
     }
     let content_type = head.header("content-type").ok_or("the stream has no Content-Type")?;
     let mut parameters = content_type.split(';').map(str::trim);
-    if !parameters.next().is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/x-mixed-replace")) {
+    if !parameters.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("multipart/x-mixed-replace")) {
         return Err(format!("Content-Type is {content_type:?}, not multipart/x-mixed-replace"));
     }
     parameters
@@ -172,15 +173,14 @@ pub(crate) fn boundary(head: &Head) -> Result<String, String> {
         .ok_or_else(|| format!("Content-Type {content_type:?} has no boundary"))
 }
 
-/// Parts of a stream that a program saved: it must begin as a stream does, and may be cut anywhere. How many
-/// whole pictures it has.
+/// Counts the complete parts in a stream that a program saved. It must start like a stream, and may break off anywhere.
 ///
 /// # Errors
 ///
-/// Says where the stream departs from the form.
-pub fn count_saved(bytes: &[u8], boundary: &str) -> Result<usize, String> {
+/// At the first deviation from the format.
+pub fn count_parts(bytes: &[u8], boundary: &str) -> Result<usize, String> {
     let opening = format!("--{boundary}\r\n");
-    let mut rest = bytes.strip_prefix(opening.as_bytes()).ok_or("what was saved does not begin with the boundary")?;
+    let mut rest = bytes.strip_prefix(opening.as_bytes()).ok_or("the saved stream does not start with the boundary")?;
     let delimiter = format!("\r\n{opening}");
     let mut count = 0;
     loop {
@@ -194,9 +194,9 @@ pub fn count_saved(bytes: &[u8], boundary: &str) -> Result<usize, String> {
         if body.len() < length.saturating_add(delimiter.len()) {
             return Ok(count);
         }
-        let (picture, after) = body.split_at(length);
-        jpeg::size(picture)?;
+        let (image, after) = body.split_at(length);
+        jpeg::size(image)?;
         count += 1;
-        rest = after.strip_prefix(delimiter.as_bytes()).ok_or("no boundary follows a picture")?;
+        rest = after.strip_prefix(delimiter.as_bytes()).ok_or("an image is not followed by the boundary")?;
     }
 }

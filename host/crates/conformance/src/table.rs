@@ -1,57 +1,57 @@
-//! The table that a run prints.
+//! The table of results.
 
-use crate::Check;
+use crate::checks::Check;
+use crate::target::Target;
 
-/// How a check went.
+/// The outcome of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The client is satisfied.
+    /// The server works with this client.
     Pass,
-    /// It is not, and why.
+    /// The server does not work with this client, for this reason.
     Fail(String),
-    /// What it needs is not on this machine.
-    Needs(String),
+    /// The check was skipped, because this machine lacks these tools.
+    Skipped(String),
 }
 
-/// One row's columns before its outcome.
+/// Formats the columns before the outcome.
 #[must_use]
 pub fn row(check: &Check) -> String {
-    let note = if check.plain_only { " [plain frames only]" } else { "" };
-    format!("{:8} | {:24} | {}{note}", check.category.name(), check.client, check.what)
+    let note = if check.plain_frames_only { " [plain frames only]" } else { "" };
+    format!("{:8} | {:24} | {}{note}", check.category.name(), check.client, check.description)
 }
 
-/// The table's head.
+/// Formats the table's header.
 #[must_use]
-pub fn head() -> String {
+pub fn header() -> String {
     format!(
-        "core: what every server of MJPEG should do. dialect: addresses and parameters of one peer, which another \
-         server may lack.\n{:8} | {:24} | {}\n{}",
+        "core: for every MJPEG server. dialect: URLs and parameters of a particular server, which others may lack.\n\
+         {:8} | {:24} | {}\n{}",
         "category",
         "client",
-        "what it checks | result",
+        "check | result",
         "-".repeat(110)
     )
 }
 
-/// The last column.
+/// Formats the last column, on one line.
 #[must_use]
 pub fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Pass => "pass".into(),
-        // One line, whatever a program said.
-        Outcome::Fail(why) => format!("FAIL: {}", why.split_whitespace().collect::<Vec<_>>().join(" ")),
-        Outcome::Needs(what) => format!("needs {what}"),
+        Outcome::Fail(reason) => format!("FAIL: {}", reason.split_whitespace().collect::<Vec<_>>().join(" ")),
+        Outcome::Skipped(missing) => format!("skipped: needs {missing}"),
     }
 }
 
-/// Runs a check if what it needs is there.
+/// Runs a check, unless this machine lacks a tool that the check needs.
 #[must_use]
-pub fn try_check(check: &Check, target: &crate::Target) -> Outcome {
-    if let Some(missing) = check.needs.missing() {
-        return Outcome::Needs(missing);
+pub fn run(check: &Check, target: &Target) -> Outcome {
+    if let Some(missing) = check.requirements.missing() {
+        return Outcome::Skipped(missing);
     }
     match (check.run)(target) {
         Ok(()) => Outcome::Pass,
-        Err(why) => Outcome::Fail(why),
+        Err(reason) => Outcome::Fail(reason),
     }
 }

@@ -1,40 +1,41 @@
-//! The server that is checked.
+//! The server under test.
 
 use std::time::Duration;
 
 use crate::http::{Request, request};
 
-/// Where a server has its stream, in the order in which they are tried.
-const STREAMS: [&str; 3] = ["/video_feed", "/?action=stream", "/stream"];
-/// Where a server has its single picture, likewise.
-const SNAPSHOTS: [&str; 3] = ["/snapshot", "/?action=snapshot", "/snapshot.jpg"];
+/// Known paths of streams, in the order in which they are tried.
+const STREAM_PATHS: [&str; 3] = ["/video_feed", "/?action=stream", "/stream"];
+/// Known paths of snapshots, in the order in which they are tried.
+const SNAPSHOT_PATHS: [&str; 3] = ["/snapshot", "/?action=snapshot", "/snapshot.jpg"];
 
-/// A server and the paths of its pictures.
+/// A server and the paths of its stream and snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Host and port, as in a URL.
     pub address: String,
-    /// Path of the stream, with its query.
+    /// The path of the stream, with its query.
     pub stream: String,
-    /// Path of the single picture, with its query.
+    /// The path of the snapshot, with its query.
     pub snapshot: String,
 }
 
 impl Target {
-    /// The server at `address` (host and port), with the paths that Hotshoe has.
+    /// The server at `address` (host and port), with Hotshoe's paths.
     pub fn new(address: impl Into<String>) -> Self {
         Self { address: address.into(), stream: "/video_feed".into(), snapshot: "/snapshot".into() }
     }
 
-    /// The server of a URL such as `http://127.0.0.1:5000`. A path in the URL is put before every path.
+    /// The server at a URL such as `http://127.0.0.1:5000`. A path in the URL becomes a prefix of all other paths.
     ///
-    /// What is not given is looked for: the first known path that answers as a stream or a picture does.
+    /// If `stream` or `snapshot` is `None`, tries the known paths and uses the first one that returns a stream or an
+    /// image.
     ///
     /// # Errors
     ///
-    /// If the URL is none, or the server has no stream or picture at the known paths.
+    /// If the URL is invalid, or no known path returns a stream or an image.
     pub fn find(url: &str, stream: Option<&str>, snapshot: Option<&str>) -> Result<Self, String> {
-        let rest = url.strip_prefix("http://").ok_or_else(|| format!("{url:?} does not begin with http://"))?;
+        let rest = url.strip_prefix("http://").ok_or_else(|| format!("{url:?} does not start with http://"))?;
         let (host, folder) = rest.split_once('/').unwrap_or((rest, ""));
         if host.is_empty() {
             return Err(format!("{url:?} has no host"));
@@ -45,56 +46,57 @@ impl Target {
             format!("{host}:80")
         };
         let folder = folder.trim_end_matches('/');
-        let below = |path: &str| if folder.is_empty() { path.to_owned() } else { format!("/{folder}{path}") };
+        let prefixed = |path: &str| if folder.is_empty() { path.to_owned() } else { format!("/{folder}{path}") };
         let mut target = Self { address, stream: String::new(), snapshot: String::new() };
         target.stream = match stream {
-            Some(path) => below(path),
-            None => target.first(STREAMS.map(below), "multipart/")?,
+            Some(path) => prefixed(path),
+            None => target.find_path(STREAM_PATHS.map(prefixed), "multipart/")?,
         };
         target.snapshot = match snapshot {
-            Some(path) => below(path),
-            None => target.first(SNAPSHOTS.map(below), "image/jpeg")?,
+            Some(path) => prefixed(path),
+            None => target.find_path(SNAPSHOT_PATHS.map(prefixed), "image/jpeg")?,
         };
         Ok(target)
     }
 
-    /// The URL of a path.
+    /// Returns the URL of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// The URL of the stream.
+    /// Returns the URL of the stream.
     #[must_use]
     pub fn stream_url(&self) -> String {
         self.url(&self.stream)
     }
 
-    /// The URL of the single picture.
+    /// Returns the URL of the snapshot.
     #[must_use]
     pub fn snapshot_url(&self) -> String {
         self.url(&self.snapshot)
     }
 
-    fn first(&self, paths: [String; 3], content_type: &str) -> Result<String, String> {
-        let mut seen = Vec::new();
+    /// Returns the first path whose Content-Type starts with this text.
+    fn find_path(&self, paths: [String; 3], content_type: &str) -> Result<String, String> {
+        let mut failures = Vec::new();
         for path in paths {
-            match request(self, &Request::get(&path), Duration::from_secs(5)) {
+            match request(&self.address, &Request::get(&path), Duration::from_secs(5)) {
                 Ok(response) => {
-                    let found = response.head.header("content-type").unwrap_or("nothing").to_ascii_lowercase();
+                    let found = response.head.header("content-type").unwrap_or("no Content-Type").to_ascii_lowercase();
                     if response.head.status == 200 && found.starts_with(content_type) {
                         return Ok(path);
                     }
-                    seen.push(format!("{path} answers {} with {found}", response.head.status));
+                    failures.push(format!("{path} returns {} with {found}", response.head.status));
                 }
-                Err(error) => seen.push(format!("{path}: {error}")),
+                Err(error) => failures.push(format!("{path}: {error}")),
             }
         }
-        Err(format!("no {content_type} found: {}", seen.join("; ")))
+        Err(format!("no {content_type} found: {}", failures.join("; ")))
     }
 }
 
-/// A path with one more parameter in its query.
+/// Appends a parameter to a path's query.
 #[must_use]
 pub fn with_query(path: &str, query: &str) -> String {
     format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' })
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls() {
+    fn urls_are_split_into_address_and_prefix() {
         let target = Target::find("http://camera.local/webcam/", Some("/stream"), Some("/snapshot")).unwrap();
         assert_eq!(target.stream_url(), "http://camera.local:80/webcam/stream");
         assert_eq!(with_query("/?action=stream", "a=1"), "/?action=stream&a=1");

@@ -1,55 +1,56 @@
-//! Real programs, where they are there: a right server satisfies them, and they see what is wrong with others.
+//! Tests of the checks that need tools, as far as this machine has them: a correct server passes, and faults are found.
 #![allow(clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
-#[allow(dead_code, reason = "the other tests use the other faults")]
+#[allow(dead_code, reason = "the other faults are for the other tests")]
 mod faulty;
 
 use faulty::{Fault, start};
-use hotshoe_conformance::{Check, Needs, checks};
+use hotshoe_conformance::{Check, Requirements, checks};
 
-/// Rows that need a program, if this machine has it.
-fn rows() -> Vec<Check> {
-    let rows = checks().into_iter().filter(|check| check.needs != Needs::NOTHING);
-    rows.filter(|check| match check.needs.missing() {
-        Some(missing) => {
-            eprintln!("not tried, for want of {missing}: {}: {}", check.client, check.what);
-            false
-        }
-        None => true,
-    })
-    .collect()
+/// Returns the checks that need tools and can run on this machine.
+fn available_checks() -> Vec<Check> {
+    let checks = checks().into_iter().filter(|check| check.requirements != Requirements::NONE);
+    checks
+        .filter(|check| match check.requirements.missing() {
+            Some(missing) => {
+                eprintln!("skipped, needs {missing}: {}: {}", check.client, check.description);
+                false
+            }
+            None => true,
+        })
+        .collect()
 }
 
 #[test]
-fn a_right_server_passes() {
+fn a_correct_server_passes() {
     let target = start(Fault::None);
-    for check in rows() {
-        assert_eq!((check.run)(&target), Ok(()), "{}: {}", check.client, check.what);
+    for check in available_checks() {
+        assert_eq!((check.run)(&target), Ok(()), "{}: {}", check.client, check.description);
     }
 }
 
-/// Which row must fail for which fault, and what it must say.
-const SEEN: [(Fault, &str, &str); 9] = [
-    (Fault::SnapshotTooShort, "curl: saves a snapshot", "no FF D9"),
-    (Fault::SnapshotTooShort, "OctoPrint: ", "no whole JPEG"),
-    (Fault::SnapshotTooShort, "Home Assistant: setting up", "no whole JPEG"),
+/// For each fault, a check that must fail and a text that its error must contain.
+const EXPECTED: [(Fault, &str, &str); 9] = [
+    (Fault::TruncatedSnapshot, "curl: saves a snapshot", "no FF D9"),
+    (Fault::TruncatedSnapshot, "OctoPrint: ", "not a complete JPEG"),
+    (Fault::TruncatedSnapshot, "Home Assistant: requests both", "not a complete JPEG"),
     (Fault::NoPartLength, "curl: saves two seconds", "Content-Length"),
     (Fault::NoPartLength, "requests: ", "Content-Length"),
     (Fault::NoPartLength, "Chromium: fetch()", "Content-Length"),
     (Fault::PartsAreText, "ffmpeg: decodes", "ffmpeg"),
-    (Fault::Preamble, "ffmpeg: finds out", "ffmpeg"),
-    (Fault::Stalls, "Home Assistant: passes", "ten seconds"),
+    (Fault::Preamble, "ffmpeg: detects", "ffmpeg"),
+    (Fault::Stalls, "Home Assistant: proxies", "ten seconds"),
 ];
 
 #[test]
-fn wrong_servers_fail() {
+fn faults_are_found() {
     std::thread::scope(|scope| {
-        for (fault, text, said) in SEEN {
-            let check = |check: &Check| format!("{}: {}", check.client, check.what).starts_with(text);
-            let Some(check) = rows().into_iter().find(check) else { continue };
+        for (fault, text, expected) in EXPECTED {
+            let matches = |check: &Check| format!("{}: {}", check.client, check.description).starts_with(text);
+            let Some(check) = available_checks().into_iter().find(matches) else { continue };
             scope.spawn(move || {
                 let error = (check.run)(&start(fault)).expect_err(&format!("{fault:?}: {text}"));
-                assert!(error.contains(said), "{fault:?}: {text}: {error}");
+                assert!(error.contains(expected), "{fault:?}: {text}: {error}");
             });
         }
     });

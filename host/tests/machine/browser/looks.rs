@@ -42,9 +42,9 @@ pub fn everyone_can_use_the_page() {
         for (screen, phone) in [("desktop", false), ("phone", true)] {
             let browser = start(Kind::Chromium);
             if phone {
-                browser.be_phone(390, 844, 1.0).unwrap();
+                browser.emulate_phone(390, 844, 1.0).unwrap();
             } else {
-                browser.be_screen(1280, 800).unwrap();
+                browser.emulate_desktop(1280, 800).unwrap();
             }
             browser.open(&format!("http://{}/", server.address)).unwrap();
             waits(&browser, &super::states(states.len()), &json!(states));
@@ -52,7 +52,7 @@ pub fn everyone_can_use_the_page() {
             let rates = "return [...document.querySelectorAll('[data-state=live] .fps')].every(fps => fps.textContent)";
             waits(&browser, rates, &json!(true));
             for (scheme, dark) in [("light", false), ("dark", true)] {
-                browser.prefer_dark(dark).unwrap();
+                browser.emulate_dark_scheme(dark).unwrap();
                 let name = format!("{cameras}-{screen}-{scheme}");
                 faults.extend(check(&browser, &name));
                 if let Some(folder) = &folder {
@@ -74,7 +74,7 @@ pub fn everyone_can_use_the_page() {
 pub fn four_cameras_fit_the_window() {
     let server = Server::start(&FOUR);
     let browser = start(Kind::Chromium);
-    browser.be_screen(1280, 800).unwrap();
+    browser.emulate_desktop(1280, 800).unwrap();
     browser.open(&format!("http://{}/", server.address)).unwrap();
     waits(&browser, &super::states(4), &json!(vec!["live"; 4]));
     waits(&browser, "return document.querySelector('.size').textContent", &json!("640×480"));
@@ -88,7 +88,7 @@ pub fn four_cameras_fit_the_window() {
 pub fn an_open_panel_leaves_no_hole() {
     let server = Server::start(&[cameras(6), vec!["--allow-control".into()]].concat());
     let browser = start(Kind::Chromium);
-    browser.be_screen(1280, 800).unwrap();
+    browser.emulate_desktop(1280, 800).unwrap();
     browser.open(&format!("http://{}/", server.address)).unwrap();
     super::all_live(&browser, 6);
     let places = "return [...document.querySelectorAll('figure')].map(figure => [figure.offsetLeft, figure.offsetTop])";

@@ -17,7 +17,7 @@ pub fn shows_live_pictures(kind: Kind) {
         let server = Server::start(&cameras(count));
         browser.open(&format!("http://{}/", server.address)).unwrap();
         all_live(&browser, count);
-        browser.moves(&browser.find("[data-camera=c0] canvas").unwrap(), DEADLINE).unwrap();
+        browser.wait_for_change(&browser.find("[data-camera=c0] canvas").unwrap(), DEADLINE).unwrap();
         // By one response that carries all of them.
         let streams =
             "return performance.getEntriesByType('resource').filter(entry => entry.name.includes('video_feed')).length";
@@ -76,7 +76,7 @@ pub fn closing_the_tab_releases_the_viewer(kind: Kind) {
     all_live(&browser, 1);
     match tab {
         Some(tab) => browser.close_tab(&tab).unwrap(),
-        None => browser.close_tab_behind(&browser.open_tab().unwrap()).unwrap(),
+        None => browser.close_opener(&browser.open_tab().unwrap()).unwrap(),
     }
     wait_until("nobody watches", || clients(&server, "front") == 0);
     wait_until("its events are closed as well", || server.generations()["current"]["under_way"] == 0);

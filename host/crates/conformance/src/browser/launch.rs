@@ -1,4 +1,4 @@
-//! Starting each of the browsers, with a profile of its own.
+//! Starts the browsers, each with a fresh profile.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,23 +12,24 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::command::COMMAND_TIMEOUT;
 use super::marionette::Marionette;
+use super::options::{Kind, Options, firefox_program};
 use super::session::Session;
 use super::webdriver::WebDriver;
-use super::{Kind, Options, PATIENCE};
 use crate::program::kill_group;
 
-/// Programs that end when this is dropped.
+/// Running programs. Killed when dropped, the last one first.
 #[derive(Debug, Default)]
 pub(super) struct Programs(Vec<Child>);
 
 impl Programs {
-    /// Start a program. It leads a group of its own, so that what it starts ends with it.
+    /// Starts a program as the leader of a process group, so that its descendants can be killed with it.
     fn start(&mut self, command: &mut Command) -> Result<&mut Child, String> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         self.0.push(command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?);
-        self.0.last_mut().ok_or_else(|| format!("{name} is gone"))
+        self.0.last_mut().ok_or_else(|| format!("{name} is not running"))
     }
 }
 
@@ -38,7 +39,7 @@ impl Drop for Programs {
     }
 }
 
-/// Start a browser with this folder for its profile.
+/// Starts a browser and a session with it. Blocks until the session is ready.
 pub(super) fn launch(options: &Options, profile: &Path) -> Result<(Programs, Session), String> {
     let mut programs = Programs::default();
     let session = match options.kind {
@@ -72,32 +73,32 @@ fn chromium(programs: &mut Programs, options: &Options, profile: &Path) -> Resul
     arguments.push(format!("--window-size={},{}", options.size.0, options.size.1));
     arguments.push(format!("--user-data-dir={}", profile.display()));
     arguments.extend(options.arguments.iter().cloned());
-    let wanted = json!({ "acceptInsecureCerts": true, "goog:chromeOptions": { "args": arguments } });
-    Ok(Session::WebDriver(WebDriver::begin(format!("127.0.0.1:{port}"), &wanted)?))
+    let capabilities = json!({ "acceptInsecureCerts": true, "goog:chromeOptions": { "args": arguments } });
+    Ok(Session::WebDriver(WebDriver::start(format!("127.0.0.1:{port}"), &capabilities)?))
 }
 
-/// Without geckodriver, which would translate WebDriver into what Firefox speaks.
+/// Uses Firefox's own protocol, so that geckodriver is not needed.
 fn firefox(programs: &mut Programs, options: &Options, profile: &Path) -> Result<Session, String> {
-    // At a free port, which it writes into its profile.
+    // Port 0 selects a free port, which Firefox writes into its profile.
     let preferences =
         "user_pref(\"marionette.port\", 0);\nuser_pref(\"datareporting.policy.dataSubmissionEnabled\", false);\n";
-    fs::write(profile.join("user.js"), preferences).map_err(|error| format!("a browser's profile: {error}"))?;
-    let name = Kind::Firefox.programs().into_iter().next().unwrap_or_default();
+    fs::write(profile.join("user.js"), preferences)
+        .map_err(|error| format!("cannot write the browser's profile: {error}"))?;
     let (width, height) = options.size;
-    let mut command = Command::new(name);
+    let mut command = Command::new(firefox_program());
     command.args(["--marionette", "--headless", "--no-remote", "--profile"]).arg(profile);
     command.args([format!("--width={width}"), format!("--height={height}")]).args(&options.arguments);
     let browser = programs.start(&mut command)?;
-    // A pipe that nobody reads would stop it.
+    // A full pipe would block the browser.
     drop(browser.stdout.take());
     let port = wait_for(|| fs::read_to_string(profile.join("MarionetteActivePort")).ok())
-        .ok_or("Firefox does not say its port")?;
+        .ok_or("Firefox does not report its port")?;
     let address = format!("127.0.0.1:{}", port.trim());
-    wait_for(|| std::net::TcpStream::connect(&address).ok()).ok_or("Firefox does not listen")?;
-    Ok(Session::Marionette(Marionette::begin(&address, &json!({ "acceptInsecureCerts": true }))?))
+    wait_for(|| std::net::TcpStream::connect(&address).ok()).ok_or("Firefox does not listen on its port")?;
+    Ok(Session::Marionette(Marionette::start(&address, &json!({ "acceptInsecureCerts": true }))?))
 }
 
-/// It has no headless mode: it is given a display of its own.
+/// Runs the browser on a virtual display, because it has no headless mode.
 fn webkit(programs: &mut Programs, options: &Options, profile: &Path) -> Result<Session, String> {
     let (width, height) = (options.size.0.max(1300), options.size.1.max(1000));
     let mut display = Command::new("Xvfb");
@@ -105,30 +106,30 @@ fn webkit(programs: &mut Programs, options: &Options, profile: &Path) -> Result<
     let display = programs.start(&mut display)?;
     let number =
         wait_for_line(display, |line| Some(line.trim().to_owned())).map_err(|error| format!("Xvfb: {error}"))?;
-    // The driver takes no port of 0.
+    // The driver does not accept port 0.
     let port =
         TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(|error| error.to_string())?;
     let mut driver = Command::new("WebKitWebDriver");
     driver.arg(format!("--port={}", port.port())).env("DISPLAY", format!(":{number}"));
-    // No graphics card, no screen reader; and nothing is read or kept of whoever runs this.
+    // Without a graphics card, a screen reader, or the user's settings.
     driver.env("WEBKIT_DISABLE_COMPOSITING_MODE", "1").env("NO_AT_BRIDGE", "1").env("HOME", profile);
     for folder in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
         driver.env(folder, profile);
     }
     let driver = programs.start(&mut driver)?;
     drop(driver.stdout.take());
-    wait_for(|| std::net::TcpStream::connect(port).ok()).ok_or("WebKitWebDriver does not listen")?;
-    let wanted = match mini_browser() {
+    wait_for(|| std::net::TcpStream::connect(port).ok()).ok_or("WebKitWebDriver does not listen on its port")?;
+    let capabilities = match mini_browser() {
         Some(browser) => json!({
             "acceptInsecureCerts": true,
             "webkitgtk:browserOptions": { "binary": browser, "args": ["--automation"] },
         }),
         None => json!({ "acceptInsecureCerts": true }),
     };
-    Ok(Session::WebDriver(WebDriver::begin(port.to_string(), &wanted)?))
+    Ok(Session::WebDriver(WebDriver::start(port.to_string(), &capabilities)?))
 }
 
-/// Where distributions have WebKitGTK's browser, if not where the driver looks.
+/// Finds WebKitGTK's browser in the library folders of Debian, Fedora and Arch, where the driver may not look.
 fn mini_browser() -> Option<PathBuf> {
     let folders = ["/usr/lib", "/usr/lib64", "/usr/libexec"].into_iter().map(PathBuf::from);
     let subfolders = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -140,13 +141,13 @@ fn mini_browser() -> Option<PathBuf> {
     all.into_iter().chain(deeper).filter(is_webkit).map(|folder| folder.join("MiniBrowser")).find(|path| path.is_file())
 }
 
-/// Read what a program says until a line has what is looked for. What it says after that is read too, for a program that
-/// cannot write stops.
+/// Reads a program's output until `find` returns something. Keeps reading after that, because a full pipe would block the
+/// program.
 fn wait_for_line(
     program: &mut Child,
     find: impl Fn(&str) -> Option<String> + Send + 'static,
 ) -> Result<String, String> {
-    let output = program.stdout.take().ok_or("it has no output")?;
+    let output = program.stdout.take().ok_or("no output")?;
     let (sender, receiver) = mpsc::channel();
     spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -155,16 +156,17 @@ fn wait_for_line(
             }
         }
     });
-    receiver.recv_timeout(PATIENCE).map_err(|_| "it does not say where it is".to_owned())
+    receiver.recv_timeout(COMMAND_TIMEOUT).map_err(|_| "it does not report its address".to_owned())
 }
 
-fn wait_for<T>(mut found: impl FnMut() -> Option<T>) -> Option<T> {
-    let until = Instant::now() + PATIENCE;
+/// Polls until `find` returns something, or returns `None` at the timeout.
+fn wait_for<T>(mut find: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + COMMAND_TIMEOUT;
     loop {
-        if let Some(found) = found() {
+        if let Some(found) = find() {
             return Some(found);
         }
-        if Instant::now() > until {
+        if Instant::now() > deadline {
             return None;
         }
         sleep(Duration::from_millis(50));

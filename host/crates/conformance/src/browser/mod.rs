@@ -1,10 +1,12 @@
-//! A real browser: Chromium, Firefox or WebKitGTK, with the same commands for each.
+//! Real browsers: Chromium, Firefox and WebKitGTK, with the same commands for each.
 //!
-//! Chromium and WebKitGTK are driven over WebDriver, which is JSON over HTTP; Firefox over Marionette, which is the same
-//! JSON over TCP.
+//! Chromium and WebKitGTK speak WebDriver, which is JSON over HTTP. Firefox speaks Marionette, which is similar JSON over
+//! TCP.
 
+mod command;
 mod launch;
 mod marionette;
+mod options;
 mod session;
 mod webdriver;
 
@@ -14,87 +16,32 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use self::command::{Command, ELEMENT_KEY, string};
 use self::launch::Programs;
-use self::session::{Command, ELEMENT, Session};
-use crate::program;
+pub use self::options::{Kind, Options};
+use self::session::Session;
 
-/// How long the browser may take to do one thing.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A browser that can be driven.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
-    /// Chromium, by `chromedriver`.
-    #[default]
-    Chromium,
-    /// Firefox or Firefox ESR.
-    Firefox,
-    /// WebKitGTK, the nearest to Safari on Linux, by `WebKitWebDriver` under Xvfb.
-    WebKit,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Chromium, Self::Firefox, Self::WebKit];
-
-    /// The name, in small letters.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Chromium => "chromium",
-            Self::Firefox => "firefox",
-            Self::WebKit => "webkit",
-        }
-    }
-
-    /// The programs that it takes.
-    #[must_use]
-    pub fn programs(self) -> Vec<&'static str> {
-        match self {
-            Self::Chromium => vec!["chromium", "chromedriver"],
-            Self::Firefox if program::exists("firefox-esr") => vec!["firefox-esr"],
-            Self::Firefox => vec!["firefox"],
-            Self::WebKit => vec!["WebKitWebDriver", "Xvfb"],
-        }
-    }
-}
-
-/// How a browser is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Which browser.
-    pub kind: Kind,
-    /// Width and height of the window.
-    pub size: (u32, u32),
-    /// More of the browser's arguments, such as Chromium's `--force-prefers-reduced-motion`.
-    pub arguments: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { kind: Kind::default(), size: (1000, 700), arguments: Vec::new() }
-    }
-}
-
-/// A browser under its driver, without a window on anyone's screen. It ends when dropped.
+/// A running browser, headless or on a virtual display. Killed when dropped.
+///
+/// Each command blocks until the browser has executed it, for a minute at most.
 #[derive(Debug)]
 pub struct Browser {
     kind: Kind,
-    // Dropped in this order: the session before the programs, and they before their profile.
+    // Fields are dropped in this order: the session, then the programs, then their profile.
     session: Session,
     _programs: Programs,
     _profile: tempfile::TempDir,
 }
 
-/// An element of the page, as WebDriver names it. Another page makes it stale.
+/// A reference to an element (WebDriver, section "Elements"). It becomes stale when the page is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element(String);
 
-/// A tab in front of another.
+/// A new tab and the one it was opened from.
 #[derive(Clone, Debug)]
 pub struct Tab {
-    front: String,
-    behind: String,
+    handle: String,
+    opener: String,
 }
 
 impl Browser {
@@ -102,253 +49,250 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// If it does not start, or one of its [programs](Kind::programs) is missing.
+    /// If the browser does not start, or one of its [programs](Kind::programs) is missing.
     pub fn start(options: &Options) -> Result<Self, String> {
-        let profile = tempfile::tempdir().map_err(|error| format!("no folder for a browser's profile: {error}"))?;
+        let profile = tempfile::tempdir().map_err(|error| format!("cannot create the browser's profile: {error}"))?;
         let (programs, session) = launch::launch(options, profile.path())?;
         let browser = Self { kind: options.kind, session, _programs: programs, _profile: profile };
-        browser.call(Command::SetTimeouts, json!({ "script": 25_000 }))?;
+        browser.execute(Command::SetTimeouts, json!({ "script": 25_000 }))?;
         if options.kind == Kind::WebKit {
             browser.resize(options.size.0, options.size.1)?;
         }
         Ok(browser)
     }
 
-    /// Which browser it is.
+    /// Returns which browser this is.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Gives the window this size.
+    /// Resizes the window.
     ///
     /// # Errors
     ///
-    /// If it cannot have that.
+    /// If the browser refuses the size.
     pub fn resize(&self, width: u32, height: u32) -> Result<(), String> {
         let rect = json!({ "x": 0, "y": 0, "width": width, "height": height });
-        self.call(Command::SetWindowRect, rect).map(drop)
+        self.execute(Command::SetWindowRect, rect).map(drop)
     }
 
-    /// Opens a page and waits until it is loaded.
+    /// Opens a page and waits until it has loaded.
     ///
     /// # Errors
     ///
-    /// If it is not.
+    /// If the page cannot be loaded.
     pub fn open(&self, url: &str) -> Result<(), String> {
-        self.call(Command::Navigate, json!({ "url": url })).map(drop)
+        self.execute(Command::Navigate, json!({ "url": url })).map(drop)
     }
 
-    /// Runs the body of a JavaScript function in the page, and gives what it returns.
+    /// Runs the body of a JavaScript function in the page and returns its result.
     ///
     /// # Errors
     ///
-    /// If it throws.
+    /// If the script throws.
     pub fn run(&self, script: &str) -> Result<Value, String> {
-        self.call(Command::ExecuteScript, json!({ "script": script, "args": [] }))
+        self.execute(Command::ExecuteScript, json!({ "script": script, "args": [] }))
     }
 
-    /// The same for a script that calls its last argument, `arguments[0]`, when it is done.
+    /// Runs an asynchronous script and returns its result, which the script passes to its last argument,
+    /// `arguments[0]`.
     ///
     /// # Errors
     ///
-    /// If it throws, or is not done in time.
+    /// If the script throws, or takes longer than 25 s.
     pub fn run_async(&self, script: &str) -> Result<Value, String> {
-        self.call(Command::ExecuteAsyncScript, json!({ "script": script, "args": [] }))
+        self.execute(Command::ExecuteAsyncScript, json!({ "script": script, "args": [] }))
     }
 
-    /// Waits until a script returns what is expected.
+    /// Polls until a script returns the expected value.
     ///
     /// # Errors
     ///
-    /// If it does not in time, with what it returned last.
-    pub fn wait_for(&self, script: &str, expected: &Value, within: Duration) -> Result<(), String> {
-        let until = Instant::now() + within;
+    /// If the timeout expires, with the last value.
+    pub fn wait_for(&self, script: &str, expected: &Value, timeout: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + timeout;
         loop {
             let found = self.run(script)?;
             if found == *expected {
                 return Ok(());
             }
-            if Instant::now() > until {
-                return Err(format!("after {within:.0?} {script:?} is {found}, not {expected}"));
+            if Instant::now() > deadline {
+                return Err(format!("after {timeout:.0?} {script:?} is {found}, not {expected}"));
             }
             sleep(Duration::from_millis(50));
         }
     }
 
-    /// All elements that a CSS selector matches.
+    /// Returns all elements that match a CSS selector.
     ///
     /// # Errors
     ///
-    /// If the selector is wrong.
+    /// If the selector is invalid.
     pub fn find_all(&self, selector: &str) -> Result<Vec<Element>, String> {
-        let found = self.call(Command::FindElements, json!({ "using": "css selector", "value": selector }))?;
+        let found = self.execute(Command::FindElements, json!({ "using": "css selector", "value": selector }))?;
         let found = found.as_array().cloned().unwrap_or_default();
-        found.iter().map(|element| text(element.get(ELEMENT), "an element").map(Element)).collect()
+        found.iter().map(|element| string(element.get(ELEMENT_KEY), "an element").map(Element)).collect()
     }
 
-    /// The only element that a CSS selector matches.
+    /// Returns the only element that matches a CSS selector.
     ///
     /// # Errors
     ///
-    /// If there is none, or another.
+    /// If no element or several elements match.
     pub fn find(&self, selector: &str) -> Result<Element, String> {
         let found = self.find_all(selector)?;
         match found.as_slice() {
             [element] => Ok(element.clone()),
-            _ => Err(format!("the page has {} of {selector:?}, not one", found.len())),
+            _ => Err(format!("{} elements match {selector:?}, not one", found.len())),
         }
     }
 
-    /// Clicks into an element's middle.
+    /// Clicks the centre of an element.
     ///
     /// # Errors
     ///
-    /// If something is in the way.
+    /// If another element covers it.
     pub fn click(&self, element: &Element) -> Result<(), String> {
-        self.session.call(Command::ElementClick, Some(&element.0), json!({})).map(drop)
+        self.session.execute(Command::ElementClick, Some(&element.0), json!({})).map(drop)
     }
 
     /// Types into an element.
     ///
     /// # Errors
     ///
-    /// If it takes no keys.
+    /// If the element does not accept keyboard input.
     pub fn send_keys(&self, element: &Element, keys: &str) -> Result<(), String> {
-        self.session.call(Command::ElementSendKeys, Some(&element.0), json!({ "text": keys })).map(drop)
+        self.session.execute(Command::ElementSendKeys, Some(&element.0), json!({ "text": keys })).map(drop)
     }
 
-    /// A picture of one element, as a PNG file.
+    /// Takes a screenshot of an element, as a PNG file.
     ///
     /// # Errors
     ///
-    /// If it has none.
+    /// If the element is not visible.
     pub fn screenshot(&self, element: &Element) -> Result<Vec<u8>, String> {
-        self.png(Some(&element.0))
+        self.take_screenshot(Some(&element.0))
     }
 
-    /// A picture of the window, as a PNG file.
+    /// Takes a screenshot of the window, as a PNG file.
     ///
     /// # Errors
     ///
-    /// If it has none.
+    /// If the browser cannot take one.
     pub fn screenshot_page(&self) -> Result<Vec<u8>, String> {
-        self.png(None)
+        self.take_screenshot(None)
     }
 
-    /// Waits until an element looks otherwise than now.
+    /// Waits until an element looks different from now.
     ///
     /// # Errors
     ///
-    /// If it does not in time.
-    pub fn moves(&self, element: &Element, within: Duration) -> Result<(), String> {
-        let until = Instant::now() + within;
+    /// If the timeout expires.
+    pub fn wait_for_change(&self, element: &Element, timeout: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + timeout;
         let before = self.screenshot(element)?;
         while self.screenshot(element)? == before {
-            if Instant::now() > until {
-                return Err(format!("the picture stands still for {within:.0?}"));
+            if Instant::now() > deadline {
+                return Err(format!("the image has not changed for {timeout:.0?}"));
             }
             sleep(Duration::from_millis(20));
         }
         Ok(())
     }
 
-    /// Opens an empty tab in front of the present one, which is hidden by that; but not in WebKitGTK,
-    /// which leaves the present one in front. What is done next is done in the new one.
+    /// Opens an empty tab and switches to it. The present tab becomes hidden, except in WebKitGTK, which opens tabs in
+    /// the background.
     ///
     /// # Errors
     ///
-    /// If the browser has no more.
+    /// If the browser cannot open a tab.
     pub fn open_tab(&self) -> Result<Tab, String> {
-        let behind = text(Some(&self.call(Command::GetWindowHandle, json!({}))?), "a tab")?;
-        let opened = self.call(Command::NewWindow, json!({ "type": "tab", "focus": true }))?;
-        let front = text(opened.get("handle"), "a tab")?;
-        self.switch_to(&front)?;
-        Ok(Tab { front, behind })
+        let opener = string(Some(&self.execute(Command::GetWindowHandle, json!({}))?), "a window handle")?;
+        let opened = self.execute(Command::NewWindow, json!({ "type": "tab", "focus": true }))?;
+        let handle = string(opened.get("handle"), "a window handle")?;
+        self.switch_to(&handle)?;
+        Ok(Tab { handle, opener })
     }
 
-    /// Closes the tab in front, and goes back to the one behind it.
+    /// Closes a tab and switches to the one it was opened from.
     ///
     /// # Errors
     ///
-    /// If that is gone.
+    /// If either tab was closed.
     pub fn close_tab(&self, tab: &Tab) -> Result<(), String> {
-        self.call(Command::CloseWindow, json!({}))?;
-        self.switch_to(&tab.behind)
+        self.execute(Command::CloseWindow, json!({}))?;
+        self.switch_to(&tab.opener)
     }
 
-    /// Closes the tab behind this one.
+    /// Closes the tab that this one was opened from.
     ///
     /// # Errors
     ///
-    /// If it is gone.
-    pub fn close_tab_behind(&self, tab: &Tab) -> Result<(), String> {
-        self.switch_to(&tab.behind)?;
-        self.call(Command::CloseWindow, json!({}))?;
-        self.switch_to(&tab.front)
+    /// If either tab was closed.
+    pub fn close_opener(&self, tab: &Tab) -> Result<(), String> {
+        self.switch_to(&tab.opener)?;
+        self.execute(Command::CloseWindow, json!({}))?;
+        self.switch_to(&tab.handle)
     }
 
-    /// A command of the Chrome DevTools Protocol, such as `Emulation.setEmulatedMedia`.
+    /// Executes a command of the Chrome DevTools Protocol, such as `Emulation.setEmulatedMedia`.
     ///
     /// # Errors
     ///
-    /// If the browser does not do it, or is not Chromium.
-    pub fn cdp(&self, command: &str, parameters: &Value) -> Result<Value, String> {
+    /// If the command fails, or the browser is not Chromium.
+    pub fn execute_cdp(&self, command: &str, parameters: &Value) -> Result<Value, String> {
         match (&self.session, self.kind) {
-            (Session::WebDriver(session), Kind::Chromium) => session.cdp(command, parameters),
-            _ => Err(format!("{} does not speak the Chrome DevTools Protocol", self.kind.name())),
+            (Session::WebDriver(session), Kind::Chromium) => session.execute_cdp(command, parameters),
+            _ => Err(format!("{} does not support the Chrome DevTools Protocol", self.kind.name())),
         }
     }
 
-    /// Makes pages see that a user prefers dark colours, or light ones.
+    /// Emulates a user's preference for a dark or a light colour scheme. Chromium only.
     ///
     /// # Errors
     ///
-    /// If the browser cannot.
-    pub fn prefer_dark(&self, dark: bool) -> Result<(), String> {
+    /// As for [`Browser::execute_cdp`].
+    pub fn emulate_dark_scheme(&self, dark: bool) -> Result<(), String> {
         let value = if dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
-        self.cdp("Emulation.setEmulatedMedia", &features).map(drop)
+        self.execute_cdp("Emulation.setEmulatedMedia", &features).map(drop)
     }
 
-    /// Makes pages see a desktop's window of this size.
+    /// Emulates the screen of a desktop computer. Chromium only.
     ///
     /// # Errors
     ///
-    /// If the browser cannot.
-    pub fn be_screen(&self, width: u32, height: u32) -> Result<(), String> {
+    /// As for [`Browser::execute_cdp`].
+    pub fn emulate_desktop(&self, width: u32, height: u32) -> Result<(), String> {
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        self.cdp("Emulation.setDeviceMetricsOverride", &screen).map(drop)
+        self.execute_cdp("Emulation.setDeviceMetricsOverride", &screen).map(drop)
     }
 
-    /// Makes pages see a phone's screen, with so many device pixels to a pixel.
+    /// Emulates the touch screen of a phone. `scale` is the number of device pixels per CSS pixel. Chromium only.
     ///
     /// # Errors
     ///
-    /// If the browser cannot.
-    pub fn be_phone(&self, width: u32, height: u32, scale: f64) -> Result<(), String> {
+    /// As for [`Browser::execute_cdp`].
+    pub fn emulate_phone(&self, width: u32, height: u32, scale: f64) -> Result<(), String> {
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": true });
-        self.cdp("Emulation.setDeviceMetricsOverride", &screen)?;
-        self.cdp("Emulation.setTouchEmulationEnabled", &json!({ "enabled": true })).map(drop)
+        self.execute_cdp("Emulation.setDeviceMetricsOverride", &screen)?;
+        self.execute_cdp("Emulation.setTouchEmulationEnabled", &json!({ "enabled": true })).map(drop)
     }
 
-    fn png(&self, element: Option<&str>) -> Result<Vec<u8>, String> {
-        let taken = self.session.call(Command::TakeScreenshot, element, json!({ "full": false, "hash": false }))?;
-        let png = text(Some(&taken), "a PNG")?;
+    fn take_screenshot(&self, element: Option<&str>) -> Result<Vec<u8>, String> {
+        let parameters = json!({ "full": false, "hash": false });
+        let response = self.session.execute(Command::TakeScreenshot, element, parameters)?;
+        let png = string(Some(&response), "a screenshot")?;
         base64::engine::general_purpose::STANDARD.decode(png).map_err(|error| format!("a screenshot: {error}"))
     }
 
     fn switch_to(&self, handle: &str) -> Result<(), String> {
-        // Firefox brings a tab to the front only if told so; the others always do.
-        self.call(Command::SwitchToWindow, json!({ "handle": handle, "focus": true })).map(drop)
+        // Only Firefox needs `focus` to bring a tab to the front.
+        self.execute(Command::SwitchToWindow, json!({ "handle": handle, "focus": true })).map(drop)
     }
 
-    fn call(&self, command: Command, parameters: Value) -> Result<Value, String> {
-        self.session.call(command, None, parameters)
+    fn execute(&self, command: Command, parameters: Value) -> Result<Value, String> {
+        self.session.execute(command, None, parameters)
     }
-}
-
-/// A string of an answer.
-fn text(value: Option<&Value>, what: &str) -> Result<String, String> {
-    value.and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("the browser gives {value:?}, not {what}"))
 }

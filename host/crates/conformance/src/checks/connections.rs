@@ -1,36 +1,36 @@
-//! Clients with odd connections and odd requests.
+//! Clients with unusual requests and connections.
 
 use std::time::Duration;
 
+use super::check::{Check, core};
 use super::streams::{REFERENCE, read_strictly};
-use super::{Check, core};
-use crate::Target;
 use crate::http::{Request, request};
 use crate::multipart::{Reader, boundary};
+use crate::target::Target;
 
-const WITHIN: Duration = Duration::from_secs(12);
+const TIMEOUT: Duration = Duration::from_secs(12);
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
-        core(REFERENCE, "HEAD on the stream ends at once, with a stream's head", head),
-        core(REFERENCE, "OPTIONS answers 2xx and says in Allow what may be asked", options),
-        core("a tiny reader", "reads a stream through the smallest receive buffer", tiny_buffer),
-        core("a tiny writer", "sends its request a byte at a time", byte_wise),
-        core("an impatient reader", "leaves fifty streams at once, and the next is as good as ever", leaves),
-        core("many readers", "twelve streams at the same time", many),
+        core(REFERENCE, "HEAD for the stream returns the headers of GET and no body", head),
+        core(REFERENCE, "OPTIONS returns 2xx and lists the methods in Allow", options),
+        core("tiny receive buffer", "reads the stream through the smallest possible buffer", tiny_receive_buffer),
+        core("byte-by-byte writer", "sends its request one byte at a time", byte_by_byte_request),
+        core("impatient viewers", "leave fifty streams early; the next stream still works", impatient_viewers),
+        core("many viewers", "read twelve streams at the same time", many_viewers),
     ]
 }
 
 fn head(target: &Target) -> Result<(), String> {
-    let asked = Request::get(&target.stream).method("HEAD");
-    let mut response = request(target, &asked, Duration::from_secs(5))?;
+    let head_request = Request::get(&target.stream).method("HEAD");
+    let mut response = request(&target.address, &head_request, Duration::from_secs(5))?;
     boundary(&response.head)?;
-    response.body.silent_for(Duration::from_millis(500))
+    response.body.expect_silence(Duration::from_millis(500))
 }
 
 fn options(target: &Target) -> Result<(), String> {
-    let asked = Request::get(&target.stream).method("OPTIONS");
-    let response = request(target, &asked, Duration::from_secs(5))?;
+    let options_request = Request::get(&target.stream).method("OPTIONS");
+    let response = request(&target.address, &options_request, Duration::from_secs(5))?;
     let allow = response.head.header("allow").unwrap_or_default();
     if !(200..300).contains(&response.head.status) {
         return Err(format!("status {} with Allow {allow:?}, not 2xx", response.head.status));
@@ -41,33 +41,33 @@ fn options(target: &Target) -> Result<(), String> {
     Ok(())
 }
 
-fn tiny_buffer(target: &Target) -> Result<(), String> {
-    // The system makes it as large as it must be.
+fn tiny_receive_buffer(target: &Target) -> Result<(), String> {
+    // Linux raises the size to its minimum (socket(7)).
     let request = Request { receive_buffer: Some(1), ..Request::get(&target.stream) };
-    read_strictly(&mut Reader::ask(target, &request, WITHIN)?, 3).map(drop)
+    read_strictly(&mut Reader::open_with(target, &request, TIMEOUT)?, 3).map(drop)
 }
 
-fn byte_wise(target: &Target) -> Result<(), String> {
-    let request = Request { byte_wise: true, ..Request::get(&target.stream) };
-    read_strictly(&mut Reader::ask(target, &request, WITHIN)?, 1).map(drop)
+fn byte_by_byte_request(target: &Target) -> Result<(), String> {
+    let request = Request { single_bytes: true, ..Request::get(&target.stream) };
+    read_strictly(&mut Reader::open_with(target, &request, TIMEOUT)?, 1).map(drop)
 }
 
-fn leaves(target: &Target) -> Result<(), String> {
+fn impatient_viewers(target: &Target) -> Result<(), String> {
     for number in 1..=50 {
-        let asked = request(target, &Request::get(&target.stream), Duration::from_secs(5));
-        let mut response = asked.map_err(|error| format!("stream {number}: {error}"))?;
-        // Some leave with the head, some within the first frame.
+        let response = request(&target.address, &Request::get(&target.stream), Duration::from_secs(5));
+        let mut response = response.map_err(|error| format!("stream {number}: {error}"))?;
+        // Half of them leave after the head, the others within the first frame.
         if number % 2 == 0 {
-            response.body.piece().map_err(|error| format!("stream {number}: {error}"))?;
+            response.body.next_data().map_err(|error| format!("stream {number}: {error}"))?;
         }
     }
     let parts = read_strictly(&mut Reader::open(target, &target.stream, Duration::from_secs(10))?, 3);
-    parts.map(drop).map_err(|error| format!("the stream after them: {error}"))
+    parts.map(drop).map_err(|error| format!("the next stream: {error}"))
 }
 
-fn many(target: &Target) -> Result<(), String> {
+fn many_viewers(target: &Target) -> Result<(), String> {
     let open = |number: usize| {
-        Reader::open(target, &target.stream, WITHIN).map_err(|error| format!("stream {number}: {error}"))
+        Reader::open(target, &target.stream, TIMEOUT).map_err(|error| format!("stream {number}: {error}"))
     };
     let mut readers = (1..=12).map(open).collect::<Result<Vec<_>, _>>()?;
     for (number, reader) in (1..).zip(&mut readers) {

@@ -1,4 +1,4 @@
-// Reads five frames by their Content-Length, and decodes each of them.
+// Reads five frames by their Content-Length and decodes them.
 const done = arguments[0];
 (async () => {
     const response = await fetch("STREAM");
@@ -16,7 +16,7 @@ const done = arguments[0];
         if (start < 0) continue;
         const length = /content-length: *(\d+)/i.exec(String.fromCharCode(...held.slice(0, start)));
         if (!length) return "no Content-Length before FF D8";
-        // Shown when the byte after the frame is there.
+        // Mainsail shows a frame when the byte after it arrives.
         const end = start + Number(length[1]);
         if (held.length <= end) continue;
         const bitmap = await createImageBitmap(new Blob([held.slice(start, end)], { type: "image/jpeg" }));
@@ -25,5 +25,5 @@ const done = arguments[0];
         frames += 1;
     }
     reader.cancel();
-    return "shown";
+    return "ok";
 })().then(done, error => done(String(error)));

@@ -1,11 +1,12 @@
-//! go2rtc as a client: lines until one that begins with two dashes, headers, and so many bytes as they say.
+//! go2rtc: skips empty lines up to one that starts with two dashes, then reads headers and as many bytes as
+//! Content-Length says.
 
-use crate::http::{Input, Response, header, parse_header};
+use crate::http::{BodyReader, Response, header, parse_header};
 
 pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
-    let mut input = Input::new(response.body);
-    let mut pictures = Vec::new();
-    while pictures.len() < count {
+    let mut input = BodyReader::new(response.body);
+    let mut images = Vec::new();
+    while images.len() < count {
         loop {
             let line = input.line()?;
             if line == b"\r\n" {
@@ -30,7 +31,7 @@ pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, Str
         }
         let length = header(&headers, "content-length").ok_or("multipart: no content length")?;
         let length = length.parse().map_err(|_| format!("Content-Length is {length:?}"))?;
-        pictures.push(input.exact(length)?);
+        images.push(input.exact(length)?);
     }
-    Ok(pictures)
+    Ok(images)
 }

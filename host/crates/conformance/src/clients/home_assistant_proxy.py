@@ -1,5 +1,5 @@
-"""The stream is passed on to browsers, with the Content-Type that it had. Ten seconds without data end it.
-Argument: the stream's URL."""
+"""Proxies the stream to browsers with its Content-Type, until ten seconds pass without data.
+Argument: the URL of the stream."""
 
 import asyncio
 import sys
@@ -32,7 +32,7 @@ async def main():
             except TimeoutError:
                 problem.append("ten seconds passed without data")
             except (ConnectionError, asyncio.CancelledError):
-                # The browser has seen enough.
+                # The browser left.
                 pass
             return answer
 
@@ -47,7 +47,7 @@ async def main():
         async with session.get(f"http://127.0.0.1:{port}/") as response:
             kind = response.headers.get("Content-Type", "")
             if not kind.startswith("multipart/x-mixed-replace") or "boundary=" not in kind:
-                problem.append(f"what is passed on has Content-Type {kind!r}")
+                problem.append(f"the Content-Type behind the proxy is {kind!r}")
             last = b""
             try:
                 async with asyncio.timeout(14):
@@ -62,7 +62,7 @@ async def main():
     if problem:
         sys.exit(problem[0])
     if frames < 5:
-        sys.exit(f"{frames} frames were passed on in 14 s, not 5")
+        sys.exit(f"the proxy received {frames} frames in 14 s, not 5")
     await runner.cleanup()
 
 

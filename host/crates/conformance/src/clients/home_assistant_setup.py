@@ -1,5 +1,5 @@
-"""Setting up a camera: GET of both URLs with ten seconds each; only the status counts, but for what a picture is.
-Arguments: the stream's URL, the snapshot's."""
+"""Sets up a camera: requests both URLs, with ten seconds for each, and checks the status and the snapshot.
+Arguments: the URLs of the stream and the snapshot."""
 
 import asyncio
 import sys
@@ -12,14 +12,14 @@ async def main():
         async with asyncio.timeout(10):
             stream = await session.get(sys.argv[1])
             stream.raise_for_status()
-            # It looks at no byte of the body, and leaves.
+            # Closes the stream without reading it.
             stream.close()
         async with asyncio.timeout(10):
             still = await session.get(sys.argv[2])
             still.raise_for_status()
             body = await still.read()
             if body[:2] != b"\xff\xd8" or body[-2:] != b"\xff\xd9":
-                sys.exit(f"{len(body)} bytes that are no whole JPEG")
+                sys.exit(f"{len(body)} bytes that are not a complete JPEG")
 
 
 asyncio.run(main())

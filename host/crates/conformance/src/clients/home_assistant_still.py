@@ -1,5 +1,5 @@
-"""A still picture out of the stream: pieces are put together until FF D9 is there, and all from FF D8 to it is the
-picture. Argument: the stream's URL."""
+"""Extracts a still image: reads the stream up to the first FF D9 and takes everything from FF D8 on.
+Argument: the URL of the stream."""
 
 import asyncio
 import sys
@@ -18,10 +18,10 @@ async def still():
                 start = held.find(b"\xff\xd8")
                 if end >= 0 and start >= 0:
                     return held[start : end + 2]
-    sys.exit("the stream ended before a picture did")
+    sys.exit("the stream ended within an image")
 
 
-picture = asyncio.run(still())
-if picture[:2] != b"\xff\xd8" or picture[-2:] != b"\xff\xd9" or len(picture) < 100:
-    sys.exit(f"{len(picture)} bytes that are no whole JPEG")
-must_decode(picture, "picture")
+image = asyncio.run(still())
+if image[:2] != b"\xff\xd8" or image[-2:] != b"\xff\xd9" or len(image) < 100:
+    sys.exit(f"{len(image)} bytes that are not a complete JPEG")
+must_decode(image, "image")

@@ -1,4 +1,4 @@
-// Loads a picture ten times, each time with another query, and counts those that came.
+// Loads an image ten times, with a different query each time, and returns how many loaded.
 const done = arguments[0];
 (async () => {
     let loaded = 0;

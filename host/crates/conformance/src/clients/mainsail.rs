@@ -1,33 +1,33 @@
-//! Mainsail's worker, which reads the body of a `fetch`.
+//! Mainsail's worker, which reads the body of a `fetch()`.
 //!
-//! It looks for FF D8 within one piece of the body: a picture whose two bytes are in two pieces is lost. The text
-//! before is the header, of which only the length is used. A picture is shown when the first byte *after* it is
-//! there. FF D8 inside a picture, as in one with a thumbnail, makes it forget what it had of that picture.
+//! The worker looks for FF D8 within each piece of data that the browser delivers, so it loses an image whose FF and D8
+//! arrive separately. From the text before FF D8, it uses only Content-Length. It shows an image when the first byte
+//! *after* it arrives. FF D8 within an image, as in a thumbnail, makes it discard what it has of that image.
 
 use crate::http::Response;
 
-/// As it is, with the pieces as they come.
-pub(crate) fn as_it_is(mut response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
+/// The original worker.
+pub(crate) fn read(mut response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
     let mut worker = Worker::default();
     while worker.shown.len() < count {
-        let piece = response.body.piece()?.ok_or("the stream ended")?;
-        for (at, byte) in piece.iter().enumerate() {
-            worker.take(*byte, *byte == 0xff && piece.get(at + 1) == Some(&0xd8))?;
+        let data = response.body.next_data()?.ok_or("the stream ended")?;
+        for (at, byte) in data.iter().enumerate() {
+            worker.process(*byte, *byte == 0xff && data.get(at + 1) == Some(&0xd8))?;
         }
     }
     Ok(worker.shown)
 }
 
-/// As it should be: pieces are of one byte, and the marker is seen across them.
-pub(crate) fn byte_wise(mut response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
+/// A worker that also finds FF D8 across two pieces of data.
+pub(crate) fn read_fixed(mut response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
     let mut worker = Worker::default();
-    let mut held = None;
+    let mut previous = None;
     while worker.shown.len() < count {
-        let piece = response.body.piece()?.ok_or("the stream ended")?;
-        for next in piece {
-            // One byte late, to know what follows it. What shows a picture is then still the byte after it.
-            if let Some(byte) = held.replace(next) {
-                worker.take(byte, byte == 0xff && next == 0xd8)?;
+        let data = response.body.next_data()?.ok_or("the stream ended")?;
+        for next in data {
+            // Each byte is processed when the next one is known.
+            if let Some(byte) = previous.replace(next) {
+                worker.process(byte, byte == 0xff && next == 0xd8)?;
             }
         }
     }
@@ -37,42 +37,43 @@ pub(crate) fn byte_wise(mut response: Response, count: usize) -> Result<Vec<Vec<
 #[derive(Default)]
 struct Worker {
     header: Vec<u8>,
-    /// As the header says. Zero while a header is read.
+    /// The Content-Length. Zero while the header is read.
     length: usize,
-    picture: Vec<u8>,
-    read: usize,
+    image: Vec<u8>,
+    /// The number of bytes of the image that were read.
+    position: usize,
     shown: Vec<Vec<u8>>,
 }
 
 impl Worker {
-    fn take(&mut self, byte: u8, starts: bool) -> Result<(), String> {
-        if starts {
-            self.length = length(&self.header)?;
-            self.picture = vec![0; self.length];
+    fn process(&mut self, byte: u8, is_start_of_image: bool) -> Result<(), String> {
+        if is_start_of_image {
+            self.length = content_length(&self.header)?;
+            self.image = vec![0; self.length];
         }
         if self.length == 0 {
             self.header.push(byte);
-            // A browser would run out of memory, much later.
+            // The original has no limit and would run out of memory.
             if self.header.len() > 16 * 1024 * 1024 {
                 return Err("no FF D8 within 16 MB".into());
             }
-        } else if self.read < self.length {
-            if let Some(place) = self.picture.get_mut(self.read) {
-                *place = byte;
+        } else if self.position < self.length {
+            if let Some(slot) = self.image.get_mut(self.position) {
+                *slot = byte;
             }
-            self.read += 1;
+            self.position += 1;
         } else {
-            self.shown.push(std::mem::take(&mut self.picture));
+            self.shown.push(std::mem::take(&mut self.image));
             self.length = 0;
-            self.read = 0;
+            self.position = 0;
             self.header.clear();
         }
         Ok(())
     }
 }
 
-/// The last line of that name counts. Without one, the original makes an array of length -1, which throws.
-fn length(header: &[u8]) -> Result<usize, String> {
+/// Returns the last Content-Length. Without one, the original creates an array of length -1, which throws.
+fn content_length(header: &[u8]) -> Result<usize, String> {
     let mut found = None;
     for line in String::from_utf8_lossy(header).split('\n') {
         let mut pair = line.split(':');
@@ -82,7 +83,7 @@ fn length(header: &[u8]) -> Result<usize, String> {
     }
     match found {
         Some(length) if length <= 64 * 1024 * 1024 => Ok(length),
-        Some(length) => Err(format!("it makes a buffer of {length} bytes")),
-        None => Err("no Content-Length before FF D8: it makes a buffer of length -1, and ends".into()),
+        Some(length) => Err(format!("Content-Length is {length}: the worker would allocate that much")),
+        None => Err("no Content-Length before FF D8: the worker creates an array of length -1 and throws".into()),
     }
 }

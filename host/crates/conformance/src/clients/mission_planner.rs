@@ -1,31 +1,30 @@
-//! Mission Planner: headers are whatever has one colon, until an empty line; so the boundary is skipped as a header
-//! that is none. `Content-Length` must be written exactly so, and no header may come twice.
+//! Mission Planner: reads lines up to an empty one and takes those with one colon for headers, which skips the boundary.
+//! `Content-Length` must be spelled exactly like this, and no header may be repeated.
 
 use std::collections::HashMap;
 
-use crate::http::{Input, Response};
+use crate::http::{BodyReader, Response};
 
 pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
     if response.head.header("content-type").is_none() {
         return Err("the stream has no Content-Type".into());
     }
-    let mut input = Input::new(response.body);
-    let mut pictures = Vec::new();
-    while pictures.len() < count {
+    let mut input = BodyReader::new(response.body);
+    let mut images = Vec::new();
+    while images.len() < count {
         let headers = headers(&mut input)?;
-        let length = headers.get("Content-Length").ok_or("the part has no header \"Content-Length\", so written")?;
+        let length = headers.get("Content-Length").ok_or("a part has no header spelled \"Content-Length\"")?;
         let length: usize = length.parse().map_err(|_| format!("Content-Length is {length:?}"))?;
         if length > 0 {
-            pictures.push(input.exact(length)?);
+            images.push(input.exact(length)?);
         }
-        // The line break after the picture. If there is none, this eats the boundary, and if there is another, the
-        // next headers seem to be empty.
+        // The line break after the image. Without one, this skips the boundary; after two, the next headers seem empty.
         text(&mut input)?;
     }
-    Ok(pictures)
+    Ok(images)
 }
 
-fn headers(input: &mut Input) -> Result<HashMap<String, String>, String> {
+fn headers(input: &mut BodyReader) -> Result<HashMap<String, String>, String> {
     let mut headers = HashMap::new();
     loop {
         let line = text(input)?;
@@ -36,13 +35,13 @@ fn headers(input: &mut Input) -> Result<HashMap<String, String>, String> {
         if let [name, value] = items.as_slice()
             && headers.insert(name.trim().to_owned(), value.trim().to_owned()).is_some()
         {
-            return Err(format!("the header {name} comes twice"));
+            return Err(format!("the header {name} is repeated"));
         }
     }
 }
 
-/// A line. Only CR LF is taken from its end, so that a lone LF does not make an empty one.
-fn text(input: &mut Input) -> Result<String, String> {
+/// Reads a line without its CRLF. A lone LF is part of the line.
+fn text(input: &mut BodyReader) -> Result<String, String> {
     let line = input.line()?;
     Ok(String::from_utf8_lossy(line.strip_suffix(b"\r\n").unwrap_or(&line)).into_owned())
 }

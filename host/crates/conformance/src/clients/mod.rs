@@ -1,6 +1,4 @@
-//! Clients written again: they read a stream as the originals do, and fail where those fail.
-//!
-//! Each takes an answer and gives so many pictures as the original would show, or says where it gives up.
+//! Reimplemented parsers and scripts of clients, which succeed and fail like the originals.
 
 use crate::http::Response;
 
@@ -11,21 +9,21 @@ pub(crate) mod multipart_stream;
 pub(crate) mod sarxos;
 pub(crate) mod scanner;
 
-/// A client: it reads so many pictures.
-pub(crate) type Client = fn(Response, usize) -> Result<Vec<Vec<u8>>, String>;
+/// Reads this many images from a response, as the original client would show them. The error says why it gives up.
+pub(crate) type Parser = fn(Response, usize) -> Result<Vec<Vec<u8>>, String>;
 
-/// Clients in Python, for which a machine may lack a module.
+/// Clients written in Python.
 pub(crate) mod scripts {
-    /// OpenCV opens the URL as a video.
+    /// OpenCV opens the stream as a video.
     pub(crate) const OPENCV: &str = include_str!("opencv.py");
-    /// OctoPrint's server fetches a snapshot.
+    /// OctoPrint downloads a snapshot.
     pub(crate) const OCTOPRINT: &str = concat!(include_str!("decode.py"), include_str!("octoprint.py"));
-    /// The stream by `requests`.
+    /// A script reads the stream with `requests`.
     pub(crate) const REQUESTS: &str = include_str!("requests_stream.py");
-    /// Home Assistant tries both URLs when a camera is set up.
+    /// Home Assistant tests both URLs when a camera is set up.
     pub(crate) const SETUP: &str = include_str!("home_assistant_setup.py");
-    /// Home Assistant takes a still picture out of the stream.
+    /// Home Assistant extracts a still image from the stream.
     pub(crate) const STILL: &str = concat!(include_str!("decode.py"), include_str!("home_assistant_still.py"));
-    /// Home Assistant passes the stream on.
+    /// Home Assistant proxies the stream.
     pub(crate) const PROXY: &str = include_str!("home_assistant_proxy.py");
 }

@@ -1,19 +1,20 @@
-//! The crate `multipart-stream`: line breaks, the boundary that was told, at most sixteen headers, so many bytes.
+//! The crate `multipart-stream`: skips line breaks, then expects the declared boundary, at most 16 headers, and as many
+//! bytes as Content-Length says.
 
-use crate::http::{Input, Response, header, parse_header};
+use crate::http::{BodyReader, Response, header, parse_header};
 use crate::multipart::boundary;
 
-/// As many as it has room for.
-const MOST_HEADERS: usize = 16;
+/// The capacity of its array of headers.
+const MAX_HEADERS: usize = 16;
 
 pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
     let boundary = boundary(&response.head)?;
-    // Servers that tell the dashes as part of the boundary are understood.
+    // Some servers declare the boundary with its leading dashes.
     let dashes = if boundary.starts_with("--") { "" } else { "--" };
     let expected = format!("{dashes}{boundary}\r\n");
-    let mut input = Input::new(response.body);
-    let mut pictures = Vec::new();
-    while pictures.len() < count {
+    let mut input = BodyReader::new(response.body);
+    let mut images = Vec::new();
+    while images.len() < count {
         while input.peek(2)? == b"\r\n" {
             input.exact(2)?;
         }
@@ -30,12 +31,12 @@ pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, Str
             }
             headers.push(parse_header(&line)?);
         }
-        if headers.len() > MOST_HEADERS {
-            return Err(format!("a part has {} headers, and there is room for {MOST_HEADERS}", headers.len()));
+        if headers.len() > MAX_HEADERS {
+            return Err(format!("a part has {} headers, more than {MAX_HEADERS}", headers.len()));
         }
         let length = header(&headers, "content-length").ok_or("Missing part Content-Length")?;
         let length = length.parse().map_err(|_| format!("Part Content-Length is {length:?}"))?;
-        pictures.push(input.exact(length)?);
+        images.push(input.exact(length)?);
     }
-    Ok(pictures)
+    Ok(images)
 }

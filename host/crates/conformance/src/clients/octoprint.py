@@ -1,4 +1,4 @@
-"""OctoPrint's server fetches a snapshot: five seconds, and the answer is a picture. Argument: the snapshot's URL."""
+"""OctoPrint's server downloads a snapshot within five seconds. Argument: the URL of the snapshot."""
 
 import sys
 
@@ -11,8 +11,8 @@ if kind.split(";")[0].strip() != "image/jpeg":
     sys.exit(f"Content-Type is {kind!r}")
 body = response.content
 if body[:2] != b"\xff\xd8" or body[-2:] != b"\xff\xd9":
-    sys.exit(f"{len(body)} bytes that are no whole JPEG")
+    sys.exit(f"{len(body)} bytes that are not a complete JPEG")
 length = response.headers.get("Content-Length")
 if length is not None and int(length) != len(body):
-    sys.exit(f"Content-Length {length}, and {len(body)} bytes")
+    sys.exit(f"Content-Length is {length}, but {len(body)} bytes arrived")
 must_decode(body, "snapshot")

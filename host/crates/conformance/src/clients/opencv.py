@@ -1,4 +1,4 @@
-"""OpenCV opens the stream as a video. Arguments: the stream's URL, width, height."""
+"""OpenCV opens the stream as a video. Arguments: the URL of the stream, width, height."""
 
 import sys
 
@@ -7,7 +7,7 @@ import cv2
 url, width, height = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 capture = cv2.VideoCapture(url)
 if not capture.isOpened():
-    sys.exit("VideoCapture does not open")
+    sys.exit("VideoCapture cannot open the stream")
 for number in range(10):
     read, frame = capture.read()
     if not read:

@@ -1,4 +1,4 @@
-"""A stream by requests: frames are cut by the length that their headers tell. Argument: the stream's URL."""
+"""Reads the stream with requests and splits it by Content-Length. Argument: the URL of the stream."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ for piece in response.iter_content(chunk_size=4096):
         if len(rest) < length:
             break
         if rest[:2] != b"\xff\xd8" or rest[length - 2 : length] != b"\xff\xd9":
-            sys.exit(f"a part of {length} bytes is no whole JPEG")
+            sys.exit(f"a part of {length} bytes is not a complete JPEG")
         held = rest[length:]
         frames += 1
     if frames == 5:

@@ -1,15 +1,15 @@
-//! Home Assistant's still picture, and many small scripts: all from FF D8 to the first FF D9. Nothing else of the
-//! stream is looked at. A picture with another one inside is cut short: that is the client's fault.
+//! Home Assistant's still image, and many small scripts: takes everything from FF D8 to the first FF D9 and ignores the
+//! rest of the stream. This cuts off an image with a thumbnail, which is a bug of these clients.
 
-use crate::http::{Input, Response};
+use crate::http::{BodyReader, Response};
 
-/// More than any picture.
-const FARTHEST: usize = 64 * 1024 * 1024;
+/// The longest image accepted, in bytes.
+const MAX_IMAGE_LENGTH: usize = 64 * 1024 * 1024;
 
 pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, String> {
-    let mut input = Input::new(response.body);
-    let mut pictures = Vec::new();
-    while pictures.len() < count {
+    let mut input = BodyReader::new(response.body);
+    let mut images = Vec::new();
+    while images.len() < count {
         let mut last = 0;
         loop {
             let byte = input.byte()?;
@@ -18,14 +18,14 @@ pub(crate) fn read(response: Response, count: usize) -> Result<Vec<Vec<u8>>, Str
             }
             last = byte;
         }
-        let mut picture = vec![0xff, 0xd8];
-        while !picture.ends_with(&[0xff, 0xd9]) {
-            picture.push(input.byte()?);
-            if picture.len() > FARTHEST {
-                return Err("no FF D9 comes".into());
+        let mut image = vec![0xff, 0xd8];
+        while !image.ends_with(&[0xff, 0xd9]) {
+            image.push(input.byte()?);
+            if image.len() > MAX_IMAGE_LENGTH {
+                return Err(format!("no FF D9 within {MAX_IMAGE_LENGTH} bytes"));
             }
         }
-        pictures.push(picture);
+        images.push(image);
     }
-    Ok(pictures)
+    Ok(images)
 }

@@ -1,4 +1,4 @@
-//! A small server that can be wrong in one way at a time.
+//! A small MJPEG server with one fault at a time.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by panicking")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,73 +10,75 @@ use hotshoe_conformance::Target;
 
 const FRAMES: [&[u8]; 2] = [include_bytes!("../frames/1.jpg"), include_bytes!("../frames/2.jpg")];
 
-/// What is wrong with a server.
+/// What is wrong with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing, and it sends chunks.
+    /// Nothing. Streams use the chunked transfer coding.
     None,
-    /// Nothing, and its streams end with the connection.
+    /// Nothing. Streams end with the connection.
     NotChunked,
-    /// Nothing, but that chunks are of nine bytes.
+    /// Nothing. Chunks have nine bytes.
     TinyChunks,
     NoPartLength,
-    /// The length of a part is a byte less than it has.
+    /// The Content-Length of parts is one byte too small.
     ShortPartLength,
-    /// The boundary is sent with the next frame.
-    LateBoundary,
-    /// Text before the first boundary.
+    /// The delimiter is sent with the next frame.
+    LateDelimiter,
+    /// Text precedes the first boundary.
     Preamble,
-    NoBoundaryTold,
-    /// `content-length`, which HTTP allows.
+    UndeclaredBoundary,
+    /// Header names are in lower case, which HTTP allows.
     LowerCase,
     NoLineBreakAfterFrame,
-    FramesWithoutEnd,
+    /// Frames lack their EOI.
+    TruncatedFrames,
     PartsAreText,
-    TimeRunsBack,
-    /// Nothing comes after three frames.
+    DecreasingTimestamps,
+    /// The stream stops after three frames.
     Stalls,
-    /// No byte of an answer comes.
+    /// The server never responds.
     Hangs,
-    /// Chunks for a client that does not know them.
-    ChunksForOld,
+    /// HTTP/1.0 clients get chunks.
+    ChunkedHttp10,
     /// A chunk ends between FF and D8.
-    SplitsMarkers,
-    Keepable,
-    SnapshotTooShort,
-    SnapshotSlow,
-    /// HEAD is answered as GET is.
+    SplitMarkers,
+    Cacheable,
+    /// The snapshot lacks its EOI.
+    TruncatedSnapshot,
+    SlowSnapshot,
+    /// The response to HEAD has a body.
     HeadHasBody,
-    /// A query makes it another path.
+    /// A path with a query is not found.
     ExactPaths,
-    /// Every frame is kept for every reader.
+    /// Every client gets every frame, however slow it is.
     KeepsBacklog,
-    /// Nothing, and it speaks as ustreamer does.
+    /// Nothing. The server behaves like ustreamer.
     Dialects,
-    /// The same, but advance headers come with the picture that they are for.
-    LateAdvance,
-    /// The same, but a number of /state is text.
-    StateOfText,
-    /// The same, but with another boundary.
+    /// Like ustreamer, but advance headers arrive with their own image.
+    LateAdvanceHeaders,
+    /// Like ustreamer, but /state has text instead of a number.
+    TextInState,
+    /// Like ustreamer, but with a different boundary.
     OtherBoundary,
 }
 
-/// Starts a server with that fault, which runs until the program ends.
+/// Starts a server with this fault. It runs until the program exits.
 pub fn start(fault: Fault) -> Target {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target::new(listener.local_addr().unwrap().to_string());
     spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that leaves ends its thread.
-            spawn(move || answer(&stream, fault));
+            // The thread exits when the client leaves.
+            spawn(move || serve(&stream, fault));
         }
     });
     target
 }
 
-fn answer(stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
+fn serve(stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     if fault != Fault::KeepsBacklog {
-        // What the system keeps for a slow reader is a backlog too.
+        // A large send buffer would hold a backlog for a slow reader.
         socket2::SockRef::from(stream).set_send_buffer_size(16 * 1024)?;
     }
     let mut reader = BufReader::new(stream);
@@ -94,7 +96,7 @@ fn answer(stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
         }
         let words: Vec<_> = request.split_whitespace().collect();
         let path = if fault == Fault::ExactPaths { words[1] } else { words[1].split('?').next().unwrap() };
-        if [Fault::Dialects, Fault::LateAdvance, Fault::StateOfText, Fault::OtherBoundary].contains(&fault) {
+        if [Fault::Dialects, Fault::LateAdvanceHeaders, Fault::TextInState, Fault::OtherBoundary].contains(&fault) {
             if words[1] == "/state" {
                 state(stream, fault)?;
             } else if words[1].contains("snapshot") {
@@ -115,15 +117,15 @@ fn answer(stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
 }
 
 fn cache_control(fault: Fault) -> &'static str {
-    if fault == Fault::Keepable { "max-age=60" } else { "no-store" }
+    if fault == Fault::Cacheable { "max-age=60" } else { "no-store" }
 }
 
 fn snapshot(mut stream: &TcpStream, fault: Fault, is_head: bool) -> std::io::Result<()> {
-    if fault == Fault::SnapshotSlow {
+    if fault == Fault::SlowSnapshot {
         sleep(Duration::from_millis(300));
     }
     let frame = FRAMES[0];
-    let frame = if fault == Fault::SnapshotTooShort { &frame[..frame.len() - 2] } else { frame };
+    let frame = if fault == Fault::TruncatedSnapshot { &frame[..frame.len() - 2] } else { frame };
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nCache-Control: {}\r\nContent-Length: {}\r\n\r\n",
         cache_control(fault),
@@ -132,13 +134,13 @@ fn snapshot(mut stream: &TcpStream, fault: Fault, is_head: bool) -> std::io::Res
     stream.write_all(&[head.as_bytes(), if is_head { &[] } else { frame }].concat())
 }
 
-fn serve_stream(mut stream: &TcpStream, fault: Fault, is_head: bool, is_old: bool) -> std::io::Result<()> {
+fn serve_stream(mut stream: &TcpStream, fault: Fault, is_head: bool, is_http_1_0: bool) -> std::io::Result<()> {
     let chunked = match fault {
         Fault::NotChunked => false,
-        Fault::ChunksForOld => true,
-        _ => !is_old,
+        Fault::ChunkedHttp10 => true,
+        _ => !is_http_1_0,
     };
-    let boundary = if fault == Fault::NoBoundaryTold { "" } else { "; boundary=frame" };
+    let boundary = if fault == Fault::UndeclaredBoundary { "" } else { "; boundary=frame" };
     let coding = if chunked { "Transfer-Encoding: chunked\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace{boundary}\r\nCache-Control: {}\r\n{coding}\r\n",
@@ -153,7 +155,7 @@ fn serve_stream(mut stream: &TcpStream, fault: Fault, is_head: bool, is_old: boo
         while !bytes.is_empty() {
             let length = match fault {
                 Fault::TinyChunks => 9.min(bytes.len()),
-                Fault::SplitsMarkers => {
+                Fault::SplitMarkers => {
                     split.filter(|at| *at < bytes.len() && bytes[*at] == 0xd8).unwrap_or(bytes.len())
                 }
                 _ => bytes.len(),
@@ -170,9 +172,9 @@ fn serve_stream(mut stream: &TcpStream, fault: Fault, is_head: bool, is_old: boo
         Ok::<_, std::io::Error>(())
     };
     if fault == Fault::Preamble {
-        send(b"Pictures follow.\r\n")?;
+        send(b"Images follow.\r\n")?;
     }
-    if fault != Fault::LateBoundary {
+    if fault != Fault::LateDelimiter {
         send(b"--frame\r\n")?;
     }
     for number in 0.. {
@@ -187,11 +189,11 @@ fn serve_stream(mut stream: &TcpStream, fault: Fault, is_head: bool, is_old: boo
 
 fn part(fault: Fault, number: usize) -> Vec<u8> {
     let frame = FRAMES[number % 2];
-    // Large ones, so that a slow reader is behind soon.
-    let frame = if fault == Fault::KeepsBacklog { larger(frame) } else { frame.to_vec() };
-    let frame = if fault == Fault::FramesWithoutEnd { &frame[..frame.len() - 2] } else { &frame };
+    // Larger frames, so that a slow reader falls behind quickly.
+    let frame = if fault == Fault::KeepsBacklog { enlarge(frame) } else { frame.to_vec() };
+    let frame = if fault == Fault::TruncatedFrames { &frame[..frame.len() - 2] } else { &frame };
     let mut head = String::new();
-    if fault == Fault::LateBoundary {
+    if fault == Fault::LateDelimiter {
         head.push_str("--frame\r\n");
     }
     head.push_str(if fault == Fault::PartsAreText {
@@ -206,26 +208,27 @@ fn part(fault: Fault, number: usize) -> Vec<u8> {
         _ => head.push_str(&format!("Content-Length: {}\r\n", frame.len())),
     }
     let now = match fault {
-        Fault::TimeRunsBack => 1000.0 - number as f64,
+        Fault::DecreasingTimestamps => 1000.0 - number as f64,
         Fault::KeepsBacklog => UNIX_EPOCH.elapsed().unwrap().as_secs_f64(),
         _ => SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64(),
     };
     head.push_str(&format!("X-Timestamp: {now:.6}\r\n\r\n"));
     let after: &[u8] = match fault {
-        Fault::LateBoundary => b"\r\n",
+        Fault::LateDelimiter => b"\r\n",
         Fault::NoLineBreakAfterFrame => b"--frame\r\n",
         _ => b"\r\n--frame\r\n",
     };
     [head.as_bytes(), frame, after].concat()
 }
 
-fn larger(frame: &[u8]) -> Vec<u8> {
+/// Adds a comment of 16 KiB to a JPEG.
+fn enlarge(frame: &[u8]) -> Vec<u8> {
     let (start, rest) = frame.split_at(2);
     [start, &[0xff, 0xfe, 0x40, 0x02], &[b' '; 0x4000], rest].concat()
 }
 
 fn state(mut stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
-    let quality = if fault == Fault::StateOfText { "\"80\"" } else { "80" };
+    let quality = if fault == Fault::TextInState { "\"80\"" } else { "80" };
     let body = format!(
         r#"{{"ok":true,"result":{{"instance_id":"","encoder":{{"type":"CPU","quality":{quality}}},
         "source":{{"resolution":{{"width":160,"height":120}},"online":true,"desired_fps":40,"captured_fps":40}},
@@ -235,7 +238,7 @@ fn state(mut stream: &TcpStream, fault: Fault) -> std::io::Result<()> {
     stream.write_all((head + &body).as_bytes())
 }
 
-/// As ustreamer sends it: HTTP/1.0, and no space before the boundary.
+/// Streams like ustreamer: with HTTP/1.0, and no space before the boundary parameter.
 fn dialect(mut stream: &TcpStream, fault: Fault, path: &str) -> std::io::Result<()> {
     let key = path.split("key=").nth(1).unwrap_or("0");
     let boundary = if fault == Fault::OtherBoundary { "frame" } else { "boundarydonotcross" };
@@ -253,8 +256,11 @@ fn dialect(mut stream: &TcpStream, fault: Fault, path: &str) -> std::io::Result<
     let extra = if path.contains("extra_headers=1") { extra } else { String::new() };
     let kind = "Content-Type: image/jpeg\r\n";
     let boundary = format!("--{boundary}\r\n");
-    let early =
-        if advance && fault != Fault::LateAdvance { format!("{kind}X-Timestamp: 1.5\r\n\r\n") } else { String::new() };
+    let early = if advance && fault != Fault::LateAdvanceHeaders {
+        format!("{kind}X-Timestamp: 1.5\r\n\r\n")
+    } else {
+        String::new()
+    };
     let late = match (advance, early.is_empty()) {
         (true, true) => format!("{kind}X-Timestamp: 1.5\r\n\r\n"),
         _ => String::new(),
