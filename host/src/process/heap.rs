@@ -1,11 +1,11 @@
-//! Returning free heap memory to the system.
+//! Returns free heap memory to the system.
 //!
-//! glibc keeps what a program frees. It returns memory by itself only from the top of an arena, so a few small allocations
-//! that outlive a burst of requests can keep all the memory of that burst resident. `malloc_trim` also returns the free
-//! pages between allocations, but nobody calls it unless the program does.
+//! glibc keeps the memory that a program frees. On its own, it returns memory only from the top of an arena, so a few
+//! small allocations that outlive a burst of requests can keep all the memory of that burst resident. `malloc_trim` also
+//! returns the free pages between allocations, but the program must call it.
 //!
-//! Only glibc needs this: musl's allocator returns free pages by itself. A build with another allocator needs whatever that
-//! allocator offers instead.
+//! Only glibc needs this: musl's allocator returns free pages on its own. A build with another allocator must use what
+//! that allocator offers.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub use glibc::{limit_arenas, trim_when_grown};
@@ -15,7 +15,7 @@ pub use other::{limit_arenas, trim_when_grown};
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod glibc {
-    #![allow(unsafe_code, reason = "two functions of glibc's allocator that have no safe wrapper")]
+    #![allow(unsafe_code, reason = "two functions of glibc's allocator have no safe wrapper")]
 
     use std::fs;
     use std::io;
@@ -25,51 +25,51 @@ mod glibc {
     use tokio::time::sleep;
     use tracing::{debug, warn};
 
-    /// How often the memory in use is looked at, and the shortest time between two trims.
-    const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+    /// How often memory use is checked, and the shortest time between two trims.
+    const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
-    /// The longest time between two trims while the heap is larger than it was. What is in use keeps it large while the server
-    /// is busy, and a trim holds up other threads for a few milliseconds: it locks one arena after the other. Short enough
-    /// that several trims follow within half a minute after a burst has ended.
-    const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+    /// The longest time between two trims while the heap is larger than before. On a busy server, the memory in use keeps
+    /// it large, and a trim delays other threads by a few milliseconds, because it locks one arena after the other. Short
+    /// enough for several trims within half a minute after a burst.
+    const MAX_INTERVAL: Duration = Duration::from_secs(8);
 
-    /// By how much the memory must have grown over its smallest size for a trim, in bytes.
+    /// The growth over the smallest size so far that triggers a trim, in bytes.
     const GROWTH: u64 = 2 << 20;
 
-    /// A trim that returns less than this, in bytes, was not worth its time: the next one comes later.
+    /// A trim that returns less than this, in bytes, was not worth its time, and the next one waits longer.
     const WORTHWHILE: u64 = 1 << 20;
 
-    /// How many arenas glibc may create. Its default is eight for each processor, and memory that is free in one arena is
-    /// of no use to the others. Threads rarely meet in an arena, since each caches small blocks of its own.
-    const ARENAS: libc::c_int = 4;
+    /// How many arenas glibc may create. Its default is eight per processor, and free memory in one arena is useless to
+    /// the others. Threads rarely contend for an arena, because each caches small blocks of its own.
+    const MAX_ARENAS: libc::c_int = 4;
 
-    /// Limit the number of the allocator's arenas. To be called before threads are started. An arena that exists stays.
+    /// Limits the number of the allocator's arenas. Call it before starting threads: existing arenas stay.
     pub fn limit_arenas() {
-        // SAFETY: `mallopt` takes its arguments by value and locks the allocator for itself (mallopt(3): MT-Safe once
-        // the allocator is initialised, which Rust's runtime has done before `main`). It fails without any effect.
-        let accepted = unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+        // SAFETY: `mallopt` takes its arguments by value and locks the allocator itself (mallopt(3): MT-Safe once the
+        // allocator is initialised, which Rust's runtime has done before `main`). If it fails, it has no effect.
+        let accepted = unsafe { libc::mallopt(libc::M_ARENA_MAX, MAX_ARENAS) };
         if accepted == 0 {
-            debug!("the allocator refuses a limit on its arenas");
+            debug!("cannot limit the allocator's arenas");
         }
     }
 
-    /// Return free memory to the system whenever the heap has grown, until the future is dropped.
+    /// Returns free memory to the system whenever the heap has grown, until the future is dropped.
     pub async fn trim_when_grown() {
         let mut smallest = u64::MAX;
-        let mut pause = SHORTEST_PAUSE;
+        let mut interval = MIN_INTERVAL;
         loop {
-            sleep(pause).await;
-            // Both files are made by the kernel from counters, so that reading them does not block.
+            sleep(interval).await;
+            // The kernel generates the file from counters, so reading it does not block.
             let before = match anonymous_memory() {
                 Ok(bytes) => bytes,
                 Err(error) => {
-                    warn!("free memory is not returned to the system: cannot read /proc/self/statm: {error}");
+                    warn!("cannot read /proc/self/statm, so free memory is not returned to the system: {error}");
                     return std::future::pending().await;
                 }
             };
             smallest = smallest.min(before);
             if before < smallest + GROWTH {
-                pause = SHORTEST_PAUSE;
+                interval = MIN_INTERVAL;
                 continue;
             }
             if spawn_blocking(trim).await.is_err() {
@@ -78,21 +78,22 @@ mod glibc {
             let after = anonymous_memory().unwrap_or(before);
             smallest = smallest.min(after);
             let returned = before.saturating_sub(after);
-            debug!("returned {returned} bytes of free memory to the system, {after} are in use");
-            pause = if returned < WORTHWHILE { (pause * 2).min(LONGEST_PAUSE) } else { SHORTEST_PAUSE };
+            debug!("returned {returned} bytes of free memory to the system, {after} in use");
+            interval = if returned < WORTHWHILE { (interval * 2).min(MAX_INTERVAL) } else { MIN_INTERVAL };
         }
     }
 
-    /// Return all free memory to the system. Blocks meanwhile.
+    /// Returns all free memory to the system. Blocks for some milliseconds.
     fn trim() {
-        // SAFETY: `malloc_trim` takes its argument by value, locks each arena while it works on it, and gives up only pages
-        // that are in no allocation (malloc_trim(3): MT-Safe).
+        // SAFETY: `malloc_trim` takes its argument by value, locks each arena while it works on it, and releases only
+        // pages that are in no allocation (malloc_trim(3): MT-Safe).
         unsafe {
             libc::malloc_trim(0);
         }
     }
 
-    /// The resident memory that no file is behind, in bytes: heap, stacks and the memories of guests. proc_pid_statm(5).
+    /// The resident memory that is not backed by files, in bytes: heap, stacks and the memory of guests. See
+    /// proc_pid_statm(5).
     fn anonymous_memory() -> io::Result<u64> {
         let statm = fs::read_to_string("/proc/self/statm")?;
         let mut pages = statm.split(' ').map(str::parse::<u64>).skip(1);
@@ -104,12 +105,12 @@ mod glibc {
 
     #[cfg(test)]
     mod tests {
-        #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+        #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
         use super::*;
 
         #[test]
-        fn memory_that_is_used_counts() {
+        fn allocated_memory_is_counted() {
             const SIZE: usize = 64 << 20;
             let before = anonymous_memory().unwrap();
             let memory = std::hint::black_box(vec![1_u8; SIZE]);
@@ -124,7 +125,7 @@ mod other {
     /// Does nothing: this allocator has no arenas to limit.
     pub fn limit_arenas() {}
 
-    /// Does nothing: this allocator returns free memory by itself.
+    /// Never returns: this allocator returns free memory on its own.
     pub async fn trim_when_grown() {
         std::future::pending().await
     }

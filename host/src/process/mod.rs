@@ -1,4 +1,7 @@
-//! What concerns the process as a whole: its threads, memory and descriptors, and background tasks.
+//! The process as a whole: its threads, memory, open files and background tasks.
+//!
+//! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
+//! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
 
 pub mod heap;
 pub mod open_files;

@@ -1,7 +1,7 @@
-//! Background tasks that must not end, and what happens if one does.
+//! Background tasks that must run as long as the server.
 //!
-//! A task that panics would otherwise be gone without a word: nobody joins it while the server runs. What can be started
-//! again is; what cannot ends the server.
+//! Nothing joins such a task while the server runs, so a panic would go unnoticed. A task that can be restarted is
+//! restarted. If any other task ends, the server exits.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -13,108 +13,108 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::error;
 
-/// How long to wait before a task is restarted.
+/// The delays before a task is restarted.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    /// The first time. Doubled with each restart.
-    pub first: Duration,
-    /// At most. A task that ran for longer than this starts from the first again.
-    pub longest: Duration,
+    /// The first delay. It doubles with each restart.
+    pub initial: Duration,
+    /// The longest delay. After running for longer than this, a task starts again from the initial delay.
+    pub max: Duration,
 }
 
 impl Backoff {
-    /// A defect should not fill the log, nor take a camera away for longer than it must.
-    pub const USUAL: Self = Self { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
+    /// Short enough that a bug takes a camera away only briefly, and long enough that it does not fill the log.
+    pub const DEFAULT: Self = Self { initial: Duration::from_secs(1), max: Duration::from_secs(60) };
 }
 
-/// A task panicked.
+/// A task panicked, with this message.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("panicked: {0}")]
 pub struct Panicked(pub String);
 
-/// A background task is over, which should run for as long as the server does.
+/// A background task ended that should run as long as the server.
 #[derive(Debug, thiserror::Error)]
-pub enum Ended {
-    /// It panicked.
+pub enum TaskEnded {
+    /// The task panicked.
     #[error("{name} {panicked}; please report this")]
     Panicked {
-        /// The task.
+        /// The name of the task.
         name: String,
-        /// Its panic.
+        /// The panic.
         panicked: Panicked,
     },
-    /// It returned.
-    #[error("{0} ended; please report this")]
+    /// The task returned.
+    #[error("{0} ended unexpectedly; please report this")]
     Returned(String),
 }
 
-/// Background tasks, none of which must end while the server runs. Dropping this ends them all.
+/// Background tasks, none of which may end while the server runs. Dropping the set aborts them all.
 #[derive(Default)]
 pub struct BackgroundTasks {
-    tasks: JoinSet<Ended>,
+    tasks: JoinSet<TaskEnded>,
 }
 
 impl BackgroundTasks {
-    /// Run a task that cannot be restarted. `name` is for the log: "the admin listener".
+    /// Spawns a task that cannot be restarted. `name` is for the log: "the admin listener".
     pub fn spawn(&mut self, name: &str, task: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
         let name = name.to_owned();
         let task = async {
             match catch_panic(task).await {
-                Ok(()) => Ended::Returned(name),
-                Err(panicked) => Ended::Panicked { name, panicked },
+                Ok(()) => TaskEnded::Returned(name),
+                Err(panicked) => TaskEnded::Panicked { name, panicked },
             }
         };
         self.tasks.spawn_on(task, runtime);
     }
 
-    /// Run the task that `start` makes, and restart it whenever it panics.
+    /// Spawns the task that `start` creates, and restarts it whenever it panics.
     pub fn spawn_restarting<F>(&mut self, name: &str, start: impl FnMut() -> F + Send + 'static, runtime: &Handle)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let task_name = name.to_owned();
-        self.spawn(name, async move { restart_on_panic(&task_name, Backoff::USUAL, start).await }, runtime);
+        self.spawn(name, async move { restart_on_panic(&task_name, Backoff::DEFAULT, start).await }, runtime);
     }
 
-    /// Wait until a task ends, which none should. Cancel-safe.
-    pub async fn ended(&mut self) -> Ended {
+    /// Waits until a task ends. Cancel safe.
+    pub async fn ended(&mut self) -> TaskEnded {
         match self.tasks.join_next().await {
             Some(Ok(ended)) => ended,
-            // Panics are caught inside, so it was aborted.
-            Some(Err(error)) => Ended::Returned(format!("a background task ({error})")),
+            // Panics are caught inside the task, so it was aborted.
+            Some(Err(error)) => TaskEnded::Returned(format!("a background task ({error})")),
             None => std::future::pending().await,
         }
     }
 
-    /// End all tasks, and wait for that.
+    /// Aborts all tasks, and waits until they have ended.
     pub async fn shutdown(mut self) {
         self.tasks.shutdown().await;
     }
 }
 
-/// Run a future and catch its panic. What the future owns is dropped then; what it shares must be fit for use after a panic,
-/// as everything behind this project's locks is.
+/// Runs a future and catches its panic. The panic drops what the future owns. What it shares must be usable after a
+/// panic, as everything behind a lock in this project is.
 pub async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panicked> {
     AssertUnwindSafe(future).catch_unwind().await.map_err(|payload| Panicked(message(&*payload)))
 }
 
-/// Run the future that `start` makes, and run another whenever one panics, until one ends. `name` is for the log: "the
+/// Runs the future that `start` creates, and a new one whenever it panics, until one returns. `name` is for the log: "the
 /// supervisor of camera front".
 pub async fn restart_on_panic<F: Future>(name: &str, backoff: Backoff, mut start: impl FnMut() -> F) -> F::Output {
-    let mut pause = backoff.first;
+    let mut delay = backoff.initial;
     loop {
         let started = Instant::now();
         match catch_panic(async { start().await }).await {
             Ok(output) => return output,
             Err(panicked) => {
-                if started.elapsed() > backoff.longest {
-                    pause = backoff.first;
+                if started.elapsed() > backoff.max {
+                    delay = backoff.initial;
                 }
-                error!("{name} {panicked}; it is restarted in {} s", pause.as_secs_f64());
+                error!("{name} {panicked}; restarting in {} s", delay.as_secs_f64());
             }
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(backoff.longest);
+        sleep(delay).await;
+        delay = (delay * 2).min(backoff.max);
     }
 }
 
@@ -127,12 +127,12 @@ fn message(payload: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
 
-    const AT_ONCE: Backoff = Backoff { first: Duration::ZERO, longest: Duration::ZERO };
+    const NO_DELAY: Backoff = Backoff { initial: Duration::ZERO, max: Duration::ZERO };
 
     #[tokio::test]
-    async fn a_task_that_panics_is_restarted_until_it_ends() {
+    async fn a_task_that_panics_is_restarted_until_it_returns() {
         let mut starts = 0;
-        let output = restart_on_panic("the test", AT_ONCE, || {
+        let output = restart_on_panic("the test", NO_DELAY, || {
             starts += 1;
             let number = starts;
             async move {
@@ -147,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_before_the_first_await_is_caught_too() {
         let mut starts = 0;
-        let output = restart_on_panic("the test", AT_ONCE, || {
+        let output = restart_on_panic("the test", NO_DELAY, || {
             starts += 1;
             assert!(starts > 1, "the first start panics");
             std::future::ready(starts)
@@ -156,19 +156,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_ends_or_panics_is_noticed() {
+    async fn a_task_that_returns_or_panics_is_reported() {
         let runtime = Handle::current();
         let mut tasks = BackgroundTasks::default();
         tasks.spawn("the first", std::future::pending(), &runtime);
         tasks.spawn("the second", async { panic!("oh") }, &runtime);
         assert_eq!(tasks.ended().await.to_string(), "the second panicked: oh; please report this");
         tasks.spawn("the third", async {}, &runtime);
-        assert_eq!(tasks.ended().await.to_string(), "the third ended; please report this");
+        assert_eq!(tasks.ended().await.to_string(), "the third ended unexpectedly; please report this");
         tasks.shutdown().await;
     }
 
     #[tokio::test]
-    async fn a_panic_is_told_by_its_message() {
+    async fn panics_are_reported_with_their_message() {
         assert_eq!(catch_panic(async { panic!("number {}", 7) }).await, Err::<(), _>(Panicked("number 7".to_owned())));
         assert_eq!(catch_panic(async { 7 }).await, Ok(7));
     }
