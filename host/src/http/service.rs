@@ -20,7 +20,7 @@ use crate::channels::Joined;
 use crate::chunks::Chunks;
 use crate::http::stream::line::Line;
 use crate::sandbox::CallError;
-use crate::swap::{Generations, Served, ServedBody};
+use crate::swap::{ActiveGuest, DrainableBody, ServedBody};
 
 use super::limits::{Admission, AdmissionError, Permit, client_network};
 use super::peer::Peer;
@@ -38,7 +38,7 @@ const LOGGED_PATH: usize = 200;
 
 /// Answers requests by the guest that serves at that moment, within bounds.
 pub struct Service {
-    generations: Generations,
+    active_guest: ActiveGuest,
     admission: Admission,
     proxies: TrustedProxies,
     guard: RequestGuard,
@@ -50,14 +50,14 @@ impl Service {
     /// Answer those requests that pass `guard`, as many at a time as are admitted. Those that `proxies` forward count for
     /// their clients.
     pub fn new(
-        generations: Generations,
+        active_guest: ActiveGuest,
         admission: Admission,
         proxies: TrustedProxies,
         guard: RequestGuard,
         cors: Cors,
         security_headers: SecurityHeaders,
     ) -> Self {
-        Self { generations, admission, proxies, guard, cors, security_headers }
+        Self { active_guest, admission, proxies, guard, cors, security_headers }
     }
 
     /// Answer one request. Never fails: where the guest has no answer, the response says why.
@@ -116,7 +116,7 @@ impl Service {
             Err(rejected) => return reject(label, rejected),
         };
         let line = request.extensions_mut().remove::<Line>().filter(|_| request.version() == Version::HTTP_11);
-        match self.generations.answer(request, label).await {
+        match self.active_guest.handle(request, label).await {
             Ok(response) => {
                 let permit = if response.body().is_stream() { self.admission.admit_stream(permit) } else { Ok(permit) };
                 let permit = match permit {
@@ -125,8 +125,8 @@ impl Service {
                 };
                 let line = line.filter(|_| is_chunked(response.headers()));
                 response.map(|body| match body {
-                    Served::Own(body) => ServiceBody::Guest { body, _permit: permit },
-                    Served::Shared(mut viewer) => {
+                    ServedBody::Guest(body) => ServiceBody::Guest { body, _permit: permit },
+                    ServedBody::Channel(mut viewer) => {
                         line.into_iter().for_each(|line| viewer.sends_by(line));
                         ServiceBody::Channel { viewer, _permit: permit }
                     }
@@ -211,7 +211,7 @@ pub enum ServiceBody {
     /// The guest's.
     Guest {
         /// The body. Boxed, since it is much larger than the others.
-        body: Box<ServedBody>,
+        body: Box<DrainableBody>,
         /// Given back when the body is dropped.
         _permit: Permit,
     },

@@ -1,107 +1,160 @@
-//! Which guest serves, which could, and which are on their way out: what is kept under the one lock.
+//! The current deployment: the state of all generations behind a lock, and what happens when the current one changes.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::fallbacks::{Fallbacks, Retired};
-use super::generation::Generation;
-use super::report::Refusal;
-use crate::sandbox::LoadedGuest;
+use tracing::{info, warn};
 
-/// The generations at one moment. `G` is what a generation serves by; tests have something simpler.
-pub(super) struct Deployment<G = LoadedGuest> {
-    pub(super) current: Arc<Generation<G>>,
-    pub(super) fallbacks: Fallbacks<G>,
-    /// Those that were replaced and may have responses under way.
-    replaced: Vec<Weak<Generation<G>>>,
-    /// The last that was not let serve, or was taken back.
-    pub(super) refused: Option<Refusal>,
+use super::deployment_state::{DeploymentState, Failover, Transition};
+use super::generation::{Generation, InFlightRequest};
+use super::probation::Probation;
+use super::report::{Refusal, Report};
+use crate::sandbox::{CallError, LoadedGuest, Party, Phase};
+
+/// The number of the generation that the server starts with.
+pub(super) const FIRST: u64 = 1;
+
+/// Which guest is deployed. Logs every change, and ends replaced generations at the drain limit.
+pub(super) struct Deployment {
+    /// How long responses of a replaced generation may continue.
+    drain_limit: Duration,
+    /// Locked only to read or change the state.
+    state: Mutex<DeploymentState>,
 }
 
-/// What is left to do when one generation has followed another, without the lock.
-pub(super) struct Transition<G = LoadedGuest> {
-    pub(super) before: Arc<Generation<G>>,
-    pub(super) begun: Arc<Generation<G>>,
-    /// The generation that the guest served as before, if this is a rollback.
-    pub(super) back_to: Option<u64>,
-    /// What was kept before. Dropping a guest gives its machine code back to the kernel, which takes a while.
-    _fallbacks_before: Fallbacks<G>,
-}
+/// There is no guest to roll back to: the current guest is the first, or the previous guest failed its probation.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no earlier guest to roll back to")]
+pub struct NoRollbackTarget;
 
-impl<G: Clone> Deployment<G> {
-    /// The server has started.
-    pub(super) fn begin(current: Arc<Generation<G>>) -> Self {
-        Self { fallbacks: Fallbacks::new(current.retire()), current, replaced: Vec::new(), refused: None }
+impl Deployment {
+    /// Starts the first generation, with this guest.
+    pub(super) fn start(guest: LoadedGuest, drain_limit: Duration) -> Self {
+        let digest = guest.digest.clone();
+        let current = Generation::start(FIRST, guest, digest, false);
+        log_start(&current);
+        Self { drain_limit, state: Mutex::new(DeploymentState::new(current)) }
     }
 
-    /// Let this guest serve in place of the current one.
-    pub(super) fn replace(&mut self, guest: G, digest: Arc<str>) -> Transition<G> {
-        let before = self.fallbacks.clone();
-        self.fallbacks.replaced(self.current.retire(), &digest);
-        let has_answered = self.fallbacks.has_answered(&digest);
-        self.succeed(guest, digest, has_answered, None, before)
+    /// The generation that answers requests.
+    pub(super) fn current(&self) -> Arc<Generation> {
+        self.state().current.clone()
     }
 
-    /// Go back to the guest before the current one, by hand. `None` if there is none.
-    pub(super) fn roll_back(&mut self) -> Option<Transition<G>> {
-        let before = self.fallbacks.clone();
-        let target = self.fallbacks.roll_back(self.current.retire())?;
-        Some(self.resume(target, before))
+    /// Replaces the current guest, unless it is the same component. Must be called inside a Tokio runtime.
+    pub(super) fn replace(&self, guest: LoadedGuest) {
+        let mut state = self.state();
+        if guest.digest == state.current.guest.digest {
+            let current = state.current.clone();
+            drop(state);
+            log_unchanged(&current);
+            return;
+        }
+        let digest = guest.digest.clone();
+        let transition = state.replace(guest, digest);
+        drop(state);
+        self.complete(transition);
     }
 
-    /// The guest of the generation with this number and digest has failed its probation. Goes back to another guest if it
-    /// is the current one, and there is another.
-    pub(super) fn fail_over(&mut self, number: u64, digest: &str) -> Failover<G> {
-        let current = &self.current.lifecycle;
-        if current.number != number {
-            // Nobody may go back to it; but it may serve again already, and is judged anew then.
-            if *current.digest != *digest {
-                self.fallbacks.discard(digest, &current.digest);
+    /// Rolls back to the previous guest. Must be called inside a Tokio runtime.
+    pub(super) fn roll_back(&self) -> Result<(), NoRollbackTarget> {
+        let transition = self.state().roll_back().ok_or(NoRollbackTarget)?;
+        info!("rolling back from generation {}{}", transition.from.lifecycle.number, target(&transition));
+        self.complete(transition);
+        Ok(())
+    }
+
+    /// Records that a candidate was refused, for the log and the report.
+    pub(super) fn record_refusal(&self, reason: String) {
+        let number = {
+            let mut state = self.state();
+            state.refused = Some(Refusal::now(reason.clone()));
+            state.current.lifecycle.number
+        };
+        warn!("guest not replaced, generation {number} continues: {reason}");
+    }
+
+    /// Records that a request got no response from the guest, or an incomplete one. If the guest has now failed its
+    /// probation, rolls back to the last guest that did not. Must be called inside a Tokio runtime.
+    pub(super) fn record_failure(&self, request: &InFlightRequest, error: &CallError) {
+        if error.caused_by() != Party::Guest {
+            request.exclude_from_probation();
+            return;
+        }
+        if !request.record_failure() {
+            return;
+        }
+        let generation = request.generation();
+        let number = generation.lifecycle.number;
+        let reason = format!("{} {} (last error: {error})", generation.guest.origin, Probation::failure_text());
+        let mut state = self.state();
+        let failover = state.fail_over(number, &generation.lifecycle.digest);
+        if matches!(failover, Failover::To(_)) {
+            state.refused = Some(Refusal::now(reason.clone()));
+        }
+        drop(state);
+        match failover {
+            Failover::NotCurrent => {}
+            Failover::NoTarget => warn!(generation = number, "{reason}; there is no earlier guest to roll back to"),
+            Failover::To(transition) => {
+                warn!(generation = number, "{reason}; rolling back{}", target(&transition));
+                self.complete(transition);
             }
-            return Failover::NotCurrent;
-        }
-        let before = self.fallbacks.clone();
-        match self.fallbacks.fail_over(digest) {
-            Some(target) => Failover::To(self.resume(target, before)),
-            None => Failover::Nowhere,
         }
     }
 
-    fn resume(&mut self, target: Retired<G>, fallbacks_before: Fallbacks<G>) -> Transition<G> {
-        let has_answered = target.has_answered();
-        self.succeed(target.guest, target.digest, has_answered, Some(target.number), fallbacks_before)
+    /// Ends all responses as at the drain limit, because the server is shutting down.
+    pub(super) fn shut_down(&self) {
+        let (current, draining) = {
+            let state = self.state();
+            (state.current.clone(), state.draining())
+        };
+        draining.iter().chain([&current]).for_each(|generation| generation.enter(Phase::Ended));
     }
 
-    fn succeed(
-        &mut self,
-        guest: G,
-        digest: Arc<str>,
-        has_answered: bool,
-        back_to: Option<u64>,
-        fallbacks_before: Fallbacks<G>,
-    ) -> Transition<G> {
-        let begun = Generation::begin(self.current.lifecycle.number + 1, guest, digest, has_answered);
-        let before = std::mem::replace(&mut self.current, begun.clone());
-        self.replaced.retain(|generation| generation.strong_count() > 0);
-        self.replaced.push(Arc::downgrade(&before));
-        Transition { before, begun, back_to, _fallbacks_before: fallbacks_before }
+    /// The state of all generations at this moment.
+    pub(super) fn report(&self) -> Report {
+        let (current, previous, draining, refused) = {
+            let state = self.state();
+            (state.current.clone(), state.targets.previous().cloned(), state.draining(), state.refused.clone())
+        };
+        Report::new(&current, previous.as_ref(), &draining, refused)
     }
 
-    /// Those that were replaced and have responses under way.
-    pub(super) fn draining(&self) -> Vec<Arc<Generation<G>>> {
-        let generations = self.replaced.iter().filter_map(Weak::upgrade);
-        generations.filter(|generation| generation.under_way() > 0).collect()
+    /// Tells the old generation that it was replaced, and ends it at the drain limit.
+    fn complete(&self, transition: Transition) {
+        let Transition { from, to, .. } = transition;
+        log_start(&to);
+        from.enter(Phase::Replaced);
+        // Weak: once its last response has ended, there is nothing left to end.
+        let draining = Arc::downgrade(&from);
+        let drain_limit = self.drain_limit;
+        tokio::spawn(async move {
+            tokio::time::sleep(drain_limit).await;
+            if let Some(generation) = draining.upgrade() {
+                let in_flight = generation.in_flight();
+                info!(generation = generation.lifecycle.number, "drain limit reached, ending {in_flight} responses");
+                generation.enter(Phase::Ended);
+            }
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, DeploymentState> {
+        // No code that holds the lock can leave the state inconsistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What became of a guest that failed its probation.
-pub(super) enum Failover<G = LoadedGuest> {
-    /// Another one had replaced it already.
-    NotCurrent,
-    /// Another one serves in its place.
-    To(Transition<G>),
-    /// There is no other, so it goes on.
-    Nowhere,
+/// Where a rollback leads, for the log.
+fn target(transition: &Transition) -> String {
+    transition.restores.map(|number| format!(" to the guest of generation {number}")).unwrap_or_default()
 }
 
-#[cfg(test)]
-mod tests;
+pub(super) fn log_unchanged(current: &Generation) {
+    info!("guest not replaced, generation {} already runs this component", current.lifecycle.number);
+}
+
+fn log_start(generation: &Generation) {
+    let Generation { guest, lifecycle, .. } = generation;
+    info!(generation = lifecycle.number, "serving {}, sha256 {}", guest.origin, guest.digest);
+}

@@ -1,36 +1,41 @@
-//! Which guest serves, and how it is replaced under live streams.
+//! Decides which guest answers requests, and replaces it while streams run.
 //!
 //! ```text
-//! watched file, signal, upload ── Candidate ──► check ──► Generations ──► the current Generation answers
-//!                                                 │            │
-//!                                         refused: logged,     └─ the one before goes on with what it
-//!                                         the current goes on     has begun, until the drain limit
+//! watched file, SIGHUP, upload ── Candidate ──► check ──► Deployment ──► the current Generation answers
+//!                                                 │           │
+//!                                 refused: logged, and the    └─ the previous generation finishes its
+//!                                 current guest stays            responses, until the drain limit
 //! ```
 //!
-//! * [`generations`]: the current guest, the one before it, and going from one to the other.
-//! * `standing`: what that is kept in; `generation`: the time in which one guest answers.
-//! * `probation`: when a guest is taken back; `fallbacks`: which guest serves then.
-//! * `check`: what a candidate has to pass before it serves.
-//! * [`response`]: a response under way, which belongs to the generation that began it.
-//! * `multipart`: the closing delimiter of a stream that the host ends.
-//! * [`publishers`]: who publishes each channel, and how it passes from one generation to the next.
-//! * [`watch`]: the guest's file, watched for changes.
-//! * [`report`]: all of this at one moment, for a person.
+//! From the bottom up:
 //!
-//! Nothing in here knows where requests come from.
+//! * `probation`: counts the failures among a generation's first requests.
+//! * `generation`: the period during which one guest answers requests, and the requests in flight.
+//! * `rollback_targets`: the guests that a rollback can return to.
+//! * [`report`]: the state of all generations, as the admin listener shows it.
+//! * `deployment_state`: which guest is current and which guests drain, without locks or tasks.
+//! * `deployment`: the same behind a lock, with the log lines and timers that a change needs.
+//! * `drain`: response bodies that end with their generation; `multipart`: the closing delimiter of a stream.
+//! * `check`: what a candidate must pass before it serves.
+//! * [`active_guest`]: answers requests with the current guest and replaces it.
+//! * [`publishers`]: runs a publisher for each channel; [`watch`]: watches the guest's file.
+//!
+//! This module does not know where requests come from.
 
+pub mod active_guest;
 mod check;
 mod deployment;
-mod fallbacks;
+mod deployment_state;
+mod drain;
 mod generation;
-pub mod generations;
 mod multipart;
 mod probation;
 pub mod publishers;
 pub mod report;
-pub mod response;
+mod rollback_targets;
 pub mod watch;
 
+pub use active_guest::ActiveGuest;
 pub use check::SwapError;
-pub use generations::Generations;
-pub use response::{Served, ServedBody};
+pub use deployment::NoRollbackTarget;
+pub use drain::{DrainableBody, ServedBody};

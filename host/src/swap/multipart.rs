@@ -1,23 +1,24 @@
-//! The closing delimiter of a multipart stream that the host ends in place of its guest.
+//! The closing delimiter of a multipart stream that the host ends instead of the guest.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-/// The longest boundary (RFC 2046, section 5.1.1).
-const BOUNDARY_LIMIT: usize = 70;
+/// The longest boundary, in bytes (RFC 2046, section 5.1.1).
+const MAX_BOUNDARY_LENGTH: usize = 70;
 
-/// What a multipart body has to end with (RFC 2046, section 5.1.1): `--boundary--`, on a line of its own.
+/// The delimiter that must end a multipart body: `--boundary--`, on a line of its own (RFC 2046, section 5.1.1).
 pub(super) struct ClosingDelimiter {
     /// `--boundary`
     dash_boundary: Vec<u8>,
-    /// The last bytes of the body so far, as many as a delimiter and the end of its line have.
+    /// The last bytes of the body so far, at most as many as a delimiter and its line end have.
     tail: Vec<u8>,
 }
 
 impl ClosingDelimiter {
-    /// Of a response with these headers. Returns `None` if it is not multipart, or does not name its boundary.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// Reads the boundary from the headers of a response. Returns `None` if the response is not multipart or its
+    /// boundary is missing or invalid.
+    pub(super) fn for_response(headers: &HeaderMap) -> Option<Self> {
         let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
         let mut parameters = content_type.split(';').map(str::trim);
         let is_multipart = parameters.next()?.to_ascii_lowercase().starts_with("multipart/");
@@ -25,12 +26,12 @@ impl ClosingDelimiter {
             let (name, value) = parameter.split_once('=')?;
             name.eq_ignore_ascii_case("boundary").then(|| value.trim_matches('"'))
         })?;
-        let is_valid = (1..=BOUNDARY_LIMIT).contains(&boundary.len());
+        let is_valid = (1..=MAX_BOUNDARY_LENGTH).contains(&boundary.len());
         (is_multipart && is_valid)
             .then(|| Self { dash_boundary: [b"--", boundary.as_bytes()].concat(), tail: Vec::new() })
     }
 
-    /// Note the next bytes of the body.
+    /// Observes the next bytes of the body.
     pub(super) fn observe(&mut self, bytes: &[u8]) {
         let limit = self.dash_boundary.len() + b"\r\n".len();
         let (_, last) = bytes.split_at(bytes.len().saturating_sub(limit));
@@ -38,30 +39,30 @@ impl ClosingDelimiter {
         self.tail.drain(..self.tail.len().saturating_sub(limit));
     }
 
-    /// The bytes that end the body properly, after a whole part. Returns `None` if the body is empty.
+    /// The bytes that end the body after a whole part. Returns `None` if the body is empty so far.
     pub(super) fn bytes(&self) -> Option<Bytes> {
         if self.tail.is_empty() {
             return None;
         }
-        // Where the delimiter of the next part was sent with the part before, there is a new line already.
-        let line = self.tail.strip_suffix(b"\r\n").filter(|line| line.ends_with(&self.dash_boundary));
-        let before: &[u8] = if line.is_some() { b"" } else { b"\r\n" };
-        Some([before, &self.dash_boundary, b"--\r\n"].concat().into())
+        // Some guests send the delimiter of the next part together with the previous part. It only needs to be extended.
+        let delimiter = self.tail.strip_suffix(b"\r\n").filter(|tail| tail.ends_with(&self.dash_boundary));
+        let line_break: &[u8] = if delimiter.is_some() { b"" } else { b"\r\n" };
+        Some([line_break, &self.dash_boundary, b"--\r\n"].concat().into())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
 
     fn closing(content_type: &'static str) -> Option<ClosingDelimiter> {
-        ClosingDelimiter::of(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]))
+        ClosingDelimiter::for_response(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]))
     }
 
     #[test]
-    fn the_closing_delimiter_stands_on_a_line_of_its_own() {
+    fn the_closing_delimiter_is_on_a_line_of_its_own() {
         let mut closing = closing("multipart/x-mixed-replace; boundary=frame").unwrap();
         assert_eq!(closing.bytes(), None);
         closing.observe(b"--frame\r\nContent-Type: image/jpeg\r\n\r\nimage");
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundary_is_found_as_servers_write_it() {
+    fn boundaries_are_found_in_every_common_spelling() {
         for content_type in
             ["multipart/x-mixed-replace;boundary=frame", "Multipart/Mixed; charset=utf-8; Boundary=\"frame\""]
         {

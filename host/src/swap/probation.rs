@@ -2,51 +2,51 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How many requests a probation lasts.
+/// The number of requests on probation.
 const REQUESTS: u32 = 10;
 
-/// How many failures end it. Half: a guest that fails on one of its pages stays. One that can hardly answer anything
-/// goes, and a single page load finds that out within a second.
-const FAILURES: u32 = 5;
+/// The number of failures that end it. A guest that fails on one of its pages stays below half. A guest that can hardly
+/// answer anything reaches it with a single page load, within a second.
+const MAX_FAILURES: u32 = 5;
 
 /// The probation of one generation.
 #[derive(Debug, Default)]
 pub(super) struct Probation {
-    begun: AtomicU32,
-    failed: AtomicU32,
+    requests: AtomicU32,
+    failures: AtomicU32,
 }
 
 impl Probation {
-    /// A request has begun. Returns whether it is part of the probation.
-    pub(super) fn begin(&self) -> bool {
-        // Stops counting at the end, so that it never overflows.
-        let count = |begun| (begun < REQUESTS).then_some(begun + 1);
-        self.begun.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok()
+    /// Counts a request. Returns whether it is on probation.
+    pub(super) fn count_request(&self) -> bool {
+        // Stops at the limit, so it cannot overflow.
+        let count = |requests| (requests < REQUESTS).then_some(requests + 1);
+        self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok()
     }
 
-    /// A request that is part of the probation says nothing about the guest: another one takes its place.
-    pub(super) fn take_back(&self) {
-        self.begun.fetch_sub(1, Ordering::Relaxed);
+    /// Uncounts a request on probation whose outcome does not depend on the guest.
+    pub(super) fn uncount_request(&self) {
+        self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A request that is part of the probation has failed. Returns true once: when that was one too many.
-    pub(super) fn fail(&self) -> bool {
-        self.failed.fetch_add(1, Ordering::Relaxed) + 1 == FAILURES
+    /// Counts the failure of a request on probation. Returns `true` once, when the guest has failed its probation.
+    pub(super) fn count_failure(&self) -> bool {
+        self.failures.fetch_add(1, Ordering::Relaxed) + 1 == MAX_FAILURES
     }
 
     /// Whether the guest has failed its probation.
     pub(super) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed) >= FAILURES
+        self.failures.load(Ordering::Relaxed) >= MAX_FAILURES
     }
 
-    /// Whether there is reason to doubt the guest: it has failed on some request, and the probation is not over.
+    /// Whether the guest has failed on a request and its probation is still running.
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.failed.load(Ordering::Relaxed) > 0 && self.begun.load(Ordering::Relaxed) < REQUESTS
+        self.failures.load(Ordering::Relaxed) > 0 && self.requests.load(Ordering::Relaxed) < REQUESTS
     }
 
-    /// What the limit is, for the log.
-    pub(super) fn verdict() -> String {
-        format!("failed on {FAILURES} of its first {REQUESTS} requests")
+    /// Says how a guest fails its probation, for the log.
+    pub(super) fn failure_text() -> String {
+        format!("failed on {MAX_FAILURES} of its first {REQUESTS} requests")
     }
 }
 
@@ -55,39 +55,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fifth_failure_is_one_too_many_and_said_once() {
+    fn the_fifth_failure_ends_probation_and_is_reported_once() {
         let probation = Probation::default();
-        let verdicts: Vec<_> = (0..10).map(|_| probation.begin() && probation.fail()).collect();
-        assert_eq!(verdicts.iter().position(|verdict| *verdict), Some(4));
-        assert_eq!(verdicts.iter().filter(|verdict| **verdict).count(), 1);
+        let ends: Vec<_> = (0..10).map(|_| probation.count_request() && probation.count_failure()).collect();
+        assert_eq!(ends.iter().position(|end| *end), Some(4));
+        assert_eq!(ends.iter().filter(|end| **end).count(), 1);
         assert!(probation.has_failed());
     }
 
     #[test]
-    fn a_guest_is_in_doubt_from_its_first_failure_to_the_end_of_its_probation() {
+    fn a_guest_is_in_doubt_from_its_first_failure_until_its_probation_ends() {
         let probation = Probation::default();
         assert!(!probation.is_in_doubt());
-        assert!(probation.begin() && !probation.fail());
+        assert!(probation.count_request() && !probation.count_failure());
         assert!(probation.is_in_doubt());
-        assert!((1..REQUESTS).all(|_| probation.begin()));
+        assert!((1..REQUESTS).all(|_| probation.count_request()));
         assert!(!probation.is_in_doubt() && !probation.has_failed());
     }
 
     #[test]
-    fn what_says_nothing_does_not_count() {
+    fn uncounted_requests_are_not_on_probation() {
         let probation = Probation::default();
         for _ in 0..3 * REQUESTS {
-            assert!(probation.begin());
-            probation.take_back();
+            assert!(probation.count_request());
+            probation.uncount_request();
         }
-        assert!((0..REQUESTS).all(|_| probation.begin()));
-        assert!(!probation.begin());
+        assert!((0..REQUESTS).all(|_| probation.count_request()));
+        assert!(!probation.count_request());
     }
 
     #[test]
-    fn only_the_first_requests_count() {
+    fn only_the_first_requests_are_on_probation() {
         let probation = Probation::default();
-        assert!((0..REQUESTS).all(|_| probation.begin()));
-        assert!(!probation.begin());
+        assert!((0..REQUESTS).all(|_| probation.count_request()));
+        assert!(!probation.count_request());
     }
 }

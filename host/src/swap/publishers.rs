@@ -1,7 +1,7 @@
-//! Who publishes each channel: an instance of the current guest, for as long as there are viewers.
+//! Publishers: for each channel, an instance of the current guest publishes parts while the channel has viewers.
 //!
-//! When the guest is replaced, the new one's publisher is started beside the old one's, and takes the channel over
-//! with its first part. So viewers are without a publisher at no moment, even if the new one fails.
+//! When the guest is replaced, the new guest's publisher starts beside the old one and takes the channel over with its
+//! first part. So viewers always have a publisher, even if the new one fails.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,101 +12,101 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
+use super::active_guest::ActiveGuest;
 use super::generation::{Generation, InFlightRequest};
-use super::generations::Generations;
 use crate::channels::{Channel, Channels};
 use crate::process::supervisor::{Backoff, restart_on_panic};
 use crate::sandbox::{CallError, Phase};
 
-/// How long to wait before a publisher that failed is started again.
-const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before a failed publisher is restarted.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// Publish each channel that begins, until the future is dropped.
+/// Publishes every new channel, until the future is dropped.
 pub async fn publish_all(
     channels: Channels,
-    mut beginning: mpsc::UnboundedReceiver<Arc<Channel>>,
-    generations: Generations,
+    mut new_channels: mpsc::UnboundedReceiver<Arc<Channel>>,
+    active_guest: ActiveGuest,
 ) {
-    let mut publishing = JoinSet::new();
+    let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
-            Some(channel) = beginning.recv() => {
-                let (channels, generations) = (channels.clone(), generations.clone());
-                publishing.spawn(async move {
-                    // The channel goes on with its viewers meanwhile.
+            Some(channel) = new_channels.recv() => {
+                let (channels, active_guest) = (channels.clone(), active_guest.clone());
+                tasks.spawn(async move {
+                    // If the task panics, the channel keeps its viewers until the restart.
                     let name = format!("the publisher of channel {}", channel.name());
-                    let publish = || publish(channels.clone(), channel.clone(), generations.clone());
-                    restart_on_panic(&name, Backoff::USUAL, publish).await;
+                    let publish = || publish(channels.clone(), channel.clone(), active_guest.clone());
+                    restart_on_panic(&name, Backoff::DEFAULT, publish).await;
                 });
             }
-            Some(_) = publishing.join_next() => {}
+            Some(_) = tasks.join_next() => {}
         }
     }
 }
 
-/// One publisher at work. It ends when dropped.
+/// A publisher at work. Dropping it ends its instance.
 struct PublisherRun {
-    /// Counts the shifts of one channel: the number by which a publisher takes over.
+    /// Counts the publishers of one channel. The channel takes parts from the highest number only.
     number: u64,
-    visit: InFlightRequest,
+    request: InFlightRequest,
     work: Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>,
 }
 
 impl PublisherRun {
-    fn begin(channel: &Arc<Channel>, generations: &Generations, number: u64) -> Self {
-        let generation = generations.current();
-        let visit = InFlightRequest::begin(generation.clone());
+    fn start(channel: &Arc<Channel>, active_guest: &ActiveGuest, number: u64) -> Self {
+        let generation = active_guest.current();
+        let request = InFlightRequest::start(generation.clone());
         let publisher = channel.publisher(number);
-        let generations = generations.clone();
+        let active_guest = active_guest.clone();
         let work = async move {
             let Generation { guest, lifecycle, .. } = &*generation;
-            generations.invoker().publish(guest, lifecycle.clone(), publisher).await
+            active_guest.invoker().publish(guest, lifecycle.clone(), publisher).await
         };
-        Self { number, visit, work: Box::pin(work) }
+        Self { number, request, work: Box::pin(work) }
     }
 
-    /// Wait until the generation of its guest has come to this stage.
+    /// Waits until the publisher's generation reaches a phase.
     fn reaches(&self, phase: Phase) -> impl Future<Output = ()> + use<> {
-        self.visit.generation().lifecycle.clone().reaches(phase)
+        self.request.generation().lifecycle.clone().reaches(phase)
     }
 }
 
-/// Publish one channel until nobody watches it, or its guest says that the stream is over.
-async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generations) {
-    // The publisher before, until the present one has taken over.
-    let mut before: Option<PublisherRun> = None;
-    // Not 0 where this was restarted: the channel ignores publishers of numbers that are over.
+/// Publishes one channel until it has no viewers, or the guest ends the stream.
+async fn publish(channels: Channels, channel: Arc<Channel>, active_guest: ActiveGuest) {
+    // The previous publisher, until the current one has taken over.
+    let mut previous: Option<PublisherRun> = None;
+    // Not 0 after a restart: the channel ignores numbers that it has seen before.
     let mut number = channel.latest_publisher();
-    'shifts: loop {
+    'runs: loop {
         number += 1;
-        let mut present = PublisherRun::begin(&channel, &generations, number);
+        let mut current = PublisherRun::start(&channel, &active_guest, number);
         let mut has_taken_over = false;
         let can_publish = loop {
-            let replaced = present.reaches(Phase::Replaced);
+            let replaced = current.reaches(Phase::Replaced);
             tokio::select! {
-                result = &mut present.work => match result {
+                result = &mut current.work => match result {
                     Ok(()) => return channels.end(&channel),
-                    // It would never publish: those who are here are ended with the guest that did.
-                    Err(CallError::NoPublisher) if before.is_none() => return channels.end(&channel),
+                    // The guest never publishes. Without a previous publisher, nobody does.
+                    Err(CallError::NoPublisher) if previous.is_none() => return channels.end(&channel),
                     Err(CallError::NoPublisher) => break false,
                     Err(error) => {
                         let channel = channel.name();
-                        warn!(channel, "its publisher failed, and is started again: {error}");
-                        generations.note_failure(&present.visit, &error);
+                        warn!(channel, "its publisher failed and will be restarted: {error}");
+                        active_guest.record_failure(&current.request, &error);
                         break true;
                     }
                 },
-                () = work_of(&mut before) => before = None,
-                () = channel.taken_over(present.number), if !has_taken_over => {
+                () = run_to_end(&mut previous) => previous = None,
+                () = channel.taken_over(current.number), if !has_taken_over => {
                     has_taken_over = true;
-                    before = None;
+                    previous = None;
                 }
                 () = replaced => {
-                    debug!(channel = channel.name(), "another guest takes over");
+                    debug!(channel = channel.name(), "starting the new guest's publisher");
                     if has_taken_over {
-                        before = Some(present);
+                        previous = Some(current);
                     }
-                    continue 'shifts;
+                    continue 'runs;
                 }
                 () = channel.unwatched() => {
                     if channels.end_unwatched(&channel) {
@@ -115,12 +115,12 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
                 }
             }
         };
-        // The one before goes on meanwhile, if there is one.
-        let replaced = generations.current().lifecycle.clone().reaches(Phase::Replaced);
+        // Until the restart, or the next guest, a previous publisher continues.
+        let replaced = active_guest.current().lifecycle.clone().reaches(Phase::Replaced);
         tokio::select! {
-            () = sleep(RESTART_PAUSE), if can_publish => {}
+            () = sleep(RESTART_DELAY), if can_publish => {}
             () = replaced => {}
-            () = work_of(&mut before) => before = None,
+            () = run_to_end(&mut previous) => previous = None,
             () = channel.unwatched() => if channels.end_unwatched(&channel) {
                 return;
             }
@@ -128,14 +128,14 @@ async fn publish(channels: Channels, channel: Arc<Channel>, generations: Generat
     }
 }
 
-/// Let a publisher that is being replaced work on, until it ends or its generation does. For ever, if there is none.
-async fn work_of(shift: &mut Option<PublisherRun>) {
-    match shift {
-        Some(shift) => {
-            let ended = shift.reaches(Phase::Ended);
+/// Runs a publisher until it or its generation ends. Without a publisher, never returns.
+async fn run_to_end(run: &mut Option<PublisherRun>) {
+    match run {
+        Some(run) => {
+            let generation_end = run.reaches(Phase::Ended);
             tokio::select! {
-                _ = &mut shift.work => {}
-                () = ended => {}
+                _ = &mut run.work => {}
+                () = generation_end => {}
             }
         }
         None => std::future::pending().await,

@@ -1,49 +1,49 @@
-//! All generations at one moment, for a person or a program to read.
+//! The state of all generations at one moment, as the admin listener shows it.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::fallbacks::Retired;
 use super::generation::Generation;
+use super::rollback_targets::RollbackTarget;
 use crate::sandbox::LoadedGuest;
 
-/// All generations at one moment.
+/// The state of all generations at one moment. The field names are those of the JSON.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The one that answers requests.
+    /// The generation that answers requests.
     pub current: Current,
-    /// The guest before it, which one can go back to.
-    pub previous: Option<Before>,
-    /// Those that were replaced and have responses under way.
+    /// The guest that a rollback returns to.
+    pub previous: Option<Previous>,
+    /// Replaced generations with responses in flight.
     pub draining: Vec<Draining>,
-    /// The last candidate that was refused, or guest that was taken back, since the start.
+    /// The last candidate that was refused, or guest that failed its probation, since the server started.
     pub refused: Option<Refusal>,
 }
 
 /// The generation that answers requests.
 #[derive(Debug, Serialize)]
 pub struct Current {
-    /// Its number.
+    /// Its number, from 1.
     pub generation: u64,
     /// Its guest.
     #[serde(flatten)]
     pub guest: Guest,
-    /// When it began to serve, in seconds since 1970.
+    /// When it started to serve, in seconds since 1970.
     pub since: f64,
-    /// How many requests it was given.
+    /// The number of requests received.
     pub requests: u64,
-    /// On how many of them it failed.
+    /// The number of requests on which the guest failed.
     pub failures: u64,
-    /// How many responses it is sending.
+    /// The number of requests whose responses have not ended.
     pub under_way: usize,
 }
 
-/// A guest that one can go back to.
+/// The guest that a rollback returns to.
 #[derive(Debug, Serialize)]
-pub struct Before {
-    /// The number of the generation that it served as.
+pub struct Previous {
+    /// The generation in which it served.
     pub generation: u64,
     /// The guest.
     #[serde(flatten)]
@@ -53,29 +53,29 @@ pub struct Before {
 /// A component.
 #[derive(Debug, Serialize)]
 pub struct Guest {
-    /// Where it is from.
+    /// Where it came from.
     pub from: String,
-    /// The SHA-256 of its bytes, in hexadecimal digits.
+    /// Its SHA-256, in hexadecimal digits.
     pub sha256: String,
-    /// The number of its bytes.
+    /// Its size in bytes.
     pub bytes: usize,
 }
 
-/// A generation that was replaced.
+/// A replaced generation.
 #[derive(Debug, Serialize)]
 pub struct Draining {
     /// Its number.
     pub generation: u64,
-    /// How many responses it is still sending.
+    /// The number of requests whose responses have not ended.
     pub under_way: usize,
 }
 
 /// Why a guest does not serve.
 #[derive(Clone, Debug, Serialize)]
 pub struct Refusal {
-    /// One line.
+    /// The reason, in one line.
     pub reason: String,
-    /// When that was, in seconds since 1970.
+    /// When it happened, in seconds since 1970.
     pub at: f64,
 }
 
@@ -88,7 +88,7 @@ impl Refusal {
 impl Report {
     pub(super) fn new(
         current: &Generation,
-        previous: Option<&Retired<LoadedGuest>>,
+        previous: Option<&RollbackTarget<LoadedGuest>>,
         draining: &[Arc<Generation>],
         refused: Option<Refusal>,
     ) -> Self {
@@ -99,14 +99,14 @@ impl Report {
                 since: unix_time(current.lifecycle.since),
                 requests: current.requests(),
                 failures: current.failures(),
-                under_way: current.under_way(),
+                under_way: current.in_flight(),
             },
-            previous: previous.map(|previous| Before { generation: previous.number, guest: guest(&previous.guest) }),
+            previous: previous.map(|previous| Previous { generation: previous.number, guest: guest(&previous.guest) }),
             draining: draining
                 .iter()
                 .map(|generation| Draining {
                     generation: generation.lifecycle.number,
-                    under_way: generation.under_way(),
+                    under_way: generation.in_flight(),
                 })
                 .collect(),
             refused,
@@ -118,7 +118,7 @@ fn guest(guest: &LoadedGuest) -> Guest {
     Guest { from: guest.origin.to_string(), sha256: guest.digest.to_string(), bytes: guest.length }
 }
 
-/// Seconds since 1970, to the millisecond. A clock before that was never set.
+/// Seconds since 1970, rounded to milliseconds. A clock that shows an earlier time was never set, and counts as 0.
 fn unix_time(time: SystemTime) -> f64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_secs_f64() * 1000.0).round() / 1000.0

@@ -1,11 +1,10 @@
-//! The guest's file, watched: what is put there is offered as the next guest.
+//! Watches the guest's file, and replaces the guest when the file changes.
 //!
-//! Builders replace a file by renaming, write it in pieces, or touch it without changing it. So it is the folder
-//! that is watched; a change counts when the file has been left alone for a moment; and it is one only if the
-//! digest has changed.
+//! Build tools rename a new file into place, write it in pieces, or touch it without changing it. So the watcher observes
+//! the folder, waits until the file is stable, and compares digests.
 //!
-//! A file system that does not answer, such as a network mount that has hung, blocks whoever asks it. All questions are
-//! therefore asked on threads for blocking work, one at a time: only the watcher waits.
+//! A file system that does not respond, such as a hung network mount, blocks its callers. All calls therefore run on
+//! blocking threads, one at a time, and only the watcher waits for them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,182 +19,181 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Interval, interval, sleep};
 use tracing::{debug, info, warn};
 
+use super::active_guest::ActiveGuest;
 use super::check::SwapError;
-use super::generations::Generations;
 use crate::sandbox::Candidate;
 
-/// How long the file must be left alone before it is read. Linkers write for some milliseconds, and in one go.
-const SETTLED_AFTER: Duration = Duration::from_millis(100);
+/// How long the file must stay unchanged before it is read. Linkers write it within milliseconds, in one go.
+const DEBOUNCE: Duration = Duration::from_millis(100);
 
-/// How often to look without having been told to. The kernel tells nothing of a file behind a symbolic link, on
-/// a network file system, or in a folder that was removed and made again, as by `cargo clean`.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often to look at the file without an event. inotify(7) reports nothing for a file behind a symbolic link, on a
+/// network file system, or in a folder that was removed and created again, as by `cargo clean`.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Offer what is put at `file`, for ever. `digest` is that of the guest that was read from there at the start.
-pub async fn watch(file: PathBuf, mut digest: Arc<str>, generations: Generations) {
+/// Replaces the guest whenever `file` changes, until the future is dropped. `digest` is that of the guest that was read
+/// from the file at the start.
+pub async fn watch(file: PathBuf, mut digest: Arc<str>, active_guest: ActiveGuest) {
     info!("watching {}", file.display());
     let changed = Arc::new(Notify::new());
-    let folder = Folder::new(file.clone(), changed.clone());
-    let mut changes = Changes::new(folder, changed);
+    let folder = WatchedFolder::new(file.clone(), changed.clone());
+    let mut changes = FileChanges::new(folder, changed);
     loop {
         changes.next().await;
         let path = file.clone();
         let Ok(candidate) = spawn_blocking(move || Candidate::read(Some(&path))).await else { continue };
-        let offered = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
-        if offered.as_ref() == Some(&digest) {
-            if generations.current().guest.digest != digest {
-                info!("{} is what it was, and another guest serves now; SIGHUP loads it again", file.display());
+        let new_digest = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
+        if new_digest.as_ref() == Some(&digest) {
+            if active_guest.current().guest.digest != digest {
+                info!("{} has not changed, but another guest is serving; send SIGHUP to load it again", file.display());
             }
             continue;
         }
-        // The log tells what came of it. What could not be tried is offered again when it is saved again.
-        let outcome = generations.offer(candidate).await;
+        // The outcome is logged. A candidate that could not be tested is offered again when it is saved again.
+        let outcome = active_guest.replace(candidate).await;
         if matches!(outcome, Ok(()) | Err(SwapError::Load(_)))
-            && let Some(offered) = offered
+            && let Some(new_digest) = new_digest
         {
-            digest = offered;
+            digest = new_digest;
         }
     }
 }
 
-/// What tells one state of a file from another without reading it: device, inode, length, and when it was last changed
-/// in any way, be it its permissions, since it may not have been readable before.
+/// Tells two states of a file apart without reading it: device, inode, length, and status change time (`st_ctime`), which
+/// also changes with the permissions, since the file may have been unreadable before.
 type Fingerprint = (u64, u64, u64, i64, i64);
 
-/// What the watcher asks of the file system. Each call blocks for as long as the file system takes to answer.
+/// The calls into the file system. Each blocks until the file system responds.
 trait WatchedFile: Send + 'static {
-    /// The state of the file. Returns `None` if there is no file.
+    /// The state of the file. Returns `None` if it does not exist.
     fn fingerprint(&mut self) -> Option<Fingerprint>;
 
-    /// Ask for notices about the folder that is there now: the one before may have been removed. What happens in between
-    /// goes without notice, so the file is to be looked at after this.
-    fn watch_again(&mut self);
+    /// Watches the folder that exists now, since the previous one may have been removed. Changes in between cause no
+    /// event, so the caller must look at the file afterwards.
+    fn rewatch(&mut self);
 }
 
-/// Finds changes of a file.
-struct Changes<F> {
+/// Detects changes of a file.
+struct FileChanges<F> {
     file: Arc<Mutex<F>>,
-    /// There is news of the file.
+    /// Notified of events that may concern the file.
     changed: Arc<Notify>,
-    look: Interval,
-    /// The state of the file that was found last; none at the start, so that it is read once more then: it may have changed
-    /// since it was read first.
-    seen: Option<Fingerprint>,
+    poll: Interval,
+    /// The last state of the file. `None` at the start, so that the file is read once more: it may have changed since it
+    /// was first read.
+    last: Option<Fingerprint>,
 }
 
-impl<F: WatchedFile> Changes<F> {
+impl<F: WatchedFile> FileChanges<F> {
     fn new(file: F, changed: Arc<Notify>) -> Self {
-        Self { file: Arc::new(Mutex::new(file)), changed, look: interval(LOOK_EVERY), seen: None }
+        Self { file: Arc::new(Mutex::new(file)), changed, poll: interval(POLL_INTERVAL), last: None }
     }
 
-    /// Wait until the file has changed, and was then left alone for a moment.
+    /// Waits until the file has changed and is stable again.
     async fn next(&mut self) {
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
-                _ = self.look.tick() => self.ask(F::watch_again).await.unwrap_or_default(),
+                _ = self.poll.tick() => self.run_blocking(F::rewatch).await.unwrap_or_default(),
             }
-            if self.fingerprint().await == self.seen {
+            if self.fingerprint().await == self.last {
                 continue;
             }
-            self.seen = self.settled().await;
-            if self.seen.is_some() {
+            self.last = self.stable_fingerprint().await;
+            if self.last.is_some() {
                 return;
             }
-            debug!("the guest's file is gone; waiting for it to come back");
+            debug!("the guest's file is missing; waiting until it exists again");
         }
     }
 
-    /// Wait until the file is left alone, and there is no notice of it, for a moment. Returns what it is then.
-    async fn settled(&self) -> Option<Fingerprint> {
+    /// Waits until the file has not changed for [`DEBOUNCE`], and returns its state.
+    async fn stable_fingerprint(&self) -> Option<Fingerprint> {
         loop {
             let before = self.fingerprint().await;
-            self.settle().await;
-            // There are no notices of some files.
+            self.debounce().await;
+            // Some files cause no events, so compare their state too.
             if self.fingerprint().await == before {
                 return before;
             }
         }
     }
 
-    /// Wait until there is no news of the file for a moment.
-    async fn settle(&self) {
+    /// Waits until there was no event for [`DEBOUNCE`].
+    async fn debounce(&self) {
         loop {
             tokio::select! {
                 () = self.changed.notified() => {}
-                () = sleep(SETTLED_AFTER) => return,
+                () = sleep(DEBOUNCE) => return,
             }
         }
     }
 
     async fn fingerprint(&self) -> Option<Fingerprint> {
-        self.ask(F::fingerprint).await.flatten()
+        self.run_blocking(F::fingerprint).await.flatten()
     }
 
-    /// Ask the file system, on a thread that may block. Returns `None` if that panics.
-    async fn ask<T: Send + 'static>(&self, question: fn(&mut F) -> T) -> Option<T> {
+    /// Runs a call on a blocking thread. Returns `None` if it panics.
+    async fn run_blocking<T: Send + 'static>(&self, call: fn(&mut F) -> T) -> Option<T> {
         let file = self.file.clone();
-        spawn_blocking(move || question(&mut file.lock().unwrap_or_else(PoisonError::into_inner))).await.ok()
+        spawn_blocking(move || call(&mut file.lock().unwrap_or_else(PoisonError::into_inner))).await.ok()
     }
 }
 
-/// The file, and the folder that holds it with the kernel's notices about it.
-struct Folder {
+/// The file, and the watch on its folder.
+struct WatchedFolder {
     file: PathBuf,
     path: PathBuf,
     changed: Arc<Notify>,
-    notices: Notices,
+    watcher: FolderWatcher,
 }
 
-enum Notices {
-    /// Nobody has asked for them yet.
-    Unasked,
-    From(RecommendedWatcher),
-    /// The kernel gives none.
-    Refused,
+enum FolderWatcher {
+    NotStarted,
+    Running(RecommendedWatcher),
+    /// The kernel refused. Changes are found by polling.
+    Unavailable,
 }
 
-impl Folder {
-    /// Have `changed` told of everything that may have changed this file, from the first
-    /// [`watch_again`](WatchedFile::watch_again) on.
+impl WatchedFolder {
+    /// Notifies `changed` of every event that may concern the file, from the first [`rewatch`](WatchedFile::rewatch) on.
     fn new(file: PathBuf, changed: Arc<Notify>) -> Self {
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
         let path = parent.unwrap_or(Path::new(".")).to_owned();
-        Self { file, path, changed, notices: Notices::Unasked }
+        Self { file, path, changed, watcher: FolderWatcher::NotStarted }
     }
 
-    fn ask_for_notices(&self) -> Notices {
+    fn start_watcher(&self) -> FolderWatcher {
         let name = self.file.file_name().map(ToOwned::to_owned);
         let changed = self.changed.clone();
-        let told = move |event: notify::Result<Event>| {
-            // An error may mean that notices were lost.
-            if event.is_ok_and(|event| !concerns(&event, name.as_deref())) {
+        let on_event = move |event: notify::Result<Event>| {
+            // An error may mean that events were lost.
+            if event.is_ok_and(|event| !may_change(&event, name.as_deref())) {
                 return;
             }
             changed.notify_one();
         };
-        match notify::recommended_watcher(told) {
-            Ok(watcher) => Notices::From(watcher),
+        match notify::recommended_watcher(on_event) {
+            Ok(watcher) => FolderWatcher::Running(watcher),
             Err(error) => {
-                warn!("the kernel will not tell of changes, so it takes {LOOK_EVERY:?} to see one: {error}");
-                Notices::Refused
+                warn!("cannot watch for file events, looking every {POLL_INTERVAL:?} instead: {error}");
+                FolderWatcher::Unavailable
             }
         }
     }
 }
 
-impl WatchedFile for Folder {
+impl WatchedFile for WatchedFolder {
     fn fingerprint(&mut self) -> Option<Fingerprint> {
         let metadata = fs::metadata(&self.file).ok()?;
         Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec()))
     }
 
-    fn watch_again(&mut self) {
-        if matches!(self.notices, Notices::Unasked) {
-            self.notices = self.ask_for_notices();
+    fn rewatch(&mut self) {
+        if matches!(self.watcher, FolderWatcher::NotStarted) {
+            self.watcher = self.start_watcher();
         }
-        let Notices::From(watcher) = &mut self.notices else { return };
-        // Fails if the one before is gone, and its watch with it.
+        let FolderWatcher::Running(watcher) = &mut self.watcher else { return };
+        // Fails if the previous folder was removed, and its watch with it.
         let _ = watcher.unwatch(&self.path);
         if let Err(error) = watcher.watch(&self.path, RecursiveMode::NonRecursive) {
             debug!("cannot watch {}: {error}", self.path.display());
@@ -203,14 +201,14 @@ impl WatchedFile for Folder {
     }
 }
 
-/// Whether an event may mean that the file of this name has changed. That it was read does not.
-fn concerns(event: &Event, name: Option<&std::ffi::OsStr>) -> bool {
-    let reading = match event.kind {
+/// Whether an event may mean that the file with this name has changed. Reading it does not change it.
+fn may_change(event: &Event, name: Option<&std::ffi::OsStr>) -> bool {
+    let is_read = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
         EventKind::Access(_) => true,
         _ => false,
     };
-    !reading && (event.need_rescan() || event.paths.iter().any(|path| path.file_name() == name))
+    !is_read && (event.need_rescan() || event.paths.iter().any(|path| path.file_name() == name))
 }
 
 #[cfg(test)]
@@ -221,46 +219,46 @@ mod tests {
 
     use super::*;
 
-    /// A file on a file system that answers only when it is told to.
+    /// A file on a file system that responds only when the test lets it.
     struct HungFile {
-        asked: mpsc::Sender<()>,
-        answers: mpsc::Receiver<Fingerprint>,
+        calls: mpsc::Sender<()>,
+        responses: mpsc::Receiver<Fingerprint>,
     }
 
     impl WatchedFile for HungFile {
         fn fingerprint(&mut self) -> Option<Fingerprint> {
-            self.asked.send(()).unwrap();
-            self.answers.recv().ok()
+            self.calls.send(()).unwrap();
+            self.responses.recv().ok()
         }
 
-        fn watch_again(&mut self) {}
+        fn rewatch(&mut self) {}
     }
 
-    /// On a runtime of one thread, which a blocked question would stop.
+    /// Runs on a single-threaded runtime, which a call that blocks would stop.
     #[tokio::test]
-    async fn a_file_system_that_hangs_holds_up_the_watcher_alone_by_one_question_at_a_time() {
-        let (asked, questions) = mpsc::channel();
-        let (answer, answers) = mpsc::channel();
+    async fn a_hung_file_system_blocks_only_the_watcher_with_one_call_at_a_time() {
+        let (calls, received_calls) = mpsc::channel();
+        let (respond, responses) = mpsc::channel();
         let changed = Arc::new(Notify::new());
-        let mut changes = Changes::new(HungFile { asked, answers }, changed.clone());
+        let mut changes = FileChanges::new(HungFile { calls, responses }, changed.clone());
         let watching = tokio::spawn(async move {
             changes.next().await;
-            changes.seen
+            changes.last
         });
         let mut count = 0;
         while count == 0 {
-            count += questions.try_iter().count();
+            count += received_calls.try_iter().count();
             yield_now().await;
         }
         for _ in 0..100 {
             changed.notify_one();
             yield_now().await;
         }
-        count += questions.try_iter().count();
-        assert_eq!(count, 1, "one question is being asked");
+        count += received_calls.try_iter().count();
+        assert_eq!(count, 1, "calls in progress");
         let file = (1, 2, 3, 4, 5);
-        // For the first look, and those before and after it was left alone for a moment.
-        (0..3).for_each(|_| answer.send(file).unwrap());
+        // One response to the first call, and one each before and after the debounce.
+        (0..3).for_each(|_| respond.send(file).unwrap());
         assert_eq!(watching.await.unwrap(), Some(file));
     }
 }

@@ -41,7 +41,7 @@ pub fn a_new_guest_is_built_at_each_save() {
     assert!(made.status.success());
     assert!(String::from_utf8(made.stdout).unwrap().contains("./dev"));
     let again = run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]);
-    assert!(String::from_utf8(again.stderr).unwrap().contains("is there already"));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("already exists"));
 
     // As its README says; it takes longer than a test waits for anything.
     let mut cargo = Command::new(env!("CARGO"));

@@ -60,7 +60,7 @@ fn web_pages_cannot_replace_the_guest() {
     }
     let (nameless, _) = raw_request(admin, b"GET /guest HTTP/1.0\r\n\r\n", false);
     assert_eq!(nameless.status, 200, "no browser sends that");
-    server.wait_for_log("admin: PUT /guest is refused: requests from web pages are refused");
+    server.wait_for_log("admin: denied PUT /guest: requests from web pages are not allowed");
     assert_eq!(server.generation(), 1);
     // Its own page, if there were one, and people by number and by name.
     let own_origin = format!("http://{own}");
@@ -227,7 +227,7 @@ fn wrong_tokens_are_throttled_and_the_log_tells_of_a_few() {
         (0..TRIES).map(|_| send(admin, "GET", "/guest", &[("Authorization", "Bearer wrong")], b"").status).collect();
     assert_eq!(statuses[..10], [401; 10]);
     assert!(statuses.contains(&429), "{statuses:?}");
-    let lines = server.log().lines().filter(|line| line.contains("is refused: this needs the admin token")).count();
+    let lines = server.log().lines().filter(|line| line.contains(": the admin token is required")).count();
     // One more for each ten seconds, and the test does not take longer than its deadlines.
     assert!((1..=30).contains(&lines), "{lines} lines");
     // Who has the token waits for a second.
@@ -258,6 +258,6 @@ fn slow_uploads_do_not_keep_others_out() {
     });
     assert_eq!(server.put_guest(b"").status, 503);
     assert_eq!(read_head(&mut silent).0, 408);
-    server.wait_for_logs("not replaced: the component did not come in time", 2);
+    server.wait_for_logs("guest not replaced: the upload took too long", 2);
     wait_until("there is room", || server.put_guest(&guests::serving(guests::TRAPS)).status == 200);
 }

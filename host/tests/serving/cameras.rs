@@ -15,7 +15,7 @@ fn the_log_says_which_camera_which_guest_and_the_address() {
     assert_eq!(lines.len(), 5, "{log}");
     assert_eq!(lines[0], "camera front: emulated: 3 built-in pictures");
     assert_eq!(lines[1], "camera yard: emulated: 3 built-in pictures");
-    assert!(lines[2].starts_with("generation 1: the built-in guest, sha256 "), "{log}");
+    assert!(lines[2].starts_with("generation 1: serving the built-in guest, sha256 "), "{log}");
     assert_eq!(lines[3], format!("admin at http://{}/guest", server.admin.unwrap()));
     assert_eq!(lines[4], format!("open http://{}/", server.address));
 }

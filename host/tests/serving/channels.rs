@@ -128,7 +128,7 @@ fn a_publisher_that_traps_is_started_again_and_its_viewers_stay() {
     assert_eq!(viewer.chunk(), b"opening\npart");
     for round in 1..4 {
         let line =
-            server.wait_for_logs("channel c: its publisher failed, and is started again: the guest trapped", round);
+            server.wait_for_logs("channel c: its publisher failed and will be restarted: the guest trapped", round);
         assert!(line.contains("WARN"), "{line}");
         assert_eq!(viewer.chunk(), b"part");
     }
@@ -141,7 +141,7 @@ fn a_publisher_that_spins_is_ended_and_does_not_hold_up_others() {
     assert_eq!(viewer.chunk(), b"opening\npart");
     assert_eq!(get(server.address, "/ok").text(), "ok\n");
     server.wait_for_log(
-        "its publisher failed, and is started again: the guest computed for 2 seconds without waiting for anything",
+        "its publisher failed and will be restarted: the guest computed for 2 seconds without waiting for anything",
     );
     assert_eq!(viewer.chunk(), b"part");
 }
@@ -153,7 +153,7 @@ fn a_publisher_that_never_waits_is_ended_as_one_that_spins() {
     assert_eq!(viewer.chunk(), b"opening\npart");
     let memory = server.memory_kib();
     server.wait_for_log(
-        "its publisher failed, and is started again: the guest computed for 2 seconds without waiting for anything",
+        "its publisher failed and will be restarted: the guest computed for 2 seconds without waiting for anything",
     );
     // Nothing queues, neither for the viewer that does not read.
     assert!(server.memory_kib().saturating_sub(memory) < 8 << 10);

@@ -95,7 +95,7 @@ fn a_cache_that_others_can_write_to_is_not_used() {
     fs::create_dir(&cache).unwrap();
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
     let server = start(&cache, &[]);
-    let line = server.wait_for_log("compiled guests are not kept");
+    let line = server.wait_for_log("compiled guests are not cached");
     assert!(
         line.contains("WARN") && line.contains("other users can write to it") && line.contains("remove it"),
         "{line}"
@@ -108,7 +108,7 @@ fn a_cache_that_others_can_write_to_is_not_used() {
 fn a_cache_that_cannot_be_made_is_said_and_done_without() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let server = start(file.path(), &[]);
-    server.wait_for_log("compiled guests are not kept");
+    server.wait_for_log("compiled guests are not cached");
     assert_eq!(get(server.address, "/snapshot").status, 200);
 }
 

@@ -45,7 +45,7 @@ fn one_that_is_killed_is_a_refusal_with_a_reason() {
     let error = reply.json()["error"].as_str().unwrap().to_owned();
     assert_eq!(reply.status, 422, "{error}");
     assert!(error.contains("the uploaded guest cannot be compiled: the compiler was killed"), "{error}");
-    server.wait_for_log(&format!("not replaced, generation 1 goes on: {error}"));
+    server.wait_for_log(&format!("guest not replaced, generation 1 continues: {error}"));
     assert_eq!(get(server.address, "/snapshot").status, 200);
 }
 

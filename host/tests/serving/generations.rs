@@ -62,7 +62,7 @@ fn the_admin_listener_replaces_the_guest_and_shows_both() {
     assert_eq!(second["previous"]["sha256"], first["current"]["sha256"]);
     assert!(second["current"]["since"].as_f64() >= first["current"]["since"].as_f64());
     server.wait_for_log(&format!(
-        "generation 2: the uploaded guest, sha256 {}",
+        "generation 2: serving the uploaded guest, sha256 {}",
         second["current"]["sha256"].as_str().unwrap()
     ));
     assert_eq!(get(server.address, "/ok").text(), "ok\n");
@@ -73,7 +73,7 @@ fn the_same_component_again_changes_nothing() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let reply = server.put_guest(&guests::built_in());
     assert_eq!((reply.status, reply.json()["current"]["generation"].as_u64()), (200, Some(1)));
-    server.wait_for_log("generation 1 is of the same component");
+    server.wait_for_log("generation 1 already runs this component");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn one_can_go_back_and_forth_at_once() {
     let back = || request(server.admin.unwrap(), "POST", "/guest/rollback");
     let nothing = back();
     assert_eq!(nothing.status, 409);
-    assert!(nothing.json()["error"].as_str().unwrap().contains("no guest before this one"));
+    assert!(nothing.json()["error"].as_str().unwrap().contains("no earlier guest to roll back to"));
 
     server.put_guest(&guests::serving(guests::TRAPS));
     assert_eq!(get(server.address, "/snapshot").status, 502);
@@ -100,13 +100,13 @@ fn sighup_loads_the_file_again() {
     let built_in = guests::built_in();
     let trial = FromFile::start(&built_in, &[]);
     trial.server.signal(Signal::HUP);
-    trial.server.wait_for_log("generation 1 is of the same component");
+    trial.server.wait_for_log("generation 1 already runs this component");
     fs::write(&trial.file, guests::variant(&built_in, 1)).unwrap();
     trial.server.signal(Signal::HUP);
     trial.comes_to(2);
     fs::remove_file(&trial.file).unwrap();
     trial.server.signal(Signal::HUP);
-    trial.server.wait_for_log("not replaced, generation 2 goes on: cannot read the guest");
+    trial.server.wait_for_log("guest not replaced, generation 2 continues: cannot read the guest");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_watched_file_that_was_cut_off_by_a_power_cut_is_refused_and_the_whole_one_i
     let whole = guests::variant(&built_in, 1);
     for (round, length) in [0, 5, 8, 100, whole.len() / 2, whole.len() - 200].into_iter().enumerate() {
         fs::write(&trial.file, &whole[..length]).unwrap();
-        trial.server.wait_for_logs("not replaced, generation 1 goes on: ", round + 1);
+        trial.server.wait_for_logs("guest not replaced, generation 1 continues: ", round + 1);
         assert_eq!(get(trial.server.address, "/snapshot").status, 200);
     }
     fs::write(&trial.file, &whole).unwrap();
@@ -252,7 +252,7 @@ fn what_is_under_way_at_the_drain_limit_is_ended_between_two_parts() {
             while viewer.next_part().is_some() {}
             *viewer = Viewer::watch(server.address, "/bad");
         }
-        server.wait_for_log(&format!("generation {number}: its last {VIEWERS} responses are ended"));
+        server.wait_for_log(&format!("generation {number}: drain limit reached, ending {VIEWERS} responses"));
         wait_until("the old generation is gone", || server.generations()["draining"] == json!([]));
     }
 }
@@ -305,7 +305,7 @@ fn a_watched_file_that_is_what_it_was_before_a_rollback_is_said_to_be() {
     trial.comes_to(2);
     assert_eq!(request(trial.server.admin.unwrap(), "POST", "/guest/rollback").status, 200);
     rename_into(&other, &trial.file);
-    trial.server.wait_for_log("is what it was, and another guest serves now; SIGHUP loads it again");
+    trial.server.wait_for_log("has not changed, but another guest is serving; send SIGHUP to load it again");
     trial.server.signal(Signal::HUP);
     trial.comes_to(4);
 }
@@ -319,7 +319,7 @@ fn a_request_that_a_replaced_guest_has_not_answered_yet_is_still_answered_by_it(
     let waiting = thread::spawn(move || get(address, "/bad"));
     wait_until("it waits", || server.generations()["current"]["under_way"] == 1);
     server.put_guest(&guests::built_in());
-    server.wait_for_log("generation 2: its last 1 responses are ended");
+    server.wait_for_log("generation 2: drain limit reached, ending 1 responses");
     assert_eq!(waiting.join().unwrap().text(), "ok\n");
 }
 
@@ -334,7 +334,7 @@ fn a_viewer_that_is_slower_than_the_camera_is_ended_between_two_parts_as_well() 
     let server = Server::start(&["--camera", &camera, "--guest", guest.to_str().unwrap(), "--drain", "0.5"]);
     let viewers: Vec<_> = (0..3).map(|_| Viewer::watch(server.address, "/bad")).collect();
     server.put_guest(&guests::built_in());
-    server.wait_for_log("generation 1: its last 3 responses are ended");
+    server.wait_for_log("generation 1: drain limit reached, ending 3 responses");
     for mut viewer in viewers {
         while viewer.next_part().is_some() {
             thread::sleep(std::time::Duration::from_millis(100));

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a failed assertion should panic"
+    reason = "tests fail by panicking"
 )]
 
 mod addresses;

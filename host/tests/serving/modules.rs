@@ -13,7 +13,7 @@ const ORDER: &[&str] =
     &["logging", "process", "chunks", "channels", "sandbox", "swap", "http", "admin", "config", "commands", "app"];
 
 /// Upward dependencies that have yet to be removed.
-const KNOWN_UPWARDS: &[(&str, &str)] = &[("channels", "http"), ("http", "config")];
+const KNOWN_UPWARDS: &[(&str, &str)] = &[("channels", "http")];
 
 /// Folders with cycles that have yet to be removed.
 const KNOWN_CYCLES: &[&str] = &[
@@ -24,7 +24,6 @@ const KNOWN_CYCLES: &[&str] = &[
     "host/src/channels",
     "host/src/logging",
     "host/src/sandbox/imports",
-    "host/src/swap",
 ];
 
 #[test]
@@ -142,7 +141,7 @@ impl Graph {
         let mut items = Items::default();
         items.read(tokens);
         for (name, body) in items.children {
-            let child = [&path[..], &[name.clone()]].concat();
+            let child = [&path[..], std::slice::from_ref(&name)].concat();
             let folder = folder.join(&name);
             let child = match body {
                 Some(tokens) => self.read_module(Module { path: child, file, ..Module::default() }, &folder, &tokens),
@@ -154,14 +153,14 @@ impl Graph {
         let module = &mut self.modules[number];
         for Use { path, name, is_public } in items.uses {
             let is_of_child = module.children.contains_key(&path[0]);
-            let path = module.from_root(&path);
+            let path = module.absolute(&path);
             if !(is_public && is_of_child) {
                 module.references.extend(path.clone());
             }
             module.bindings.insert(name, path);
         }
         for path in items.paths {
-            let path = module.from_root(&path);
+            let path = module.absolute(&path);
             module.references.extend(path);
         }
         number
@@ -214,7 +213,7 @@ impl Graph {
 impl Module {
     /// Makes a path that is written in this module one from the crate's root. Returns `None` if it leads to another crate,
     /// to a local variable or to an item of this module.
-    fn from_root(&self, path: &[String]) -> Option<Vec<String>> {
+    fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
         let mut base = self.path.clone();
         match first.as_str() {

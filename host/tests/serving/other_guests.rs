@@ -112,7 +112,7 @@ fn another_guest_can_serve() {
     let guest = guests::component(folder.path(), guests::TRAPS);
     let guest = guest.to_str().unwrap();
     let server = Server::start(&["--camera", "emulated", "--guest", guest]);
-    assert!(server.log().contains(&format!("generation 1: {guest}, sha256 ")), "{}", server.log());
+    assert!(server.log().contains(&format!("generation 1: serving {guest}, sha256 ")), "{}", server.log());
     assert_eq!(get(server.address, "/ok").text(), "ok\n");
 }
 

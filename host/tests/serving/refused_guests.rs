@@ -23,11 +23,11 @@ fn refused(candidate: &[u8], status: u16, reason: &str) {
     let error = reply.json()["error"].as_str().unwrap().to_owned();
     assert_eq!(reply.status, status, "{error}");
     assert!(error.contains("the uploaded guest") && error.contains(reason), "{error}");
-    server.wait_for_log(&format!("not replaced, generation 1 goes on: {error}"));
+    server.wait_for_log(&format!("guest not replaced, generation 1 continues: {error}"));
     assert_eq!(server.generations()["refused"]["reason"], error);
 
     fs::write(&file, candidate).unwrap();
-    let line = server.wait_for_logs("not replaced, generation 1 goes on: ", 2);
+    let line = server.wait_for_logs("guest not replaced, generation 1 continues: ", 2);
     assert!(line.contains(&format!("{path} ")) && line.contains(reason), "{line}");
 
     assert_eq!(server.generation(), 1);
@@ -87,35 +87,31 @@ fn a_component_that_cannot_be_called() {
 
 #[test]
 fn one_that_traps_when_it_is_tried() {
-    refused(&guests::misbehaving_at_once(guests::TRAPS), 422, "failed when it was tried with GET /: the guest trapped");
+    refused(&guests::misbehaving_at_once(guests::TRAPS), 422, "failed its test request, GET /: the guest trapped");
 }
 
 #[test]
 fn one_that_traps_in_the_middle_of_the_answer_when_it_is_tried() {
     let candidate = guests::misbehaving_at_once(guests::TRAPS_IN_MID_STREAM);
-    refused(&candidate, 422, "failed when it was tried with GET /: the guest trapped");
+    refused(&candidate, 422, "failed its test request, GET /: the guest trapped");
 }
 
 #[test]
 fn one_that_spins_when_it_is_tried() {
     let candidate = guests::misbehaving_at_once(guests::SPINS);
-    refused(
-        &candidate,
-        422,
-        "failed when it was tried with GET /: the guest did not start its response within 1 seconds",
-    );
+    refused(&candidate, 422, "failed its test request, GET /: the guest did not start its response within 1 seconds");
 }
 
 #[test]
 fn one_that_spins_in_the_middle_of_the_answer_when_it_is_tried() {
     let candidate = guests::misbehaving_at_once(guests::SPINS_IN_MID_STREAM);
-    refused(&candidate, 422, "failed when it was tried with GET /: the guest computed for 2 seconds without waiting");
+    refused(&candidate, 422, "failed its test request, GET /: the guest computed for 2 seconds without waiting");
 }
 
 #[test]
 fn one_that_does_not_answer_when_it_is_tried() {
     let candidate = guests::misbehaving_at_once(guests::RETURNS_WITHOUT_ANSWER);
-    refused(&candidate, 422, "failed when it was tried with GET /: the guest returned without a response");
+    refused(&candidate, 422, "failed its test request, GET /: the guest returned without a response");
 }
 
 #[test]

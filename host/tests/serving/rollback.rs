@@ -20,8 +20,8 @@ fn a_guest_that_traps_on_five_of_its_first_requests_is_taken_back() {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
     let line = server.wait_for_log("generation 2: the uploaded guest failed on 5 of its first 10 requests");
-    assert!(line.contains("WARN") && line.contains("Going back to the guest of generation 1"), "{line}");
-    server.wait_for_log("generation 3: the built-in guest");
+    assert!(line.contains("WARN") && line.contains("rolling back to the guest of generation 1"), "{line}");
+    server.wait_for_log("generation 3: serving the built-in guest");
     assert_eq!(get(server.address, "/bad").status, 404, "this is the built-in guest's answer");
     let generations = server.generations();
     assert_eq!(generations["current"]["from"], "the built-in guest");
@@ -42,8 +42,8 @@ fn what_is_gone_back_to_is_no_guest_that_was_failing_too() {
     for _ in 0..5 {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
-    server.wait_for_log("Going back to the guest of generation 1");
-    server.wait_for_log("generation 4: the built-in guest");
+    server.wait_for_log("rolling back to the guest of generation 1");
+    server.wait_for_log("generation 4: serving the built-in guest");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn requests_that_say_nothing_about_the_guest_are_not_part_of_its_trial() {
     for _ in 0..5 {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
-    server.wait_for_log("generation 3: the built-in guest");
+    server.wait_for_log("generation 3: serving the built-in guest");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn one_that_times_out_is_taken_back() {
     for _ in 0..5 {
         assert_eq!(get(server.address, "/bad").status, 504);
     }
-    server.wait_for_log("generation 3: the built-in guest");
+    server.wait_for_log("generation 3: serving the built-in guest");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn one_that_traps_in_mid_answer_is_taken_back() {
     for _ in 0..5 {
         assert!(try_request(server.address, "GET", "/bad").1.is_err());
     }
-    server.wait_for_log("generation 3: the built-in guest");
+    server.wait_for_log("generation 3: serving the built-in guest");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn the_first_guest_has_none_before_it_and_stays() {
     for _ in 0..20 {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
-    server.wait_for_log("There is no guest before it to go back to");
+    server.wait_for_log("there is no earlier guest to roll back to");
     assert_eq!(server.generation(), 1);
 }
 
@@ -112,7 +112,7 @@ fn a_guest_that_was_gone_back_to_by_hand_is_on_probation_as_well() {
     for _ in 0..5 {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
-    server.wait_for_log("generation 5: the built-in guest");
+    server.wait_for_log("generation 5: serving the built-in guest");
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn a_broken_guest_after_an_idle_broken_one_goes_back_to_the_guest_that_has_answe
     for _ in 0..5 {
         assert_eq!(get(server.address, "/bad").status, 502);
     }
-    server.wait_for_log("Going back to the guest of generation 1");
-    server.wait_for_log("generation 4: the built-in guest");
+    server.wait_for_log("rolling back to the guest of generation 1");
+    server.wait_for_log("generation 4: serving the built-in guest");
     assert_eq!(get(server.address, "/state").status, 200);
 }
 

@@ -1,29 +1,29 @@
-//! What becomes of guests in every order in which they can be uploaded, asked, fail, and be gone back to.
+//! Guests that are uploaded, answer requests, fail and are rolled back to, in every order.
 
 use super::*;
-use crate::swap::fallbacks::Health;
 use crate::swap::generation::InFlightRequest;
+use crate::swap::rollback_targets::Health;
 
 /// How a guest answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Behaviour {
-    /// Every request successfully.
+    /// It succeeds on every request.
     Good,
-    /// None: each fails.
+    /// It fails on every request.
     Broken,
-    /// Every second request.
+    /// It fails on every second request.
     Flaky,
-    /// All with 500, which neither proves it nor counts as a failure.
+    /// It answers every request with 500, which neither proves the guest nor counts as a failure.
     Unhelpful,
 }
 use Behaviour::{Broken, Flaky, Good, Unhelpful};
 
-/// A server: its guests are numbers, and a guest's digest is its number.
+/// A server whose guests are numbers. The digest of a guest is its number.
 struct Server {
-    deployment: Deployment<usize>,
+    deployment: DeploymentState<usize>,
     behaviours: Vec<Behaviour>,
-    asked: usize,
-    /// The last guest that was healthy when it was replaced, and has not failed since. The invariant is about this one.
+    requests: usize,
+    /// The last guest that was healthy when it was replaced and has not failed since. The invariant is about this guest.
     established: Option<usize>,
     initial_is_established: bool,
     initial_has_failed: bool,
@@ -35,11 +35,11 @@ fn digest(guest: usize) -> Arc<str> {
 
 impl Server {
     fn start(initial: Behaviour) -> Self {
-        let deployment = Deployment::begin(Generation::begin(1, 0, digest(0), false));
+        let deployment = DeploymentState::new(Generation::start(1, 0, digest(0), false));
         Self {
             deployment,
             behaviours: vec![initial],
-            asked: 0,
+            requests: 0,
             established: None,
             initial_is_established: false,
             initial_has_failed: false,
@@ -51,7 +51,7 @@ impl Server {
     }
 
     fn previous(&self) -> Option<usize> {
-        self.deployment.fallbacks.previous().map(|previous| previous.guest)
+        self.deployment.targets.previous().map(|previous| previous.guest)
     }
 
     fn establish(&mut self) {
@@ -61,7 +61,7 @@ impl Server {
         }
     }
 
-    /// Upload a guest that was never seen before.
+    /// Uploads a new guest.
     fn upload(&mut self, behaviour: Behaviour) {
         self.behaviours.push(behaviour);
         self.upload_again(self.behaviours.len() - 1);
@@ -75,30 +75,30 @@ impl Server {
     }
 
     fn roll_back(&mut self) {
-        if self.deployment.fallbacks.previous().is_some() {
+        if self.deployment.targets.previous().is_some() {
             self.establish();
             assert!(self.deployment.roll_back().is_some());
         }
     }
 
-    fn begin(&self) -> InFlightRequest<usize> {
-        InFlightRequest::begin(self.deployment.current.clone())
+    fn start_request(&self) -> InFlightRequest<usize> {
+        InFlightRequest::start(self.deployment.current.clone())
     }
 
-    fn end(&mut self, visit: &InFlightRequest<usize>) {
-        self.asked += 1;
-        let guest = visit.generation().guest;
+    fn end_request(&mut self, request: &InFlightRequest<usize>) {
+        self.requests += 1;
+        let guest = request.generation().guest;
         let fails = match self.behaviours[guest] {
             Good => false,
             Broken => true,
-            Flaky => self.asked.is_multiple_of(2),
+            Flaky => self.requests.is_multiple_of(2),
             Unhelpful => return,
         };
         if !fails {
-            return visit.succeeded();
+            return request.record_success();
         }
-        if visit.failed() {
-            let number = visit.generation().lifecycle.number;
+        if request.record_failure() {
+            let number = request.generation().lifecycle.number;
             let counts = number == self.deployment.current.lifecycle.number || guest != self.serving();
             self.deployment.fail_over(number, &digest(guest));
             if counts {
@@ -109,95 +109,95 @@ impl Server {
         }
     }
 
-    fn ask(&mut self, times: usize) {
+    fn request(&mut self, times: usize) {
         for _ in 0..times {
-            let visit = self.begin();
-            self.end(&visit);
+            let request = self.start_request();
+            self.end_request(&request);
         }
     }
 
-    /// Whether a guest that has answered serves, or is one rollback away.
+    /// Whether a guest that has answered successfully serves or is one rollback away.
     fn known_good_is_reachable(&self) -> bool {
-        self.deployment.current.health() > Health::Untested
-            || self.deployment.fallbacks.previous().is_some_and(Retired::has_answered)
+        self.deployment.current.health() > Health::Unproven
+            || self.deployment.targets.previous().is_some_and(RollbackTarget::has_answered)
     }
 }
 
 #[test]
-fn a_broken_guest_after_an_idle_one_goes_back_to_the_one_that_has_answered() {
+fn a_failover_skips_a_guest_that_received_no_requests() {
     let mut server = Server::start(Good);
-    server.ask(1);
+    server.request(1);
     server.upload(Broken);
     server.upload(Broken);
-    assert_eq!(server.previous(), Some(0), "the idle one has proved nothing");
-    server.ask(5);
+    assert_eq!(server.previous(), Some(0), "the guest without requests is unproven");
+    server.request(5);
     assert_eq!(server.serving(), 0);
-    server.ask(20);
+    server.request(20);
     assert_eq!(server.serving(), 0);
 }
 
 #[test]
-fn however_many_guests_are_uploaded_the_last_that_has_answered_is_kept() {
+fn the_last_guest_that_answered_is_kept_however_many_are_uploaded() {
     let mut server = Server::start(Broken);
     server.upload(Good);
-    server.ask(1);
+    server.request(1);
     for behaviour in [Unhelpful, Broken, Unhelpful, Broken, Broken] {
         server.upload(behaviour);
-        server.ask(3);
+        server.request(3);
         assert_eq!(server.previous(), Some(1));
     }
     server.roll_back();
-    assert_eq!((server.serving(), server.previous()), (1, Some(6)), "a second rollback returns to where one was");
+    assert_eq!((server.serving(), server.previous()), (1, Some(6)), "a second rollback undoes the first");
 }
 
 #[test]
-fn a_guest_that_was_gone_back_to_is_on_probation_and_automatic_rollbacks_end() {
+fn a_restored_guest_is_on_probation_and_automatic_rollbacks_terminate() {
     let mut server = Server::start(Good);
-    server.ask(20);
+    server.request(20);
     server.upload(Good);
-    server.ask(20);
+    server.request(20);
     server.upload(Broken);
-    // The world changes: what used to work does not.
+    // The environment changes, so a guest that used to work fails.
     server.behaviours[1] = Broken;
-    server.ask(5);
+    server.request(5);
     assert_eq!(server.serving(), 1);
-    server.ask(5);
+    server.request(5);
     assert_eq!(server.serving(), 0, "the guest that the server was started with");
     server.behaviours[0] = Broken;
-    server.ask(50);
+    server.request(50);
     let generation = server.deployment.current.lifecycle.number;
-    assert_eq!((server.serving(), generation), (0, 5), "there is no other, and none is tried twice");
+    assert_eq!((server.serving(), generation), (0, 5), "there is no other guest, and none serves twice");
     assert_eq!(server.previous(), None);
 }
 
 #[test]
-fn without_a_guest_that_has_answered_one_that_has_not_failed_serves() {
+fn without_a_proven_guest_one_that_has_not_failed_serves() {
     let mut server = Server::start(Broken);
-    server.ask(5);
+    server.request(5);
     assert_eq!(server.serving(), 0);
     server.upload(Unhelpful);
     server.upload(Broken);
-    server.ask(5);
+    server.request(5);
     assert_eq!(server.serving(), 1);
 }
 
 #[test]
-fn a_guest_that_fails_while_it_drains_is_no_guest_to_go_back_to() {
+fn a_guest_that_fails_while_it_drains_is_no_rollback_target() {
     let mut server = Server::start(Good);
-    server.ask(1);
+    server.request(1);
     server.upload(Good);
-    server.ask(1);
-    let late: Vec<_> = (0..5).map(|_| server.begin()).collect();
+    server.request(1);
+    let draining: Vec<_> = (0..5).map(|_| server.start_request()).collect();
     server.upload(Unhelpful);
     assert_eq!(server.previous(), Some(1));
     server.behaviours[1] = Broken;
-    for visit in &late {
-        server.end(visit);
+    for request in &draining {
+        server.end_request(request);
     }
     assert_eq!(server.previous(), Some(0));
 }
 
-/// Numbers that look random, and are the same each time (xorshift).
+/// Reproducible pseudo-random numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -216,37 +216,37 @@ fn in_any_sequence_a_known_good_guest_serves_or_is_one_rollback_away() {
     for seed in 1..=2000 {
         let mut random = Random(seed);
         let mut server = Server::start(BEHAVIOURS[random.below(4)]);
-        let mut late = Vec::new();
-        let mut story = Vec::new();
+        let mut open_requests = Vec::new();
+        let mut history = Vec::new();
         for _ in 0..60 {
             let action = random.below(8);
             match action {
                 0 | 1 => server.upload(BEHAVIOURS[random.below(4)]),
                 2 => server.upload_again(random.below(server.behaviours.len())),
                 3 => server.roll_back(),
-                4 => late.push(server.begin()),
-                5 if !late.is_empty() => {
-                    let visit = late.swap_remove(random.below(late.len()));
-                    server.end(&visit);
+                4 => open_requests.push(server.start_request()),
+                5 if !open_requests.is_empty() => {
+                    let request = open_requests.swap_remove(random.below(open_requests.len()));
+                    server.end_request(&request);
                 }
-                _ => server.ask(random.below(7)),
+                _ => server.request(random.below(7)),
             }
-            story.push((action, server.serving()));
+            history.push((action, server.serving()));
             if server.established.is_some() {
                 established += 1;
                 assert!(
                     server.known_good_is_reachable(),
-                    "seed {seed}, guests {:?}, actions and who served: {story:?}",
+                    "seed {seed}, guests {:?}, actions and serving guests: {history:?}",
                     server.behaviours
                 );
             }
         }
         let behaviour = |guest: usize| server.behaviours[guest];
         if server.established.is_some_and(|guest| behaviour(guest) == Good) {
-            // Two rollbacks at most, each after ten requests at most.
-            server.ask(30);
-            assert_ne!(server.behaviours[server.serving()], Broken, "seed {seed}: {story:?}");
+            // At most two rollbacks, each after at most ten requests.
+            server.request(30);
+            assert_ne!(server.behaviours[server.serving()], Broken, "seed {seed}: {history:?}");
         }
     }
-    assert!(established > 10_000, "the sequences test something: {established}");
+    assert!(established > 10_000, "the invariant was checked only {established} times");
 }

@@ -1,0 +1,135 @@
+//! The active guest: answers requests, and is replaced by candidates that pass their check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::check::{self, SwapError};
+use super::deployment::{Deployment, FIRST, NoRollbackTarget, log_unchanged};
+use super::drain::{DrainableBody, ServedBody};
+use super::generation::{Generation, InFlightRequest};
+use super::report::Report;
+use crate::sandbox::{CallError, Candidate, Invoker, LoadError, Priority, ResponseBody};
+
+/// The guest that serves now. Clones share it, and all see a replacement at once.
+#[derive(Clone)]
+pub struct ActiveGuest {
+    invoker: Arc<Invoker>,
+    deployment: Arc<Deployment>,
+    /// Held while a candidate is compiled and checked, so that candidates serve in the order in which they were
+    /// offered, and only one is compiled at a time. A compiler that nobody waits for any more holds it until it ends.
+    replacement: Arc<Mutex<()>>,
+}
+
+impl ActiveGuest {
+    /// Checks the first candidate and starts serving it. `drain_limit` is how long the responses of a replaced guest may
+    /// continue.
+    pub async fn start(invoker: Invoker, candidate: Candidate, drain_limit: Duration) -> Result<Self, SwapError> {
+        let invoker = Arc::new(invoker);
+        let replacement = Arc::<Mutex<()>>::default();
+        let lock = replacement.clone().lock_owned().await;
+        let (_lock, guest) = check::compile(invoker.clone(), candidate, Priority::Normal, lock).await?;
+        check::send_test_request(&invoker, &guest, FIRST).await?;
+        let deployment = Arc::new(Deployment::start(guest, drain_limit));
+        Ok(Self { invoker, deployment, replacement })
+    }
+
+    /// Lets the current guest answer a request.
+    ///
+    /// Returns when the guest has started its response. Reading the body then drives the guest, see [`ServedBody`].
+    /// `label` names the request in the log.
+    pub async fn handle<B>(&self, request: Request<B>, label: &str) -> Result<Response<ServedBody>, CallError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let generation = self.current();
+        let in_flight = InFlightRequest::start(generation.clone());
+        let Generation { guest, lifecycle, idle_instances, .. } = &*generation;
+        match self.invoker.handle(guest, lifecycle.clone(), idle_instances, request).await {
+            Ok(response) => {
+                if !response.status().is_server_error() {
+                    in_flight.record_success();
+                }
+                let (head, body) = response.into_parts();
+                let body = match body {
+                    ResponseBody::Guest(body) => {
+                        let (deployment, label) = (self.deployment.clone(), label.to_owned());
+                        let body = DrainableBody::new(body, &head.headers, in_flight, deployment, label);
+                        ServedBody::Guest(Box::new(body))
+                    }
+                    ResponseBody::Channel(joined) => ServedBody::Channel(joined),
+                };
+                Ok(Response::from_parts(head, body))
+            }
+            Err(error) => {
+                self.record_failure(&in_flight, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks a candidate and, if it passes, replaces the current guest. Does nothing if the candidate is the same
+    /// component. Waits for candidates that were offered earlier.
+    ///
+    /// If the candidate fails, the current guest continues; the log says why. Dropping the future early changes nothing.
+    /// Must be called inside a Tokio runtime.
+    pub async fn replace(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
+        let lock = self.replacement.clone().lock_owned().await;
+        let result = match candidate {
+            Ok(candidate) => self.check_and_replace(candidate, lock).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &result {
+            self.deployment.record_refusal(error.to_string());
+        }
+        result
+    }
+
+    async fn check_and_replace(&self, candidate: Candidate, lock: OwnedMutexGuard<()>) -> Result<(), SwapError> {
+        let current = self.current();
+        if candidate.digest == current.guest.digest {
+            log_unchanged(&current);
+            return Ok(());
+        }
+        drop(current);
+        let (_lock, guest) = check::compile(self.invoker.clone(), candidate, Priority::Background, lock).await?;
+        check::send_test_request(&self.invoker, &guest, self.current().lifecycle.number + 1).await?;
+        // A rollback may have restored the same guest meanwhile; then this does nothing.
+        self.deployment.replace(guest);
+        Ok(())
+    }
+
+    /// Rolls back to the previous guest at once, since it is still compiled. Skips a guest that has never answered
+    /// successfully if there is one that has. A second rollback undoes the first. Must be called inside a Tokio runtime.
+    pub fn roll_back(&self) -> Result<(), NoRollbackTarget> {
+        self.deployment.roll_back()
+    }
+
+    /// Ends all responses as at the drain limit, because the server is shutting down.
+    pub fn shut_down(&self) {
+        self.deployment.shut_down();
+    }
+
+    /// The state of all generations at this moment.
+    pub fn report(&self) -> Report {
+        self.deployment.report()
+    }
+
+    /// The generation that answers requests.
+    pub(super) fn current(&self) -> Arc<Generation> {
+        self.deployment.current()
+    }
+
+    pub(super) fn invoker(&self) -> &Invoker {
+        &self.invoker
+    }
+
+    /// See [`Deployment::record_failure`].
+    pub(super) fn record_failure(&self, request: &InFlightRequest, error: &CallError) {
+        self.deployment.record_failure(request, error);
+    }
+}
