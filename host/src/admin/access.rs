@@ -1,8 +1,8 @@
-//! Who may replace the guest: those with the token; without one, those who can reach the listener and are no web
-//! page.
+//! Decides who may replace the guest: clients with the token. If there is no token, anyone who can reach the listener,
+//! except web pages.
 //!
-//! A browser sends requests to this machine for any page that it shows. Those carry the page's `Origin`; and if the
-//! page's own name was made to resolve to this machine (DNS rebinding), that name as `Host`. Both are checked as they are
+//! Any page that a browser on this machine shows can send requests to it. They carry the page's `Origin`, and after DNS
+//! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they are
 //! for viewers, in [`crate::http`].
 
 use std::fs::{self, File};
@@ -18,101 +18,101 @@ use sha2::{Digest as _, Sha256};
 
 use crate::http::policy::{CsrfProtection, RequestError, RequestGuard, authority};
 
-/// The shortest token that is taken, in bytes: too many to try, if each is a random hexadecimal digit.
-const TOKEN_MINIMUM: usize = 16;
+/// The shortest token accepted, in bytes. As random hexadecimal digits, it has 64 bits.
+const MIN_TOKEN_LENGTH: usize = 16;
 
-/// The most of a token's file that is read, in bytes. No token is longer.
+/// How much of the token file is read, in bytes. No token is longer.
 const TOKEN_FILE_LIMIT: u64 = 64 << 10;
 
-/// What those who are not the owner may do with a file, in its mode: anything is too much.
+/// The permission bits of everybody except the file's owner. None may be set.
 const OTHERS: u32 = 0o077;
 
-/// The user who may do everything anyway.
+/// The user who can access every file anyway.
 const ROOT: u32 = 0;
 
-/// Why there is no token.
+/// Why the token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The file can't be read.
-    #[error("cannot read the admin token in {}: {source}", path.display())]
+    /// The file cannot be read.
+    #[error("cannot read the admin token file {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// Others can read it, or could have put their own there.
+    /// Other users can read the token, or could have replaced it.
     #[error(
-        "other users can read or change the admin token in {path}; run `chmod 600 {path}`, and make a new token if others have had access",
+        "other users can access the admin token file {path}; run `chmod 600 {path}`, and make a new token if they may have read it",
         path = .0.display()
     )]
     NotPrivate(PathBuf),
-    /// It belongs to another user, who can read and change it.
-    #[error("the admin token in {path} belongs to another user; run `chown {user} {path}`", path = path.display())]
-    NotOurs {
+    /// The file belongs to another user, who can read and replace the token.
+    #[error("the admin token file {path} belongs to another user; run `chown {user} {path}`", path = path.display())]
+    WrongOwner {
         /// The file.
         path: PathBuf,
         /// The user that this program runs as.
         user: u32,
     },
-    /// It is no token.
+    /// The token is too short or contains characters other than visible ASCII.
     #[error(
-        "the admin token in {} must be at least {TOKEN_MINIMUM} characters, without spaces; make one with `openssl rand -hex 16`",
+        "the admin token in {} must have at least {MIN_TOKEN_LENGTH} characters and no spaces; make one with `openssl rand -hex 16`",
         .0.display()
     )]
-    Unfit(PathBuf),
+    Invalid(PathBuf),
 }
 
-/// Why a request is refused.
+/// Why a request is denied.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Denied {
     /// It is malformed, or for a host name that this server does not answer to.
     #[error(transparent)]
     Request(#[from] RequestError),
     /// It comes from a web page.
-    #[error("requests from web pages are refused")]
+    #[error("requests from web pages are not allowed")]
     Origin,
-    /// It has no token, or not the right one.
-    #[error("this needs the admin token, as `Authorization: Bearer TOKEN`")]
+    /// It has no token, or a wrong one.
+    #[error("the admin token is required, as `Authorization: Bearer TOKEN`")]
     Token,
 }
 
-/// Who is let in.
+/// The rules for access.
 pub struct Access {
-    /// The digest of the token. Comparing digests takes a time that tells nothing of the token.
+    /// The digest of the token. The time to compare digests reveals nothing about the token.
     token: Option<[u8; 32]>,
-    /// What checks the host that a request names. `None` for a Unix socket, to which no name can be made to resolve.
+    /// Checks the host that a request names. `None` on a Unix socket, to which no name can resolve.
     guard: Option<RequestGuard>,
-    /// Allows no origin but the listener's own.
-    cross_origin: CsrfProtection,
+    /// Allows only the listener's own origin.
+    csrf_protection: CsrfProtection,
 }
 
 impl Access {
-    /// Let in who carries the token in this file, if one is given. `guard` checks
-    /// the host that a request names; there is none for a Unix socket.
+    /// Requires the token in this file, if one is given. `guard` checks the host that a request names; a Unix socket needs
+    /// none.
     pub fn new(token_file: Option<&Path>, guard: Option<RequestGuard>) -> Result<Self, TokenError> {
         let token = token_file.map(read_token).transpose()?;
-        Ok(Self { token, guard, cross_origin: CsrfProtection::default() })
+        Ok(Self { token, guard, csrf_protection: CsrfProtection::default() })
     }
 
-    /// Whether there is a token, which requests must carry.
+    /// Whether requests must carry a token.
     pub fn needs_token(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Whether this request is let in.
+    /// Checks whether a request has access.
     pub fn check(&self, request: &Parts) -> Result<(), Denied> {
         let headers = &request.headers;
         let has_token = match &self.token {
-            Some(token) => bearer(headers).is_some_and(|given| digest(given) == *token),
+            Some(token) => bearer(headers).is_some_and(|sent| digest(sent) == *token),
             None => false,
         };
         let authority = authority(request)?;
-        // Nobody else's page has the token, so with it the request may use any name.
+        // A page of somebody else's does not know the token, so a request with the token may use any host name.
         if let Some(guard) = self.guard.as_ref().filter(|_| !has_token) {
             guard.check_host(authority.as_ref())?;
         }
-        self.cross_origin.check_origin(request, authority.as_ref()).map_err(|_| Denied::Origin)?;
+        self.csrf_protection.check_origin(request, authority.as_ref()).map_err(|_| Denied::Origin)?;
         if self.token.is_some() && !has_token { Err(Denied::Token) } else { Ok(()) }
     }
 }
@@ -120,14 +120,14 @@ impl Access {
 fn read_token(file: &Path) -> Result<[u8; 32], TokenError> {
     let failed = |source| TokenError::Read { path: file.to_owned(), source };
     if !fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("it is no regular file")));
+        return Err(failed(io::Error::other("it is not a regular file")));
     }
     let mut opened = File::open(file).map_err(failed)?;
-    // Of what was opened, which the name may not stand for any more.
+    // Check the file that was opened; the path may lead to another one by now.
     let metadata = opened.metadata().map_err(failed)?;
     let user = geteuid().as_raw();
     if metadata.uid() != user && metadata.uid() != ROOT {
-        return Err(TokenError::NotOurs { path: file.to_owned(), user });
+        return Err(TokenError::WrongOwner { path: file.to_owned(), user });
     }
     if metadata.mode() & OTHERS != 0 {
         return Err(TokenError::NotPrivate(file.to_owned()));
@@ -135,8 +135,8 @@ fn read_token(file: &Path) -> Result<[u8; 32], TokenError> {
     let mut text = String::new();
     opened.by_ref().take(TOKEN_FILE_LIMIT).read_to_string(&mut text).map_err(failed)?;
     let token = text.trim();
-    if token.len() < TOKEN_MINIMUM || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(TokenError::Unfit(file.to_owned()));
+    if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::Invalid(file.to_owned()));
     }
     Ok(digest(token.as_bytes()))
 }
@@ -145,7 +145,7 @@ fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// The token that a request carries (RFC 6750, section 2.1).
+/// The token in a request's `Authorization` header (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
@@ -160,7 +160,7 @@ mod tests {
 
     fn access(token: Option<&str>, guard: Option<RequestGuard>) -> Access {
         let token = token.map(|token| digest(token.as_bytes()));
-        Access { token, guard, cross_origin: CsrfProtection::default() }
+        Access { token, guard, csrf_protection: CsrfProtection::default() }
     }
 
     fn check(access: &Access, pairs: &[(&str, &str)]) -> Result<(), Denied> {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_a_stranger_can_own_are_refused() {
+    fn host_names_that_a_stranger_can_register_are_denied() {
         let open = access(None, Some(RequestGuard::default()));
         for host in ["localhost", "LOCALHOST:5001", "127.0.0.1:5001", "[::1]:5001", "192.168.1.7:80", "pi.local"] {
             assert_eq!(check(&open, &[("host", host)]), Ok(()), "{host}");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_are_refused_at_any_host() {
+    fn pages_of_other_sites_are_denied_at_any_host() {
         for origin in ["http://evil.example", "null", "http://127.0.0.1:5000", ""] {
             for access in [access(None, Some(RequestGuard::default())), access(None, None)] {
                 let pairs = [("host", "127.0.0.1:5001"), ("origin", origin)];
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_needed_where_there_is_one_and_allows_any_name() {
+    fn a_configured_token_is_required_and_allows_any_host_name() {
         let access = access(Some("0123456789abcdef"), Some(RequestGuard::default()));
         assert_eq!(check(&access, &[("host", "localhost")]), Err(Denied::Token));
         for wrong in ["Bearer 0123456789abcdeX", "Bearer ", "Bearer", "Basic 0123456789abcdef", "0123456789abcdef"] {

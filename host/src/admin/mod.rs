@@ -1,21 +1,21 @@
-//! The admin listener: seeing and replacing the guest by HTTP, at an address of its own.
+//! The admin listener: shows and replaces the guest over HTTP, at an address of its own.
 //!
 //! | | |
 //! | --- | --- |
-//! | `GET /guest` | the current generation, the guest before it, what is draining, what was refused |
-//! | `PUT /guest` | serve by the component in the body; answers as GET, or 422 with the reason |
-//! | `POST /guest/rollback` | go back to the guest before the current one; answers as GET, or 409 |
+//! | `GET /guest` | the current generation, the guest before it, what drains, and what was refused |
+//! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
+//! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |
 //!
-//! All answers are JSON; what went wrong is in `error`: 401 and 403 for those who are not let in, 413 for a component
-//! that is too large, 400 or 408 for one that did not arrive (in time), 503 while others are on their way, 429 for those who
-//! have tried too many wrong tokens.
+//! All responses are JSON, errors in the field `error`: 401 and 403 if access is denied, 413 if a component is too large,
+//! 400 or 408 if it did not arrive completely or in time, 503 if other uploads are in progress, and 429 after too many
+//! wrong tokens.
 //!
-//! * [`access`]: who may do that.
-//! * [`api`]: doing it; `throttle`: slowing down those who try tokens.
+//! * [`access`]: decides who has access; `throttle`: slows down clients that guess tokens.
+//! * [`api`]: handles the requests.
 
 pub mod access;
 pub mod api;
 mod throttle;
 
 pub use access::{Access, TokenError};
-pub use api::Admin;
+pub use api::AdminApi;

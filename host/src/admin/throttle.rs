@@ -1,23 +1,27 @@
-//! Throttles those who try tokens, and bounds what the log says about them. Takes the same memory whoever comes.
+//! Throttles clients that guess tokens, and limits the log lines about them. Uses a fixed amount of memory.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many wrong tokens a peer may try at once, and how long each takes to be forgotten: a person with a wrong token notices
-/// nothing, and a program gets 86,400 a day of which it would need 10¹⁹.
+/// How many wrong tokens a peer may send in a burst. A person with a wrong token does not notice.
 const BURST: u32 = 10;
+
+/// How long it takes until a peer may send one more wrong token. A program has 86,400 guesses per day, and needs about
+/// 10¹⁹.
 const RECOVERY: Duration = Duration::from_secs(1);
 
-/// How many peers are told apart. More of them share a place, so that one can be refused for another's failures.
+/// The number of buckets for peers. More peers share buckets, so one can be throttled because of another.
 const PEERS: usize = 256;
 
-/// How often the log tells of refused requests, after the first few: the same for all peers together.
-const LINES_BURST: u32 = 10;
-const LINES_RECOVERY: Duration = Duration::from_secs(10);
+/// How many denied requests are logged in a burst, of all peers together.
+const LOG_BURST: u32 = 10;
 
-/// Counts failures of each peer, and of all together for the log.
+/// How long it takes until one more denied request is logged.
+const LOG_RECOVERY: Duration = Duration::from_secs(10);
+
+/// Counts wrong tokens per peer, and denied requests for the log.
 pub(super) struct Throttle {
     hasher: RandomState,
     state: Mutex<State>,
@@ -25,19 +29,19 @@ pub(super) struct Throttle {
 
 struct State {
     peers: [Bucket; PEERS],
-    lines: Bucket,
-    /// How many lines were left out since the last.
+    log: Bucket,
+    /// The number of denied requests not logged since the last one that was.
     suppressed: u64,
 }
 
-/// A leaky bucket: how full it is, as the time at which it will be empty.
+/// A leaky bucket. The time at which it will be empty tells how full it is.
 #[derive(Clone, Copy)]
 struct Bucket {
     empty_at: Instant,
 }
 
 impl Bucket {
-    /// Put one more in, if there is room.
+    /// Adds one if there is room, and returns whether there was.
     fn fill(&mut self, now: Instant, burst: u32, recovery: Duration) -> bool {
         let has_room = self.has_room(now, burst, recovery);
         if has_room {
@@ -54,24 +58,25 @@ impl Bucket {
 impl Throttle {
     pub(super) fn new() -> Self {
         let empty = Bucket { empty_at: Instant::now() };
-        let state = State { peers: [empty; PEERS], lines: empty, suppressed: 0 };
+        let state = State { peers: [empty; PEERS], log: empty, suppressed: 0 };
         Self { hasher: RandomState::new(), state: Mutex::new(state) }
     }
 
-    /// Whether a peer has failed so often that it is not to be listened to now. `None` is a client of a Unix socket.
+    /// Whether a peer has sent so many wrong tokens that it must wait. `None` is a client of a Unix socket.
     pub(super) fn is_throttled(&self, peer: Option<IpAddr>) -> bool {
         self.is_throttled_at(peer, Instant::now())
     }
 
-    /// A peer has given a wrong token.
-    pub(super) fn note_failure(&self, peer: Option<IpAddr>) {
-        self.note_failure_at(peer, Instant::now());
+    /// Records that a peer has sent a wrong token.
+    pub(super) fn record_failure(&self, peer: Option<IpAddr>) {
+        self.record_failure_at(peer, Instant::now());
     }
 
-    /// Whether the log is to tell of one more refused request; and how many it did not tell of before.
-    pub(super) fn may_log(&self) -> Option<u64> {
+    /// Counts a denied request. Returns `None` if it should not be logged, otherwise the number of those not logged before
+    /// it.
+    pub(super) fn permit_log(&self) -> Option<u64> {
         let mut state = self.state();
-        if state.lines.fill(Instant::now(), LINES_BURST, LINES_RECOVERY) {
+        if state.log.fill(Instant::now(), LOG_BURST, LOG_RECOVERY) {
             return Some(std::mem::take(&mut state.suppressed));
         }
         state.suppressed += 1;
@@ -79,19 +84,20 @@ impl Throttle {
     }
 
     fn is_throttled_at(&self, peer: Option<IpAddr>, now: Instant) -> bool {
-        let place = self.place(peer);
-        self.state().peers.get(place).is_some_and(|bucket| !bucket.has_room(now, BURST, RECOVERY))
+        let index = self.bucket_index(peer);
+        self.state().peers.get(index).is_some_and(|bucket| !bucket.has_room(now, BURST, RECOVERY))
     }
 
-    fn note_failure_at(&self, peer: Option<IpAddr>, now: Instant) {
-        let place = self.place(peer);
-        if let Some(bucket) = self.state().peers.get_mut(place) {
+    fn record_failure_at(&self, peer: Option<IpAddr>, now: Instant) {
+        let index = self.bucket_index(peer);
+        if let Some(bucket) = self.state().peers.get_mut(index) {
             bucket.fill(now, BURST, RECOVERY);
         }
     }
 
-    /// The place of a peer. Of IPv6 addresses the network counts (RFC 4291, section 2.5.4), since one host has 2⁶⁴ of them.
-    fn place(&self, peer: Option<IpAddr>) -> usize {
+    /// The index of a peer's bucket. An IPv6 peer is its network (RFC 4291, section 2.5.4), because one host can have 2⁶⁴
+    /// addresses.
+    fn bucket_index(&self, peer: Option<IpAddr>) -> usize {
         let peer = match peer {
             Some(IpAddr::V6(address)) => Some(IpAddr::V6((address.to_bits() >> 64 << 64).into())),
             other => other,
@@ -100,7 +106,7 @@ impl Throttle {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that is done under the lock can leave it half done.
+        // No code that holds the lock can leave the state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,38 +116,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_that_fails_too_often_has_to_wait_and_others_do_not() {
+    fn a_peer_with_too_many_failures_waits_and_others_do_not() {
         let throttle = Throttle::new();
         let now = Instant::now() + Duration::from_secs(1);
         let peer = Some(IpAddr::from([192, 0, 2, 1]));
-        let other = (2..=255).map(|last| Some(IpAddr::from([192, 0, 2, last])));
-        let other = other.into_iter().find(|other| throttle.place(*other) != throttle.place(peer)).unwrap();
+        let others = (2..=255).map(|last| Some(IpAddr::from([192, 0, 2, last])));
+        let other =
+            others.into_iter().find(|other| throttle.bucket_index(*other) != throttle.bucket_index(peer)).unwrap();
         for _ in 0..BURST {
             assert!(!throttle.is_throttled_at(peer, now));
-            throttle.note_failure_at(peer, now);
+            throttle.record_failure_at(peer, now);
         }
         assert!(throttle.is_throttled_at(peer, now) && !throttle.is_throttled_at(other, now));
-        throttle.note_failure_at(peer, now);
-        assert!(!throttle.is_throttled_at(peer, now + RECOVERY), "what is refused unheard is not counted");
+        throttle.record_failure_at(peer, now);
+        assert!(!throttle.is_throttled_at(peer, now + RECOVERY), "a full bucket does not count further failures");
     }
 
     #[test]
-    fn the_addresses_of_one_network_are_one_peer() {
+    fn the_addresses_of_one_ipv6_network_are_one_peer() {
         let throttle = Throttle::new();
-        let place = |text: &str| throttle.place(Some(text.parse().unwrap()));
-        assert_eq!(place("2001:db8::1"), place("2001:db8::ffff:1"));
+        let index = |text: &str| throttle.bucket_index(Some(text.parse().unwrap()));
+        assert_eq!(index("2001:db8::1"), index("2001:db8::ffff:1"));
     }
 
     #[test]
-    fn the_log_tells_of_some_and_of_how_many_it_left_out() {
+    fn the_log_shows_some_denied_requests_and_the_number_of_others() {
         let throttle = Throttle::new();
-        for _ in 0..LINES_BURST {
-            assert_eq!(throttle.may_log(), Some(0));
+        for _ in 0..LOG_BURST {
+            assert_eq!(throttle.permit_log(), Some(0));
         }
         for _ in 0..5 {
-            assert_eq!(throttle.may_log(), None);
+            assert_eq!(throttle.permit_log(), None);
         }
-        throttle.state().lines.empty_at = Instant::now();
-        assert_eq!(throttle.may_log(), Some(5));
+        throttle.state().log.empty_at = Instant::now();
+        assert_eq!(throttle.permit_log(), Some(5));
     }
 }
