@@ -1,22 +1,20 @@
-//! Hotshoe: a camera server whose web side is a sandboxed WebAssembly component, the guest.
+//! Hotshoe: a camera server whose web interface is a sandboxed WebAssembly component, the guest.
 //!
-//! # Layout
+//! # Modules
 //!
-//! Data flow from top to bottom, and modules depend on those above them alone:
+//! From the bottom up. Each module uses only those above it, which the test `modules` enforces:
 //!
-//! * [`camera`]: cameras and their frames, each frame shared by all who read it.
-//! * [`channels`]: streams that are built once and shared.
-//! * [`guest`]: the sandbox, and the host's side of what guests import (`wit/`).
-//! * [`swap`]: which guest serves, and how it is replaced.
+//! * [`camera`]: cameras and their frames, in a crate of its own.
+//! * [`logging`]: the log. [`process`]: threads, memory, open files and background tasks.
+//! * [`channels`]: streams that are built once and sent to many viewers.
+//! * [`sandbox`]: runs guests, and implements the WIT interfaces that they import.
+//! * [`swap`]: decides which guest serves, and replaces it while streams run.
 //! * [`http`]: connections and requests.
-//! * [`admin`]: seeing and replacing the guest by HTTP.
-//! * [`config`]: the command line, and what it means.
-//! * [`runtimes`]: the threads that all of this runs on.
-//! * [`heap`]: returning free memory to the system.
-//! * [`logging`]: the log. [`supervisor`]: background tasks that must not end.
-//! * [`app`]: puts them together.
+//! * [`admin`]: shows and replaces the guest over HTTP.
+//! * [`config`]: the command line and what it means.
+//! * [`commands`]: the commands other than serving. [`app`]: the server, put together.
 //!
-//! ARCHITECTURE.md tells the way of a frame, and what always holds.
+//! ARCHITECTURE.md follows a frame and a request through these modules.
 
 pub use hotshoe_camera as camera;
 

@@ -1,5 +1,27 @@
-//! The subcommands of `hotshoe`, besides serving.
-//!
-//! * [`template`]: the files of `hotshoe guest new`.
+//! The commands other than serving, one per module.
 
-pub mod template;
+mod cameras;
+pub mod compile;
+mod error;
+mod guest_imports;
+mod guest_new;
+mod guest_save;
+mod output;
+
+use std::process::ExitCode;
+
+use crate::config::cli::{Command, GuestCommand};
+
+pub use self::error::CommandError;
+
+/// Runs a command and returns the exit code of the program.
+pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
+    match command {
+        Command::Cameras => cameras::run()?,
+        Command::Guest { command: GuestCommand::Imports { file } } => guest_imports::run(file.as_deref())?,
+        Command::Guest { command: GuestCommand::New { dir } } => guest_new::run(dir)?,
+        Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
+        Command::Compile(args) => return Ok(compile::run(args)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

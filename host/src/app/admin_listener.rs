@@ -1,0 +1,82 @@
+//! The admin listener: where it listens, who has access, and its tasks.
+
+use std::future::pending;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::service::service_fn;
+use tokio::runtime::Handle;
+use tracing::{info, warn};
+
+use super::capacity::ADMIN_CONNECTIONS;
+use super::error::AppError;
+use crate::admin::{Access, AdminApi};
+use crate::config::admin_address::AdminAddress;
+use crate::config::cli::ServeArgs;
+use crate::http::limits::{Connections, Limits};
+use crate::http::listen::{ListenAddress, Listeners, SocketAccess};
+use crate::http::policy::RequestGuard;
+use crate::http::proxies::TrustedProxies;
+use crate::http::server::{self, HalfClose};
+use crate::process::supervisor::BackgroundTasks;
+use crate::swap::ActiveGuest;
+
+/// The address of the admin listener without `--admin`.
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
+
+/// Reads the rules for access. Fails if they would let everyone in.
+pub(super) fn access(args: &ServeArgs, guard: &RequestGuard) -> Result<Access, AppError> {
+    let token_file = args.admin_token_file.as_deref();
+    match &args.admin {
+        Some(AdminAddress::Listen(address)) if token_file.is_none() && !address.is_local() => {
+            Err(AppError::TokenRequired(address.clone()))
+        }
+        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => Ok(Access::new(token_file, None)?),
+        _ => Ok(Access::new(token_file, Some(guard.clone()))?),
+    }
+}
+
+/// Binds the admin listener, unless it is off. Must be called inside the Tokio runtime that serves it.
+pub(super) fn bind(args: &ServeArgs) -> Result<Option<Listeners>, AppError> {
+    let (address, is_default) = match &args.admin {
+        Some(AdminAddress::Off) => return Ok(None),
+        Some(AdminAddress::Listen(address)) => (address.clone(), false),
+        None => (ListenAddress::Tcp(DEFAULT_ADDRESS), true),
+    };
+    match Listeners::bind(&[address], "--admin", SocketAccess::Owner) {
+        Ok(listeners) => {
+            for url in listeners.urls() {
+                match url.strip_suffix('/') {
+                    Some(url) => info!("admin at {url}/guest"),
+                    None => info!("admin at {url}"),
+                }
+            }
+            Ok(Some(listeners))
+        }
+        // The user did not ask for it, and a second server on the same machine is nothing unusual.
+        Err(error) if is_default => {
+            warn!("no admin listener: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Spawns the tasks that serve the admin listener.
+pub(super) fn spawn(
+    tasks: &mut BackgroundTasks,
+    runtime: &Handle,
+    listeners: Listeners,
+    active_guest: ActiveGuest,
+    access: Access,
+) {
+    let limits = Limits { total: ADMIN_CONNECTIONS, per_address: ADMIN_CONNECTIONS };
+    let connections = Connections::new(limits, TrustedProxies::default());
+    let stalled = connections.clone();
+    tasks.spawn_restarting("the admin listener's timeouts", move || stalled.clone().close_stalled(), runtime);
+    let api = Arc::new(AdminApi::new(active_guest, access));
+    let handler = service_fn(move |request| api.clone().handle(request));
+    // Abandon: an upload whose client has left changes nothing.
+    let serving = server::serve(listeners, handler, connections, HalfClose::Abandon, pending());
+    tasks.spawn("the admin listener", serving, runtime);
+}

@@ -1,0 +1,47 @@
+//! How many connections, requests and guest instances there can be at once.
+
+use tracing::warn;
+
+use crate::channels::Channels;
+use crate::config::cli::ServeArgs;
+use crate::http::limits::{Admission, Limits};
+use crate::process::open_files;
+use crate::sandbox::MAX_IDLE_INSTANCES;
+
+/// The most connections to the admin listener. One replaces the guest, the others look. Each uploads at most one guest.
+pub(super) const ADMIN_CONNECTIONS: usize = 8;
+
+/// The default number of connections without a request, which browsers keep open.
+const IDLE_CONNECTIONS: usize = 1000;
+
+/// The number of connections when too few files are left. With fewer, the server would be useless.
+const MIN_CONNECTIONS: usize = 4;
+
+/// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
+/// test request; idle ones of the current and the previous guest; and two publishers per channel, while one takes over
+/// from the other.
+pub(super) fn instances(args: &ServeArgs, cameras: usize) -> u32 {
+    2 * args.max_requests + 1 + 2 * MAX_IDLE_INSTANCES + 2 * Channels::limit(cameras)
+}
+
+/// The limits on connections: what the options ask for, as far as the limit on open files allows.
+pub(super) fn connection_limits(args: &ServeArgs, cameras: usize) -> Limits {
+    let requested = match args.max_connections {
+        Some(count) => count as usize,
+        None => 2 * args.max_requests as usize + IDLE_CONNECTIONS,
+    };
+    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS);
+    if left < requested {
+        let advice = "raise the limit on open files (`ulimit -n`, or LimitNOFILE= in a systemd unit)";
+        warn!("at most {left} connections instead of {requested}; {advice}");
+    }
+    let total = requested.min(left).max(MIN_CONNECTIONS);
+    Limits { total, per_address: args.max_connections_per_address as usize }
+}
+
+/// The limits on requests. Streams leave a quarter of the connections to other requests.
+pub(super) fn admission(args: &ServeArgs, limits: Limits) -> Admission {
+    let requests = args.max_requests as usize;
+    let streams = requests.min(limits.total - limits.total.div_ceil(4));
+    Admission::new(streams, requests, limits.per_address)
+}

@@ -1,0 +1,42 @@
+//! The errors that end the server.
+
+use std::io;
+
+use crate::admin::TokenError;
+use crate::config::CamerasError;
+use crate::http::listen::{ListenAddress, ListenError};
+use crate::process::supervisor::TaskEnded;
+use crate::sandbox::{LoadError, SandboxError};
+use crate::swap::SwapError;
+
+/// Why the server did not start, or stopped. Displays as one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A camera cannot be used.
+    #[error(transparent)]
+    Cameras(#[from] CamerasError),
+    /// The guest cannot be read.
+    #[error(transparent)]
+    Guest(#[from] LoadError),
+    /// The guest failed its check.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
+    /// The token of the admin listener cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The admin listener would be open to everyone.
+    #[error("an admin listener at {0} needs a token; pass --admin-token-file FILE")]
+    TokenRequired(ListenAddress),
+    /// The sandbox cannot be created.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// An address cannot be listened at.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A background task has ended that the server needs and cannot restart.
+    #[error("the server cannot continue: {0}")]
+    TaskEnded(#[from] TaskEnded),
+    /// The system refuses what the program needs, such as a thread.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}

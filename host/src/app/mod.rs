@@ -1,0 +1,197 @@
+//! The server: builds all parts from the options, connects them, and runs until a signal ends it.
+//!
+//! * `capacity`: how many connections, requests and guest instances there can be.
+//! * `admin_listener`: the admin listener. `signals`: shutting down and reloading.
+//! * `error`: the errors that end the server.
+
+mod admin_listener;
+mod capacity;
+mod error;
+mod signals;
+
+use std::io;
+use std::sync::Arc;
+
+use hyper::service::service_fn;
+use tokio::runtime::Handle;
+use tracing::{info, warn};
+
+use self::signals::{catch_sighup, reload_on_sighup, shutdown_signal};
+use crate::admin::Access;
+use crate::camera::Cameras;
+use crate::channels::Channels;
+use crate::config::cli::ServeArgs;
+use crate::config::{default_cache, find_cameras};
+use crate::http::limits::{Connections, Limits};
+use crate::http::listen::{Listeners, SocketAccess};
+use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
+use crate::http::proxies::TrustedProxies;
+use crate::http::server::{self, HalfClose};
+use crate::http::service::Service;
+use crate::process::runtimes::Runtimes;
+use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
+use crate::process::{heap, open_files};
+use crate::sandbox::{Candidate, CompileCache, Invoker, Sandbox};
+use crate::swap::ActiveGuest;
+use crate::swap::publishers::publish_all;
+use crate::swap::watch::watch;
+
+pub use self::error::AppError;
+
+/// What can be built before the runtimes start.
+struct Parts {
+    cameras: Cameras,
+    guard: RequestGuard,
+    admin_access: Access,
+    sandbox: Sandbox,
+    candidate: Candidate,
+}
+
+/// Serves until SIGINT (Ctrl-C) or SIGTERM. Blocks.
+pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
+    let parts = build(args)?;
+    let runtimes = Runtimes::start()?;
+    let result = runtimes.streams().block_on(run(args, parts, &runtimes));
+    runtimes.shutdown_background();
+    result?;
+    info!("stopped");
+    Ok(())
+}
+
+fn build(args: &ServeArgs) -> Result<Parts, AppError> {
+    let cameras = find_cameras(args)?;
+    for camera in cameras.iter() {
+        info!(camera = camera.name(), "{}", camera.description());
+    }
+    let guard = request_guard(args);
+    let admin_access = admin_listener::access(args, &guard)?;
+    open_files::raise_limit();
+    heap::limit_arenas();
+    let instances = capacity::instances(args, cameras.iter().count());
+    let sandbox = Sandbox::new(instances, args.guest_memory, open_cache(args))?;
+    let candidate = Candidate::read(args.guest.as_deref())?;
+    Ok(Parts { cameras, guard, admin_access, sandbox, candidate })
+}
+
+/// Runs the server on the runtime for streams. What belongs to requests runs on the other.
+async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
+    let Parts { cameras, guard, admin_access, sandbox, candidate } = parts;
+    let (streams, requests) = (runtimes.streams(), runtimes.requests());
+    let digest = candidate.digest.clone();
+    let mut shutdown_signal = Box::pin(shutdown_signal()?);
+    catch_sighup()?;
+
+    let mut tasks = BackgroundTasks::default();
+    // Not with the requests: a low-priority thread that holds the allocator's lock would delay streams.
+    tasks.spawn_restarting("the heap trimmer", heap::trim_when_grown, streams);
+    for camera in cameras.iter() {
+        let camera = camera.clone();
+        let name = format!("the supervisor of camera {}", camera.name());
+        tasks.spawn_restarting(&name, move || camera.clone().supervise(), streams);
+    }
+
+    let (channels, new_channels) = Channels::new(cameras.iter().count(), streams.clone());
+    let invoker = Invoker::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
+    let active_guest = tokio::select! {
+        started = ActiveGuest::start(invoker, candidate, args.drain) => started?,
+        // Compiling and checking the guest can take a while.
+        () = &mut shutdown_signal => return Ok(()),
+    };
+
+    let (listeners, admin_listener) = {
+        // A runtime wakes only sockets that were created inside it.
+        let _requests = requests.enter();
+        // A reverse proxy runs as another user. Its group may connect to a Unix socket.
+        (Listeners::bind(&args.listen, "--listen", SocketAccess::Group)?, admin_listener::bind(args)?)
+    };
+    let publishing = publish_all(channels.clone(), new_channels, active_guest.clone());
+    tasks.spawn("the channel publisher", publishing, streams);
+    spawn_reloading(&mut tasks, requests, args, digest, &active_guest);
+    if let Some(listener) = admin_listener {
+        admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), admin_access);
+    }
+
+    let limits = capacity::connection_limits(args, cameras.iter().count());
+    let connections = Connections::new(limits, TrustedProxies::new(&args.trusted_proxy));
+    let stalled = connections.clone();
+    tasks.spawn_restarting("the connection timeouts", move || stalled.clone().close_stalled(), requests);
+    for url in listeners.urls() {
+        info!("open {url}");
+    }
+    let service = Arc::new(viewer_service(args, limits, guard, active_guest.clone()));
+    let handler = service_fn(move |request| {
+        let service = service.clone();
+        async move { service.answer(request).await }
+    });
+    let shutdown = async move {
+        shutdown_signal.await;
+        // Streams do not end on their own. They end here, each after a whole part.
+        channels.shut_down();
+        active_guest.shut_down();
+    };
+    let serving = server::serve(listeners, handler, connections, HalfClose::Answer, shutdown);
+    let mut serving = requests.spawn(catch_panic(serving));
+    tokio::select! {
+        served = &mut serving => {
+            let panicked = |panicked| TaskEnded::Panicked { name: "the server".to_owned(), panicked };
+            served.map_err(io::Error::from)?.map_err(panicked)?;
+        }
+        ended = tasks.ended() => {
+            serving.abort();
+            return Err(ended.into());
+        }
+    }
+    tasks.shutdown().await;
+    Ok(())
+}
+
+/// Spawns the tasks that reload the guest at SIGHUP and, with `--watch`, when its file changes. `digest` is that of the
+/// guest that was read from the file at the start.
+fn spawn_reloading(
+    tasks: &mut BackgroundTasks,
+    runtime: &Handle,
+    args: &ServeArgs,
+    digest: Arc<str>,
+    active_guest: &ActiveGuest,
+) {
+    let (file, guest) = (args.guest.clone(), active_guest.clone());
+    tasks.spawn_restarting("the SIGHUP handler", move || reload_on_sighup(file.clone(), guest.clone()), runtime);
+    if let Some(file) = args.guest.clone().filter(|_| args.watch) {
+        let guest = active_guest.clone();
+        let watch = move || watch(file.clone(), digest.clone(), guest.clone());
+        tasks.spawn_restarting("the watcher of the guest's file", watch, runtime);
+    }
+}
+
+/// The service for viewers.
+fn viewer_service(args: &ServeArgs, limits: Limits, guard: RequestGuard, active_guest: ActiveGuest) -> Service {
+    let origins = AllowedOrigins::new(&args.allow_origin);
+    let security_headers =
+        if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };
+    let admission = capacity::admission(args, limits);
+    let proxies = TrustedProxies::new(&args.trusted_proxy);
+    Service::new(active_guest, admission, proxies, guard, Cors::new(origins), security_headers)
+}
+
+/// The checks that every request must pass.
+fn request_guard(args: &ServeArgs) -> RequestGuard {
+    let hosts = AllowedHosts::new(&args.allow_host);
+    let origins = AllowedOrigins::new(&args.allow_origin);
+    if args.allow_control && origins.allows_any() {
+        warn!("--allow-control with --allow-origin '*' lets every web page that a viewer opens set camera controls");
+    }
+    let proxies = TrustedProxies::new(&args.trusted_proxy);
+    RequestGuard::new(hosts.clone(), CsrfProtection::new(origins, hosts, proxies))
+}
+
+/// Opens the compile cache. If there is none, the log says why.
+fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
+    if args.no_cache {
+        return None;
+    }
+    let Some(folder) = args.cache.clone().or_else(default_cache) else {
+        warn!("compiled guests are not cached: HOME is not set; see --cache");
+        return None;
+    };
+    CompileCache::open(&folder).inspect_err(|error| warn!("compiled guests are not cached: {error}; see --cache")).ok()
+}

@@ -1,0 +1,59 @@
+//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the guest.
+
+use std::future::pending;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tracing::{info, warn};
+
+use crate::sandbox::Candidate;
+use crate::swap::ActiveGuest;
+
+/// Returns a future that resolves on SIGINT (Ctrl-C) or SIGTERM. Must be called inside a Tokio runtime.
+pub(super) fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        };
+        info!("received {name}, shutting down");
+    })
+}
+
+/// Stops SIGHUP from ending the program, from now on. Must be called inside a Tokio runtime.
+pub(super) fn catch_sighup() -> io::Result<()> {
+    // Tokio's handler stays installed when the stream is dropped.
+    signal(SignalKind::hangup()).map(drop)
+}
+
+/// Reloads the guest from `file`, or the built-in one, at each SIGHUP, until the future is dropped. The kernel also sends
+/// SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
+pub(super) async fn reload_on_sighup(file: Option<PathBuf>, active_guest: ActiveGuest) {
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            warn!("SIGHUP will not reload the guest: {error}");
+            return pending().await;
+        }
+    };
+    let has_terminal = || io::stdin().is_terminal();
+    let had_terminal = has_terminal();
+    while hangups.recv().await.is_some() {
+        if had_terminal && !has_terminal() {
+            info!("the terminal was closed");
+            // Cannot fail: a process may always signal itself.
+            let _ = kill_process(getpid(), Signal::TERM);
+            return pending().await;
+        }
+        info!("received SIGHUP, reloading the guest");
+        let file = file.clone();
+        let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
+        // The outcome is logged.
+        let _ = active_guest.replace(candidate).await;
+    }
+}

@@ -1,0 +1,28 @@
+//! The errors of commands.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::sandbox::LoadError;
+
+/// Why a command failed. Displays as one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The guest cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The path for a new guest exists and is not an empty folder.
+    #[error("{} already exists; choose a new or empty folder", .0.display())]
+    Occupied(PathBuf),
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}

@@ -1,0 +1,12 @@
+//! `hotshoe guest imports`: shows what a guest can reach.
+
+use std::path::Path;
+
+use super::error::CommandError;
+use super::output::print;
+use crate::sandbox::Candidate;
+
+/// Prints the imports of a component, or of the built-in guest.
+pub(super) fn run(file: Option<&Path>) -> Result<(), CommandError> {
+    print(&Candidate::read(file)?.imports()?)
+}
