@@ -1,8 +1,7 @@
-//! Compiles the guest to a component and hands it to the host, to be embedded; and its sources with it, for
-//! `hotshoe guest new`.
+//! Compiles the guest to a component and embeds it in the host, together with its sources for `hotshoe guest new`.
 //!
-//! Where that can't be done, because the target `wasm32-wasip2` is not installed, the copy in
-//! `guest/prebuilt.wasm` is embedded instead, and a warning says so. Nothing here uses the network.
+//! If the target `wasm32-wasip2` is not installed, the build script embeds the prebuilt copy `guest/prebuilt.wasm`
+//! instead and prints a warning. It never uses the network.
 
 #[path = "build/sources.rs"]
 mod sources;
@@ -14,11 +13,12 @@ use std::process::{Command, ExitCode};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// What a new guest has that the built-in one has not, or otherwise; and the script that both have.
+/// The files of a new guest that differ from those of the built-in one.
 const TEMPLATE: &str = "guest/template";
+
+/// The script that new guests and the built-in one share.
 const DEV: &str = "guest/dev";
 
-/// A build script reports by its exit code and by what it prints; cargo shows both.
 fn main() -> ExitCode {
     match embed() {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,13 +31,13 @@ fn main() -> ExitCode {
 
 fn embed() -> Result<(), String> {
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
-    let workspace = manifest_dir.parent().ok_or("the host has no parent folder")?;
+    let workspace = manifest_dir.parent().ok_or("the folder of the host has no parent folder")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
-    let others = [sources::PREBUILT, "Cargo.toml", "Cargo.lock", TEMPLATE, DEV];
-    for path in sources::FOLDERS_AND_FILES.iter().chain(&others) {
+    for path in ["guest/Cargo.toml", "guest/src", "wit", sources::PREBUILT, "Cargo.toml", "Cargo.lock", TEMPLATE, DEV] {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
-    let digest = sources::digest(workspace).map_err(|error| format!("cannot read the guest's sources: {error}"))?;
+    let digest =
+        sources::digest(workspace).map_err(|error| format!("cannot read the sources of the guest: {error}"))?;
     let component = match compile(workspace, &out)? {
         Some(component) => sources::stamp(component, &digest),
         None => prebuilt(workspace, &digest)?,
@@ -48,15 +48,18 @@ fn embed() -> Result<(), String> {
     list_new_guest(workspace, &out.join("new_guest.rs"))
 }
 
-/// Write the list of the files of a new guest, as a Rust expression: an array of paths and contents. They are the
-/// built-in guest's, and those of the template in place of its manifest.
+/// Writes the files of a new guest as a Rust expression: an array of paths and contents. They are the sources of the
+/// built-in guest, except for its manifest, and the files of the template.
 fn list_new_guest(workspace: &Path, list: &Path) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot list the guest's sources: {error}");
+    let failed = |error: std::io::Error| format!("cannot list the sources of the guest: {error}");
     let mut files = Vec::new();
     for (name, path) in sources::files(workspace).map_err(failed)? {
-        let inside = name.strip_prefix("guest/").unwrap_or(&name);
-        if inside != "Cargo.toml" {
-            files.push((inside.to_owned(), path));
+        let name = match name.strip_prefix(sources::WIT) {
+            Some(wit) => format!("wit{wit}"),
+            None => name.strip_prefix("guest/").unwrap_or(&name).to_owned(),
+        };
+        if name != "Cargo.toml" {
+            files.push((name, path));
         }
     }
     for entry in fs::read_dir(workspace.join(TEMPLATE)).map_err(failed)? {
@@ -69,16 +72,16 @@ fn list_new_guest(workspace: &Path, list: &Path) -> Result<(), String> {
     fs::write(list, format!("[\n{lines}]\n")).map_err(failed)
 }
 
-/// Compile the guest; none where this machine can't.
+/// Compiles the guest. Returns `None` if the target or the dependencies are missing.
 fn compile(workspace: &Path, out: &Path) -> Result<Option<Vec<u8>>, String> {
     let rustc = variable("RUSTC")?;
-    let library = Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
-    let library = library.map_err(|error| format!("cannot run {rustc}: {error}"))?;
-    let library = PathBuf::from(String::from_utf8_lossy(&library.stdout).trim());
-    if !library.is_dir() {
+    let libdir = Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
+    let libdir = libdir.map_err(|error| format!("cannot run {rustc}: {error}"))?;
+    let libdir = PathBuf::from(String::from_utf8_lossy(&libdir.stdout).trim());
+    if !libdir.is_dir() {
         warn(&format!("the target {TARGET} is not installed (`rustup target add {TARGET}`)"));
-        // Built again when rustup has changed what is installed.
-        if let Some(installed) = library.ancestors().nth(2).map(|rustlib| rustlib.join("components"))
+        // Rebuild when rustup installs a target.
+        if let Some(installed) = libdir.ancestors().nth(2).map(|rustlib| rustlib.join("components"))
             && installed.exists()
         {
             println!("cargo::rerun-if-changed={}", installed.display());
@@ -93,9 +96,9 @@ fn compile(workspace: &Path, out: &Path) -> Result<Option<Vec<u8>>, String> {
         .args(["--locked", "--offline"])
         .arg("--target-dir")
         .arg(&target_dir)
-        // The host's flags are not for WebAssembly; and paths of this machine are for no one.
-        .env("CARGO_ENCODED_RUSTFLAGS", remap_paths(workspace).join("\u{1f}"));
-    // What cargo and its tools (clippy, coverage) set for the host's own compilation.
+        // In place of the flags for the host.
+        .env("CARGO_ENCODED_RUSTFLAGS", remap_flags(workspace).join("\u{1f}"));
+    // Set by cargo, clippy or coverage tools for the compilation of the host.
     for name in ["RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR", "CARGO_INCREMENTAL"]
     {
         cargo.env_remove(name);
@@ -106,23 +109,23 @@ fn compile(workspace: &Path, out: &Path) -> Result<Option<Vec<u8>>, String> {
         let component = target_dir.join(TARGET).join("guest").join("hotshoe_guest.wasm");
         return fs::read(&component).map(Some).map_err(|error| format!("cannot read {}: {error}", component.display()));
     }
-    // As with `cargo install`, which only fetches what the host itself needs.
+    // `cargo install` only fetches the dependencies of the host.
     if messages.contains("--offline") {
-        warn("the guest's dependencies are not on this machine (`cargo fetch`)");
+        warn("the dependencies of the guest are missing (`cargo fetch`)");
         return Ok(None);
     }
     Err(format!("the guest does not compile:\n{messages}"))
 }
 
-/// Flags that keep this machine's paths out of the component.
-fn remap_paths(workspace: &Path) -> Vec<String> {
+/// Returns compiler flags that keep the paths of this machine out of the component.
+fn remap_flags(workspace: &Path) -> Vec<String> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
     let mut remap = vec![(workspace.to_owned(), ".")];
     if let Some(home) = home {
-        // Folders in there are named after the registry and a hash, which differ between machines. Of several
-        // prefixes that match, the last is taken.
+        // The folders in there are named after the registry and a hash, which differ between machines. The last of
+        // several matching prefixes applies.
         let registries = fs::read_dir(home.join("registry").join("src"));
         remap.push((home, "cargo"));
         remap.extend(registries.into_iter().flatten().flatten().map(|entry| (entry.path(), "crates")));
@@ -130,13 +133,12 @@ fn remap_paths(workspace: &Path) -> Vec<String> {
     remap.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect()
 }
 
-/// The copy that is checked in.
 fn prebuilt(workspace: &Path, digest: &str) -> Result<Vec<u8>, String> {
     let path = workspace.join(sources::PREBUILT);
     let component = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     warn(&format!("embedding {} instead", sources::PREBUILT));
     if sources::stamped_digest(&component).as_deref() != Some(digest) {
-        warn("that copy was made from other sources: what was changed in guest/ or wit/ is not in it");
+        warn("the prebuilt guest is out of date: it lacks changes made in guest/ or wit/");
     }
     Ok(component)
 }

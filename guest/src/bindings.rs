@@ -3,7 +3,7 @@
 #![allow(missing_docs, unsafe_code, clippy::all, reason = "generated; the documentation is in wit/")]
 
 wit_bindgen::generate!({
-    world: "hotshoe:camera/publishing-guest",
+    world: "hotshoe:server/publishing-guest",
     path: "wit",
     generate_all,
 });

@@ -7,7 +7,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::bindings::hotshoe::camera::controls::{Control, ErrorCode, Kind, list_controls, set_control};
+use crate::bindings::hotshoe::camera::controls::{
+    Control, ControlFlags, ControlType, ErrorCode, blocking_list_controls, blocking_set_control,
+};
 use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use crate::feed;
 use crate::json;
@@ -21,7 +23,7 @@ const BODY_LIMIT: usize = 16 << 10;
 /// Answer with all controls of this camera.
 pub fn list(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
     let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
-    answer(out, head_only, list_controls(&camera.name));
+    answer(out, head_only, blocking_list_controls(&camera.name));
 }
 
 /// Set controls of this camera one after the other, and answer with all of them; or with the first that is refused.
@@ -44,16 +46,16 @@ pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: Which<'_>) {
         return refuse(out, 400, "send controls and whole numbers, as in brightness=128&auto_exposure=1");
     };
     for (name, value) in values {
-        if let Err(error) = set_control(&camera.name, name, value) {
+        if let Err(error) = blocking_set_control(&camera.name, name, value) {
             return answer(out, false, Err(error));
         }
     }
-    answer(out, false, list_controls(&camera.name));
+    answer(out, false, blocking_list_controls(&camera.name));
 }
 
 /// Whether the host's owner allows controls. No camera has an empty name, so the host does not ask any device.
 fn are_allowed() -> bool {
-    !matches!(list_controls(""), Err(ErrorCode::NotAllowed))
+    !matches!(blocking_list_controls(""), Err(ErrorCode::NotAllowed))
 }
 
 /// Names and values of a form (URL Standard, application/x-www-form-urlencoded); none if it is anything else. Names
@@ -99,32 +101,34 @@ fn said(error: ErrorCode) -> (u16, String) {
         ErrorCode::ReadOnly => (409, "that can only be read".to_string()),
         ErrorCode::Inactive => (409, "an automatic does its work; turn that off first".to_string()),
         ErrorCode::Unavailable(message) => (503, message),
+        ErrorCode::Other(message) => (500, message),
     }
 }
 
 /// One control, as JSON.
 fn shown(control: &Control) -> String {
-    let kind = match &control.kind {
-        Kind::Integer(range) => format!(
+    let kind = match &control.type_ {
+        ControlType::Integer(range) => format!(
             "\"kind\":\"integer\",\"minimum\":{},\"maximum\":{},\"step\":{}",
             range.minimum, range.maximum, range.step
         ),
-        Kind::Boolean => "\"kind\":\"boolean\"".to_string(),
-        Kind::Menu(items) => {
+        ControlType::Boolean => "\"kind\":\"boolean\"".to_string(),
+        ControlType::Menu(items) => {
             let items =
                 items.iter().map(|item| format!("{{\"value\":{},\"label\":{}}}", item.value, json::text(&item.label)));
             format!("\"kind\":\"menu\",\"items\":{}", json::list(items))
         }
-        Kind::Button => "\"kind\":\"button\"".to_string(),
+        ControlType::Button => "\"kind\":\"button\"".to_string(),
     };
+    let has = |flag| control.flags & flag == flag;
     format!(
         "{{\"name\":{},\"label\":{},{kind},\"value\":{},\"default\":{},\"read_only\":{},\"inactive\":{}}}",
         json::text(&control.name),
         json::text(&control.label),
         json::optional(control.value),
         control.default,
-        control.read_only,
-        control.inactive
+        has(ControlFlags::READ_ONLY),
+        has(ControlFlags::INACTIVE)
     )
 }
 

@@ -8,9 +8,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::bindings::hotshoe::camera::cameras::{Camera, OutageCause, State, Watcher, list_cameras};
-use crate::bindings::hotshoe::camera::channels::{Channel, Viewing, count_viewers};
-use crate::bindings::hotshoe::camera::generations;
+use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, OutageCause, Watcher, list_cameras};
+use crate::bindings::hotshoe::server::channels::{Channel, ViewerOptions, count_viewers};
+use crate::bindings::hotshoe::server::generations;
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::json;
@@ -33,7 +33,7 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
     let head = Head { status: 200, headers: &headers };
     let opening = format!("retry: {RETRY_MILLISECONDS}\n\n").into_bytes();
     // An event ends with its empty line, so nothing has to close the stream.
-    let viewing = Viewing { opening, closing: Vec::new(), maximal_rate: None, label: String::new() };
+    let viewing = ViewerOptions { opening, closing: Vec::new(), max_rate: None, label: String::new() };
     reply::shared(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &viewing);
 }
 
@@ -41,14 +41,18 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
 pub fn publish(channel: &Channel) {
     let watcher = Watcher::new();
     loop {
-        channel.push(format!("event: state\ndata: {}\n\n", state()).as_bytes(), None, b"");
-        watcher.blocking_next(PERIOD_NANOSECONDS);
+        // Fails only if the event is too large, and then the next one is too.
+        let event = format!("event: state\ndata: {}\n\n", state());
+        if channel.push(event.as_bytes(), None, b"").is_err() {
+            return;
+        }
+        watcher.blocking_changed(PERIOD_NANOSECONDS);
     }
 }
 
 /// All there is to know at this moment.
 fn state() -> String {
-    let guest = generations::own_generation();
+    let guest = generations::get_generation();
     let now = wall_clock::now();
     format!(
         "{{\"guest\":{{\"number\":{},\"since\":{},\"digest\":{}}},\"now\":{}.{:03},\"cameras\":{}}}",
@@ -61,14 +65,15 @@ fn state() -> String {
     )
 }
 
-fn camera_state(camera: &Camera) -> String {
+fn camera_state(camera: &CameraInfo) -> String {
     let (state, outage) = match &camera.state {
-        State::Idle => ("idle", None),
-        State::Starting => ("starting", None),
-        State::Live => ("live", None),
-        State::Lost(outage) => ("lost", Some(outage)),
+        CameraState::Idle => ("idle", None),
+        CameraState::Starting => ("starting", None),
+        CameraState::Live => ("live", None),
+        CameraState::Lost(outage) => ("lost", Some(outage)),
     };
     let measured = measure(camera);
+    let mode = camera.mode.as_ref();
     let counts = &camera.counts;
     let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
     format!(
@@ -79,11 +84,11 @@ fn camera_state(camera: &Camera) -> String {
         json::text(&camera.description),
         json::optional(outage.map(|outage| json::text(cause_name(outage.cause)))),
         json::optional(outage.map(|outage| json::text(&outage.message))),
-        json::optional(camera.size.map(|size| size.width)),
-        json::optional(camera.size.map(|size| size.height)),
+        json::optional(mode.map(|mode| mode.dimensions.width)),
+        json::optional(mode.map(|mode| mode.dimensions.height)),
         json::hundredths(measured.rate),
-        json::optional(camera.rate.map(json::hundredths)),
-        json::optional(camera.format.as_deref().map(json::text)),
+        json::optional(mode.and_then(|mode| mode.frame_rate).map(json::hundredths)),
+        json::optional(mode.and_then(|mode| mode.pixel_format.as_deref()).map(json::text)),
         viewers(&camera.name),
         json::optional(measured.age_nanoseconds.map(|age| json::hundredths(age as f64 / 1e9))),
         counts.frames,

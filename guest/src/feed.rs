@@ -2,7 +2,8 @@
 
 use alloc::format;
 
-use crate::bindings::hotshoe::camera::cameras::{Camera, Feed, Frame, State, list_cameras};
+use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Feed, list_cameras};
+use crate::bindings::hotshoe::camera::frames::Frame;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::reply;
 use crate::route::Which;
@@ -11,7 +12,7 @@ use crate::route::Which;
 pub const WAIT_NANOSECONDS: u64 = 4_000_000_000;
 
 /// This camera. Answers with 404 itself if there is none.
-pub fn find(out: ResponseOutparam, head_only: bool, which: Which<'_>) -> Option<(Camera, ResponseOutparam)> {
+pub fn find(out: ResponseOutparam, head_only: bool, which: Which<'_>) -> Option<(CameraInfo, ResponseOutparam)> {
     let mut cameras = list_cameras().into_iter();
     let found = match which {
         Which::First => cameras.next(),
@@ -54,14 +55,14 @@ pub fn first_frame(feed: &Feed, out: ResponseOutparam, head_only: bool) -> Optio
 
 /// Whether the host is trying to get the camera back.
 pub fn is_lost(feed: &Feed) -> bool {
-    matches!(feed.camera().state, State::Lost(_))
+    matches!(feed.camera().state, CameraState::Lost(_))
 }
 
 /// Answer with 503, and why there is no picture.
 pub fn no_picture(out: ResponseOutparam, head_only: bool, feed: &Feed) {
     let line = match feed.camera().state {
-        State::Lost(outage) => format!("503 no picture: {}\n", outage.message),
-        State::Idle | State::Starting | State::Live => "503 no picture yet, try again soon\n".into(),
+        CameraState::Lost(outage) => format!("503 no picture: {}\n", outage.message),
+        CameraState::Idle | CameraState::Starting | CameraState::Live => "503 no picture yet, try again soon\n".into(),
     };
     reply::text(out, head_only, &reply::NO_PICTURE, &line);
 }

@@ -35,7 +35,7 @@ mod state;
 mod stream;
 
 use bindings::exports::wasi::http::incoming_handler;
-use bindings::hotshoe::camera::instances;
+use bindings::hotshoe::server::instances;
 use bindings::wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
 use query::Query;
 use route::{Request, Route};
@@ -46,7 +46,7 @@ impl incoming_handler::Guest for Guest {
     /// Answer one request. The host calls this in a new instance, or in one that has answered before.
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         // Nothing is kept here from one request to the next but the allocator's memory.
-        instances::keep();
+        instances::allow_reuse();
         let path = request.path_with_query().unwrap_or_default();
         let path = query::percent_decode(&path);
         let query = Query::of(&path);

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use core::fmt::Write as _;
 
-use crate::bindings::hotshoe::camera::cameras::Camera;
+use crate::bindings::hotshoe::camera::cameras::CameraInfo;
 use crate::bindings::hotshoe::camera::history::{Entry, list_entries};
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::date;
@@ -69,7 +69,7 @@ fn page(camera: &str, is_named: bool) -> String {
 }
 
 /// Write up to so many of the frames that there are now.
-fn write(writer: &mut Writer, camera: &Camera, rows: Option<u64>, format: Format, page: &str) -> Result<(), Gone> {
+fn write(writer: &mut Writer, camera: &CameraInfo, rows: Option<u64>, format: Format, page: &str) -> Result<(), Gone> {
     let (before, after) = match format {
         Format::Html => page.split_once(ROWS).unwrap_or_default(),
         Format::Csv => (CSV_HEAD, ""),
@@ -102,10 +102,10 @@ fn write(writer: &mut Writer, camera: &Camera, rows: Option<u64>, format: Format
 }
 
 fn write_row(text: &mut String, format: Format, entry: &Entry, last: Option<&Entry>) {
-    let time = date::utc(entry.captured_on.seconds, entry.captured_on.nanoseconds);
+    let time = date::utc(entry.wall_time.seconds, entry.wall_time.nanoseconds);
     // Not known of the first; and those that were forgotten while a slow client read stand between no two.
     let last = last.filter(|last| last.index + 1 == entry.index);
-    let interval = last.map(|last| entry.captured_at.saturating_sub(last.captured_at)).map(milliseconds);
+    let interval = last.map(|last| entry.monotonic_time.saturating_sub(last.monotonic_time)).map(milliseconds);
     let interval = interval.unwrap_or_default();
     let Entry { sequence, length, lost_before, .. } = entry;
     // Writing to a String can't fail.
@@ -133,14 +133,14 @@ fn milliseconds(nanoseconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::hotshoe::camera::cameras::Datetime;
+    use crate::bindings::hotshoe::camera::history::Datetime;
 
     fn row(format: Format, index: u64, last_index: u64) -> String {
         let at = |index: u64| Entry {
             index,
             sequence: 2 * index,
-            captured_at: index * 33_300_000,
-            captured_on: Datetime { seconds: 1_700_000_000, nanoseconds: 0 },
+            monotonic_time: index * 33_300_000,
+            wall_time: Datetime { seconds: 1_700_000_000, nanoseconds: 0 },
             length: 30_000,
             lost_before: 1,
         };

@@ -1,6 +1,6 @@
 //! What a camera really gives, measured on its last frames. Does not open it.
 
-use crate::bindings::hotshoe::camera::cameras::Camera;
+use crate::bindings::hotshoe::camera::cameras::CameraInfo;
 use crate::bindings::hotshoe::camera::history::{Entry, list_entries};
 use crate::bindings::wasi::clocks::monotonic_clock;
 
@@ -19,7 +19,7 @@ pub struct Measured {
 }
 
 /// Measure this camera.
-pub fn measure(camera: &Camera) -> Measured {
+pub fn measure(camera: &CameraInfo) -> Measured {
     let first = camera.counts.frames.saturating_sub(ENTRIES.into());
     // The camera is there, so this does not fail.
     let entries = list_entries(&camera.name, first, ENTRIES).unwrap_or_default();
@@ -29,12 +29,12 @@ pub fn measure(camera: &Camera) -> Measured {
 /// The rate over the last second, or of the last two frames where a second has fewer.
 fn of_entries(entries: &[Entry], now: u64) -> Measured {
     let Some(last) = entries.last() else { return Measured { rate: 0.0, age_nanoseconds: None } };
-    let age = now.saturating_sub(last.captured_at);
+    let age = now.saturating_sub(last.monotonic_time);
     let first =
-        entries.partition_point(|entry| entry.captured_at.saturating_add(SECOND_NANOSECONDS) < last.captured_at);
+        entries.partition_point(|entry| entry.monotonic_time.saturating_add(SECOND_NANOSECONDS) < last.monotonic_time);
     let first = first.min(entries.len().saturating_sub(2));
     let intervals = (entries.len() - 1 - first) as f64;
-    let span = entries.get(first).map_or(0, |first| last.captured_at.saturating_sub(first.captured_at)) as f64;
+    let span = entries.get(first).map_or(0, |first| last.monotonic_time.saturating_sub(first.monotonic_time)) as f64;
     // One that has given nothing for much longer than it used to gives nothing.
     let is_over = age > 2 * SECOND_NANOSECONDS && age as f64 * intervals > 3.0 * span;
     let rate = if span > 0.0 && !is_over { intervals / span * SECOND_NANOSECONDS as f64 } else { 0.0 };
@@ -44,7 +44,7 @@ fn of_entries(entries: &[Entry], now: u64) -> Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::hotshoe::camera::cameras::Datetime;
+    use crate::bindings::hotshoe::camera::history::Datetime;
     use alloc::vec::Vec;
 
     const MILLISECOND: u64 = 1_000_000;
@@ -53,8 +53,8 @@ mod tests {
         let entry = |(index, at): (usize, &u64)| Entry {
             index: index as u64,
             sequence: index as u64,
-            captured_at: at * MILLISECOND,
-            captured_on: Datetime { seconds: 0, nanoseconds: 0 },
+            monotonic_time: at * MILLISECOND,
+            wall_time: Datetime { seconds: 0, nanoseconds: 0 },
             length: 1,
             lost_before: 0,
         };

@@ -24,7 +24,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Write as _;
 
-use crate::bindings::hotshoe::camera::cameras::FrameInfo;
+use crate::bindings::hotshoe::camera::frames::{Datetime, Dimensions};
 use crate::query::Query;
 
 /// What separates the parts of a stream.
@@ -102,10 +102,25 @@ pub enum Framing {
 /// The clocks that tell when a part is sent. Each is looked at only for those framings that tell it.
 #[derive(Clone, Copy, Debug)]
 pub struct Clocks {
-    /// Nanoseconds, as `frame-info.captured-at` counts them.
+    /// In nanoseconds, as in `frame.monotonic-time`.
     pub monotonic: fn() -> u64,
     /// Since 1970, in seconds and nanoseconds.
     pub wall: fn() -> (u64, u32),
+}
+
+/// What the headers of a part tell about its image.
+#[derive(Clone, Copy, Debug)]
+pub struct PartInfo {
+    /// The number of the frame, or of the last one before a placeholder.
+    pub sequence: u64,
+    /// The time of capture, or the current time for a placeholder, in nanoseconds of the monotonic clock.
+    pub monotonic_time: u64,
+    /// The same time of the wall clock.
+    pub wall_time: Datetime,
+    /// The size of the image in pixels.
+    pub dimensions: Dimensions,
+    /// The length of the image in bytes.
+    pub length: u64,
 }
 
 /// What the extra headers tell of a part beside its frame.
@@ -199,7 +214,7 @@ impl Format {
     pub fn around(
         self,
         camera: &str,
-        info: &FrameInfo,
+        info: &PartInfo,
         more: impl FnOnce(u64) -> Extra,
         clocks: Clocks,
     ) -> (String, String) {
@@ -222,14 +237,14 @@ impl Format {
 }
 
 /// The headers of a part, without the empty line that ends them.
-fn head(info: &FrameInfo) -> String {
-    let time = timestamp(info.captured_on.seconds, info.captured_on.nanoseconds);
+fn head(info: &PartInfo) -> String {
+    let time = timestamp(info.wall_time.seconds, info.wall_time.nanoseconds);
     format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {time}\r\n", info.length)
 }
 
 /// The headers of ustreamer's, whose times are of the monotonic clock. An image has two here: that of its capture, and
 /// that at which it is sent to all; they stand under the names of the steps that they lie between.
-fn extra(info: &FrameInfo, more: Extra, now: u64) -> String {
+fn extra(info: &PartInfo, more: Extra, now: u64) -> String {
     const CAPTURED: [&str; 4] = ["Grab-Begin", "Grab-End", "Encode-Begin", "Encode-End"];
     const SENT: [&str; 4] = ["Expose-Begin", "Expose-Cmp", "Expose-End", "Send"];
     let seconds = |nanoseconds: u64| timestamp(nanoseconds / 1_000_000_000, (nanoseconds % 1_000_000_000) as u32);
@@ -239,14 +254,14 @@ fn extra(info: &FrameInfo, more: Extra, now: u64) -> String {
          X-UStreamer-Height: {}\r\nX-UStreamer-Client-FPS: {rate}\r\n",
         info.dimensions.width, info.dimensions.height,
     );
-    for (steps, time) in [(CAPTURED, info.captured_at), (SENT, now)] {
+    for (steps, time) in [(CAPTURED, info.monotonic_time), (SENT, now)] {
         let time = seconds(time);
         for step in steps {
             // Writing to a String can't fail.
             let _ = write!(headers, "X-UStreamer-{step}-Time: {time}\r\n");
         }
     }
-    let latency = seconds(now.saturating_sub(info.captured_at));
+    let latency = seconds(now.saturating_sub(info.monotonic_time));
     headers + "X-UStreamer-Latency: " + &latency + "\r\n"
 }
 
@@ -264,12 +279,11 @@ pub fn timestamp(seconds: u64, nanoseconds: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::hotshoe::camera::cameras::{Datetime, Dimensions};
 
-    const INFO: FrameInfo = FrameInfo {
+    const INFO: PartInfo = PartInfo {
         sequence: 7,
-        captured_at: 5_000_000_000,
-        captured_on: Datetime { seconds: 1_700_000_000, nanoseconds: 4_005_999 },
+        monotonic_time: 5_000_000_000,
+        wall_time: Datetime { seconds: 1_700_000_000, nanoseconds: 4_005_999 },
         dimensions: Dimensions { width: 640, height: 480 },
         length: 12345,
     };

@@ -1,11 +1,12 @@
 //! What channels are filled with: the stream of a camera, or the events.
 
-use crate::bindings::exports::hotshoe::camera::publisher;
-use crate::bindings::hotshoe::camera::cameras::{Feed, Frame};
-use crate::bindings::hotshoe::camera::channels::Channel;
+use crate::bindings::exports::hotshoe::server::publisher;
+use crate::bindings::hotshoe::camera::cameras::Feed;
+use crate::bindings::hotshoe::camera::frames::{Frame, Image};
+use crate::bindings::hotshoe::server::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::events;
-use crate::part::{Clocks, Extra, Format};
+use crate::part::{Clocks, Extra, Format, PartInfo};
 
 /// After this long without a new frame the newest is sent again. It tells browsers that the part is
 /// complete, and clients that time out that the stream is alive.
@@ -38,31 +39,67 @@ fn publish_camera(channel: &Channel, name: &str) {
     let (camera, format) = Format::of_channel(name);
     // `stream` names channels after cameras, so it is there.
     let Ok(feed) = Feed::open(camera) else { return };
-    let mut newest: Option<Shown> = None;
+    let mut newest: Option<Picture> = None;
     let mut last_sequence = None;
     let mut pushes = Pushes::default();
     loop {
-        // No error is possible while only one or two frames are held.
+        // Only one or two images are held at a time, so this cannot fail.
         newest = match feed.blocking_next(REPEAT_AFTER_NANOSECONDS) {
-            Ok(Some(frame)) => Some(Shown { frame, live: true }),
-            // Silent, or lost: then viewers are shown why, and stay.
-            _ => feed.placeholder().ok().flatten().map(|frame| Shown { frame, live: false }).or(newest),
+            Ok(Some(frame)) => Some(Picture::of_frame(frame)),
+            // No new frame: either the camera is lost, and viewers see why, or the newest picture is repeated.
+            _ => {
+                let placeholder = feed.placeholder().ok().flatten();
+                placeholder.map(|image| Picture::of_placeholder(image, last_sequence)).or(newest)
+            }
         };
-        if let Some(shown) = &newest {
-            let info = shown.frame.info();
+        if let Some(Picture { image, info, is_live }) = &newest {
             let skipped = last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
-            last_sequence = Some(info.sequence);
-            let more = |now| Extra { live: shown.live, skipped, rate: pushes.count(now) };
-            let (head, tail) = format.around(camera, &info, more, CLOCKS);
-            channel.push(head.as_bytes(), Some(&shown.frame), tail.as_bytes());
+            if *is_live {
+                last_sequence = Some(info.sequence);
+            }
+            let extra = |now| Extra { live: *is_live, skipped, rate: pushes.count(now) };
+            let (head, tail) = format.around(camera, info, extra, CLOCKS);
+            // Head and tail are much shorter than the limit, so this cannot fail.
+            let _ = channel.push(head.as_bytes(), Some(image), tail.as_bytes());
         }
     }
 }
 
-/// A frame, and whether the camera gave it.
-struct Shown {
-    frame: Frame,
-    live: bool,
+/// An image to push.
+struct Picture {
+    image: Image,
+    info: PartInfo,
+    /// Whether it is a frame, rather than a placeholder.
+    is_live: bool,
+}
+
+impl Picture {
+    fn of_frame(frame: Frame) -> Self {
+        let Frame { sequence, monotonic_time, wall_time, image } = frame;
+        let described = image.info();
+        let info = PartInfo {
+            sequence,
+            monotonic_time,
+            wall_time,
+            dimensions: described.dimensions,
+            length: described.length,
+        };
+        Self { image, info, is_live: true }
+    }
+
+    /// A placeholder has neither a number nor a time of capture. Clients are told the number of the last frame, or 0, and
+    /// the current time.
+    fn of_placeholder(image: Image, last_sequence: Option<u64>) -> Self {
+        let described = image.info();
+        let info = PartInfo {
+            sequence: last_sequence.unwrap_or_default(),
+            monotonic_time: monotonic_clock::now(),
+            wall_time: wall_clock::now(),
+            dimensions: described.dimensions,
+            length: described.length,
+        };
+        Self { image, info, is_live: false }
+    }
 }
 
 /// Counts the parts of each second.

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::bindings::hotshoe::camera::channels::{self, Viewing};
+use crate::bindings::hotshoe::server::channels::{self, ViewerOptions};
 use crate::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -83,7 +83,7 @@ pub fn shared(
     head: &Head,
     content_type: &str,
     names: &[String],
-    viewing: &Viewing,
+    viewing: &ViewerOptions,
 ) {
     let response = response(head, content_type, None);
     if !head_only && let Ok(body) = response.body() {

@@ -1,6 +1,7 @@
 //! `/snapshot`: one picture of a camera.
 
-use crate::bindings::hotshoe::camera::cameras::{Feed, Frame};
+use crate::bindings::hotshoe::camera::cameras::Feed;
+use crate::bindings::hotshoe::camera::frames::Frame;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed::{self, WAIT_NANOSECONDS};
@@ -16,12 +17,12 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
     let Some((feed, out)) = feed::open(out, head_only, camera) else { return };
     let Some((frame, out)) = feed::first_frame(&feed, out, head_only) else { return };
     let Some(frame) = newer_than_stale(&feed, frame) else { return feed::no_picture(out, head_only, &feed) };
-    let info = frame.info();
-    let timestamp = part::timestamp(info.captured_on.seconds, info.captured_on.nanoseconds);
+    let length = frame.image.info().length;
+    let timestamp = part::timestamp(frame.wall_time.seconds, frame.wall_time.nanoseconds);
     let headers = reply::fresh_and(&[("x-timestamp", &timestamp)]);
     let head = Head { status: 200, headers: &headers };
-    let Some(mut writer) = reply::begin(out, head_only, &head, "image/jpeg", Some(info.length)) else { return };
-    if writer.splice(&frame.data(), info.length).is_ok() {
+    let Some(mut writer) = reply::begin(out, head_only, &head, "image/jpeg", Some(length)) else { return };
+    if writer.splice(&frame.image.read_via_stream(), length).is_ok() {
         writer.finish();
     }
 }
@@ -29,7 +30,7 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
 /// This frame if it is fresh, else the next one; and this one after all if the camera is too slow for that.
 /// None if the camera was lost meanwhile.
 fn newer_than_stale(feed: &Feed, frame: Frame) -> Option<Frame> {
-    let age = monotonic_clock::now().saturating_sub(frame.info().captured_at);
+    let age = monotonic_clock::now().saturating_sub(frame.monotonic_time);
     if age <= FRESH_FOR_NANOSECONDS {
         return Some(frame);
     }

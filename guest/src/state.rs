@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::bindings::hotshoe::camera::cameras::{Camera, State};
-use crate::bindings::hotshoe::camera::channels::{Viewer, list_viewers};
+use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState};
+use crate::bindings::hotshoe::server::channels::{Viewer, list_viewers};
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
 use crate::json;
@@ -27,13 +27,14 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>) {
     reply::whole(out, head_only, &Head { status: 200, headers: &FRESH }, "application/json", text.as_bytes());
 }
 
-fn state(camera: &Camera, captured: f64, viewers: &[(Framing, Viewer)]) -> String {
+fn state(camera: &CameraInfo, captured: f64, viewers: &[(Framing, Viewer)]) -> String {
     // Images that come from the device as JPEG are its hardware's; how good they are, it does not say.
-    let encoder = match camera.quality {
+    let mode = camera.mode.as_ref();
+    let encoder = match mode.and_then(|mode| mode.jpeg_quality) {
         Some(quality) => format!("{{\"type\":\"CPU\",\"quality\":{quality}}}"),
         None => "{\"type\":\"HW\",\"quality\":0}".into(),
     };
-    let (width, height) = camera.size.map_or((0, 0), |size| (size.width, size.height));
+    let (width, height) = mode.map_or((0, 0), |mode| (mode.dimensions.width, mode.dimensions.height));
     let queued = if viewers.is_empty() { 0.0 } else { captured };
     let clients: Vec<_> = viewers.iter().map(|(framing, viewer)| client(*framing, viewer)).collect();
     format!(
@@ -41,8 +42,8 @@ fn state(camera: &Camera, captured: f64, viewers: &[(Framing, Viewer)]) -> Strin
          \"source\":{{\"resolution\":{{\"width\":{width},\"height\":{height}}},\"online\":{},\"desired_fps\":{},\
          \"captured_fps\":{}}},\"stream\":{{\"queued_fps\":{},\"clients\":{},\"clients_stat\":{{{}}}}}}}}}\n",
         json::text(&camera.label),
-        matches!(camera.state, State::Live),
-        json::rounded(camera.rate.unwrap_or_default()),
+        matches!(camera.state, CameraState::Live),
+        json::rounded(mode.and_then(|mode| mode.frame_rate).unwrap_or_default()),
         json::rounded(captured),
         json::rounded(queued),
         viewers.len(),

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bindings::hotshoe::camera::cameras::list_cameras;
-use crate::bindings::hotshoe::camera::channels::Viewing;
+use crate::bindings::hotshoe::server::channels::ViewerOptions;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
@@ -59,10 +59,10 @@ fn answer(
     let mut headers = reply::fresh_and(&reply::UNBUFFERED);
     headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
     let head = Head { status: 200, headers: &headers };
-    let viewing = Viewing {
+    let viewing = ViewerOptions {
         opening: format.opening(CLOCKS).into_bytes(),
         closing: format.closing().into_bytes(),
-        maximal_rate: query.rate(),
+        max_rate: query.rate(),
         label,
     };
     // Its publisher opens the camera, if that is not open yet.

@@ -1,7 +1,7 @@
-//! Which sources a component of the guest was made from.
+//! The sources of the guest.
 //!
-//! A component carries the SHA-256 of the guest's sources and the WIT in a custom section, so that the copy
-//! which is checked in can be held against the sources beside it. Used by the build script and by a test.
+//! A component of the guest carries the SHA-256 digest of its sources in a custom section. This tells whether the
+//! prebuilt copy matches the sources next to it. Both the build script and a test use this module.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,20 +10,23 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// What the component is made from, relative to the workspace.
-pub const FOLDERS_AND_FILES: [&str; 3] = ["guest/Cargo.toml", "guest/src", "wit"];
+/// The files and folders that the component is made of, relative to the workspace.
+const SOURCES: [&str; 3] = ["guest/Cargo.toml", "guest/src", WIT];
 
-/// The copy that is checked in, relative to the workspace.
+/// The WIT that the guest is compiled against, with its dependencies, relative to the workspace.
+pub const WIT: &str = "wit/server";
+
+/// The prebuilt copy, relative to the workspace.
 pub const PREBUILT: &str = "guest/prebuilt.wasm";
 
-/// The custom section's name.
+/// The name of the custom section.
 const SECTION: &str = "hotshoe-sources";
 
-/// The length of a SHA-256 in hexadecimal digits.
+/// The length of a SHA-256 digest in hexadecimal digits.
 const DIGEST_LENGTH: usize = 64;
 
-/// The SHA-256 of all sources: of each file, in the order of their paths, the path, the length and the
-/// contents. In hexadecimal digits.
+/// Returns the SHA-256 digest of all sources in hexadecimal digits: of the path, length and contents of each file, in
+/// the order of the paths.
 pub fn digest(workspace: &Path) -> io::Result<String> {
     let mut hasher = Sha256::new();
     for (name, file) in files(workspace)? {
@@ -33,22 +36,23 @@ pub fn digest(workspace: &Path) -> io::Result<String> {
     }
     let mut hex = String::with_capacity(DIGEST_LENGTH);
     for byte in hasher.finalize() {
-        // Writing to a String can't fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }
     Ok(hex)
 }
 
-/// All files that the component is made from, in the order of their paths: each path relative to the workspace,
-/// and where it is.
+/// Returns the path of every source file, relative to the workspace and absolute, in the order of the paths.
 pub fn files(workspace: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
-    for path in FOLDERS_AND_FILES {
+    for path in SOURCES {
         collect(&workspace.join(path), &mut files)?;
     }
     files.sort();
     let name = |file: &Path| file.strip_prefix(workspace).unwrap_or(file).to_string_lossy().replace('\\', "/");
-    Ok(files.into_iter().map(|file| (name(&file), file)).collect())
+    let files = files.into_iter().map(|file| (name(&file), file));
+    // The WIT packages also contain `wkg.toml`, which only publishing needs.
+    Ok(files.filter(|(name, _)| !name.starts_with(WIT) || name.ends_with(".wit")).collect())
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -56,30 +60,35 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         files.push(path.to_owned());
         return Ok(());
     }
+    // Symbolic links lead from `wit/server/deps` to the packages. WIT tools do not read the dependencies of dependencies.
+    let is_dependency = path.parent().is_some_and(|parent| parent.ends_with("deps"));
     for entry in fs::read_dir(path)? {
-        collect(&entry?.path(), files)?;
+        let entry = entry?.path();
+        if !(is_dependency && entry.ends_with("deps")) {
+            collect(&entry, files)?;
+        }
     }
     Ok(())
 }
 
-/// Append the digest to a component, as a custom section (Component Model, Binary.md: id 0, the section's
-/// length, the name's length, the name, the contents).
+/// Appends the digest to a component, as a custom section (Component Model, Binary.md: the id 0, the length of the
+/// section, the length of the name, the name, the contents).
 pub fn stamp(mut component: Vec<u8>, digest: &str) -> Vec<u8> {
-    component.extend(section_head());
+    component.extend(section_header());
     component.extend(digest.as_bytes());
     component
 }
 
-/// The digest that a component ends with.
+/// Returns the digest at the end of a component, or `None` if it was not stamped.
 pub fn stamped_digest(component: &[u8]) -> Option<String> {
     let (rest, digest) = component.split_at_checked(component.len().checked_sub(DIGEST_LENGTH)?)?;
-    rest.ends_with(&section_head()).then(|| String::from_utf8_lossy(digest).into_owned())
+    rest.ends_with(&section_header()).then(|| String::from_utf8_lossy(digest).into_owned())
 }
 
-/// All of the section before the digest. Both lengths are below 128, thus one byte each in LEB128.
-fn section_head() -> Vec<u8> {
+/// Everything in the section before the digest. Both lengths are below 128, so each is one byte in LEB128.
+fn section_header() -> Vec<u8> {
     let length = 1 + SECTION.len() + DIGEST_LENGTH;
-    let mut head = vec![0, length as u8, SECTION.len() as u8];
-    head.extend(SECTION.as_bytes());
-    head
+    let mut header = vec![0, length as u8, SECTION.len() as u8];
+    header.extend(SECTION.as_bytes());
+    header
 }

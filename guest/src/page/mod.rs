@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 
-use crate::bindings::hotshoe::camera::cameras::{Camera, list_cameras};
-use crate::bindings::hotshoe::camera::generations;
+use crate::bindings::hotshoe::camera::cameras::{CameraInfo, list_cameras};
+use crate::bindings::hotshoe::server::generations;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::reply::{self, Head};
 
@@ -37,13 +37,13 @@ const SCRIPTS: &str = concat!(
 
 /// Answer with the page.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
-    let page = page(&generations::own_generation().digest, &list_cameras());
+    let page = page(&generations::get_generation().digest, &list_cameras());
     let headers = reply::fresh_and(&[("content-security-policy", reply::POLICY)]);
     let head = Head { status: 200, headers: &headers };
     reply::whole(out, head_only, &head, "text/html; charset=utf-8", page.as_bytes());
 }
 
-fn page(digest: &str, cameras: &[Camera]) -> String {
+fn page(digest: &str, cameras: &[CameraInfo]) -> String {
     let cards: String = cameras.iter().map(card).collect();
     // What cameras call themselves comes last, so that none of it is taken for a place.
     let page = PAGE.replacen(GUEST, digest, 1).replacen(STYLE, LOOKS, 1).replacen(SCRIPT, SCRIPTS, 1);
@@ -51,7 +51,7 @@ fn page(digest: &str, cameras: &[Camera]) -> String {
 }
 
 /// One camera. Links are relative, so that the page works behind a proxy under any path.
-fn card(camera: &Camera) -> String {
+fn card(camera: &CameraInfo) -> String {
     // Without braces, so that nothing in it is taken for a place.
     let label = escape(&camera.label).replace('{', "&#123;");
     let card = CARD.replace(NAME, &camera.name).replace(LABEL, &label);
@@ -77,19 +77,16 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::hotshoe::camera::cameras::{Counts, State};
+    use crate::bindings::hotshoe::camera::cameras::{CameraState, FrameCounts};
 
-    fn camera(name: &str, description: &str) -> Camera {
-        let counts = Counts { frames: 0, dropped: 0, late: 0, flagged: 0, empty: 0, malformed: 0, corrupt: 0 };
-        Camera {
+    fn camera(name: &str, description: &str) -> CameraInfo {
+        let counts = FrameCounts { frames: 0, dropped: 0, late: 0, flagged: 0, empty: 0, malformed: 0, corrupt: 0 };
+        CameraInfo {
             name: name.into(),
             label: name.into(),
             description: description.into(),
-            state: State::Idle,
-            size: None,
-            rate: None,
-            format: None,
-            quality: None,
+            state: CameraState::Idle,
+            mode: None,
             counts,
         }
     }
@@ -105,7 +102,7 @@ mod tests {
     #[test]
     fn a_label_is_shown_and_cannot_become_markup() {
         let label = "\u{7384}\u{95a2} <b> {description}";
-        let page = page("0", &[Camera { label: label.into(), ..camera("a", "device") }]);
+        let page = page("0", &[CameraInfo { label: label.into(), ..camera("a", "device") }]);
         assert!(page.contains("<bdi>\u{7384}\u{95a2} &lt;b&gt; &#123;description}</bdi>"));
         assert!(page.contains("data-camera=\"a\"") && !page.contains("<b>"));
     }

@@ -8,8 +8,9 @@ use super::wasmtime_error::is_system_error;
 /// Without a limit, a leak in a guest would be a leak in the host.
 pub(super) const MAX_RESOURCES: usize = 256;
 
-/// The most that a guest may pass to the host in one call, in bytes. One write to a body has at most 1 MiB.
-pub(super) const HOSTCALL_FUEL: usize = 4 << 20;
+/// The most that a guest may pass to the host in one call, in bytes; a call that exceeds it traps. Twice the largest part
+/// of a channel, so that `push` can report a part that is too large.
+pub(super) const HOSTCALL_FUEL: usize = 8 << 20;
 
 /// The most random bytes that a guest may request in one call. Nothing can interrupt such a call.
 pub(super) const MAX_RANDOM_BYTES: u64 = 64 << 10;

@@ -29,8 +29,8 @@ pub(super) struct GuestState {
     pub(super) table: ResourceTable,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,
-    /// The number of frames that the guest holds.
-    pub(super) frames_held: u32,
+    /// The number of images that the guest holds.
+    pub(super) images_held: u32,
     /// How often the epoch deadline has interrupted the guest since it was last polled. The poller resets it.
     pub(super) interruptions: Arc<AtomicU32>,
     /// Whether the guest allows this instance to handle another request after the current one.

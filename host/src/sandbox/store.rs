@@ -53,7 +53,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
         joined: Arc::default(),
         table,
         feeds_held: 0,
-        frames_held: 0,
+        images_held: 0,
         interruptions: Arc::default(),
         reuse_allowed: false,
         limits: InstanceLimits::new(host.sandbox.memory_bytes()),

@@ -30,32 +30,34 @@ fn one_is_new_for_each_request() {
 
 #[test]
 fn one_is_used_again_where_its_guest_allows_it_but_not_for_ever() {
-    let counts = counts("(call $keep)", 130);
+    let counts = counts("(call $allow_reuse)", 130);
     let expected: Vec<_> = (1..=128).chain(1..=2).map(|count| format!("{count:03}")).collect();
     assert_eq!(counts, expected);
 }
 
 #[test]
 fn the_permission_is_for_one_request() {
-    assert_eq!(counts("(if (i32.eqz (global.get $count)) (then (call $keep)))", 4), ["001", "002", "001", "002"]);
+    assert_eq!(
+        counts("(if (i32.eqz (global.get $count)) (then (call $allow_reuse)))", 4),
+        ["001", "002", "001", "002"]
+    );
 }
 
 #[test]
 fn one_that_traps_is_not_used_again() {
-    let traps = "(call $keep) (if (i32.eq (global.get $count) (i32.const 2)) (then unreachable))";
+    let traps = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 2)) (then unreachable))";
     assert_eq!(counts(traps, 5), ["001", "002", "502", "001", "002"]);
 }
 
 #[test]
 fn one_that_refuses_is_not_used_again() {
-    let refuses =
-        "(call $keep) (if (i32.eq (global.get $count) (i32.const 1)) (then (call $refuse (local.get $out)) (return)))";
+    let refuses = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then (call $refuse (local.get $out)) (return)))";
     assert_eq!(counts(refuses, 4), ["001", "502", "001", "502"]);
 }
 
 #[test]
 fn one_that_breaks_off_is_not_used_again() {
-    let breaks_off = "(call $keep) (if (i32.eq (global.get $count) (i32.const 1)) (then
+    let breaks_off = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then
         (call $drop_stream (call $begin_and_wait (local.get $out))) (call $drop_body (global.get $body)) (return)))";
     assert_eq!(counts(breaks_off, 4), ["001", "cut off", "001", "cut off"]);
 }
@@ -73,12 +75,12 @@ fn a_channel_was_watched_by_an_instance_that_waited_to_be_used_again() {
 
 #[test]
 fn one_that_holds_a_resource_is_not_used_again() {
-    assert_eq!(counts("(call $keep) (drop (call $fields))", 3), ["001"; 3]);
+    assert_eq!(counts("(call $allow_reuse) (drop (call $fields))", 3), ["001"; 3]);
 }
 
 #[test]
 fn one_that_has_grown_large_is_not_used_again() {
-    let grows = |pages: u32| format!("(call $keep) (drop (memory.grow (i32.const {pages})))");
+    let grows = |pages: u32| format!("(call $allow_reuse) (drop (memory.grow (i32.const {pages})))");
     assert_eq!(counts(&grows(130), 3), ["001"; 3]);
     // Little by little: at the fourth request it has 162 pages, which are 10 MiB.
     assert_eq!(counts(&grows(40), 5), ["001", "002", "003", "004", "001"]);
@@ -87,7 +89,7 @@ fn one_that_has_grown_large_is_not_used_again() {
 #[test]
 fn the_next_guest_has_instances_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let guest = guests::counting(folder.path(), "(call $keep)");
+    let guest = guests::counting(folder.path(), "(call $allow_reuse)");
     let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
     let count = || get(server.address, "/count").text();
     assert_eq!([count(), count()], ["001", "002"]);

@@ -1,112 +1,164 @@
-//! The WIT package is a reference: every item is documented and says since when it is there.
+//! The WIT packages are a reference: they resolve, and every item is documented and has a version.
 
-use wit_parser::{Resolve, Stability, TypeDefKind, TypeOwner, WorldItem};
+use std::path::Path;
+
+use wit_parser::{InterfaceId, PackageId, Resolve, Stability, TypeDefKind, TypeOwner, WorldItem};
 
 use hotshoe_test_support::workspace;
 
-fn package() -> (Resolve, wit_parser::PackageId) {
+const PACKAGES: [(&str, &str); 2] = [("wit/camera", "hotshoe:camera@0.2.0"), ("wit/server", "hotshoe:server@0.2.0")];
+
+fn resolve(folder: &str) -> (Resolve, PackageId) {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(workspace().join("wit")).unwrap();
+    let (package, _) = resolve.push_dir(workspace().join(folder)).unwrap();
     (resolve, package)
 }
 
-#[test]
-fn every_item_is_documented_and_gated() {
-    let (resolve, package) = package();
-    let package = &resolve.packages[package];
-    assert_eq!(package.name.to_string(), "hotshoe:camera@0.1.0");
-    let mut faults = Vec::new();
-    let mut items = 0;
-    let mut check = |name: String, docs: Option<&str>, stability: Option<&Stability>| {
-        items += 1;
+/// Collects what is wrong with the items of a package.
+#[derive(Default)]
+struct Faults {
+    items: usize,
+    faults: Vec<String>,
+}
+
+impl Faults {
+    fn check(&mut self, name: &str, docs: Option<&str>, stability: Option<&Stability>) {
+        self.items += 1;
         if docs.is_none_or(|docs| docs.trim().is_empty()) {
-            faults.push(format!("{name} is not documented"));
+            self.faults.push(format!("{name} is not documented"));
         }
         if stability.is_some_and(|stability| !matches!(stability, Stability::Stable { .. })) {
-            faults.push(format!("{name} has no @since"));
-        }
-    };
-    for (name, world) in &package.worlds {
-        let world = &resolve.worlds[*world];
-        check(name.clone(), world.docs.contents.as_deref(), Some(&world.stability));
-        for item in world.imports.values().chain(world.exports.values()) {
-            if let WorldItem::Interface { stability, id, .. } = item
-                && resolve.interfaces[*id].package == Some(resolve.worlds[package.worlds[name]].package.unwrap())
-            {
-                assert!(matches!(stability, Stability::Stable { .. }), "an import of {name} has no @since");
-            }
+            self.faults.push(format!("{name} has no @since"));
         }
     }
-    for (name, interface) in &package.interfaces {
-        let interface = &resolve.interfaces[*interface];
-        check(name.clone(), interface.docs.contents.as_deref(), Some(&interface.stability));
+
+    fn check_interface(&mut self, resolve: &Resolve, id: InterfaceId) {
+        let interface = &resolve.interfaces[id];
+        let interface_name = interface.name.as_deref().unwrap();
+        self.check(interface_name, interface.docs.contents.as_deref(), Some(&interface.stability));
         for (name, function) in &interface.functions {
-            check(name.clone(), function.docs.contents.as_deref(), Some(&function.stability));
+            let name = format!("{interface_name}.{name}");
+            self.check(&name, function.docs.contents.as_deref(), Some(&function.stability));
         }
         for (name, id) in &interface.types {
             let definition = &resolve.types[*id];
-            // `use` brings in a type that is documented elsewhere.
+            // A `use` imports a type that is documented elsewhere.
             if matches!(definition.kind, TypeDefKind::Type(_)) {
                 continue;
             }
             assert!(matches!(definition.owner, TypeOwner::Interface(_)));
-            check(name.clone(), definition.docs.contents.as_deref(), Some(&definition.stability));
-            match &definition.kind {
-                TypeDefKind::Record(record) => {
-                    for field in &record.fields {
-                        check(format!("{name}.{}", field.name), field.docs.contents.as_deref(), None);
-                    }
-                }
-                TypeDefKind::Variant(variant) => {
-                    for case in &variant.cases {
-                        check(format!("{name}.{}", case.name), case.docs.contents.as_deref(), None);
-                    }
-                }
-                TypeDefKind::Enum(cases) => {
-                    for case in &cases.cases {
-                        check(format!("{name}.{}", case.name), case.docs.contents.as_deref(), None);
-                    }
-                }
-                _ => {}
+            let name = format!("{interface_name}.{name}");
+            self.check(&name, definition.docs.contents.as_deref(), Some(&definition.stability));
+            let members: Vec<_> = match &definition.kind {
+                TypeDefKind::Record(record) => record.fields.iter().map(|item| (&item.name, &item.docs)).collect(),
+                TypeDefKind::Variant(variant) => variant.cases.iter().map(|item| (&item.name, &item.docs)).collect(),
+                TypeDefKind::Enum(cases) => cases.cases.iter().map(|item| (&item.name, &item.docs)).collect(),
+                TypeDefKind::Flags(flags) => flags.flags.iter().map(|item| (&item.name, &item.docs)).collect(),
+                _ => Vec::new(),
+            };
+            for (member, docs) in members {
+                self.check(&format!("{name}.{member}"), docs.contents.as_deref(), None);
             }
         }
     }
-    assert!(faults.is_empty(), "{faults:#?}");
-    assert!(items > 40, "only {items} items were seen");
+}
+
+#[test]
+fn every_item_is_documented_and_has_a_version() {
+    for (folder, package_name) in PACKAGES {
+        let (resolve, id) = resolve(folder);
+        let package = &resolve.packages[id];
+        assert_eq!(package.name.to_string(), package_name);
+        let mut faults = Faults::default();
+        faults.check(package_name, package.docs.contents.as_deref(), None);
+        for (name, world) in &package.worlds {
+            let world = &resolve.worlds[*world];
+            faults.check(name, world.docs.contents.as_deref(), Some(&world.stability));
+            for item in world.imports.values().chain(world.exports.values()) {
+                if let WorldItem::Interface { stability, id: interface, .. } = item
+                    && resolve.interfaces[*interface].package == Some(id)
+                {
+                    assert!(matches!(stability, Stability::Stable { .. }), "an import of {name} has no @since");
+                }
+            }
+        }
+        for interface in package.interfaces.values() {
+            faults.check_interface(&resolve, *interface);
+        }
+        assert!(faults.faults.is_empty(), "{:#?}", faults.faults);
+        assert!(faults.items > 30, "found only {} items in {folder}", faults.items);
+    }
+}
+
+#[test]
+fn errors_have_room_for_new_failures() {
+    for (folder, _) in PACKAGES {
+        let (resolve, id) = resolve(folder);
+        for interface in resolve.packages[id].interfaces.values() {
+            for (name, ty) in &resolve.interfaces[*interface].types {
+                if name == "error-code"
+                    && let TypeDefKind::Variant(variant) = &resolve.types[*ty].kind
+                {
+                    assert_eq!(variant.cases.last().unwrap().name, "other", "{folder}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_camera_package_knows_nothing_about_http_or_the_server() {
+    let (resolve, _) = resolve("wit/camera");
+    let packages: Vec<_> = resolve.packages.iter().map(|(_, package)| package.name.to_string()).collect();
+    assert_eq!(packages, ["wasi:io@0.2.12", "wasi:clocks@0.2.12", "hotshoe:camera@0.2.0"]);
 }
 
 #[test]
 fn the_worlds_offer_no_files_sockets_or_outgoing_requests() {
-    let (resolve, package) = package();
-    for world in resolve.packages[package].worlds.values() {
-        for key in resolve.worlds[*world].imports.keys() {
-            let name = resolve.name_world_key(key);
-            assert!(
-                !["wasi:filesystem", "wasi:sockets", "wasi:http/outgoing-handler"]
-                    .iter()
-                    .any(|no| name.starts_with(no)),
-                "{name}"
-            );
+    for (folder, _) in PACKAGES {
+        let (resolve, id) = resolve(folder);
+        for world in resolve.packages[id].worlds.values() {
+            for key in resolve.worlds[*world].imports.keys() {
+                let name = resolve.name_world_key(key);
+                let forbidden = ["wasi:filesystem", "wasi:sockets", "wasi:http/outgoing-handler"];
+                assert!(!forbidden.iter().any(|prefix| name.starts_with(prefix)), "{name}");
+            }
         }
     }
+}
+
+/// `wkg publish` takes the metadata of a package from `wkg.toml` beside it.
+#[test]
+fn the_packages_have_what_publishing_needs() {
+    for (folder, _) in PACKAGES {
+        let metadata = std::fs::read_to_string(workspace().join(folder).join("wkg.toml")).unwrap();
+        for field in ["description = ", "licenses = "] {
+            assert!(metadata.contains(field), "{folder}/wkg.toml has no {field}");
+        }
+    }
+    // The dependencies of the packages are the WASI packages in wit/deps, not copies of them.
+    let target = |link: &str| std::fs::canonicalize(workspace().join(link)).unwrap();
+    assert_eq!(target("wit/server/deps/camera"), target("wit/camera"));
+    assert_eq!(target("wit/camera/deps/io.wit"), target("wit/deps/io.wit"));
+    assert!(Path::new(&target("wit/deps/io.wit")).is_file());
 }
 
 #[path = "../../build/sources.rs"]
 mod sources;
 
 #[test]
-fn the_prebuilt_guest_is_made_from_these_sources() {
+fn the_prebuilt_guest_matches_the_sources() {
     let prebuilt = std::fs::read(workspace().join(sources::PREBUILT)).unwrap();
     let current = sources::digest(&workspace()).unwrap();
     assert_eq!(
         sources::stamped_digest(&prebuilt),
         Some(current),
-        "guest/ or wit/ changed since: run `just guest`, on a machine with the target wasm32-wasip2"
+        "guest/ or wit/ has changed: run `just guest` on a machine with the target wasm32-wasip2"
     );
 }
 
 #[test]
-fn the_digest_is_found_only_where_it_was_stamped() {
+fn only_stamped_components_have_a_digest() {
     let stamped = sources::stamp(b"component".to_vec(), &"a".repeat(64));
     assert_eq!(sources::stamped_digest(&stamped), Some("a".repeat(64)));
     assert_eq!(sources::stamped_digest(b"component"), None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::frame::{Frame, Timestamp};
+use super::frame::{Frame, JpegImage};
 use super::hub::Camera;
 use super::status::{State, Status};
 
@@ -37,11 +37,9 @@ impl Feed {
         Some(frame.clone())
     }
 
-    /// A picture that says why there is none, as it would be captured now; none unless the camera is lost. It has the
-    /// number of the last frame that was given, or 0.
-    pub fn placeholder(&self) -> Option<Arc<Frame>> {
-        let picture = self.status.borrow().placeholder.clone()?;
-        Some(Arc::new(Frame { image: picture, timestamp: Timestamp::now(), sequence: self.given.unwrap_or_default() }))
+    /// Returns an image that tells viewers why there is no picture, or `None` unless the camera is lost.
+    pub fn placeholder(&self) -> Option<JpegImage> {
+        self.status.borrow().placeholder.clone()
     }
 
     /// Wait until [`newest`](Self::newest) has a frame to give. Cancel-safe.

@@ -32,23 +32,23 @@ const PRELUDE: &str = r#"
   (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
   (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
   (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_pollable (param i32)))
-  (import "hotshoe:camera/cameras@0.1.0" "[static]feed.open" (func $feed_open (param i32 i32 i32)))
-  (import "hotshoe:camera/cameras@0.1.0" "[method]feed.blocking-next" (func $feed_next (param i32 i64 i32)))
-  (import "hotshoe:camera/cameras@0.1.0" "[method]frame.info" (func $frame_info (param i32 i32)))
-  (import "hotshoe:camera/cameras@0.1.0" "[method]frame.data" (func $frame_data (param i32) (result i32)))
-  (import "hotshoe:camera/cameras@0.1.0" "[resource-drop]frame" (func $drop_frame (param i32)))
+  (import "hotshoe:camera/cameras@0.2.0" "[static]feed.open" (func $feed_open (param i32 i32 i32)))
+  (import "hotshoe:camera/cameras@0.2.0" "[method]feed.blocking-next" (func $feed_next (param i32 i64 i32)))
+  (import "hotshoe:camera/frames@0.2.0" "[method]image.info" (func $image_info (param i32 i32)))
+  (import "hotshoe:camera/frames@0.2.0" "[method]image.read-via-stream" (func $image_stream (param i32) (result i32)))
+  (import "hotshoe:camera/frames@0.2.0" "[resource-drop]image" (func $drop_image (param i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.check-write" (func $check_write (param i32 i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.subscribe" (func $writable (param i32) (result i32)))
   (import "wasi:io/streams@0.2.12" "[method]output-stream.splice" (func $splice (param i32 i32 i64 i32)))
   (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_input (param i32)))
   (import "wasi:http/types@0.2.12" "[resource-drop]incoming-request" (func $drop_request (param i32)))
-  (import "hotshoe:camera/instances@0.1.0" "keep" (func $keep))
-  (import "hotshoe:camera/generations@0.1.0" "subscribe-replaced" (func $replaced (result i32)))
-  (import "hotshoe:camera/channels@0.1.0" "join"
+  (import "hotshoe:server/instances@0.2.0" "allow-reuse" (func $allow_reuse))
+  (import "hotshoe:server/generations@0.2.0" "subscribe-replaced" (func $replaced (result i32)))
+  (import "hotshoe:server/channels@0.2.0" "join"
     (func $join (param i32 i32 i32 i32 i32 i32 i32 i32 f64 i32 i32 i32)))
   (import "wasi:http/types@0.2.12" "[resource-drop]outgoing-response" (func $drop_response (param i32)))
-  (import "hotshoe:camera/channels@0.1.0" "[method]channel.push"
-    (func $push (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "hotshoe:server/channels@0.2.0" "[method]channel.push"
+    (func $push (param i32 i32 i32 i32 i32 i32 i32 i32)))
 
   (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
 
@@ -265,7 +265,7 @@ pub const STREAMS: &str = r#"
     (call $ready (local.get $stream))
     (call $write_unasked (local.get $stream) (local.get $at) (local.get $length) (i32.const 256)))
   (func $misbehave (param $out i32)
-    (local $stream i32) (local $feed i32) (local $frame i32) (local $data i32) (local $at i32)
+    (local $stream i32) (local $feed i32) (local $image i32) (local $data i32) (local $at i32)
     (local $length i64) (local $left i64)
     (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
     (local.set $feed (i32.load (i32.const 260)))
@@ -274,10 +274,10 @@ pub const STREAMS: &str = r#"
     (call $put (local.get $stream) (i32.const 642) (i32.const 9))
     (loop $next
       (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
-      (if (i32.eqz (i32.load8_u (i32.const 260))) (then unreachable))
-      (local.set $frame (i32.load (i32.const 264)))
-      (call $frame_info (local.get $frame) (i32.const 256))
-      (local.set $length (i64.load (i32.const 296)))
+      (if (i32.eqz (i32.load8_u (i32.const 264))) (then unreachable))
+      (local.set $image (i32.load (i32.const 304)))
+      (call $image_info (local.get $image) (i32.const 256))
+      (local.set $length (i64.load (i32.const 280)))
       ;; Its seven decimal digits, from the last to the first.
       (local.set $left (local.get $length))
       (local.set $at (i32.const 561))
@@ -287,14 +287,14 @@ pub const STREAMS: &str = r#"
         (local.set $left (i64.div_u (local.get $left) (i64.const 10)))
         (br_if $digit (i32.gt_u (local.get $at) (i32.const 554))))
       (call $put (local.get $stream) (i32.const 512) (i32.const 76))
-      (local.set $data (call $frame_data (local.get $frame)))
+      (local.set $data (call $image_stream (local.get $image)))
       (loop $more
         (call $ready (local.get $stream))
         (call $splice (local.get $stream) (local.get $data) (local.get $length) (i32.const 256))
         (local.set $length (i64.sub (local.get $length) (i64.load (i32.const 264))))
         (br_if $more (i64.ne (local.get $length) (i64.const 0))))
       (call $drop_input (local.get $data))
-      (call $drop_frame (local.get $frame))
+      (call $drop_image (local.get $image))
       (call $put (local.get $stream) (i32.const 640) (i32.const 11))
       (br $next)))"#;
 
@@ -342,7 +342,7 @@ const JOINS: &str = r#"(func $misbehave (param $out i32)
     (i32.const 256))
   (if (i32.load8_u (i32.const 256))
     (then
-      (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 260))))
+      (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 264))))
       (local.set $stream (call $begin (local.get $out)))
       (call $say (local.get $stream) (i32.const 300) (i32.const 1))
       (call $end (local.get $stream)))
@@ -352,7 +352,8 @@ const JOINS: &str = r#"(func $misbehave (param $out i32)
   (data (i32.const 1552) "closing\0a")
   (func $say_part (param $channel i32)
     (call $push (local.get $channel) (i32.const 1600) (global.get $part_length) (i32.const 0) (i32.const 0)
-      (i32.const 1600) (i32.const 0)))
+      (i32.const 1600) (i32.const 0) (i32.const 256))
+    (if (i32.load8_u (i32.const 256)) (then unreachable)))
 "#;
 
 /// Pushes its part fifty times a second, for ever.
@@ -384,13 +385,13 @@ pub const PUBLISHES_WITHOUT_A_PAUSE: &str = "(func $publish (param $channel i32)
 
 /// A component that answers with a channel of this name, and publishes it by this function; its parts are `part`.
 pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
-    let export = r#"(export "hotshoe:camera/publisher@0.1.0#publish" (func $publish))"#;
+    let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
     encode(&joining(channel, part, &format!("{publish} {export}"), 0), "publishing-guest")
 }
 
 /// As the first, with a label of this many bytes for each viewer.
 pub fn publishing_with_label(length: u32) -> Vec<u8> {
-    let export = r#"(export "hotshoe:camera/publisher@0.1.0#publish" (func $publish))"#;
+    let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
     encode(&joining("c", "part", &format!("{PUBLISHES} {export}"), length), "publishing-guest")
 }
 
@@ -399,7 +400,7 @@ pub fn publishing_with_label(length: u32) -> Vec<u8> {
 pub fn joining_and_refusing() -> Vec<u8> {
     let refuses = r#"(func $misbehave (param $out i32)
       (local $r i32)
-      (call $keep)
+      (call $allow_reuse)
       (local.set $r (call $response (call $fields)))
       (call $response_body (local.get $r) (i32.const 256))
       (call $join (i32.load (i32.const 260)) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0)
@@ -407,7 +408,7 @@ pub fn joining_and_refusing() -> Vec<u8> {
       (call $drop_response (local.get $r))
       (call $pause (i64.const 500))
       (call $refuse (local.get $out)))"#;
-    let publish = r#"(func (export "hotshoe:camera/publisher@0.1.0#publish") (param $channel i32)
+    let publish = r#"(func (export "hotshoe:server/publisher@0.2.0#publish") (param $channel i32)
       (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
       (call $pause (i64.const 3600000)))"#;
     encode(&module(&format!(r#"{refuses} {publish} (data (i32.const 1024) "c")"#), true), "publishing-guest")
@@ -505,10 +506,10 @@ fn module(rest: &str, answers_index: bool) -> String {
 fn encode(module: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
-    resolve.push_dir(workspace().join("wit")).unwrap();
+    resolve.push_dir(workspace().join("wit/server")).unwrap();
     // Printing is no part of the contract's worlds: what needs it are languages' standard libraries.
     let printing = format!(
-        "package test:guests; world printing {{ include hotshoe:camera/{world}@0.1.0; import wasi:cli/stdout@0.2.12; }}"
+        "package test:guests; world printing {{ include hotshoe:server/{world}@0.2.0; import wasi:cli/stdout@0.2.12; }}"
     );
     let package = resolve.push_str("printing.wit", &printing).unwrap();
     let world = resolve.select_world(&[package], Some("printing")).unwrap();

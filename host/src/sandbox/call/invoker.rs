@@ -81,7 +81,7 @@ impl Invoker {
             let instance =
                 publisher_pre.instantiate_async(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))?;
             instance
-                .hotshoe_camera_publisher()
+                .hotshoe_server_publisher()
                 .call_publish(&mut store, channel)
                 .await
                 .map_err(|error| CallError::from_wasmtime(&error))

@@ -1,32 +1,33 @@
-//! The host's side of `hotshoe:camera`, generated from `wit/`. The only place where `bindgen!` is called.
+//! The host side of `hotshoe:camera` and `hotshoe:server`, generated from `wit/`. Only this module calls `bindgen!`.
 
-#![allow(missing_docs, reason = "generated; the documentation is in wit/")]
-
-use std::sync::Arc;
-
-use crate::camera::Frame;
-
-/// A frame in a guest's hands.
-pub type HeldFrame = Arc<Frame>;
+#![allow(missing_docs, reason = "generated; wit/ contains the documentation")]
 
 wasmtime::component::bindgen!({
-    path: "../wit",
-    world: "hotshoe:camera/publishing",
+    path: "../wit/server",
+    // Without the HTTP handler, whose bindings wasmtime-wasi-http provides.
+    inline: "
+        package hotshoe:host;
+
+        world publishing {
+            include hotshoe:server/imports@0.2.0;
+            export hotshoe:server/publisher@0.2.0;
+        }
+    ",
     imports: {
         "hotshoe:camera/cameras.[method]feed.blocking-next": async | trappable,
-        "hotshoe:camera/cameras.[method]watcher.blocking-next": async | trappable,
-        "hotshoe:camera/controls.list-controls": async | trappable,
-        "hotshoe:camera/controls.set-control": async | trappable,
+        "hotshoe:camera/cameras.[method]watcher.blocking-changed": async | trappable,
+        "hotshoe:camera/controls.blocking-list-controls": async | trappable,
+        "hotshoe:camera/controls.blocking-set-control": async | trappable,
         default: trappable,
     },
     with: {
         "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
         "wasi:http": wasmtime_wasi_http::p2::bindings::http,
+        "hotshoe:camera/frames.image": crate::camera::JpegImage,
         "hotshoe:camera/cameras.watcher": crate::sandbox::imports::cameras::HeldWatcher,
         "hotshoe:camera/cameras.feed": crate::sandbox::imports::cameras::HeldFeed,
-        "hotshoe:camera/cameras.frame": crate::sandbox::imports::bindings::HeldFrame,
-        "hotshoe:camera/channels.channel": crate::channels::Publisher,
+        "hotshoe:server/channels.channel": crate::channels::Publisher,
     },
     exports: { default: async },
     require_store_data_send: true,

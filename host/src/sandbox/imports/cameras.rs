@@ -1,47 +1,48 @@
-//! The host's side of `hotshoe:camera/cameras`: what guests see of [`crate::camera`].
-//!
-//! What each function promises is said in `wit/cameras.wit`; here stands only how it is kept.
+//! The host side of `hotshoe:camera/cameras`.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use wasmtime::Result;
 use wasmtime::component::Resource;
-use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
-use wasmtime_wasi::p2::{DynInputStream, DynPollable, InputStream, Pollable, StreamError, StreamResult, subscribe};
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi_io::async_trait;
 
-use super::bindings::HeldFrame;
 use super::bindings::hotshoe::camera::cameras as wit;
+use super::bindings::hotshoe::camera::frames::Frame;
+use super::frames::dimensions;
 use crate::camera::status::{FrameCounts, LostFrames, Outage, OutageCause};
-use crate::camera::{Camera, Dimensions, Feed, State};
-use crate::sandbox::clock::nanoseconds;
+use crate::camera::{Camera, Feed, JpegImage, State, StreamMode};
 use crate::sandbox::lifecycle::{Lifecycle, Phase};
 use crate::sandbox::state::GuestState;
 
-/// The most feeds that one instance may hold: a page that mixes some cameras into one picture has room.
-const FEEDS: u32 = 16;
-
-/// The most frames that one instance may hold. Each may be several megabytes of the host's memory.
-const FRAMES: u32 = 16;
+/// The maximum number of feeds that one instance may hold. Enough for a guest that combines several cameras into one
+/// image.
+const MAX_FEEDS: u32 = 16;
 
 impl wit::Host for GuestState {
-    fn list_cameras(&mut self) -> Result<Vec<wit::Camera>> {
-        Ok(self.cameras.iter().map(|camera| camera_now(camera)).collect())
+    fn list_cameras(&mut self) -> Result<Vec<wit::CameraInfo>> {
+        Ok(self.cameras.iter().map(|camera| camera_info(camera)).collect())
     }
 }
 
 impl wit::HostWatcher for GuestState {
     fn new(&mut self) -> Result<Resource<HeldWatcher>> {
-        Ok(self.table.push(HeldWatcher { news: self.cameras.state_changes() })?)
+        Ok(self.table.push(HeldWatcher { changes: self.cameras.state_changes() })?)
     }
 
-    async fn blocking_next(&mut self, watcher: Resource<HeldWatcher>, timeout_nanoseconds: u64) -> Result<bool> {
+    fn changed(&mut self, watcher: Resource<HeldWatcher>) -> Result<bool> {
+        let changes = &mut self.table.get_mut(&watcher)?.changes;
+        let has_changed = changes.has_changed().unwrap_or_default();
+        changes.mark_unchanged();
+        Ok(has_changed)
+    }
+
+    async fn blocking_changed(&mut self, watcher: Resource<HeldWatcher>, timeout_nanoseconds: u64) -> Result<bool> {
         let watcher = self.table.get_mut(&watcher)?;
-        // The sender is in the cameras, so waiting can't fail.
-        Ok(timeout(Duration::from_nanos(timeout_nanoseconds), watcher.news.changed()).await.is_ok())
+        // Waiting cannot fail: `self.cameras` owns the sender.
+        Ok(timeout(Duration::from_nanos(timeout_nanoseconds), watcher.changes.changed()).await.is_ok())
     }
 
     fn subscribe(&mut self, watcher: Resource<HeldWatcher>) -> Result<Resource<DynPollable>> {
@@ -57,8 +58,8 @@ impl wit::HostWatcher for GuestState {
 impl wit::HostFeed for GuestState {
     fn open(&mut self, name: String) -> Result<Result<Resource<HeldFeed>, wit::ErrorCode>> {
         let Some(camera) = self.cameras.get(&name) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
-        if self.feeds_held >= FEEDS {
-            return Ok(Err(wit::ErrorCode::TooManyFeeds(FEEDS)));
+        if self.feeds_held >= MAX_FEEDS {
+            return Ok(Err(wit::ErrorCode::TooManyFeeds(MAX_FEEDS)));
         }
         let feed = HeldFeed { feed: camera.feed(), lifecycle: self.lifecycle.clone() };
         let feed = self.table.push(feed)?;
@@ -66,47 +67,47 @@ impl wit::HostFeed for GuestState {
         Ok(Ok(feed))
     }
 
-    fn next(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
-        if self.frames_held >= FRAMES {
-            return Ok(Err(wit::ErrorCode::TooManyFrames(FRAMES)));
+    fn next(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
+        if let Err(error) = self.check_images_held() {
+            return Ok(Err(error));
         }
         let held = self.table.get_mut(&feed)?;
-        let frame = if held.is_dry() { None } else { held.feed.newest() };
-        self.hold(frame)
+        let frame = if held.has_ended() { None } else { held.feed.newest() };
+        frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
     }
 
     async fn blocking_next(
         &mut self,
         feed: Resource<HeldFeed>,
         timeout_nanoseconds: u64,
-    ) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
-        if self.frames_held >= FRAMES {
-            return Ok(Err(wit::ErrorCode::TooManyFrames(FRAMES)));
+    ) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
+        if let Err(error) = self.check_images_held() {
+            return Ok(Err(error));
         }
         let held = self.table.get_mut(&feed)?;
         let timeout = Duration::from_nanos(timeout_nanoseconds);
-        if held.is_dry() {
+        if held.has_ended() {
             sleep(timeout).await;
             return Ok(Ok(None));
         }
         let frame = held.feed.next(timeout).await;
-        self.hold(frame)
+        frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
     }
 
-    fn placeholder(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
-        if self.frames_held >= FRAMES {
-            return Ok(Err(wit::ErrorCode::TooManyFrames(FRAMES)));
+    fn placeholder(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Resource<JpegImage>>, wit::ErrorCode>> {
+        if let Err(error) = self.check_images_held() {
+            return Ok(Err(error));
         }
         let placeholder = self.table.get(&feed)?.feed.placeholder();
-        self.hold(placeholder)
+        placeholder.map(|image| self.push_image(image)).transpose().map(Ok)
     }
 
     fn subscribe(&mut self, feed: Resource<HeldFeed>) -> Result<Resource<DynPollable>> {
         subscribe(&mut self.table, feed)
     }
 
-    fn camera(&mut self, feed: Resource<HeldFeed>) -> Result<wit::Camera> {
-        Ok(camera_now(self.table.get(&feed)?.feed.camera()))
+    fn camera(&mut self, feed: Resource<HeldFeed>) -> Result<wit::CameraInfo> {
+        Ok(camera_info(self.table.get(&feed)?.feed.camera()))
     }
 
     fn drop(&mut self, feed: Resource<HeldFeed>) -> Result<()> {
@@ -116,73 +117,33 @@ impl wit::HostFeed for GuestState {
     }
 }
 
-impl wit::HostFrame for GuestState {
-    fn info(&mut self, frame: Resource<HeldFrame>) -> Result<wit::FrameInfo> {
-        let frame = self.table.get(&frame)?;
-        // A clock before 1970 is a clock that was never set.
-        let wall = frame.timestamp.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(wit::FrameInfo {
-            sequence: frame.sequence,
-            captured_at: nanoseconds(frame.timestamp.monotonic),
-            captured_on: Datetime { seconds: wall.as_secs(), nanoseconds: wall.subsec_nanos() },
-            dimensions: dimensions(frame.image.dimensions),
-            length: frame.image.bytes.len() as u64,
-        })
-    }
-
-    fn data(&mut self, frame: Resource<HeldFrame>) -> Result<Resource<DynInputStream>> {
-        let rest = self.table.get(&frame)?.image.bytes.clone();
-        let stream: DynInputStream = Box::new(ImageStream { rest });
-        Ok(self.table.push_child(stream, &frame)?)
-    }
-
-    fn bytes(&mut self, frame: Resource<HeldFrame>) -> Result<Vec<u8>> {
-        Ok(self.table.get(&frame)?.image.bytes.to_vec())
-    }
-
-    fn drop(&mut self, frame: Resource<HeldFrame>) -> Result<()> {
-        self.table.delete(frame)?;
-        self.frames_held = self.frames_held.saturating_sub(1);
-        Ok(())
-    }
-}
-
-impl GuestState {
-    /// Give a frame into the guest's hands.
-    fn hold(&mut self, frame: Option<HeldFrame>) -> Result<Result<Option<Resource<HeldFrame>>, wit::ErrorCode>> {
-        let Some(frame) = frame else { return Ok(Ok(None)) };
-        let frame = self.table.push(frame)?;
-        self.frames_held += 1;
-        Ok(Ok(Some(frame)))
-    }
-}
-
-/// A watcher in a guest's hands.
+/// A watcher held by a guest.
 pub struct HeldWatcher {
-    news: watch::Receiver<u64>,
+    changes: watch::Receiver<u64>,
 }
 
 #[async_trait]
 impl Pollable for HeldWatcher {
     async fn ready(&mut self) {
-        // News that is seen here is still to be given.
-        if self.news.changed().await.is_ok() {
-            self.news.mark_changed();
+        // `changed` marks the change as seen, but only the guest's own call reports it.
+        if self.changes.changed().await.is_ok() {
+            self.changes.mark_changed();
         }
     }
 }
 
-/// A feed in a guest's hands.
+/// A feed held by a guest.
 pub struct HeldFeed {
     feed: Feed,
     lifecycle: Lifecycle,
 }
 
 impl HeldFeed {
-    /// Whether it gives no more frames, since its guest's generation has ended. A guest that streams then waits, with
-    /// nothing begun, and is ended between two parts; with frames that are always there for a slow viewer, it would
-    /// never come to rest.
-    fn is_dry(&self) -> bool {
+    /// Whether the feed returns no more frames because the generation of its guest has ended.
+    ///
+    /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames, a
+    /// guest that serves a slow viewer would always find one and never wait.
+    fn has_ended(&self) -> bool {
         *self.lifecycle.phase.borrow() == Phase::Ended
     }
 }
@@ -190,58 +151,45 @@ impl HeldFeed {
 #[async_trait]
 impl Pollable for HeldFeed {
     async fn ready(&mut self) {
-        if self.is_dry() {
+        if self.has_ended() {
             std::future::pending::<()>().await;
         }
         self.feed.ready().await;
     }
 }
 
-/// The bytes of an image, to be spliced into a response by reference.
-struct ImageStream {
-    rest: Bytes,
-}
-
-#[async_trait]
-impl Pollable for ImageStream {
-    async fn ready(&mut self) {}
-}
-
-impl InputStream for ImageStream {
-    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        if self.rest.is_empty() {
-            return Err(StreamError::Closed);
-        }
-        Ok(self.rest.split_to(size.min(self.rest.len())))
-    }
-}
-
-fn camera_now(camera: &Camera) -> wit::Camera {
+fn camera_info(camera: &Camera) -> wit::CameraInfo {
     let status = camera.status();
-    wit::Camera {
+    wit::CameraInfo {
         name: camera.name().to_owned(),
         label: camera.label().to_owned(),
         description: camera.description(),
         state: match status.state {
-            State::Idle => wit::State::Idle,
-            State::Starting => wit::State::Starting,
-            State::Live => wit::State::Live,
-            State::Lost(outage) => wit::State::Lost(outage_now(&outage)),
+            State::Idle => wit::CameraState::Idle,
+            State::Starting => wit::CameraState::Starting,
+            State::Live => wit::CameraState::Live,
+            State::Lost(outage) => wit::CameraState::Lost(wit_outage(&outage)),
         },
-        size: status.mode.map(|mode| dimensions(mode.dimensions)),
-        rate: status.mode.and_then(|mode| mode.rate),
-        format: status.mode.and_then(|mode| mode.format).map(|format| format.to_string()),
-        quality: status.mode.and_then(|mode| mode.quality),
-        counts: counts(camera.counts()),
+        mode: status.mode.map(mode),
+        counts: frame_counts(camera.counts()),
     }
 }
 
-fn counts(FrameCounts { frames, lost }: FrameCounts) -> wit::Counts {
-    let LostFrames { dropped, late, flagged, empty, malformed, corrupt } = lost;
-    wit::Counts { frames, dropped, late, flagged, empty, malformed, corrupt }
+fn mode(mode: StreamMode) -> wit::Mode {
+    wit::Mode {
+        dimensions: dimensions(mode.dimensions),
+        frame_rate: mode.rate,
+        pixel_format: mode.format.map(|format| format.to_string()),
+        jpeg_quality: mode.quality,
+    }
 }
 
-fn outage_now(outage: &Outage) -> wit::Outage {
+fn frame_counts(FrameCounts { frames, lost }: FrameCounts) -> wit::FrameCounts {
+    let LostFrames { dropped, late, flagged, empty, malformed, corrupt } = lost;
+    wit::FrameCounts { frames, dropped, late, flagged, empty, malformed, corrupt }
+}
+
+fn wit_outage(outage: &Outage) -> wit::Outage {
     let cause = match outage.cause {
         OutageCause::NotFound => wit::OutageCause::NotFound,
         OutageCause::Busy => wit::OutageCause::Busy,
@@ -251,8 +199,4 @@ fn outage_now(outage: &Outage) -> wit::Outage {
         OutageCause::Failed => wit::OutageCause::Failed,
     };
     wit::Outage { cause, message: outage.message.to_string() }
-}
-
-fn dimensions(size: Dimensions) -> wit::Dimensions {
-    wit::Dimensions { width: size.width, height: size.height }
 }

@@ -1,6 +1,4 @@
-//! The host's side of `hotshoe:camera/channels`: how guests share their streams.
-//!
-//! What each function promises is said in `wit/channels.wit`; here stands only how it is kept.
+//! The host side of `hotshoe:server/channels`.
 
 use std::sync::PoisonError;
 
@@ -8,28 +6,32 @@ use bytes::Bytes;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 
-use super::bindings::HeldFrame;
-use super::bindings::hotshoe::camera::channels as wit;
+use super::bindings::hotshoe::server::channels as wit;
+use crate::camera::JpegImage;
 use crate::channels::{Channels, JoinError, Joined, Part, Publisher, ViewerOptions};
 use crate::sandbox::state::GuestState;
+
+/// The maximum length of a part's head and tail together, in bytes. They hold headers and boundaries, or a JSON document;
+/// a page of many cameras needs a few kilobytes.
+const MAX_PART_BYTES: usize = 4 << 20;
 
 impl wit::Host for GuestState {
     fn join(
         &mut self,
         body: Resource<HostOutgoingBody>,
         channel: String,
-        viewing: wit::Viewing,
+        options: wit::ViewerOptions,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
-        self.join_by(body, viewing, |channels, viewing| channels.join(&channel, viewing).map(Joined::One))
+        self.join_with(body, options, |channels, options| channels.join(&channel, options).map(Joined::One))
     }
 
     fn join_all(
         &mut self,
         body: Resource<HostOutgoingBody>,
         channels: Vec<String>,
-        viewing: wit::Viewing,
+        options: wit::ViewerOptions,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
-        self.join_by(body, viewing, |all, viewing| all.join_all(&channels, viewing).map(Joined::Several))
+        self.join_with(body, options, |all, options| all.join_all(&channels, options).map(Joined::Several))
     }
 
     fn count_viewers(&mut self, channel: String) -> wasmtime::Result<u32> {
@@ -43,15 +45,20 @@ impl wit::Host for GuestState {
 }
 
 impl GuestState {
-    /// Give the body of the response to what `join` returns.
-    fn join_by(
+    /// Lets what `join` returns write the body of the response.
+    fn join_with(
         &mut self,
         body: Resource<HostOutgoingBody>,
-        viewing: wit::Viewing,
+        options: wit::ViewerOptions,
         join: impl FnOnce(&Channels, ViewerOptions) -> Result<Joined, JoinError>,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
-        // What is written to the response comes from the channel, so nothing can come from the guest any more.
-        self.table.delete(body)?;
+        let is_in_use = self.table.get_mut(&body)?.take_output_stream().is_none();
+        // The channel writes the body, so the guest must not. Deleting it fails while the guest holds its stream.
+        let deleted = self.table.delete(body);
+        if is_in_use {
+            return Ok(Err(wit::ErrorCode::BodyInUse));
+        }
+        deleted?;
         if !self.can_publish {
             return Ok(Err(wit::ErrorCode::NoPublisher));
         }
@@ -59,14 +66,17 @@ impl GuestState {
         if joined.is_some() {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
         }
-        let wit::Viewing { opening, closing, maximal_rate, label } = viewing;
-        let viewing = ViewerOptions { opening: opening.into(), closing: closing.into(), maximal_rate, label };
-        let viewer = join(&self.channels, viewing);
-        Ok(viewer.map(|viewer| *joined = Some(viewer)).map_err(|error| match error {
-            JoinError::Name => wit::ErrorCode::InvalidName,
-            JoinError::TooMany(limit) => wit::ErrorCode::TooManyChannels(limit),
-            JoinError::Label => wit::ErrorCode::InvalidLabel,
-        }))
+        let wit::ViewerOptions { opening, closing, max_rate, label } = options;
+        let options = ViewerOptions { opening: opening.into(), closing: closing.into(), maximal_rate: max_rate, label };
+        Ok(join(&self.channels, options).map(|viewer| *joined = Some(viewer)).map_err(error_code))
+    }
+}
+
+fn error_code(error: JoinError) -> wit::ErrorCode {
+    match error {
+        JoinError::Name => wit::ErrorCode::InvalidName,
+        JoinError::TooMany(limit) => wit::ErrorCode::TooManyChannels(limit),
+        JoinError::Label => wit::ErrorCode::InvalidLabel,
     }
 }
 
@@ -79,15 +89,18 @@ impl wit::HostChannel for GuestState {
         &mut self,
         channel: Resource<Publisher>,
         head: Vec<u8>,
-        frame: Option<Resource<HeldFrame>>,
+        image: Option<Resource<JpegImage>>,
         tail: Vec<u8>,
-    ) -> wasmtime::Result<()> {
-        let image = match frame {
-            Some(frame) => self.table.get(&frame)?.image.bytes.clone(),
+    ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
+        if head.len() + tail.len() > MAX_PART_BYTES {
+            return Ok(Err(wit::ErrorCode::PartTooLarge(MAX_PART_BYTES as u64)));
+        }
+        let image = match image {
+            Some(image) => self.table.get(&image)?.bytes.clone(),
             None => Bytes::new(),
         };
         self.table.get(&channel)?.push(Part::new(head.into(), image, tail.into()));
-        Ok(())
+        Ok(Ok(()))
     }
 
     fn drop(&mut self, channel: Resource<Publisher>) -> wasmtime::Result<()> {

@@ -1,6 +1,4 @@
-//! The host's side of `hotshoe:camera/controls`: what guests may set on cameras.
-//!
-//! What each function promises is said in `wit/controls.wit`; here stands only how it is kept.
+//! The host side of `hotshoe:camera/controls`.
 
 use std::sync::Arc;
 
@@ -9,12 +7,12 @@ use wasmtime::Result;
 
 use super::bindings::hotshoe::camera::controls as wit;
 use crate::camera::Camera;
-use crate::camera::controls::{Control, ControlError, ControlKind};
+use crate::camera::controls::{Control, ControlError, ControlKind, MenuItem};
 use crate::sandbox::state::GuestState;
 
 impl wit::Host for GuestState {
-    async fn list_controls(&mut self, camera: String) -> Result<Result<Vec<wit::Control>, wit::ErrorCode>> {
-        let camera = match self.controlled(&camera) {
+    async fn blocking_list_controls(&mut self, camera: String) -> Result<Result<Vec<wit::Control>, wit::ErrorCode>> {
+        let camera = match self.controllable_camera(&camera) {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
@@ -29,13 +27,13 @@ impl wit::Host for GuestState {
         Ok(controls.map_err(|error| wit::ErrorCode::Unavailable(error.to_string())))
     }
 
-    async fn set_control(
+    async fn blocking_set_control(
         &mut self,
         camera: String,
         control: String,
         value: i64,
     ) -> Result<Result<i64, wit::ErrorCode>> {
-        let camera = match self.controlled(&camera) {
+        let camera = match self.controllable_camera(&camera) {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
@@ -50,8 +48,8 @@ impl wit::Host for GuestState {
 }
 
 impl GuestState {
-    /// The camera of this name, if guests may set anything on cameras.
-    fn controlled(&self, camera: &str) -> Result<Arc<Camera>, wit::ErrorCode> {
+    /// Returns the camera with this name if guests may access controls.
+    fn controllable_camera(&self, camera: &str) -> Result<Arc<Camera>, wit::ErrorCode> {
         if !self.allow_control {
             return Err(wit::ErrorCode::NotAllowed);
         }
@@ -71,16 +69,26 @@ fn error_code(error: &ControlError) -> wit::ErrorCode {
 
 fn control(control: Control) -> wit::Control {
     let Control { name, label, kind, value, default, read_only, inactive } = control;
-    let kind = match kind {
+    let mut flags = wit::ControlFlags::empty();
+    if read_only {
+        flags |= wit::ControlFlags::READ_ONLY;
+    }
+    if inactive {
+        flags |= wit::ControlFlags::INACTIVE;
+    }
+    wit::Control { name, label, type_: control_type(kind), value, default, flags }
+}
+
+fn control_type(kind: ControlKind) -> wit::ControlType {
+    match kind {
         ControlKind::Integer { minimum, maximum, step } => {
-            wit::Kind::Integer(wit::NumberRange { minimum, maximum, step })
+            wit::ControlType::Integer(wit::IntegerRange { minimum, maximum, step })
         }
-        ControlKind::Boolean => wit::Kind::Boolean,
+        ControlKind::Boolean => wit::ControlType::Boolean,
         ControlKind::Menu(items) => {
-            let item = |item: crate::camera::controls::MenuItem| wit::MenuItem { value: item.value, label: item.label };
-            wit::Kind::Menu(items.into_iter().map(item).collect())
+            let item = |item: MenuItem| wit::MenuItem { value: item.value, label: item.label };
+            wit::ControlType::Menu(items.into_iter().map(item).collect())
         }
-        ControlKind::Button => wit::Kind::Button,
-    };
-    wit::Control { name, label, kind, value, default, read_only, inactive }
+        ControlKind::Button => wit::ControlType::Button,
+    }
 }

@@ -1,25 +1,20 @@
-//! The host's side of `hotshoe:camera/generations`: what a guest can know about itself.
-//!
-//! What each function promises is said in `wit/generations.wit`; here stands only how it is kept.
-
-use std::time::UNIX_EPOCH;
+//! The host side of `hotshoe:server/generations`.
 
 use wasmtime::Result;
 use wasmtime::component::Resource;
-use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi_io::async_trait;
 
-use super::bindings::hotshoe::camera::generations as wit;
+use super::bindings::hotshoe::server::generations as wit;
+use super::frames::wall_time;
 use crate::sandbox::lifecycle::{Lifecycle, Phase};
 use crate::sandbox::state::GuestState;
 
 impl wit::Host for GuestState {
-    fn own_generation(&mut self) -> Result<wit::Generation> {
-        let since = self.lifecycle.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    fn get_generation(&mut self) -> Result<wit::Generation> {
         Ok(wit::Generation {
             number: self.lifecycle.number,
-            since: Datetime { seconds: since.as_secs(), nanoseconds: since.subsec_nanos() },
+            since: wall_time(self.lifecycle.since),
             digest: self.lifecycle.digest.to_string(),
         })
     }
@@ -30,7 +25,7 @@ impl wit::Host for GuestState {
     }
 }
 
-/// What a guest waits for that wants to know when it was replaced.
+/// Becomes ready when the generation is replaced.
 struct Replacement(Lifecycle);
 
 #[async_trait]

@@ -1,37 +1,36 @@
-//! The host's side of `hotshoe:camera/history`: what guests see of [`crate::camera::history`].
-//!
-//! What each function promises is said in `wit/history.wit`; here stands only how it is kept.
-
-use std::time::UNIX_EPOCH;
+//! The host side of `hotshoe:camera/history`.
 
 use wasmtime::Result;
-use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 
-use super::bindings::hotshoe::camera::cameras::ErrorCode;
 use super::bindings::hotshoe::camera::history as wit;
+use super::frames::wall_time;
 use crate::camera::history::FrameRecord;
 use crate::sandbox::clock::nanoseconds;
 use crate::sandbox::state::GuestState;
 
-/// The most entries that are given at a time: 48 KiB of the guest's memory.
-const ENTRIES: u32 = 1024;
+/// The maximum number of entries returned by one call. They occupy 48 KiB of the guest's memory.
+const MAX_ENTRIES: u32 = 1024;
 
 impl wit::Host for GuestState {
-    fn list_entries(&mut self, camera: String, first: u64, limit: u32) -> Result<Result<Vec<wit::Entry>, ErrorCode>> {
-        let Some(camera) = self.cameras.get(&camera) else { return Ok(Err(ErrorCode::UnknownCamera)) };
-        let entries = camera.history(first, limit.min(ENTRIES) as usize);
+    fn list_entries(
+        &mut self,
+        camera: String,
+        first: u64,
+        limit: u32,
+    ) -> Result<Result<Vec<wit::Entry>, wit::ErrorCode>> {
+        let Some(camera) = self.cameras.get(&camera) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
+        let entries = camera.history(first, limit.min(MAX_ENTRIES) as usize);
         Ok(Ok(entries.into_iter().map(entry).collect()))
     }
 }
 
-fn entry(entry: FrameRecord) -> wit::Entry {
-    let wall = entry.timestamp.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+fn entry(record: FrameRecord) -> wit::Entry {
     wit::Entry {
-        index: entry.index,
-        sequence: entry.sequence,
-        captured_at: nanoseconds(entry.timestamp.monotonic),
-        captured_on: Datetime { seconds: wall.as_secs(), nanoseconds: wall.subsec_nanos() },
-        length: entry.length.into(),
-        lost_before: entry.lost_before.into(),
+        index: record.index,
+        sequence: record.sequence,
+        monotonic_time: nanoseconds(record.timestamp.monotonic),
+        wall_time: wall_time(record.timestamp.wall),
+        length: record.length.into(),
+        lost_before: record.lost_before.into(),
     }
 }

@@ -1,9 +1,11 @@
-//! The host side of the interfaces in `wit/`. The WIT files say what each function promises.
+//! The host side of the interfaces in `wit/`, one module for each. The WIT states what each function promises; these
+//! modules only contain what the host does to keep the promise.
 
 pub(super) mod bindings;
 mod cameras;
 mod channels;
 mod controls;
+mod frames;
 mod generations;
 mod history;
 mod instances;

@@ -7,8 +7,9 @@ use wasmtime::component::{Linker, ResourceType};
 use super::interfaces::{ImportKind, Interfaces, Item, ItemKind};
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 6] = [
-    ("hotshoe:camera", "0.1.0"),
+const PROVIDED_PACKAGES: [(&str, &str); 7] = [
+    ("hotshoe:camera", "0.2.0"),
+    ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
     ("wasi:clocks", "0.2.12"),
     ("wasi:http", "0.2.12"),
@@ -150,9 +151,9 @@ mod tests {
             r#"(import "wasi:random/insecure@0.2.0" (instance (export "get-insecure-random-u64" (func (result u64)))))"#,
             r#"(import "wasi:sockets/network@0.2.0" (instance (export "network" (type (sub resource)))))"#,
             r#"(import "wasi:filesystem/preopens@0.2.0" (instance (export "f" (func))))"#,
-            r#"(import "hotshoe:camera/instances@0.1.0" (instance (export "keep" (func))))"#,
-            r#"(import "hotshoe:camera/instances@0.1.7" (instance (export "keep" (func))))"#,
-            r#"(import "hotshoe:camera/instances@0.2.0" (instance (export "keep" (func))))"#,
+            r#"(import "hotshoe:server/instances@0.2.0" (instance (export "allow-reuse" (func))))"#,
+            r#"(import "hotshoe:server/instances@0.2.7" (instance (export "allow-reuse" (func))))"#,
+            r#"(import "hotshoe:server/instances@0.3.0" (instance (export "allow-reuse" (func))))"#,
             r#"(import "wasi:io/poll@0.2.12" (instance))"#,
             r#"(import "poll" (func))"#,
             r#"(import "wasi:unknown/thing@0.2.12" (instance (export "f" (func))))"#,
@@ -201,6 +202,7 @@ mod tests {
         for (package, version) in PROVIDED_PACKAGES {
             let interface = match package {
                 "hotshoe:camera" => "cameras",
+                "hotshoe:server" => "instances",
                 "wasi:cli" => "environment",
                 "wasi:clocks" => "wall-clock",
                 "wasi:http" => "types",
@@ -212,6 +214,7 @@ mod tests {
             // An item that exists cannot be defined again.
             let function = match package {
                 "hotshoe:camera" => "list-cameras",
+                "hotshoe:server" => "allow-reuse",
                 "wasi:cli" => "get-environment",
                 "wasi:clocks" => "now",
                 "wasi:http" => "[constructor]fields",

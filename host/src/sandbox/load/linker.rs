@@ -8,9 +8,8 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 use wasmtime_wasi_http::p2::bindings::http::types as http_types;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
-use crate::sandbox::imports::bindings::hotshoe::camera::{
-    cameras, channels, controls, generations, history, instances,
-};
+use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
+use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, instances};
 use crate::sandbox::state::GuestState;
 
 /// Creates a linker with everything that guests may import.
@@ -19,11 +18,12 @@ use crate::sandbox::state::GuestState;
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
+    frames::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     cameras::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
-    channels::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     controls::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
-    generations::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     history::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    channels::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    generations::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     instances::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), GuestState::http)?;
     // Streams and polls, clocks, random numbers, standard input (empty), standard output and error (the log).

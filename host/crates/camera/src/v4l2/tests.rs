@@ -101,7 +101,7 @@ async fn an_unplugged_camera_comes_back_at_once_and_its_reader_never_left() {
             let reason = stage.lost(OutageCause::NotFound).await;
             assert!(reason.contains(NODE), "{reason}");
             let placeholder = stage.feed.placeholder().unwrap();
-            assert_eq!(placeholder.image.dimensions, Dimensions { width: 640, height: 480 });
+            assert_eq!(placeholder.dimensions, Dimensions { width: 640, height: 480 });
             assert!(stage.feed.newest().is_none(), "a picture of before is none of now");
             script.plug(NODE, Gadget::webcam("Cam"));
             // The first try may have been just before: it is not waited for the second, which is seconds later.
