@@ -2,7 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark ends at what goes wrong")]
 
 use std::fs;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -12,8 +11,6 @@ use hotshoe::camera::jpeg::{Options, ScanChecker, copy_complete, validate};
 use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
 use hotshoe::channels::{Channels, Part, ViewerOptions};
 use hotshoe_test_support::workspace;
-use http_body::Body as _;
-use tokio::runtime::Builder;
 
 fn main() {
     divan::main();
@@ -62,8 +59,7 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
 /// Push a part, and have every viewer take it.
 #[divan::bench(args = [1, 100, 1000])]
 fn fan_out(bencher: Bencher, count: usize) {
-    let runtime = Builder::new_current_thread().build().unwrap();
-    let (channels, mut begun) = Channels::new(1, runtime.handle().clone());
+    let (channels, mut begun) = Channels::new(1);
     let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", ViewerOptions::default()).unwrap()).collect();
     let publisher = begun.try_recv().unwrap().publisher(1);
     let image = image();
@@ -71,7 +67,7 @@ fn fan_out(bencher: Bencher, count: usize) {
     bencher.bench_local(|| {
         publisher.push(Part::new(Bytes::from_static(b"head"), image.clone(), Bytes::from_static(b"tail")));
         for viewer in &mut viewers {
-            assert!(matches!(Pin::new(viewer).poll_frame(&mut context), Poll::Ready(Some(Ok(_)))));
+            assert!(matches!(viewer.poll_next(&mut context), Poll::Ready(Some(_))));
         }
     });
 }

@@ -20,8 +20,8 @@ pub use hotshoe_camera as camera;
 
 pub mod admin;
 pub mod app;
+pub mod buf_list;
 pub mod channels;
-pub mod chunks;
 pub mod commands;
 pub mod config;
 pub mod http;

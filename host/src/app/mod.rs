@@ -28,6 +28,7 @@ use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, Re
 use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
+use crate::http::stream::FanOuts;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
@@ -90,7 +91,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         tasks.spawn_restarting(&name, move || camera.clone().supervise(), streams);
     }
 
-    let (channels, new_channels) = Channels::new(cameras.iter().count(), streams.clone());
+    let (channels, new_channels) = Channels::new(cameras.iter().count());
     let invoker = Invoker::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
     let active_guest = tokio::select! {
         started = ActiveGuest::start(invoker, candidate, args.drain) => started?,
@@ -118,7 +119,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     for url in listeners.urls() {
         info!("open {url}");
     }
-    let service = Arc::new(viewer_service(args, limits, guard, active_guest.clone()));
+    let service = Arc::new(viewer_service(args, limits, guard, active_guest.clone(), FanOuts::new(streams.clone())));
     let handler = service_fn(move |request| {
         let service = service.clone();
         async move { service.answer(request).await }
@@ -164,13 +165,13 @@ fn spawn_reloading(
 }
 
 /// The service for viewers.
-fn viewer_service(args: &ServeArgs, limits: Limits, guard: RequestGuard, active_guest: ActiveGuest) -> Service {
+fn viewer_service(args: &ServeArgs, limits: Limits, guard: RequestGuard, active_guest: ActiveGuest, fan_outs: FanOuts) -> Service {
     let origins = AllowedOrigins::new(&args.allow_origin);
     let security_headers =
         if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };
     let admission = capacity::admission(args, limits);
     let proxies = TrustedProxies::new(&args.trusted_proxy);
-    Service::new(active_guest, admission, proxies, guard, Cors::new(origins), security_headers)
+    Service::new(active_guest, fan_outs, admission, proxies, guard, Cors::new(origins), security_headers)
 }
 
 /// The checks that every request must pass.

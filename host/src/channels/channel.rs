@@ -1,234 +1,204 @@
-//! One channel: its newest part, and waking those who wait for it.
+//! One channel: its newest part, its publisher, and the number of its viewers.
 //!
-//! A push stores the part and then wakes every viewer; a viewer looks at a number to see whether there is a new
-//! part, and takes it by reference. No lock is held while anything is sent, and nothing queues.
+//! A push replaces the newest part and wakes the viewers, which then take the part by reference. Nothing queues: a
+//! viewer that is slow to look misses parts. The lock inside the watch guards only copies and pointer swaps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use slab::Slab;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::fanout::FanOut;
 use super::part::Part;
 use super::viewer_stats::ViewerStats;
 
-/// A stream that is built once and shared.
+/// Identifies a channel among all channels of this process, including those that have ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ChannelId(u64);
+
+/// A stream that is published once and shared by all its viewers.
 pub struct Channel {
+    id: ChannelId,
     name: String,
-    newest: RwLock<Newest>,
-    /// How many parts were pushed, and one more when the channel was closed. Only grows; viewers compare it with
-    /// what they saw last.
-    pushes: AtomicU64,
-    /// One waker for each viewer that waits or has waited for its body to be asked. They stay in place: each push wakes
-    /// all of them.
-    waiting: Mutex<Slab<Waker>>,
-    /// The connections that parts are sent to without their viewers' doing.
-    fan_out: FanOut,
-    /// What each viewer takes, at the seat that it was given.
-    seats: Mutex<Slab<Arc<ViewerStats>>>,
-    /// How many viewers there are. Whoever runs the publisher waits on it.
-    viewers: watch::Sender<usize>,
-    /// The publisher whose parts are taken; those of an earlier one are not any more.
-    publisher: watch::Sender<u64>,
+    state: watch::Sender<ChannelState>,
+    viewer_count: watch::Sender<usize>,
+    viewer_stats: Mutex<Slab<Arc<ViewerStats>>>,
 }
 
-#[derive(Default)]
-struct Newest {
-    part: Option<Arc<Part>>,
-    /// The number of pushes up to this one.
-    number: u64,
-    closed: bool,
-}
-
-/// What a viewer finds in a channel.
-pub(super) enum Look {
-    /// The newest part, and the number of pushes up to it.
-    Part(Arc<Part>, u64),
-    /// Nothing new since.
-    Nothing,
-    /// The stream is over.
-    Closed,
+/// What the viewers of a channel see.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelState {
+    /// The newest part. `None` before the first push.
+    pub newest: Option<Arc<Part>>,
+    /// The number of the newest part, counted from 1. 0 before the first push.
+    pub number: u64,
+    /// Whether the stream is over.
+    pub is_closed: bool,
+    /// The number of the publisher of the newest part. 0 before the first push.
+    publisher: u64,
 }
 
 impl Channel {
-    /// A channel without parts. `runtime` sends them: the one that they are pushed from.
-    pub(super) fn new(name: String, runtime: Handle) -> Self {
+    /// Creates a channel without parts or viewers.
+    pub(super) fn new(name: String) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: ChannelId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             name,
-            newest: RwLock::default(),
-            pushes: AtomicU64::new(0),
-            waiting: Mutex::default(),
-            fan_out: FanOut::new(runtime),
-            seats: Mutex::default(),
-            viewers: watch::Sender::default(),
-            publisher: watch::Sender::default(),
+            state: watch::Sender::default(),
+            viewer_count: watch::Sender::default(),
+            viewer_stats: Mutex::default(),
         }
     }
 
-    /// Its name, unique among the channels.
+    /// Returns the channel's id.
+    pub fn id(&self) -> ChannelId {
+        self.id
+    }
+
+    /// Returns the channel's name, unique among open channels.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many viewers it has.
+    /// Returns the number of viewers.
     pub fn viewers(&self) -> usize {
-        *self.viewers.borrow()
+        *self.viewer_count.borrow()
     }
 
-    /// Of each viewer its label, and how many parts per second it took lately.
+    /// Returns the label of each viewer, and the parts per second it was sent in the last second or two.
     pub(super) fn viewer_stats(&self) -> Vec<(String, f64)> {
         let now = Instant::now();
-        self.seats().iter().map(|(_, tally)| (tally.label().to_owned(), tally.rate(now))).collect()
+        self.lock_viewer_stats().iter().map(|(_, stats)| (stats.label().to_owned(), stats.rate(now))).collect()
     }
 
-    /// Wait until it has no viewers.
+    /// Waits until the channel has no viewers.
     pub async fn unwatched(&self) {
-        // The sender is in here, so there always is one.
-        let _ = self.viewers.subscribe().wait_for(|viewers| *viewers == 0).await;
+        // Cannot fail: `self` holds the sender.
+        let _ = self.viewer_count.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    /// Publish as the publisher of this number, from the first push on. It takes over from those of lower numbers;
-    /// one of a higher number takes over from it.
+    /// Returns a publisher. Its first push takes the channel over from publishers with lower numbers, whose later
+    /// pushes are ignored.
     pub fn publisher(self: &Arc<Self>, number: u64) -> Publisher {
         Publisher { channel: self.clone(), number }
     }
 
-    /// The number of the publisher that pushed last; 0 before the first push.
+    /// Returns the number of the publisher that pushed last. 0 before the first push.
     pub fn latest_publisher(&self) -> u64 {
-        *self.publisher.borrow()
+        self.state.borrow().publisher
     }
 
-    /// Wait until the publisher of this number, or a later one, has taken over.
+    /// Waits until the publisher with this number, or a later one, has taken over.
     pub async fn taken_over(&self, number: u64) {
-        let _ = self.publisher.subscribe().wait_for(|current| *current >= number).await;
+        // Cannot fail: `self` holds the sender.
+        let _ = self.state.subscribe().wait_for(|state| state.publisher >= number).await;
     }
 
-    /// End the stream, for all who watch it.
+    /// Ends the stream for all viewers.
     pub fn close(&self) {
-        let number = {
-            let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
-            newest.closed = true;
-            newest.number += 1;
-            newest.number
-        };
-        self.tell(number);
+        self.state.send_modify(|state| state.is_closed = true);
     }
 
-    /// What there is for a viewer that has seen this many pushes.
-    pub(super) fn look(&self, seen: u64) -> Look {
-        // Stored after the part, so that whoever sees the number finds that part, or a newer one.
-        let pushes = self.pushes();
-        if pushes == seen {
-            return Look::Nothing;
-        }
-        let newest = self.newest.read().unwrap_or_else(PoisonError::into_inner);
-        match &newest.part {
-            _ if newest.closed => Look::Closed,
-            // Its own number, and not the one above: it may be of a push that is just being told.
-            Some(part) if newest.number != seen => Look::Part(part.clone(), newest.number),
-            _ => Look::Nothing,
+    /// Returns the current state.
+    pub fn state(&self) -> ChannelState {
+        self.state.borrow().clone()
+    }
+
+    /// Returns a receiver of state changes. The current state counts as seen.
+    pub fn subscribe(&self) -> watch::Receiver<ChannelState> {
+        self.state.subscribe()
+    }
+
+    /// Waits until the newest part has another number than this, or the channel is closed.
+    pub(super) fn changed_since(&self, number: u64) -> impl Future<Output = ()> + Send + use<> {
+        let mut receiver = self.state.subscribe();
+        async move {
+            // Fails if the channel is gone, and its viewers with it.
+            let _ = receiver.wait_for(|state| state.number != number || state.is_closed).await;
         }
     }
 
-    /// Become a viewer. Returns the seat, for [`leave`](Self::leave).
-    pub(super) fn enter(&self, tally: Arc<ViewerStats>) -> usize {
-        self.viewers.send_modify(|viewers| *viewers += 1);
-        self.seats().insert(tally)
+    /// Counts a viewer. Returns the key for [`remove_viewer`](Self::remove_viewer).
+    pub(super) fn add_viewer(&self, stats: Arc<ViewerStats>) -> usize {
+        self.viewer_count.send_modify(|count| *count += 1);
+        self.lock_viewer_stats().insert(stats)
     }
 
-    pub(super) fn leave(&self, seat: usize) {
-        remove(&mut self.seats(), seat);
-        self.viewers.send_modify(|viewers| *viewers = viewers.saturating_sub(1));
-    }
-
-    /// How many pushes there were.
-    pub(super) fn pushes(&self) -> u64 {
-        self.pushes.load(Ordering::Acquire)
-    }
-
-    /// Wake the task of this waker at each push. Returns its place, for [`wait_no_more`](Self::wait_no_more).
-    pub(super) fn wait(&self, waker: Waker) -> usize {
-        self.waiting().insert(waker)
-    }
-
-    /// Put this waker in the place of the one before.
-    pub(super) fn wait_with(&self, place: usize, waker: &Waker) {
-        if let Some(kept) = self.waiting().get_mut(place) {
-            kept.clone_from(waker);
+    /// Stops counting a viewer.
+    pub(super) fn remove_viewer(&self, key: usize) {
+        {
+            let mut stats = self.lock_viewer_stats();
+            stats.try_remove(key);
+            // A slab keeps a slot for every entry it ever held. Shrinking scans all slots, so do it only after the
+            // number of viewers has halved.
+            if stats.len().is_power_of_two() && stats.len() < stats.capacity() / 4 {
+                stats.shrink_to_fit();
+            }
         }
+        self.viewer_count.send_modify(|count| *count = count.saturating_sub(1));
     }
 
-    /// Do not wake the task at this place any more.
-    pub(super) fn wait_no_more(&self, place: usize) {
-        remove(&mut self.waiting(), place);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
-        // Nothing that is done under the lock can leave it half done.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Those who send its parts by lines that were lent.
-    pub(super) fn fan_out(&self) -> &FanOut {
-        &self.fan_out
-    }
-
-    fn seats(&self) -> MutexGuard<'_, Slab<Arc<ViewerStats>>> {
-        // As above.
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Wake all viewers for the push of this number.
-    fn tell(&self, number: u64) {
-        self.pushes.fetch_max(number, Ordering::Release);
-        for (_, waker) in &*self.waiting() {
-            waker.wake_by_ref();
-        }
-        self.fan_out.wake();
+    fn lock_viewer_stats(&self) -> MutexGuard<'_, Slab<Arc<ViewerStats>>> {
+        // No code that runs under the lock can leave the data inconsistent.
+        self.viewer_stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Remove an entry, and give memory back from time to time: a slab keeps the place of every entry that it ever had.
-fn remove<T>(slab: &mut Slab<T>, key: usize) {
-    slab.try_remove(key);
-    // That takes as long as the slab is large, so it is done when the number of entries has halved.
-    if slab.len().is_power_of_two() && slab.len() < slab.capacity() / 4 {
-        slab.shrink_to_fit();
-    }
-}
-
-/// The right to push parts to a channel.
+/// Pushes parts to a channel.
 pub struct Publisher {
     channel: Arc<Channel>,
     number: u64,
 }
 
 impl Publisher {
-    /// The channel's name.
+    /// Returns the channel's name.
     pub fn name(&self) -> &str {
         self.channel.name()
     }
 
-    /// Make this the channel's newest part, unless a later publisher has taken over. Wakes all viewers; is to be
-    /// called on a thread of the runtime, since waking them from another costs a system call for each.
+    /// Makes `part` the newest part and wakes the viewers. Does nothing if a later publisher has taken over, or the
+    /// channel is closed. Does not block.
+    ///
+    /// Call it on a thread of the runtime that sends the parts: waking a task of another runtime costs a system call.
     pub fn push(&self, part: Part) {
-        let mut newest = self.channel.newest.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock, so that no part of an earlier publisher comes after the first of a later one.
-        let current = *self.channel.publisher.borrow();
-        if self.number < current || newest.closed {
-            return;
-        }
-        newest.part = Some(Arc::new(part));
-        newest.number += 1;
-        let number = newest.number;
-        if self.number > current {
-            self.channel.publisher.send_replace(self.number);
-        }
-        drop(newest);
-        self.channel.tell(number);
+        // The check and the push are one step, so no part of an earlier publisher follows the first of a later one.
+        self.channel.state.send_if_modified(|state| {
+            if self.number < state.publisher || state.is_closed {
+                return false;
+            }
+            state.newest = Some(Arc::new(part));
+            state.number += 1;
+            state.publisher = self.number;
+            true
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn part(text: &'static str) -> Part {
+        Part::new(text.into(), Bytes::new(), Bytes::new())
+    }
+
+    #[tokio::test]
+    async fn a_later_publisher_takes_over_with_its_first_push() {
+        let channel = Arc::new(Channel::new("c".to_owned()));
+        let (first, second) = (channel.publisher(1), channel.publisher(2));
+        let newest = || channel.state().newest.unwrap().head.clone();
+        first.push(part("1"));
+        assert_eq!((newest(), channel.latest_publisher()), ("1".into(), 1));
+        second.push(part("2"));
+        channel.taken_over(2).await;
+        first.push(part("late"));
+        assert_eq!((newest(), channel.latest_publisher()), ("2".into(), 2));
+        channel.close();
+        second.push(part("closed"));
+        assert_eq!((newest(), channel.state().number), ("2".into(), 2));
     }
 }

@@ -1,64 +1,54 @@
-//! One viewer of several channels: the body of a response that carries the parts of all of them.
+//! One viewer of several channels, in one response.
 
-use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Body, Frame};
 
 use super::viewer::Viewer;
-use crate::chunks::Chunks;
+use crate::buf_list::BufList;
 
-/// Several viewers that share one response. Each gives the newest part of its channel, and they take turns: a channel
-/// with many parts, or a client that reads slowly, does not keep the other channels' parts from being sent.
-///
-/// hyper asks for each part, so a part costs more than one of a single channel, which goes straight to the socket.
-pub struct Merged {
-    /// None when it was given.
+/// Several viewers whose parts form one stream. They take turns, so neither a channel with many parts nor a slow client
+/// keeps another channel's parts from being sent.
+pub struct MergedViewer {
+    /// `None` once sent.
     opening: Option<Bytes>,
-    /// Empty when it was given.
+    /// Empty once sent.
     closing: Bytes,
-    /// None are left when the response is over.
+    /// Empty once the stream is over.
     viewers: Vec<Viewer>,
-    /// Which of them is asked first.
+    /// The index of the viewer to poll first.
     next: usize,
 }
 
-impl Merged {
-    /// Send the opening, then the parts of these viewers, and then the closing bytes. The viewers have none of their own.
+impl MergedViewer {
+    /// Merges these viewers, which have no opening or closing bytes themselves.
     pub(super) fn new(opening: Bytes, closing: Bytes, viewers: Vec<Viewer>) -> Self {
         Self { opening: Some(opening), closing, viewers, next: 0 }
     }
 
-    /// The end of the stream, with the closing bytes unless the client was sent no part. It comes with the first channel
-    /// that ends: the client comes back, and would not otherwise learn that nothing more comes from that channel.
-    fn end(&mut self) -> Option<io::Result<Frame<Chunks>>> {
-        self.viewers.clear();
-        let closing = std::mem::take(&mut self.closing);
-        let is_due = self.opening.is_none() && !closing.is_empty();
-        is_due.then(|| Ok(Frame::data(closing.into())))
-    }
-}
-
-impl Body for Merged {
-    type Data = Chunks;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunks>>>> {
+    /// Waits for the next bytes to send, like [`Viewer::poll_next`]. The stream ends with the first channel that ends:
+    /// the client then reconnects, and would not learn otherwise that this channel sends nothing more.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<BufList>> {
         let count = self.viewers.len();
         if count == 0 {
             return Poll::Ready(self.end());
         }
         for index in (self.next..count).chain(0..self.next) {
             let Some(viewer) = self.viewers.get_mut(index) else { continue };
-            let Poll::Ready(given) = Pin::new(viewer).poll_frame(context) else { continue };
-            let Some(frame) = given else { return Poll::Ready(self.end()) };
+            let Poll::Ready(part) = viewer.poll_next(context) else { continue };
+            let Some(part) = part else { return Poll::Ready(self.end()) };
             self.next = (index + 1) % count;
             let opening = self.opening.take().unwrap_or_default();
-            return Poll::Ready(Some(frame.map(|frame| frame.map_data(|part| part.after(opening)))));
+            return Poll::Ready(Some(part.prepend(opening)));
         }
         Poll::Pending
+    }
+
+    /// Drops the viewers. Returns the closing bytes, unless they or no part were sent.
+    fn end(&mut self) -> Option<BufList> {
+        self.viewers.clear();
+        let closing = std::mem::take(&mut self.closing);
+        (self.opening.is_none() && !closing.is_empty()).then(|| closing.into())
     }
 }
 
@@ -67,37 +57,36 @@ mod tests {
     use std::task::Waker;
 
     use bytes::Buf as _;
-    use tokio::runtime::Handle;
 
-    use super::super::{Channels, Part, ViewerOptions};
+    use super::super::{Channels, Part, Publisher, ViewerOptions};
     use super::*;
 
-    /// The next part, as text.
-    fn next(viewer: &mut Merged) -> Option<String> {
-        match Pin::new(viewer).poll_frame(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(frame) => {
-                let mut chunks = frame?.unwrap().into_data().ok()?;
-                Some(String::from_utf8(chunks.copy_to_bytes(chunks.remaining()).to_vec()).unwrap())
+    /// Returns the next part as text.
+    fn next(viewer: &mut MergedViewer) -> Option<String> {
+        match viewer.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(bytes) => {
+                let mut bytes = bytes?;
+                Some(String::from_utf8(bytes.copy_to_bytes(bytes.remaining()).to_vec()).unwrap())
             }
             Poll::Pending => Some("pending".to_owned()),
         }
     }
 
     #[tokio::test]
-    async fn channels_take_turns_and_the_first_that_ends_ends_the_response() {
-        let (channels, mut begun) = Channels::new(2, Handle::current());
-        let viewing =
+    async fn channels_take_turns_and_the_first_that_ends_ends_the_stream() {
+        let (channels, mut new_channels) = Channels::new(2);
+        let options =
             ViewerOptions { opening: "opening ".into(), closing: "closing".into(), ..ViewerOptions::default() };
-        let mut viewer = channels.join_all(&["a".into(), "b".into()], viewing).unwrap();
-        let [a, b] = [begun.try_recv().unwrap(), begun.try_recv().unwrap()];
+        let mut viewer = channels.join_all(&["a".into(), "b".into()], options).unwrap();
+        let [a, b] = [new_channels.try_recv().unwrap(), new_channels.try_recv().unwrap()];
         let (to_a, to_b) = (a.publisher(1), b.publisher(1));
-        let push = |to: &super::super::Publisher, text: &'static str| {
+        let push = |to: &Publisher, text: &'static str| {
             to.push(Part::new(text.into(), Bytes::new(), Bytes::new()));
         };
         assert_eq!(next(&mut viewer).unwrap(), "pending");
         push(&to_a, "a1");
         assert_eq!(next(&mut viewer).unwrap(), "opening a1");
-        // One that is pushed to more often is not given twice in a row.
+        // A channel with more pushes does not get two turns in a row.
         push(&to_a, "a2");
         push(&to_b, "b1");
         push(&to_a, "a3");
@@ -113,8 +102,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_channel_is_joined_unless_all_can_be() {
-        let (channels, _begun) = Channels::new(1, Handle::current());
+    async fn no_channel_is_joined_unless_all_can_be_joined() {
+        let (channels, _new_channels) = Channels::new(1);
         assert!(channels.join_all(&["a".into(), "no name".into()], ViewerOptions::default()).is_err());
         assert!(channels.join_all(&[], ViewerOptions::default()).is_err());
         assert_eq!(channels.count_viewers("a"), 0);

@@ -1,33 +1,32 @@
-//! Channels: a stream's newest part, shared by all who watch it.
+//! Channels: a stream's newest part, shared by all its viewers.
 //!
 //! ```text
-//! publisher ── push ──► Channel: the newest part ──► Viewer, Viewer, Viewer …   each at its own pace
+//! Publisher ── push ──► Channel: the newest part ──► Viewer, Viewer, Viewer …   each at its own pace
 //! ```
 //!
-//! * [`part`]: what is sent as one piece.
-//! * [`channel`]: the newest part, who publishes it, and who waits for it.
-//! * [`viewer`]: one viewer's place in a channel, as the body of a response.
-//! * [`merged`]: one viewer's place in several channels.
-//! * `wants`: which parts a viewer is to be given.
-//! * `fanout`: sending them straight to the sockets of all viewers; `members`: those that one task sends to.
-//! * `tally`: what a viewer takes, for those who ask.
-//! * [`registry`]: all channels, by name.
+//! * [`part`]: one part of a stream.
+//! * [`channel`]: the newest part, its publisher, and the number of viewers.
+//! * [`viewer`]: one viewer of one channel; [`merged`]: one viewer of several channels; [`subscription`]: either.
+//! * [`pacing`]: which parts a viewer is sent.
+//! * [`viewer_stats`]: the label and the rate of a viewer.
+//! * [`registry`]: all channels by name, and their limits.
 //!
-//! Nothing in here knows where parts come from.
+//! This module knows neither where parts come from nor how they are sent: [`http::stream`](crate::http::stream) does
+//! that.
 
 pub mod channel;
-mod fanout;
-mod joined;
-mod members;
 pub mod merged;
-mod pacing;
+pub mod pacing;
 pub mod part;
 pub mod registry;
+pub mod subscription;
 pub mod viewer;
-mod viewer_stats;
+pub mod viewer_stats;
 
-pub use channel::{Channel, Publisher};
-pub use joined::Joined;
+pub use channel::{Channel, ChannelId, ChannelState, Publisher};
+pub use merged::MergedViewer;
+pub use pacing::{LONGEST_PAUSE, Pacing};
 pub use part::Part;
 pub use registry::{Channels, JoinError};
+pub use subscription::Subscription;
 pub use viewer::{Viewer, ViewerOptions};

@@ -1,4 +1,4 @@
-//! What of a stream a viewer wants.
+//! Pacing: which parts one viewer is sent.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,71 +6,84 @@ use std::time::{Duration, Instant};
 use super::part::Part;
 use super::viewer_stats::ViewerStats;
 
-/// The longest time for which a viewer is sent nothing, whatever rate it asked for and however silent the channel is: after
-/// that it gets the newest part again. Otherwise nothing would tell that it has vanished. Ten seconds are promised, and the
-/// clock is looked at once a second.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The longest time for which a viewer is sent nothing. Then it is sent the newest part again, whatever its rate limit
+/// and even if the channel is silent: only traffic reveals that a client has vanished. The documentation promises ten
+/// seconds; this leaves room for a check once a second.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// Which parts one viewer was given, and which it wants.
-pub(super) struct Pacing {
-    /// How many pushes there had been at the part that was looked at last.
+/// Decides which parts one viewer is sent.
+pub struct Pacing {
+    /// The number of the last part that was considered, sent or not.
     seen: u64,
-    /// None for as many parts as there are.
-    pace: Option<Pace>,
-    tally: Arc<ViewerStats>,
+    /// `None` if the viewer is sent every part.
+    rate_limit: Option<RateLimit>,
+    stats: Arc<ViewerStats>,
+    last_sent: Instant,
 }
 
 impl Pacing {
-    /// Nothing was given yet; at most this many parts per second are to be.
-    pub(super) fn new(maximal_rate: Option<f64>, tally: Arc<ViewerStats>) -> Self {
-        Self { seen: 0, pace: maximal_rate.and_then(Pace::new), tally }
+    /// Creates the pacing of a new viewer, which is sent at most `max_rate` parts per second. `None`, zero, negative
+    /// numbers and NaN mean no limit.
+    pub fn new(max_rate: Option<f64>, stats: Arc<ViewerStats>) -> Self {
+        Self { seen: 0, rate_limit: max_rate.and_then(RateLimit::new), stats, last_sent: Instant::now() }
     }
 
-    pub(super) fn seen(&self) -> u64 {
+    /// Returns the number of the last part that was considered.
+    pub fn seen(&self) -> u64 {
         self.seen
     }
 
-    /// Whether this part, which came with so many pushes, is to be given next.
-    pub(super) fn wants(&mut self, part: &Part, pushes: u64) -> bool {
-        let is_new = self.seen != pushes && !part.is_empty();
-        self.seen = pushes;
-        is_new && self.pace.as_mut().is_none_or(|pace| pace.is_due(part.pushed))
+    /// Returns whether to send this part: it is new, not empty, and within the rate limit. Marks it as considered.
+    pub fn is_due(&mut self, part: &Part, number: u64) -> bool {
+        let is_new = self.seen != number && !part.is_empty();
+        self.seen = number;
+        is_new && self.rate_limit.as_mut().is_none_or(|limit| limit.is_due(part.pushed_at))
     }
 
-    /// A part of so many pushes is given in place of one that was to be.
-    pub(super) fn instead(&mut self, pushes: u64) {
-        self.seen = pushes;
+    /// Marks the part with this number as considered, because it is sent in place of another, or again.
+    pub fn set_seen(&mut self, number: u64) {
+        self.seen = number;
     }
 
-    /// A part is given.
-    pub(super) fn count(&self, part: &Part) {
-        self.tally.count(part.pushed);
+    /// Returns when a part was last sent, or when the viewer joined.
+    pub fn last_sent(&self) -> Instant {
+        self.last_sent
+    }
+
+    /// Records that a part is sent at this time.
+    pub fn set_last_sent(&mut self, at: Instant) {
+        self.last_sent = at;
+    }
+
+    /// Counts a part in the viewer's statistics.
+    pub fn count(&self, part: &Part) {
+        self.stats.count(part.pushed_at);
     }
 }
 
-/// Keeps a rate: which parts a viewer is sent that wants fewer than there are.
-struct Pace {
+/// Selects parts so that their rate stays below a limit.
+struct RateLimit {
     period: Duration,
-    /// When the next one is due; none before the first.
-    due: Option<Instant>,
+    /// When the next part is due. `None` before the first.
+    next_due: Option<Instant>,
 }
 
-impl Pace {
-    /// At most this many parts per second. None for what is no rate.
+impl RateLimit {
+    /// Creates a limit of this many parts per second. Returns `None` unless `rate` is positive.
     fn new(rate: f64) -> Option<Self> {
-        // At least one a day; beyond, sums with the clock could overflow.
-        (rate > 0.0).then(|| Self { period: Duration::from_secs_f64((1.0 / rate).min(86_400.0)), due: None })
+        // At most a day: adding longer periods to the clock could overflow.
+        (rate > 0.0).then(|| Self { period: Duration::from_secs_f64((1.0 / rate).min(86_400.0)), next_due: None })
     }
 
-    /// Whether a part that was pushed at this moment is to be sent.
-    fn is_due(&mut self, pushed: Instant) -> bool {
-        let due = self.due.unwrap_or(pushed);
-        if pushed < due {
+    /// Returns whether to send a part pushed at this time, and plans the next one if so.
+    fn is_due(&mut self, pushed_at: Instant) -> bool {
+        let due = self.next_due.unwrap_or(pushed_at);
+        if pushed_at < due {
             return false;
         }
-        // From when it was due, not from when it came: else 20 of 30 a second would become 15. But what was missed
-        // is not made up for.
-        self.due = Some((due + self.period).max(pushed));
+        // Count from when the part was due, not from when it came: otherwise a limit of 20 would thin 30 parts per
+        // second to 15. But never from the past: a viewer does not catch up on parts it missed.
+        self.next_due = Some((due + self.period).max(pushed_at));
         true
     }
 }
@@ -79,15 +92,15 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How many of `count` parts, this long apart, are sent at this rate.
-    fn sent(rate: f64, count: u32, apart: Duration) -> usize {
-        let mut pace = Pace::new(rate).unwrap();
-        let begun = Instant::now();
-        (0..count).filter(|number| pace.is_due(begun + apart * *number)).count()
+    /// Returns how many of `count` parts, pushed at this interval, are sent at this rate limit.
+    fn sent(rate: f64, count: u32, interval: Duration) -> usize {
+        let mut limit = RateLimit::new(rate).unwrap();
+        let start = Instant::now();
+        (0..count).filter(|number| limit.is_due(start + interval * *number)).count()
     }
 
     #[test]
-    fn a_rate_is_kept_and_never_exceeded() {
+    fn the_rate_reaches_the_limit_and_never_exceeds_it() {
         let thirtieth = Duration::from_nanos(33_333_333);
         for (rate, expected) in [(1.0, 10), (5.0, 50), (10.0, 100), (20.0, 200), (25.0, 250), (30.0, 300), (100.0, 300)]
         {
@@ -97,19 +110,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_missed_is_not_made_up_for() {
-        let mut pace = Pace::new(10.0).unwrap();
-        let begun = Instant::now();
-        assert!(pace.is_due(begun));
-        let late = begun + Duration::from_secs(5);
-        assert!(pace.is_due(late));
-        let burst = (1..10).filter(|number| pace.is_due(late + Duration::from_millis(*number))).count();
+    fn no_burst_follows_a_pause() {
+        let mut limit = RateLimit::new(10.0).unwrap();
+        let start = Instant::now();
+        assert!(limit.is_due(start));
+        let late = start + Duration::from_secs(5);
+        assert!(limit.is_due(late));
+        let burst = (1..10).filter(|number| limit.is_due(late + Duration::from_millis(*number))).count();
         assert!(burst <= 1, "{burst}");
     }
 
     #[test]
-    fn no_rate_is_no_rate() {
-        assert!([0.0, -1.0, f64::NAN].into_iter().all(|rate| Pace::new(rate).is_none()));
-        assert!([f64::MIN_POSITIVE, f64::INFINITY].into_iter().all(|rate| Pace::new(rate).is_some()));
+    fn rates_that_are_not_positive_set_no_limit() {
+        assert!([0.0, -1.0, f64::NAN].into_iter().all(|rate| RateLimit::new(rate).is_none()));
+        assert!([f64::MIN_POSITIVE, f64::INFINITY].into_iter().all(|rate| RateLimit::new(rate).is_some()));
     }
 }

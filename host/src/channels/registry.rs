@@ -3,157 +3,163 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::channel::Channel;
-use super::merged::Merged;
+use super::merged::MergedViewer;
 use super::viewer::{Viewer, ViewerOptions};
 
-/// The most channels that there can be at a time. Each has an instance of the guest; and a guest that took their
-/// names from what clients send should not make one for everything that they think of.
+/// The most channels open at a time, beside those for cameras. Each has a guest instance as its publisher, and a guest
+/// that takes channel names from requests must not open one for every name that clients invent.
 const CHANNELS: u32 = 64;
 
-/// And as many for each camera: the built-in guest has one for each of the three framings of a stream, with each of two
+/// The channels allowed for each camera. The built-in guest uses one for each of three stream formats with each of two
 /// boundaries, and one for streams of several cameras.
-const CHANNELS_OF_A_CAMERA: u32 = 7;
+const CHANNELS_PER_CAMERA: u32 = 7;
 
-/// The longest name of a channel, in bytes.
+/// The longest channel name accepted, in bytes.
 const NAME_LIMIT: usize = 64;
 
-/// The longest label of a viewer, in bytes: enough for what programs make up to tell things apart.
+/// The longest viewer label accepted, in bytes. Enough for a UUID with a prefix.
 const LABEL_LIMIT: usize = 64;
 
 /// Why a channel cannot be joined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum JoinError {
-    /// It cannot be named so.
-    #[error("this is no name for a channel")]
+    /// The channel's name is invalid.
+    #[error("invalid channel name: use 1 to 64 ASCII letters, digits and -_./")]
     Name,
-    /// There are enough.
-    #[error("there are {0} channels already")]
+    /// The limit on open channels, in the field, is reached.
+    #[error("too many channels: at most {0} can be open")]
     TooMany(u32),
-    /// The viewer cannot be called so.
-    #[error("this is too long for a label")]
+    /// The viewer's label is too long.
+    #[error("label too long: use at most 64 bytes")]
     Label,
 }
 
-/// The channels that can be joined.
 #[derive(Default)]
-struct Open {
+struct OpenChannels {
     by_name: HashMap<String, Arc<Channel>>,
-    /// Whether the server is shutting down: then there are none, and no more can begin.
+    /// Whether the server is shutting down. Then no channel can be opened.
     is_shut_down: bool,
 }
 
-/// All channels. Clones are the same.
+/// All open channels. Clones share them.
 #[derive(Clone)]
 pub struct Channels {
-    open: Arc<Mutex<Open>>,
-    /// Tells who runs publishers of each channel that begins.
-    begun: mpsc::UnboundedSender<Arc<Channel>>,
+    open: Arc<Mutex<OpenChannels>>,
+    new_channels: mpsc::UnboundedSender<Arc<Channel>>,
     limit: u32,
-    runtime: Handle,
 }
 
 impl Channels {
-    /// None yet, on a host with so many cameras. The receiver is told of each that begins, and has to
-    /// [`end`](Self::end) it. `runtime` sends the parts; they should be pushed from there.
-    pub fn new(cameras: usize, runtime: Handle) -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
-        let (begun, beginning) = mpsc::unbounded_channel();
-        (Self { open: Arc::default(), begun, limit: Self::limit(cameras), runtime }, beginning)
+    /// Creates an empty registry for a host with this many cameras. The receiver gets each new channel, and must
+    /// publish it and [`end`](Self::end) it. The queue is as short as the limit on channels.
+    pub fn new(cameras: usize) -> (Self, mpsc::UnboundedReceiver<Arc<Channel>>) {
+        let (new_channels, receiver) = mpsc::unbounded_channel();
+        (Self { open: Arc::default(), new_channels, limit: Self::limit(cameras) }, receiver)
     }
 
-    /// The most channels that there can be at a time on a host with so many cameras.
+    /// Returns the most channels that can be open at a time on a host with this many cameras.
     pub fn limit(cameras: usize) -> u32 {
         let cameras = u32::try_from(cameras).unwrap_or(u32::MAX);
-        cameras.saturating_mul(CHANNELS_OF_A_CAMERA).saturating_add(CHANNELS)
+        cameras.saturating_mul(CHANNELS_PER_CAMERA).saturating_add(CHANNELS)
     }
 
-    /// Become a viewer of the channel of this name, which begins if it is not there.
-    pub fn join(&self, name: &str, viewing: ViewerOptions) -> Result<Viewer, JoinError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
-        if name.is_empty() || name.len() > NAME_LIMIT || !name.bytes().all(allowed) {
+    /// Joins the channel with this name as a viewer. Opens the channel if necessary. During shutdown, the viewer is at
+    /// the end of its stream at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name or the label is invalid, or the limit on channels is reached.
+    pub fn join(&self, name: &str, options: ViewerOptions) -> Result<Viewer, JoinError> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        if name.is_empty() || name.len() > NAME_LIMIT || !name.bytes().all(is_allowed) {
             return Err(JoinError::Name);
         }
-        if viewing.label.len() > LABEL_LIMIT {
+        if options.label.len() > LABEL_LIMIT {
             return Err(JoinError::Label);
         }
-        let mut open = self.open();
+        let mut open = self.lock();
         let channel = match open.by_name.get(name) {
             Some(channel) => channel.clone(),
             None if open.by_name.len() >= self.limit as usize => return Err(JoinError::TooMany(self.limit)),
             None => {
-                let channel = Arc::new(Channel::new(name.to_owned(), self.runtime.clone()));
+                let channel = Arc::new(Channel::new(name.to_owned()));
                 if open.is_shut_down {
                     channel.close();
                 } else {
                     open.by_name.insert(name.to_owned(), channel.clone());
-                    // Fails when the server is ending.
-                    let _ = self.begun.send(channel.clone());
+                    // Fails if the server is shutting down.
+                    let _ = self.new_channels.send(channel.clone());
                 }
                 channel
             }
         };
-        // Under the lock, so that a channel is not ended in between.
-        Ok(Viewer::new(channel, viewing))
+        // Under the lock, so that `end_unwatched` cannot remove the channel in between.
+        Ok(Viewer::new(channel, options))
     }
 
-    /// Become a viewer of all channels of these names, by one response. Each of them is sent at up to the maximal rate.
-    /// Fails, and joins none, if one of them cannot be joined, or if there are none, or more than there can be channels.
-    pub fn join_all(&self, names: &[String], viewing: ViewerOptions) -> Result<Merged, JoinError> {
+    /// Joins all channels with these names as one viewer. The rate limit applies to each channel.
+    ///
+    /// # Errors
+    ///
+    /// Fails without joining any if one of them cannot be joined, if there are no names, or if there are more names
+    /// than channels can be open.
+    pub fn join_all(&self, names: &[String], options: ViewerOptions) -> Result<MergedViewer, JoinError> {
         if names.is_empty() {
             return Err(JoinError::Name);
         }
         if names.len() > self.limit as usize {
             return Err(JoinError::TooMany(self.limit));
         }
-        let ViewerOptions { opening, closing, maximal_rate, label } = viewing;
+        let ViewerOptions { opening, closing, max_rate, label } = options;
         let join = |name: &String| {
-            self.join(name, ViewerOptions { maximal_rate, label: label.clone(), ..ViewerOptions::default() })
+            self.join(name, ViewerOptions { max_rate, label: label.clone(), ..ViewerOptions::default() })
         };
-        Ok(Merged::new(opening, closing, names.iter().map(join).collect::<Result<_, _>>()?))
+        Ok(MergedViewer::new(opening, closing, names.iter().map(join).collect::<Result<_, _>>()?))
     }
 
-    /// How many viewers the channel of this name has.
+    /// Returns the number of viewers of the channel with this name. 0 if it is not open.
     pub fn count_viewers(&self, name: &str) -> usize {
-        self.open().by_name.get(name).map_or(0, |channel| channel.viewers())
+        self.lock().by_name.get(name).map_or(0, |channel| channel.viewers())
     }
 
-    /// Of each viewer of the channel of this name its label, and how many parts per second it took lately.
+    /// Returns the label of each viewer of the channel with this name, and the parts per second it was sent recently.
     pub fn list_viewers(&self, name: &str) -> Vec<(String, f64)> {
-        let channel = self.open().by_name.get(name).cloned();
+        let channel = self.lock().by_name.get(name).cloned();
         channel.map(|channel| channel.viewer_stats()).unwrap_or_default()
     }
 
-    /// Forget a channel that nobody watches. Returns false, and does nothing, if somebody does.
+    /// Removes a channel that has no viewers. Returns `false` and does nothing if it has viewers.
     pub fn end_unwatched(&self, channel: &Channel) -> bool {
-        let mut open = self.open();
-        let unwatched = channel.viewers() == 0;
-        if unwatched {
+        let mut open = self.lock();
+        let is_unwatched = channel.viewers() == 0;
+        if is_unwatched {
             open.by_name.remove(channel.name());
         }
-        unwatched
+        is_unwatched
     }
 
-    /// End a channel and forget it, whoever watches it.
+    /// Closes a channel and removes it, even if it has viewers.
     pub fn end(&self, channel: &Channel) {
-        self.open().by_name.remove(channel.name());
+        self.lock().by_name.remove(channel.name());
         channel.close();
     }
 
-    /// End all channels, because the server is shutting down. Who joins one after that finds it at its end.
+    /// Closes all channels because the server is shutting down. Viewers that join later are at the end of their stream
+    /// at once.
     pub fn shut_down(&self) {
         let channels = {
-            let mut open = self.open();
+            let mut open = self.lock();
             open.is_shut_down = true;
             std::mem::take(&mut open.by_name)
         };
         channels.values().for_each(|channel| channel.close());
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
-        // Nothing that is done under the lock can leave it half done.
+    fn lock(&self) -> MutexGuard<'_, OpenChannels> {
+        // No code that runs under the lock can leave the data inconsistent.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

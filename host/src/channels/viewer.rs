@@ -1,227 +1,216 @@
-//! One viewer's place in a channel: the body of its response.
+//! One viewer of one channel.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep_until};
 
-use super::channel::{Channel, Look};
-use super::fanout::Loan;
+use super::channel::Channel;
 use super::pacing::{LONGEST_PAUSE, Pacing};
 use super::part::Part;
 use super::viewer_stats::ViewerStats;
-use crate::chunks::Chunks;
-use crate::http::stream::line::Line;
+use crate::buf_list::BufList;
 
-/// How one viewer wants to watch.
+/// The options of one viewer.
 #[derive(Debug, Default)]
 pub struct ViewerOptions {
-    /// What it is sent first.
+    /// The bytes sent before the first part.
     pub opening: Bytes,
-    /// What it is sent last, after a whole part.
+    /// The bytes sent after the last part.
     pub closing: Bytes,
-    /// The most parts per second; none for as many as there are.
-    pub maximal_rate: Option<f64>,
-    /// What it is called.
+    /// The most parts per second. `None` for all parts.
+    pub max_rate: Option<f64>,
+    /// The label shown in the list of viewers.
     pub label: String,
 }
 
-/// One viewer of a channel. As a response's body it gives the opening, and then the newest part whenever it is asked
-/// for more: which is when the socket has taken what came before, so a slow viewer skips parts. After a long pause it gives
-/// the newest part again. At the end of the stream
-/// it gives the closing bytes, after a whole part. When it [may](Self::sends_by), it lends the channel its connection after the first part, and gives no more itself.
+/// A viewer's subscription to a channel. The channel counts the viewer until it is dropped.
+///
+/// Call [`poll_next`](Self::poll_next) when the client has taken what it was sent before: a slow viewer then skips to
+/// the newest part. Alternatively, [`hand_over`](Self::hand_over) lets somebody else send the parts.
 pub struct Viewer {
     channel: Arc<Channel>,
-    /// None when it was given.
+    /// `None` once sent.
     opening: Option<Bytes>,
-    /// Empty when it was given.
+    /// Empty once sent.
     closing: Bytes,
-    /// None while the connection is lent, and after.
-    wants: Option<Pacing>,
-    /// Where the channel has the tally.
-    seat: usize,
-    /// The connection, if it may be lent.
-    line: Option<Line>,
-    /// The channel has the connection.
-    loan: Option<Arc<Loan>>,
-    /// Where the channel keeps the waker of this viewer's task, and that waker.
-    place: Option<(usize, Waker)>,
-    /// When it last gave a part.
-    last_given: Instant,
-    /// Done when it has given nothing for too long. Made when it is first waited for, which is never if the connection is
-    /// lent.
+    /// `None` once handed over.
+    pacing: Option<Pacing>,
+    /// The viewer's key in the channel's list of viewers.
+    key: usize,
+    /// Completes when the channel has changed. `None` while the viewer does not wait for that.
+    changed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Completes after [`LONGEST_PAUSE`]. `None` until the viewer first waits for a second part.
     resend: Option<Pin<Box<Sleep>>>,
 }
 
 impl Viewer {
-    pub(super) fn new(channel: Arc<Channel>, viewing: ViewerOptions) -> Self {
-        let tally = Arc::new(ViewerStats::new(viewing.label.clone()));
-        let seat = channel.enter(tally.clone());
-        let wants = Some(Pacing::new(viewing.maximal_rate, tally));
-        let ViewerOptions { opening, closing, .. } = viewing;
-        Self {
-            channel,
-            opening: Some(opening),
-            closing,
-            wants,
-            seat,
-            line: None,
-            loan: None,
-            place: None,
-            last_given: Instant::now(),
-            resend: None,
-        }
+    pub(super) fn new(channel: Arc<Channel>, options: ViewerOptions) -> Self {
+        let ViewerOptions { opening, closing, max_rate, label } = options;
+        let stats = Arc::new(ViewerStats::new(label));
+        let key = channel.add_viewer(stats.clone());
+        let pacing = Some(Pacing::new(max_rate, stats));
+        Self { channel, opening: Some(opening), closing, pacing, key, changed: None, resend: None }
     }
 
-    /// Let the channel send its parts by this connection, each as one chunk of HTTP/1.1's.
-    pub fn sends_by(&mut self, line: Line) {
-        self.line = Some(line);
+    /// Returns the channel.
+    pub fn channel(&self) -> &Arc<Channel> {
+        &self.channel
     }
 
-    /// Lend the connection, if there is one and hyper has sent the head and the first part.
-    fn lend(&mut self) {
-        let (Some(line), None) = (&self.line, &self.opening) else { return };
-        let Some(half) = line.take() else { return };
-        match (self.channel.fan_out().shard(), self.wants.take()) {
-            (Some(shard), Some(wants)) => {
-                self.loan = Some(shard.lend(&self.channel, half, wants, self.last_given));
-                self.wait_no_more();
-            }
-            (_, wants) => {
-                line.put_back(half);
-                self.wants = wants;
-                self.line = None;
-            }
-        }
+    /// Returns whether the viewer has been sent a part.
+    pub fn has_started(&self) -> bool {
+        self.opening.is_none()
     }
 
-    /// Wait until the channel has no more for the connection, and give it back to hyper.
-    fn poll_loan(&mut self, loan: &Loan, context: &Context<'_>) -> Poll<io::Result<()>> {
-        let result = ready!(loan.poll_over(context));
-        self.loan = None;
-        let half = result?;
-        if let Some(line) = self.line.take() {
-            line.put_back(half);
-        }
-        Poll::Ready(Ok(()))
+    /// Waits for the next bytes to send: the newest part if it is due, after the opening if it is the first; the newest
+    /// part again after [`LONGEST_PAUSE`]; the closing bytes when the stream ends, unless the viewer was sent no part.
+    /// Returns `None` after that.
+    ///
+    /// The opening waits for the first part: alone, it would make a client believe that there is a picture.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<BufList>> {
+        let Some(part) = ready!(self.poll_part(context)) else {
+            return Poll::Ready(self.take_closing());
+        };
+        let mut bytes = BufList::default();
+        self.opening.take().into_iter().for_each(|opening| bytes.push(opening));
+        part.pieces().into_iter().for_each(|piece| bytes.push(piece.clone()));
+        Poll::Ready(Some(bytes))
     }
 
-    /// The end of the stream: the closing bytes, unless the client was sent no part or has them already.
-    fn end(&mut self) -> Option<io::Result<Frame<Chunks>>> {
+    /// Hands the pacing over to whoever sends the parts from now on. Returns `None` if that was done before. The viewer
+    /// still counts, and [`poll_next`](Self::poll_next) returns only the closing bytes.
+    pub fn hand_over(&mut self) -> Option<Pacing> {
+        self.changed = None;
+        self.resend = None;
+        self.pacing.take()
+    }
+
+    fn take_closing(&mut self) -> Option<BufList> {
         let closing = std::mem::take(&mut self.closing);
-        let is_due = self.opening.is_none() && !closing.is_empty();
-        is_due.then(|| Ok(Frame::data(closing.into())))
+        (self.has_started() && !closing.is_empty()).then(|| closing.into())
     }
 
-    /// Have the task that is running woken at each push from now on.
-    fn wait(&mut self, context: &mut Context<'_>) {
-        // A connection's task stays the same, so this is done once.
-        if self.place.as_ref().is_some_and(|(_, waker)| waker.will_wake(context.waker())) {
-            return;
-        }
-        let waker = context.waker().clone();
-        match &mut self.place {
-            Some((place, known)) => {
-                self.channel.wait_with(*place, &waker);
-                *known = waker;
+    /// Waits for the next part to send. Returns `None` at the end of the stream, and once the pacing is handed over.
+    fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Part>>> {
+        let Some(pacing) = &mut self.pacing else { return Poll::Ready(None) };
+        loop {
+            let state = self.channel.state();
+            if state.is_closed {
+                return Poll::Ready(None);
             }
-            None => self.place = Some((self.channel.wait(waker.clone()), waker)),
+            if let Some(part) = state.newest.filter(|part| pacing.is_due(part, state.number)) {
+                pacing.count(&part);
+                pacing.set_last_sent(Instant::now());
+                self.changed = None;
+                return Poll::Ready(Some(part));
+            }
+            let changed = self.changed.get_or_insert_with(|| Box::pin(self.channel.changed_since(state.number)));
+            if changed.as_mut().poll(context).is_pending() {
+                return self.poll_resend(context);
+            }
+            self.changed = None;
         }
     }
 
-    /// The newest part again, if nothing was given for too long.
+    /// Waits until nothing was sent for [`LONGEST_PAUSE`], and returns the newest part.
     fn poll_resend(&mut self, context: &mut Context<'_>) -> Poll<Option<Arc<Part>>> {
-        // Before the first part there is none to give again. And the channel does this where it is lent the connection.
-        if self.opening.is_some() || self.line.is_some() {
-            return Poll::Pending;
-        }
-        let due = self.last_given + LONGEST_PAUSE;
+        let Some(pacing) = self.pacing.as_mut().filter(|_| self.opening.is_none()) else { return Poll::Pending };
+        let due = pacing.last_sent() + LONGEST_PAUSE;
         let timer = self.resend.get_or_insert_with(|| Box::pin(sleep_until(due.into())));
         while timer.as_mut().poll(context).is_ready() {
             if timer.deadline() < due.into() {
                 timer.as_mut().reset(due.into());
                 continue;
             }
-            timer.as_mut().reset((Instant::now() + LONGEST_PAUSE).into());
-            if let (Look::Part(part, pushes), Some(wants)) = (self.channel.look(0), &mut self.wants)
-                && !part.is_empty()
-            {
-                wants.instead(pushes);
+            let now = Instant::now();
+            timer.as_mut().reset((now + LONGEST_PAUSE).into());
+            let state = self.channel.state();
+            if let Some(part) = state.newest.filter(|part| !part.is_empty() && !state.is_closed) {
+                pacing.set_seen(state.number);
+                pacing.set_last_sent(now);
                 return Poll::Ready(Some(part));
             }
         }
         Poll::Pending
     }
-
-    /// The newest part, if it was not given yet and is due.
-    fn take(&mut self) -> Poll<Option<Arc<Part>>> {
-        // It was lent, and was given back at the end.
-        let Some(wants) = &mut self.wants else { return Poll::Ready(None) };
-        match self.channel.look(wants.seen()) {
-            Look::Closed => Poll::Ready(None),
-            Look::Part(part, pushes) if wants.wants(&part, pushes) => {
-                wants.count(&part);
-                Poll::Ready(Some(part))
-            }
-            Look::Part(..) | Look::Nothing => Poll::Pending,
-        }
-    }
-
-    fn wait_no_more(&mut self) {
-        if let Some((place, _)) = self.place.take() {
-            self.channel.wait_no_more(place);
-        }
-    }
-}
-
-impl Body for Viewer {
-    type Data = Chunks;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunks>>>> {
-        self.lend();
-        if let Some(loan) = self.loan.clone() {
-            return match ready!(self.poll_loan(&loan, context)) {
-                Ok(()) => Poll::Ready(self.end()),
-                Err(error) => Poll::Ready(Some(Err(error))),
-            };
-        }
-        let mut taken = self.take();
-        if taken.is_pending() {
-            self.wait(context);
-            // One that was pushed before it could have woken us.
-            taken = self.take();
-        }
-        if taken.is_pending() {
-            taken = self.poll_resend(context);
-        }
-        let mut chunks = Chunks::default();
-        match taken {
-            Poll::Ready(None) => return Poll::Ready(self.end()),
-            Poll::Ready(Some(part)) => {
-                self.line.iter().for_each(Line::gives);
-                self.last_given = Instant::now();
-                self.opening.take().into_iter().for_each(|opening| chunks.push(opening));
-                part.pieces.iter().for_each(|piece| chunks.push(piece.clone()));
-            }
-            // Without the first part, the opening would only make a client believe that there is a picture.
-            Poll::Pending => return Poll::Pending,
-        }
-        Poll::Ready(Some(Ok(Frame::data(chunks))))
-    }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        if let Some(loan) = &self.loan {
-            loan.end();
-        }
-        self.wait_no_more();
-        self.channel.leave(self.seat);
+        self.channel.remove_viewer(self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Waker;
+
+    use bytes::Buf as _;
+
+    use super::*;
+
+    fn part(text: &'static str) -> Part {
+        Part::new(text.into(), Bytes::new(), Bytes::new())
+    }
+
+    fn text(bytes: Option<BufList>) -> Option<String> {
+        bytes.map(|mut bytes| String::from_utf8(bytes.copy_to_bytes(bytes.remaining()).to_vec()).unwrap())
+    }
+
+    async fn next(viewer: &mut Viewer) -> Option<String> {
+        text(poll_fn(|context| viewer.poll_next(context)).await)
+    }
+
+    fn is_pending(viewer: &mut Viewer) -> bool {
+        viewer.poll_next(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    fn viewer(channel: &Arc<Channel>) -> Viewer {
+        let options = ViewerOptions { opening: "opening ".into(), closing: "closing".into(), ..Default::default() };
+        Viewer::new(channel.clone(), options)
+    }
+
+    #[tokio::test]
+    async fn a_viewer_is_sent_the_opening_then_the_newest_part_then_the_closing_bytes() {
+        let channel = Arc::new(Channel::new("c".to_owned()));
+        let publisher = channel.publisher(1);
+        let mut viewer = viewer(&channel);
+        assert!(is_pending(&mut viewer));
+        publisher.push(part("1"));
+        assert_eq!(next(&mut viewer).await.unwrap(), "opening 1");
+        publisher.push(part("2"));
+        publisher.push(part("3"));
+        assert_eq!(next(&mut viewer).await.unwrap(), "3");
+        let waiting = tokio::spawn(async move { (next(&mut viewer).await, next(&mut viewer).await) });
+        tokio::task::yield_now().await;
+        channel.close();
+        assert_eq!(waiting.await.unwrap(), (Some("closing".to_owned()), None));
+        assert_eq!(channel.viewers(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_viewer_that_was_sent_no_part_is_sent_no_closing_bytes() {
+        let channel = Arc::new(Channel::new("c".to_owned()));
+        let mut viewer = viewer(&channel);
+        channel.close();
+        assert_eq!(next(&mut viewer).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_viewer_whose_pacing_is_handed_over_is_sent_only_the_closing_bytes() {
+        let channel = Arc::new(Channel::new("c".to_owned()));
+        channel.publisher(1).push(part("1"));
+        let mut viewer = viewer(&channel);
+        assert_eq!(next(&mut viewer).await.unwrap(), "opening 1");
+        assert_eq!(viewer.hand_over().unwrap().seen(), 1);
+        assert!(viewer.hand_over().is_none());
+        assert_eq!(next(&mut viewer).await.unwrap(), "closing");
+        assert_eq!(next(&mut viewer).await, None);
+        assert_eq!(channel.viewers(), 1);
     }
 }

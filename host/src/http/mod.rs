@@ -7,7 +7,7 @@
 //! * [`policy`]: which requests are refused, and what browsers let pages of other sites do with responses.
 //! * [`server`], [`service`]: connections, and the requests on them.
 
-mod http1_io;
+pub mod host_response;
 pub mod limits;
 pub mod listen;
 pub mod peer;
@@ -17,5 +17,6 @@ pub mod proxies;
 mod send_queue;
 pub mod server;
 pub mod service;
+pub mod service_body;
 pub mod socket;
 pub mod stream;

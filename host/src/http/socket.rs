@@ -1,8 +1,8 @@
 //! A client's socket, shared by who reads it, who writes to it and who watches over it.
 
 use std::io::{self, IoSlice, Read as _};
+use std::net::Shutdown;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -62,7 +62,8 @@ impl Socket {
         }
     }
 
-    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// Writes as many bytes as the kernel accepts now, by one system call.
+    pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = match &self.stream {
             Stream::Tcp(stream) => stream.try_write_vectored(slices),
             Stream::Unix(stream) => stream.try_write_vectored(slices),
@@ -71,11 +72,17 @@ impl Socket {
         Ok(count)
     }
 
-    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Waits until the kernel accepts bytes. Wakes only the task of the last call.
+    pub fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.stream {
             Stream::Tcp(stream) => stream.poll_write_ready(context),
             Stream::Unix(stream) => stream.poll_write_ready(context),
         }
+    }
+
+    /// Tells the peer that no more bytes follow.
+    pub fn shut_down_write(&self) -> io::Result<()> {
+        self.reference().shutdown(Shutdown::Write)
     }
 
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
@@ -136,40 +143,5 @@ impl Socket {
     pub fn discard_unsent(&self) {
         // Fails for a Unix socket, which has nothing to discard.
         let _ = self.reference().set_linger(Some(Duration::ZERO));
-    }
-}
-
-/// The right to write to a socket. There is one for each, so that nobody's bytes come between another's.
-pub struct WriteHalf(Arc<Socket>);
-
-impl WriteHalf {
-    /// The right to write to this socket. To be called once for each.
-    pub fn new(socket: Arc<Socket>) -> Self {
-        Self(socket)
-    }
-
-    /// Write what the kernel takes, without waiting.
-    pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
-    }
-
-    /// Wait until the kernel takes bytes again.
-    pub fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_write_ready(context)
-    }
-
-    /// Write what the kernel takes; waits until that is something.
-    pub fn poll_write_vectored(&self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        loop {
-            match self.try_write_vectored(slices) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.poll_write_ready(context))?,
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    /// Tell the peer that nothing comes any more.
-    pub fn shut_down(&self) -> io::Result<()> {
-        self.0.reference().shutdown(std::net::Shutdown::Write)
     }
 }

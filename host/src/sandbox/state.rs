@@ -12,7 +12,7 @@ use super::http_hooks::HttpHooks;
 use super::lifecycle::Lifecycle;
 use super::limits::InstanceLimits;
 use crate::camera::Cameras;
-use crate::channels::{Channels, Joined};
+use crate::channels::{Channels, Subscription};
 
 /// The data of one instance's store. It lives for one request, or for several if the guest allows reuse.
 pub(super) struct GuestState {
@@ -25,7 +25,7 @@ pub(super) struct GuestState {
     /// Whether the guest exports `publisher`.
     pub(super) can_publish: bool,
     /// The channels that the guest joined with the body of its response.
-    pub(super) joined: Arc<Mutex<Option<Joined>>>,
+    pub(super) joined: Arc<Mutex<Option<Subscription>>>,
     pub(super) table: ResourceTable,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,

@@ -12,8 +12,8 @@ use tracing::warn;
 use super::deployment::Deployment;
 use super::generation::InFlightRequest;
 use super::multipart::ClosingDelimiter;
-use crate::channels::Joined;
-use crate::chunks::Chunks;
+use crate::buf_list::BufList;
+use crate::channels::Subscription;
 use crate::sandbox::{CallError, GuestBody, Phase, ResponseAborted};
 
 /// How many more pieces a guest may send after its generation has ended. It receives no more frames then, so a stream
@@ -26,7 +26,7 @@ pub enum ServedBody {
     /// The guest writes it. Boxed because it is much larger than the other variant.
     Guest(Box<DrainableBody>),
     /// A channel writes it. It belongs to no generation: the next guest's publisher takes the channel over.
-    Channel(Joined),
+    Channel(Subscription),
 }
 
 impl ServedBody {
@@ -82,7 +82,7 @@ impl DrainableBody {
     }
 
     /// Ends the body: properly, or with an error that shows the client that something is missing.
-    fn end(&mut self, properly: bool) -> Poll<Option<Result<Frame<Chunks>, ResponseAborted>>> {
+    fn end(&mut self, properly: bool) -> Poll<Option<Result<Frame<BufList>, ResponseAborted>>> {
         self.is_done = true;
         if !properly {
             return Poll::Ready(Some(Err(ResponseAborted(CallError::Replaced))));
@@ -107,20 +107,20 @@ fn is_endless(headers: &HeaderMap) -> bool {
 }
 
 impl Body for DrainableBody {
-    type Data = Chunks;
+    type Data = BufList;
     type Error = ResponseAborted;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Chunks>, ResponseAborted>>> {
+    ) -> Poll<Option<Result<Frame<BufList>, ResponseAborted>>> {
         let this = &mut *self;
         if this.is_done {
             return Poll::Ready(None);
         }
         let polled = Pin::new(&mut this.body).poll_frame(context);
         if let (Some(closing), Poll::Ready(Some(Ok(frame)))) = (&mut this.closing, &polled) {
-            frame.data_ref().into_iter().flat_map(Chunks::iter).for_each(|bytes| closing.observe(bytes));
+            frame.data_ref().into_iter().flat_map(BufList::iter).for_each(|bytes| closing.observe(bytes));
         }
         match &polled {
             Poll::Pending => {

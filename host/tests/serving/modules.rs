@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules of the host. Each may use those before it.
 const ORDER: &[&str] =
-    &["logging", "process", "chunks", "channels", "sandbox", "swap", "http", "admin", "config", "commands", "app"];
+    &["logging", "process", "buf_list", "channels", "sandbox", "swap", "http", "admin", "config", "commands", "app"];
 
 /// Upward dependencies that have yet to be removed.
-const KNOWN_UPWARDS: &[(&str, &str)] = &[("channels", "http")];
+const KNOWN_UPWARDS: &[(&str, &str)] = &[];
 
 /// Folders with cycles that have yet to be removed.
 const KNOWN_CYCLES: &[&str] = &[
@@ -21,7 +21,6 @@ const KNOWN_CYCLES: &[&str] = &[
     "host/crates/camera/src",
     "host/crates/conformance/src",
     "host/crates/fakecam/src/usb",
-    "host/src/channels",
     "host/src/logging",
     "host/src/sandbox/imports",
 ];

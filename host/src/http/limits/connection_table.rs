@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::http::peer::Peer;
 use crate::http::progress::Progress;
-use crate::http::stream::line::{Connection, Line};
+use crate::http::stream::{Connection, SharedWriter};
 
 /// How many connections may be open.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ struct Entry {
     client: Option<IpAddr>,
     /// `None` while a request is in progress.
     idle: Option<IdleSequence>,
-    line: Line,
+    writer: SharedWriter,
     progress: Progress,
     /// The task that serves the connection. `None` until it is spawned.
     task: Option<AbortHandle>,
@@ -106,7 +106,7 @@ impl ConnectionTable {
             peer,
             client,
             idle: None,
-            line: connection.line().clone(),
+            writer: connection.writer().clone(),
             progress: Progress::new(connection.socket().clone()),
             task: None,
             is_closing: false,
@@ -192,7 +192,7 @@ impl ConnectionTable {
     /// Whether an idle connection can be closed without cutting off the last bytes of a response.
     fn can_close(&self, id: u64) -> bool {
         let entry = self.connections.get(&id);
-        entry.is_some_and(|entry| entry.task.is_some() && !entry.is_closing && entry.line.is_flushed())
+        entry.is_some_and(|entry| entry.task.is_some() && !entry.is_closing && entry.writer.is_flushed())
     }
 
     /// Closes a connection. It counts until [`remove`](Self::remove).

@@ -15,7 +15,7 @@ use super::client_network::client_network;
 use super::connection_table::{ConnectionTable, LimitReached, Limits, Room};
 use crate::http::peer::Peer;
 use crate::http::proxies::TrustedProxies;
-use crate::http::stream::line::Connection;
+use crate::http::stream::Connection;
 
 /// How often to check whether clients still read. Short compared with the timeouts in [`crate::http::progress`].
 const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);

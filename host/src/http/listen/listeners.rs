@@ -15,7 +15,7 @@ use super::error::ListenError;
 use super::tcp::{bind, bind_dual_stack};
 use super::unix::{SocketAccess, UnixSocketListener};
 use crate::http::peer::Peer;
-use crate::http::stream::line::Connection;
+use crate::http::stream::Connection;
 
 /// How many ephemeral ports of 127.0.0.1 to try until one is also free on ::1.
 const EPHEMERAL_PORT_ATTEMPTS: usize = 16;

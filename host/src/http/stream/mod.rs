@@ -1,3 +1,49 @@
-//! Sending streams: everything that relies on how hyper writes.
+//! Sending streams, and everything else that relies on how hyper reads and writes.
+//!
+//! hyper owns a connection and sends all of its bytes from the connection's task. When the same part goes to many
+//! viewers, waking a task for each costs more than sending. So the body of a viewer's response takes the write half out
+//! of the connection and lends it to a [fan-out](fan_out): one task for each processor, which writes each part to the
+//! sockets of all its viewers.
+//!
+//! * [`write_half`]: the write half of a connection, and the trait of what it writes to.
+//! * [`connection`]: hyper's view of a connection, whose write half can be taken out and put back.
+//! * [`http1`]: hyper's settings.
+//! * [`http1_io`]: better errors than hyper's, and rejection of requests with two lengths.
+//! * `chunk`: a part in HTTP/1.1's chunked coding.
+//! * [`viewer_body`]: the body of a viewer's response.
+//! * [`fan_out`]: the viewers of one channel; `shard`: the task that sends to some of them; `shard_queue`: its events;
+//!   `members`: its turns; `lent_writer`: one viewer's write half; `part_sender`: one viewer's progress.
+//!
+//! # What this module relies on
+//!
+//! hyper documents none of the following, so its minor version is pinned in `Cargo.toml`, and `hyper_contract` tests
+//! each point with real hyper:
+//!
+//! 1. hyper flushes a connection only when it has written everything it was given.
+//! 2. After that it writes nothing until the body returns more, and it does not write while the body is pending.
+//! 3. After it has flushed a frame, it polls the body again without waiting.
+//! 4. It writes one body frame as one whole chunk, and does not hold back part of it.
+//! 5. When the body ends, it writes the last chunk and keeps the connection for the next request.
+//! 6. It writes its own error responses as one slice with known headers.
+//!
+//! Points 1 and 2 make sure that hyper's bytes and the fan-out's never interleave, see [`connection`].
 
-pub mod line;
+mod chunk;
+pub mod connection;
+pub mod fan_out;
+pub mod http1;
+pub mod http1_io;
+#[cfg(test)]
+mod hyper_contract;
+mod lent_writer;
+mod members;
+mod part_sender;
+mod shard;
+mod shard_queue;
+pub mod viewer_body;
+pub mod write_half;
+
+pub use connection::{Connection, SharedWriter};
+pub use fan_out::FanOuts;
+pub use http1_io::Http1Io;
+pub use viewer_body::ViewerBody;

@@ -19,7 +19,7 @@ use super::error::CallError;
 use super::idle_instances::{IdleInstance, IdleInstances};
 use super::request_body::BodyMonitor;
 use super::running_call::RunningCall;
-use crate::chunks::Chunks;
+use crate::buf_list::BufList;
 
 /// The body of a response that a guest writes.
 pub struct GuestBody {
@@ -61,7 +61,7 @@ enum OutputEnd {
 #[error("the response was cut off: {0}")]
 pub struct ResponseAborted(pub CallError);
 
-type FramePoll = Poll<Option<Result<Frame<Chunks>, ResponseAborted>>>;
+type FramePoll = Poll<Option<Result<Frame<BufList>, ResponseAborted>>>;
 
 impl GuestBody {
     pub(super) fn new(
@@ -114,8 +114,8 @@ impl GuestBody {
     /// Collects everything the guest has written so far, and notes whether the output ended. After a complete body, adds the
     /// instance to the idle ones. That happens before the client receives the end, since it may send another request at
     /// once.
-    fn collect_output(&mut self) -> Chunks {
-        let mut chunks = Chunks::default();
+    fn collect_output(&mut self) -> BufList {
+        let mut chunks = BufList::default();
         let mut context = Context::from_waker(Waker::noop());
         while self.output_end.is_none() {
             // Without this, Tokio's cooperative budget could run out. The channel would then return `Pending` although it is
@@ -141,7 +141,7 @@ impl GuestBody {
 
     /// The next frame of the body: the collected chunks, or the end. Returns `None` if there is neither, and the guest may
     /// write more.
-    fn next_frame(&mut self, chunks: Chunks) -> Option<FramePoll> {
+    fn next_frame(&mut self, chunks: BufList) -> Option<FramePoll> {
         if chunks.has_remaining() {
             return Some(Poll::Ready(Some(Ok(Frame::data(chunks)))));
         }
@@ -161,7 +161,7 @@ impl GuestBody {
 }
 
 impl Body for GuestBody {
-    type Data = Chunks;
+    type Data = BufList;
     type Error = ResponseAborted;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> FramePoll {

@@ -21,7 +21,7 @@ use super::idle_instances::{IdleInstance, IdleInstances};
 use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
 use super::running_call::RunningCall;
 use crate::camera::Cameras;
-use crate::channels::{Channels, Joined, Publisher};
+use crate::channels::{Channels, Publisher, Subscription};
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::lifecycle::Lifecycle;
 use crate::sandbox::load::loader::LoadedGuest;
@@ -42,7 +42,7 @@ pub enum ResponseBody {
     /// Written by the guest.
     Guest(GuestBody),
     /// Written by the channels that the guest joined. The guest has no more part in it.
-    Channel(Joined),
+    Channel(Subscription),
 }
 
 impl Invoker {

@@ -8,7 +8,7 @@ use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 
 use super::bindings::hotshoe::server::channels as wit;
 use crate::camera::JpegImage;
-use crate::channels::{Channels, JoinError, Joined, Part, Publisher, ViewerOptions};
+use crate::channels::{Channels, JoinError, Part, Publisher, Subscription, ViewerOptions};
 use crate::sandbox::state::GuestState;
 
 /// The maximum length of a part's head and tail together, in bytes. They hold headers and boundaries, or a JSON document;
@@ -22,7 +22,7 @@ impl wit::Host for GuestState {
         channel: String,
         options: wit::ViewerOptions,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
-        self.join_with(body, options, |channels, options| channels.join(&channel, options).map(Joined::One))
+        self.join_with(body, options, |channels, options| channels.join(&channel, options).map(Subscription::Single))
     }
 
     fn join_all(
@@ -31,7 +31,7 @@ impl wit::Host for GuestState {
         channels: Vec<String>,
         options: wit::ViewerOptions,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
-        self.join_with(body, options, |all, options| all.join_all(&channels, options).map(Joined::Several))
+        self.join_with(body, options, |all, options| all.join_all(&channels, options).map(Subscription::Merged))
     }
 
     fn count_viewers(&mut self, channel: String) -> wasmtime::Result<u32> {
@@ -50,7 +50,7 @@ impl GuestState {
         &mut self,
         body: Resource<HostOutgoingBody>,
         options: wit::ViewerOptions,
-        join: impl FnOnce(&Channels, ViewerOptions) -> Result<Joined, JoinError>,
+        join: impl FnOnce(&Channels, ViewerOptions) -> Result<Subscription, JoinError>,
     ) -> wasmtime::Result<Result<(), wit::ErrorCode>> {
         let is_in_use = self.table.get_mut(&body)?.take_output_stream().is_none();
         // The channel writes the body, so the guest must not. Deleting it fails while the guest holds its stream.
@@ -67,7 +67,7 @@ impl GuestState {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
         }
         let wit::ViewerOptions { opening, closing, max_rate, label } = options;
-        let options = ViewerOptions { opening: opening.into(), closing: closing.into(), maximal_rate: max_rate, label };
+        let options = ViewerOptions { opening: opening.into(), closing: closing.into(), max_rate, label };
         Ok(join(&self.channels, options).map(|viewer| *joined = Some(viewer)).map_err(error_code))
     }
 }

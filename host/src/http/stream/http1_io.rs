@@ -1,8 +1,7 @@
-//! What hyper leaves undone on a connection: it answers a request that it cannot parse with an empty body, and takes one
-//! that has both `Content-Length` and `Transfer-Encoding`.
+//! Two corrections of hyper's HTTP/1.1: requests with both `Content-Length` and `Transfer-Encoding` are rejected, and
+//! hyper's own error responses, which have no body, get a line of text.
 //!
-//! hyper has no hook for either. So a connection is wrapped: bytes that hyper reads are scanned for the two headers, and an
-//! empty error that it writes is replaced by one with a line of text.
+//! hyper has no hooks for these, so this wrapper scans the bytes that hyper reads and replaces the errors it writes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,16 +15,16 @@ const TRANSFER_ENCODING: &[u8] = b"transfer-encoding";
 /// The longer of the two names, in bytes.
 const NAME_LIMIT: usize = TRANSFER_ENCODING.len();
 
-/// A connection as hyper is given it.
+/// The I/O object that hyper reads from and writes to.
 pub struct Http1Io<S> {
     inner: S,
     framing: RequestFraming,
-    /// What is written in place of hyper's error, and how much of it has been.
+    /// What is written in place of hyper's error, and how many bytes of it are written.
     replacement: Option<(Vec<u8>, usize)>,
 }
 
 impl<S> Http1Io<S> {
-    /// Wrap a connection from which nothing has been read.
+    /// Wraps a connection from which nothing has been read.
     pub fn new(inner: S) -> Self {
         Self { inner, framing: RequestFraming::default(), replacement: None }
     }
@@ -45,10 +44,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Http1Io<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Http1Io<S> {
-    /// Write the replacement of `bytes` if they are an error of hyper's own. `None` if they are anything else.
+    /// Writes a replacement of `bytes` if they are one of hyper's error responses. Returns `None` otherwise.
     fn poll_replace(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
         if self.replacement.is_none() {
-            self.replacement = Some((explained(bytes, self.framing.has_conflict)?, 0));
+            self.replacement = Some((explain(bytes, self.framing.has_conflict)?, 0));
         }
         let (replacement, written) = self.replacement.as_mut()?;
         while let Some(rest) = replacement.get(*written..).filter(|rest| !rest.is_empty()) {
@@ -76,7 +75,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Io<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // An error of hyper's has no body, so it is one slice.
+        // hyper's error responses have no body, so they are one slice.
         if let [bytes] = slices
             && let Some(result) = self.poll_replace(context, bytes)
         {
@@ -98,27 +97,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Io<S> {
     }
 }
 
-/// An error of hyper's own with a line that explains it. `None` if these bytes are anything else: every response of the
-/// service has `X-Content-Type-Options`.
-fn explained(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
+/// Adds a line of text to one of hyper's error responses. Returns `None` if these bytes are anything else: the
+/// service's responses have `X-Content-Type-Options`.
+pub(super) fn explain(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"HTTP/1.1 4") || !bytes.ends_with(b"\r\n\r\n") {
         return None;
     }
     let head = std::str::from_utf8(bytes).ok()?;
     let (status_line, headers) = head.split_once("\r\n")?;
     let mut headers = headers.split_terminator("\r\n").filter(|line| !line.is_empty());
-    let is_hypers =
+    let is_default =
         |line: &str| ["Connection: close", "Content-Length: 0"].contains(&line) || line.starts_with("Date: ");
-    if !headers.all(is_hypers) || !head.contains("Content-Length: 0\r\n") {
+    if !headers.all(is_default) || !head.contains("Content-Length: 0\r\n") {
         return None;
     }
     let code = status_line.split(' ').nth(1)?;
     let reason = match code {
         "400" if has_conflict => "the request has both Content-Length and Transfer-Encoding",
-        "400" => "this is not a well-formed HTTP/1.1 request",
+        "400" => "not a well-formed HTTP/1.1 request",
         "414" => "the request target is too long",
-        "431" => "the request's head is too large; 8 KiB and 100 headers are allowed",
-        _ => "this request cannot be answered",
+        "431" => "the request's head is too large: at most 8 KiB and 100 headers are allowed",
+        _ => "invalid request",
     };
     let line = format!("{code} {reason}\n");
     let explained = format!(
@@ -129,18 +128,17 @@ fn explained(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
     Some(explained.into_bytes())
 }
 
-/// Follows the heads of requests through the bytes of a connection, as far as it takes to find those with both
-/// `Content-Length` and `Transfer-Encoding`: a proxy before this server could go by the other one, and see another request
-/// where the body ends (request smuggling; RFC 9112, section 6.1, allows to reject them). It does not decide where a request
-/// ends; hyper does.
+/// Finds requests with both `Content-Length` and `Transfer-Encoding` in the bytes of a connection. A proxy in front of the
+/// server could use the other header, and see another request where the body ends: request smuggling. RFC 9112, section
+/// 6.1, allows servers to reject such requests. hyper alone decides where a request ends.
 #[derive(Default)]
 struct RequestFraming {
     state: State,
-    /// The header's name so far.
+    /// The bytes of the header's name so far.
     name: [u8; NAME_LIMIT],
-    /// Its length; more than [`NAME_LIMIT`] for a name that is longer.
+    /// The length of the name, which may exceed [`NAME_LIMIT`].
     name_length: usize,
-    /// Of the request whose head is being read.
+    /// The current request's `Content-Length`, in bytes.
     content_length: Option<u64>,
     is_chunked: bool,
     has_conflict: bool,
@@ -148,25 +146,25 @@ struct RequestFraming {
 
 #[derive(Clone, Copy, Default)]
 enum State {
-    /// Before a request line, where empty lines are allowed.
+    /// Before a request line. Empty lines are allowed here.
     #[default]
     Start,
     RequestLine,
-    /// At the start of a header's line.
-    Line,
+    /// At the start of a header line.
+    LineStart,
     Name,
     Value,
     /// In the value of `Content-Length`.
     Length,
-    /// So many bytes of a body are left.
+    /// In a body with this many bytes left.
     Body(u64),
-    /// Nothing more is looked at: a body is chunked, or the connection ends with a refusal.
+    /// Ignoring all further bytes: a body is chunked, or the connection ends with a rejection.
     Done,
 }
 
 impl RequestFraming {
-    /// Scan bytes before hyper sees them. In a head with both headers, the colon of the second is overwritten, for which
-    /// hyper refuses the request.
+    /// Scans bytes before hyper sees them. If a head has both headers, overwrites the colon of the second, so that hyper
+    /// rejects the request.
     fn scan(&mut self, bytes: &mut [u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -193,17 +191,17 @@ impl RequestFraming {
         self.state = match (self.state, *byte) {
             (State::Start, b'\r' | b'\n') => State::Start,
             (State::Start, _) => State::RequestLine,
-            (State::Line, b'\r') => State::Line,
-            (State::Line, b'\n') => self.end_of_head(),
-            (State::RequestLine | State::Name | State::Value | State::Length, b'\n') => State::Line,
-            (State::Line, _) => {
+            (State::LineStart, b'\r') => State::LineStart,
+            (State::LineStart, b'\n') => self.finish_head(),
+            (State::RequestLine | State::Name | State::Value | State::Length, b'\n') => State::LineStart,
+            (State::LineStart, _) => {
                 self.name_length = 0;
-                self.push(*byte);
+                self.push_name_byte(*byte);
                 State::Name
             }
-            (State::Name, b':') => self.end_of_name(byte),
+            (State::Name, b':') => self.finish_name(byte),
             (State::Name, _) => {
-                self.push(*byte);
+                self.push_name_byte(*byte);
                 State::Name
             }
             (State::Length, digit @ b'0'..=b'9') => {
@@ -215,14 +213,14 @@ impl RequestFraming {
         };
     }
 
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.name.get_mut(self.name_length) {
-            *place = byte;
+    fn push_name_byte(&mut self, byte: u8) {
+        if let Some(slot) = self.name.get_mut(self.name_length) {
+            *slot = byte;
         }
         self.name_length = self.name_length.saturating_add(1);
     }
 
-    fn end_of_name(&mut self, colon: &mut u8) -> State {
+    fn finish_name(&mut self, colon: &mut u8) -> State {
         let name = self.name.get(..self.name_length).unwrap_or_default();
         let is_length = name.eq_ignore_ascii_case(CONTENT_LENGTH);
         let is_coding = name.eq_ignore_ascii_case(TRANSFER_ENCODING);
@@ -239,7 +237,7 @@ impl RequestFraming {
         State::Value
     }
 
-    fn end_of_head(&mut self) -> State {
+    fn finish_head(&mut self) -> State {
         match self.content_length.take() {
             _ if self.is_chunked => State::Done,
             Some(length) if length > 0 => State::Body(length),
@@ -252,7 +250,7 @@ impl RequestFraming {
 mod tests {
     use super::*;
 
-    /// Whether a conflict is found when these bytes are read in pieces of this size; no other byte may change.
+    /// Returns whether a conflict is found when these bytes are read in pieces of this size. No other byte may change.
     fn has_conflict(text: &str, size: usize) -> bool {
         let mut framing = RequestFraming::default();
         let mut bytes = text.as_bytes().to_vec();
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_with_both_is_found_wherever_it_comes() {
+    fn a_request_with_both_headers_is_found_anywhere() {
         let both = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
         let reverse = "POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
         let bare = "POST / HTTP/1.1\nContent-Length: 3\nTransfer-Encoding: chunked\n\n";
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_passes_unchanged() {
+    fn other_requests_pass_unchanged() {
         for text in [
             "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
@@ -296,9 +294,9 @@ mod tests {
     }
 
     #[test]
-    fn only_errors_of_hypers_are_explained() {
+    fn only_hypers_own_errors_are_explained() {
         let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\nDate: x\r\n\r\n";
-        let text = String::from_utf8(explained(bare, false).unwrap()).unwrap();
+        let text = String::from_utf8(explain(bare, false).unwrap()).unwrap();
         assert!(text.starts_with("HTTP/1.1 431 ") && text.contains("\r\nX-Content-Type-Options: nosniff\r\n"));
         let (head, line) = text.split_once("\r\n\r\n").unwrap();
         assert!(line.starts_with("431 ") && line.ends_with('\n'));
@@ -310,7 +308,7 @@ mod tests {
             b"HTTP/1.1 100 Continue\r\n\r\n",
             b"",
         ] {
-            assert!(explained(other, false).is_none());
+            assert!(explain(other, false).is_none());
         }
     }
 }

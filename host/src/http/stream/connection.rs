@@ -1,0 +1,187 @@
+//! A connection whose write half can be lent.
+//!
+//! hyper reads from and writes to a [`Connection`]. The body of a response can take the write half out of it, have
+//! somebody else write the body's chunks, and put it back. Two rules keep the two writers apart:
+//!
+//! * Only the holder of the [`WriteHalf`] can write, and it cannot be cloned. If hyper writes while it is lent, hyper
+//!   gets an error and ends the connection: no bytes are interleaved even if the second rule is broken.
+//! * The write half is lent only when hyper has nothing left to write. hyper flushes only when its buffer is empty, and
+//!   then buffers only what the body returns: a message is a head followed by its body (RFC 9112, section 2.1). The body
+//!   calls [`SharedWriter::set_unflushed`] whenever it returns a frame, takes the write half only after a flush, and
+//!   returns nothing while it is lent.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::write_half::{Sink, WriteHalf};
+use crate::http::socket::Socket;
+
+impl Sink for Socket {
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write_vectored(slices)
+    }
+
+    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(context)
+    }
+
+    fn shut_down(&self) -> io::Result<()> {
+        self.shut_down_write()
+    }
+}
+
+/// A connection as hyper reads from it and writes to it.
+pub struct Connection {
+    socket: Arc<Socket>,
+    writer: SharedWriter,
+}
+
+impl Connection {
+    /// Creates the connection of this socket.
+    pub fn new(socket: impl Into<Socket>) -> Self {
+        let socket = Arc::new(socket.into());
+        let write_half = Some(WriteHalf::new(socket.clone()));
+        let writer = SharedWriter(Arc::new(Mutex::new(WriterState { write_half, is_flushed: true })));
+        Self { socket, writer }
+    }
+
+    /// Returns the connection's writer, for the bodies of its responses.
+    pub fn writer(&self) -> &SharedWriter {
+        &self.writer
+    }
+
+    /// Returns the connection's socket.
+    pub fn socket(&self) -> &Arc<Socket> {
+        &self.socket
+    }
+}
+
+/// The place of a connection's write half, shared by the connection and the bodies of its responses. Clones refer to
+/// the same place.
+#[derive(Clone)]
+pub struct SharedWriter(Arc<Mutex<WriterState>>);
+
+struct WriterState {
+    /// `None` while it is lent.
+    write_half: Option<WriteHalf>,
+    /// Whether hyper has written all that it was given.
+    is_flushed: bool,
+}
+
+impl SharedWriter {
+    /// Notes that hyper is about to be given bytes. A body must call this when it returns a frame.
+    pub fn set_unflushed(&self) {
+        self.lock().is_flushed = false;
+    }
+
+    /// Takes the write half out. Returns `None` if hyper may have bytes left to write. The body that takes it must
+    /// return no frame, and not end, before it has [put it back](Self::put_back).
+    pub fn take(&self) -> Option<WriteHalf> {
+        let mut state = self.lock();
+        if state.is_flushed { state.write_half.take() } else { None }
+    }
+
+    /// Puts the write half back, after a whole number of chunks.
+    pub fn put_back(&self, write_half: WriteHalf) {
+        self.lock().write_half = Some(write_half);
+    }
+
+    /// Returns whether hyper has written all that it was given.
+    pub fn is_flushed(&self) -> bool {
+        self.lock().is_flushed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, WriterState> {
+        // No code that runs under the lock can leave the data inconsistent.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_write<T>(&self, write: impl FnOnce(&WriteHalf) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let mut state = self.lock();
+        state.is_flushed = false;
+        match &state.write_half {
+            Some(write_half) => write(write_half),
+            None => Poll::Ready(Err(io::Error::other("hyper wrote while the write half was lent"))),
+        }
+    }
+
+    fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.lock();
+        if let Some(write_half) = &state.write_half {
+            ready!(write_half.poll_flush(context))?;
+        }
+        state.is_flushed = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.writer.poll_write(|half| half.poll_write_vectored(context, &[IoSlice::new(bytes)]))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.writer.poll_write(|half| half.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.poll_write(|half| Poll::Ready(half.shut_down()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_write_half_is_lent_only_after_a_flush_and_then_hyper_cannot_write() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut connection = Connection::new(listener.accept().await.unwrap().0);
+        let writer = connection.writer().clone();
+        writer.set_unflushed();
+        connection.write_all(b"head").await.unwrap();
+        assert!(writer.take().is_none(), "hyper may have more to write");
+        connection.flush().await.unwrap();
+        writer.set_unflushed();
+        assert!(writer.take().is_none(), "the frame is not written yet");
+        connection.write_all(b"part").await.unwrap();
+        connection.flush().await.unwrap();
+        let half = writer.take().unwrap();
+        assert!(writer.take().is_none(), "it is lent already");
+        assert_eq!(half.try_write_vectored(&[IoSlice::new(b"lent")]).unwrap(), 4);
+        assert!(connection.write_all(b"cut").await.is_err());
+        writer.put_back(half);
+        connection.write_all(b"end").await.unwrap();
+        drop(connection);
+        drop(writer);
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "headpartlentend");
+    }
+}

@@ -1,0 +1,157 @@
+//! Sending parts to one viewer through a lent write half.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::chunk::Chunk;
+use super::write_half::WriteHalf;
+use crate::channels::Pacing;
+
+/// What a shard offers its viewers in one round.
+pub(super) struct Offer {
+    /// The newest part. `None` if there is none or it is empty.
+    pub(super) newest: Option<Arc<Chunk>>,
+    /// The number of the newest part.
+    pub(super) number: u64,
+    /// Whether the stream is over.
+    pub(super) is_closed: bool,
+    /// Viewers that were last sent a part before this time are sent the newest part again.
+    pub(super) resend_before: Option<Instant>,
+}
+
+/// What came of sending.
+pub(super) enum Progress {
+    /// The viewer has everything it should have so far.
+    UpToDate,
+    /// The sink accepts no more bytes. The waker is called when it does.
+    Blocked,
+    /// The stream is over, after a whole chunk.
+    Finished,
+}
+
+/// Sends parts to one viewer.
+pub(super) struct PartSender {
+    writer: WriteHalf,
+    pacing: Pacing,
+    /// The chunk that is being sent.
+    current: Option<Sending>,
+}
+
+/// A chunk that is being sent.
+struct Sending {
+    chunk: Arc<Chunk>,
+    /// How many of its bytes the sink has accepted.
+    sent: usize,
+}
+
+impl PartSender {
+    pub(super) fn new(writer: WriteHalf, pacing: Pacing) -> Self {
+        Self { writer, pacing, current: None }
+    }
+
+    /// Returns the write half, after a whole chunk.
+    pub(super) fn into_writer(self) -> WriteHalf {
+        self.writer
+    }
+
+    /// Sends what the viewer is due and the sink accepts. A part is never cut: the rest of a part that was begun comes
+    /// first. Adds the number of system calls to `writes`. `waker` is called only if the sink blocks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client is gone.
+    pub(super) fn send(
+        &mut self,
+        offer: &Offer,
+        writes: &mut usize,
+        waker: impl Fn() -> Waker,
+    ) -> io::Result<Progress> {
+        loop {
+            if !self.has_begun() {
+                if offer.is_closed {
+                    return Ok(Progress::Finished);
+                }
+                self.select(offer);
+            }
+            let Some(current) = &mut self.current else { return Ok(Progress::UpToDate) };
+            *writes += 1;
+            match current.try_send(&self.writer, &self.pacing) {
+                Ok(true) => self.current = None,
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match self.writer.poll_write_ready(&mut Context::from_waker(&waker())) {
+                        Poll::Ready(result) => result?,
+                        Poll::Pending => return Ok(Progress::Blocked),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns whether some bytes of a chunk are sent and others are not.
+    fn has_begun(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.sent > 0)
+    }
+
+    /// Selects the newest part to be sent, if it is due.
+    fn select(&mut self, offer: &Offer) {
+        let Some(newest) = &offer.newest else { return };
+        let part = newest.part();
+        if self.current.is_some() {
+            // No byte of that one was sent, so the newest part takes its place.
+            self.pacing.set_seen(offer.number);
+        } else if self.pacing.is_due(part, offer.number) {
+            self.pacing.set_last_sent(part.pushed_at);
+        } else if offer.resend_before.is_some_and(|time| self.pacing.last_sent() <= time) {
+            self.pacing.set_seen(offer.number);
+            self.pacing.set_last_sent(Instant::now());
+        } else {
+            return;
+        }
+        self.current = Some(Sending { chunk: newest.clone(), sent: 0 });
+    }
+}
+
+impl Sending {
+    /// Sends as much as the sink accepts. Returns whether everything is sent.
+    fn try_send(&mut self, writer: &WriteHalf, pacing: &Pacing) -> io::Result<bool> {
+        let length = self.chunk.len();
+        if self.sent < length {
+            let count = self.chunk.try_write(writer, self.sent)?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            if self.sent == 0 {
+                pacing.count(self.chunk.part());
+            }
+            self.sent += count;
+        }
+        if self.sent < length {
+            return Ok(false);
+        }
+        writer.try_flush()?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+impl PartSender {
+    /// Returns whether some bytes of a chunk are sent and others are not.
+    pub(super) fn is_behind(&self) -> bool {
+        self.has_begun()
+    }
+
+    /// Returns whether everything up to the part with this number was sent or skipped.
+    pub(super) fn is_up_to(&self, number: u64) -> bool {
+        self.current.is_none() && self.pacing.seen() == number
+    }
+
+    /// Pretends that a part was last sent at this time.
+    pub(super) fn set_last_sent(&mut self, at: Instant) {
+        self.pacing.set_last_sent(at);
+    }
+}

@@ -1,0 +1,104 @@
+//! The events that a shard's task handles besides pushes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// What happened to a connection.
+pub(super) enum Event {
+    /// Its sink accepts bytes again.
+    Writable,
+    /// Its viewer has left.
+    Departed,
+}
+
+/// The events of one shard, on connections of type `T`.
+pub(super) struct ShardQueue<T> {
+    pending: Mutex<Pending<T>>,
+    notify: Notify,
+}
+
+struct Pending<T> {
+    events: Events<T>,
+    /// Whether the shard has a task. The task ends when no connections are left.
+    has_task: bool,
+}
+
+/// Connections, by what happened to them.
+pub(super) struct Events<T> {
+    pub(super) joined: Vec<Arc<T>>,
+    pub(super) writable: Vec<Arc<T>>,
+    pub(super) departed: Vec<Arc<T>>,
+}
+
+impl<T> Default for Events<T> {
+    fn default() -> Self {
+        Self { joined: Vec::new(), writable: Vec::new(), departed: Vec::new() }
+    }
+}
+
+impl<T> Default for ShardQueue<T> {
+    fn default() -> Self {
+        Self { pending: Mutex::new(Pending { events: Events::default(), has_task: false }), notify: Notify::new() }
+    }
+}
+
+impl<T> ShardQueue<T> {
+    /// Adds a new connection. Returns whether the caller must spawn the shard's task, because there is none.
+    pub(super) fn join(&self, connection: Arc<T>) -> bool {
+        let must_spawn = {
+            let mut pending = self.lock();
+            pending.events.joined.push(connection);
+            !std::mem::replace(&mut pending.has_task, true)
+        };
+        self.notify.notify_one();
+        must_spawn
+    }
+
+    /// Adds an event and wakes the task.
+    pub(super) fn push(&self, event: Event, connection: Arc<T>) {
+        {
+            let events = &mut self.lock().events;
+            match event {
+                Event::Writable => events.writable.push(connection),
+                Event::Departed => events.departed.push(connection),
+            }
+        }
+        self.notify.notify_one();
+    }
+
+    /// Waits for events.
+    pub(super) async fn changed(&self) {
+        self.notify.notified().await;
+    }
+
+    /// Takes all events.
+    pub(super) fn take(&self) -> Events<T> {
+        std::mem::take(&mut self.lock().events)
+    }
+
+    /// Returns whether the task, which has no connections left, must end, because no new one has joined.
+    pub(super) fn try_end_task(&self) -> bool {
+        let mut pending = self.lock();
+        if !pending.events.joined.is_empty() {
+            return false;
+        }
+        // The remaining events are about connections that have left.
+        pending.events = Events::default();
+        pending.has_task = false;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending<T>> {
+        // No code that runs under the lock can leave the data inconsistent.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl<T> ShardQueue<T> {
+    /// Returns whether the shard has a task.
+    pub(super) fn has_task(&self) -> bool {
+        self.lock().has_task
+    }
+}
