@@ -165,7 +165,13 @@ fn spawn_reloading(
 }
 
 /// The service for viewers.
-fn viewer_service(args: &ServeArgs, limits: Limits, guard: RequestGuard, active_guest: ActiveGuest, fan_outs: FanOuts) -> Service {
+fn viewer_service(
+    args: &ServeArgs,
+    limits: Limits,
+    guard: RequestGuard,
+    active_guest: ActiveGuest,
+    fan_outs: FanOuts,
+) -> Service {
     let origins = AllowedOrigins::new(&args.allow_origin);
     let security_headers =
         if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };

@@ -51,7 +51,9 @@ pub fn server_options() -> Response<Full<Bytes>> {
 pub fn describe(error: &CallError) -> (StatusCode, &'static str) {
     match error {
         CallError::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid request"),
-        CallError::RequestBodyTimedOut => (StatusCode::REQUEST_TIMEOUT, "the request body did not arrive in time, try again"),
+        CallError::RequestBodyTimedOut => {
+            (StatusCode::REQUEST_TIMEOUT, "the request body did not arrive in time, try again")
+        }
         CallError::RequestBodyAborted => (StatusCode::BAD_REQUEST, "invalid or incomplete request body"),
         CallError::OutOfResources(_) => (StatusCode::SERVICE_UNAVAILABLE, "server out of resources, try again soon"),
         CallError::PoolExhausted => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity, try again soon"),
@@ -60,6 +62,8 @@ pub fn describe(error: &CallError) -> (StatusCode, &'static str) {
             (StatusCode::BAD_GATEWAY, "the guest did not answer")
         }
         CallError::ErrorCode(_) => (StatusCode::BAD_GATEWAY, "the guest refused the request, see the server's log"),
-        CallError::TimedOut(_) | CallError::ComputeLimit => (StatusCode::GATEWAY_TIMEOUT, "the guest did not answer in time"),
+        CallError::TimedOut(_) | CallError::ComputeLimit => {
+            (StatusCode::GATEWAY_TIMEOUT, "the guest did not answer in time")
+        }
     }
 }
