@@ -1,4 +1,4 @@
-//! The compile cache: a start with a known guest compiles nothing, and neither does a damaged cache end it.
+//! The compile cache: a known guest is not compiled again, and a damaged or unusable cache does no harm.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -10,7 +10,7 @@ use hotshoe_test_support::server::Server;
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
-/// The compiled guests in a cache.
+/// Lists the entries of a cache, in alphabetical order. Empty if it does not exist.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
@@ -18,9 +18,9 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn start(cache: &Path, more: &[&str]) -> Server {
+fn start(cache: &Path) -> Server {
     let mut command = hotshoe_test_support::server::command();
-    command.args(CAMERA).arg("--cache").arg(cache).args(more);
+    command.args(CAMERA).arg("--cache").arg(cache);
     Server::start_command(command)
 }
 
@@ -28,55 +28,54 @@ fn start(cache: &Path, more: &[&str]) -> Server {
 fn a_known_guest_is_not_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    drop(start(&cache, &[]));
+    drop(start(&cache));
     let compiled = entries(&cache);
     assert_eq!(compiled.len(), 1);
     assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(&compiled[0]).unwrap().permissions().mode() & 0o777, 0o600);
-    let file = fs::metadata(&compiled[0]).unwrap().ino();
-    let server = start(&cache, &[]);
+    let inode = fs::metadata(&compiled[0]).unwrap().ino();
+    let server = start(&cache);
     assert_eq!(get(server.address, "/snapshot").status, 200);
     assert_eq!(entries(&cache), compiled);
-    assert_eq!(fs::metadata(&compiled[0]).unwrap().ino(), file, "it was not written again");
-    // One that is swapped in is kept as well.
+    assert_eq!(fs::metadata(&compiled[0]).unwrap().ino(), inode, "the entry was written again");
+    // Uploaded guests are cached as well.
     assert_eq!(server.put_guest(&guests::serving(guests::TRAPS)).status, 200);
     assert_eq!(entries(&cache).len(), 2);
 }
 
 #[test]
-fn a_damaged_cache_is_no_harm() {
+fn damaged_entries_are_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    drop(start(&cache, &[]));
-    let compiled = entries(&cache).pop().unwrap();
-    let whole = fs::read(&compiled).unwrap();
-    for damaged in [&b""[..], b"garbage", &whole[..whole.len() / 2], &vec![0; whole.len()]] {
-        fs::write(&compiled, damaged).unwrap();
-        let server = start(&cache, &[]);
+    drop(start(&cache));
+    let entry = entries(&cache).pop().unwrap();
+    let intact = fs::read(&entry).unwrap();
+    for damaged in [&b""[..], b"garbage", &intact[..intact.len() / 2], &vec![0; intact.len()]] {
+        fs::write(&entry, damaged).unwrap();
+        let server = start(&cache);
         assert_eq!(get(server.address, "/snapshot").status, 200, "{} bytes", damaged.len());
         server.wait_for_log("in the compile cache is damaged, compiling again");
-        assert_eq!(fs::read(&compiled).unwrap(), whole, "it is mended");
+        assert_eq!(fs::read(&entry).unwrap(), intact, "the entry was not repaired");
     }
 }
 
-/// How many bits are flipped, at places spread over the whole entry. Half of them in files that are uploaded again; `FLIPS`
-/// in the environment is another number.
+/// How many bits to flip, at positions spread over the whole entry. `FLIPS` in the environment overrides it.
 const FLIPS: usize = 24;
 
 #[test]
-fn no_flipped_bit_in_the_cache_is_ever_run() {
+fn a_flipped_bit_in_the_cache_is_detected_before_the_code_runs() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
-    let server = start(&cache, &[]);
+    let server = start(&cache);
     let known = entries(&cache);
     let other = guests::serving(guests::TRAPS);
     assert_eq!(server.put_guest(&other).status, 200);
     let entry = entries(&cache).into_iter().find(|entry| !known.contains(entry)).unwrap();
-    let whole = fs::read(&entry).unwrap();
+    let intact = fs::read(&entry).unwrap();
     let flips = std::env::var("FLIPS").map_or(FLIPS, |flips| flips.parse().unwrap());
     for flip in 0..flips {
-        let mut damaged = whole.clone();
-        let bit = flip * (8 * whole.len() - 1) / (flips - 1);
+        let mut damaged = intact.clone();
+        let bit = flip * (8 * intact.len() - 1) / (flips - 1);
         damaged[bit / 8] ^= 1 << (bit % 8);
         fs::write(&entry, damaged).unwrap();
         assert_eq!(request(server.admin.unwrap(), "POST", "/guest/rollback").status, 200);
@@ -84,17 +83,17 @@ fn no_flipped_bit_in_the_cache_is_ever_run() {
         assert_eq!(reply.status, 200, "bit {bit}: {}", reply.text());
         server.wait_for_logs("in the compile cache is damaged", flip + 1);
         assert_eq!(get(server.address, "/ok").text(), "ok\n", "bit {bit}");
-        assert_eq!(fs::read(&entry).unwrap(), whole, "bit {bit}");
+        assert_eq!(fs::read(&entry).unwrap(), intact, "bit {bit}");
     }
 }
 
 #[test]
-fn a_cache_that_others_can_write_to_is_not_used() {
+fn a_cache_that_other_users_can_write_to_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("cache");
     fs::create_dir(&cache).unwrap();
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o777)).unwrap();
-    let server = start(&cache, &[]);
+    let server = start(&cache);
     let line = server.wait_for_log("compiled guests are not cached");
     assert!(
         line.contains("WARN") && line.contains("other users can write to it") && line.contains("remove it"),
@@ -105,15 +104,15 @@ fn a_cache_that_others_can_write_to_is_not_used() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_made_is_said_and_done_without() {
+fn if_the_cache_cannot_be_created_the_server_warns_and_works_without() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let server = start(file.path(), &[]);
+    let server = start(file.path());
     server.wait_for_log("compiled guests are not cached");
     assert_eq!(get(server.address, "/snapshot").status, 200);
 }
 
 #[test]
-fn there_can_be_none() {
+fn no_cache_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = hotshoe_test_support::server::command();
     command.args(CAMERA).arg("--no-cache").env("XDG_CACHE_HOME", folder.path());

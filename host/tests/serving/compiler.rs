@@ -1,7 +1,8 @@
-//! The compiler of guests: a process of its own, which may die, and whose memory is given back.
+//! The compiler process: it may die, it ends when nobody needs it, and the system gets its memory back.
 
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use hotshoe_test_support::client::{connect, get};
@@ -11,32 +12,60 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const SERVER: [&str; 3] = ["--camera", "emulated,fps=20", "--no-cache"];
 
-/// Enough functions to be compiled for some seconds.
-const LARGE: usize = 20_000;
+/// A number of functions that takes seconds to compile.
+const MANY_FUNCTIONS: usize = 20_000;
 
-/// The compilers of a server.
+/// The fields of `/proc/PID/stat` after the name, which may contain any character (proc_pid_stat(5)): the state, the
+/// parent, and more. Returns `None` if there is no such process, or if it is a zombie.
+fn live_process_stat(pid: Pid) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let fields: Vec<_> = fields.split(' ').map(str::to_owned).collect();
+    (!["Z", "X"].contains(&fields[0].as_str())).then_some(fields)
+}
+
+/// The compiler processes of a server.
 fn compilers(server: u32) -> Vec<Pid> {
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    processes
-        .filter(|pid: &i32| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // After the name, which may have anything in it: the state, and the parent's number (proc_pid_stat(5)).
-            let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).unwrap_or_default();
-            let mut fields = fields.split(' ');
-            let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
-            is_alive && fields.next() == Some(&server.to_string())
-        })
-        .filter_map(Pid::from_raw)
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(Pid::from_raw)
+        .filter(|pid| live_process_stat(*pid).is_some_and(|fields| fields[1] == server.to_string()))
         .collect()
 }
 
+/// A server that compiles an upload.
+struct Compiling {
+    server: Server,
+    /// The connection of the upload.
+    client: TcpStream,
+    compilers: Vec<Pid>,
+}
+
+impl Compiling {
+    /// Starts a server and uploads a component that takes seconds to compile.
+    fn start() -> Self {
+        let server = Server::start(&SERVER);
+        let component = guests::large(guests::TRAPS, MANY_FUNCTIONS);
+        let mut client = connect(server.admin.unwrap());
+        write!(client, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len())
+            .unwrap();
+        client.write_all(&component).unwrap();
+        wait_until("the compiler runs", || !compilers(server.pid()).is_empty());
+        let compilers = compilers(server.pid());
+        Self { server, client, compilers }
+    }
+}
+
+fn wait_for_end(processes: &[Pid]) {
+    wait_until("the compiler ends", || processes.iter().all(|pid| live_process_stat(*pid).is_none()));
+}
+
 #[test]
-fn one_that_is_killed_is_a_refusal_with_a_reason() {
+fn if_the_compiler_is_killed_the_guest_is_refused_with_that_reason() {
     let server = Server::start(&SERVER);
-    let component = guests::large(guests::TRAPS, LARGE);
+    let component = guests::large(guests::TRAPS, MANY_FUNCTIONS);
     let reply = std::thread::scope(|scope| {
         let reply = scope.spawn(|| server.put_guest(&component));
-        wait_until("it compiles", || !compilers(server.pid()).is_empty());
+        wait_until("the compiler runs", || !compilers(server.pid()).is_empty());
         for compiler in compilers(server.pid()) {
             kill_process(compiler, Signal::KILL).unwrap();
         }
@@ -50,40 +79,23 @@ fn one_that_is_killed_is_a_refusal_with_a_reason() {
 }
 
 #[test]
-fn one_that_nobody_waits_for_ends() {
-    let server = Server::start(&SERVER);
-    let component = guests::large(guests::TRAPS, LARGE);
-    let mut client = connect(server.admin.unwrap());
-    write!(client, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len()).unwrap();
-    client.write_all(&component).unwrap();
-    wait_until("it compiles", || !compilers(server.pid()).is_empty());
-    let compiling = compilers(server.pid());
+fn the_compiler_ends_when_its_client_disconnects() {
+    let Compiling { server, client, compilers } = Compiling::start();
     drop(client);
-    wait_until("it ends", || compilers(server.pid()).iter().all(|compiler| !compiling.contains(compiler)));
+    wait_for_end(&compilers);
     assert_eq!(server.generation(), 1);
 }
 
 #[test]
-fn one_whose_server_was_killed_ends() {
-    let server = Server::start(&SERVER);
-    let component = guests::large(guests::TRAPS, LARGE);
-    let mut client = connect(server.admin.unwrap());
-    write!(client, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len()).unwrap();
-    client.write_all(&component).unwrap();
-    wait_until("it compiles", || !compilers(server.pid()).is_empty());
-    let compiling = compilers(server.pid());
+fn the_compiler_ends_when_its_server_is_killed() {
+    let Compiling { server, client: _client, compilers } = Compiling::start();
     server.signal(Signal::KILL);
-    for compiler in compiling {
-        wait_until("it ends", || {
-            let stat = fs::read_to_string(format!("/proc/{}/stat", compiler.as_raw_nonzero())).unwrap_or_default();
-            stat.rsplit_once(") ").is_none_or(|(_, fields)| fields.starts_with(['Z', 'X']))
-        });
-    }
+    wait_for_end(&compilers);
 }
 
 #[test]
-fn one_that_takes_too_much_memory_ends_and_says_so() {
-    let component = guests::large(guests::TRAPS, LARGE);
+fn a_compiler_that_exceeds_its_memory_limit_fails_and_says_so() {
+    let component = guests::large(guests::TRAPS, MANY_FUNCTIONS);
     let length = component.len().to_string();
     let mut compiler = command();
     compiler.args(["compile", "--key", "k", "--length", &length, "--guest-memory", "1048576"]);
@@ -99,7 +111,7 @@ fn one_that_takes_too_much_memory_ends_and_says_so() {
 }
 
 #[test]
-fn it_is_not_for_people() {
+fn the_compile_command_is_hidden_from_help() {
     let mut help = command();
     help.arg("--help");
     let output = end(help);
@@ -109,20 +121,20 @@ fn it_is_not_for_people() {
 #[test]
 fn memory_returns_after_a_large_guest_was_refused() {
     let server = Server::start(&SERVER);
-    // What the first swap takes, and keeps, is not the compiler's.
+    // The first swap allocates memory in the server and keeps it, so measure after that.
     assert_eq!(server.put_guest(&guests::misbehaving_at_once(guests::TRAPS)).status, 422);
     let before = server.memory_kib();
-    let component = guests::large_misbehaving_at_once(guests::TRAPS, LARGE);
+    let component = guests::large_misbehaving_at_once(guests::TRAPS, MANY_FUNCTIONS);
     let reply = server.put_guest(&component);
     assert_eq!(reply.status, 422, "{}", reply.text());
     assert!(reply.text().contains("the guest trapped"), "{}", reply.text());
-    wait_until("its memory is given back", || server.memory_kib() < before + (10 << 10));
+    wait_until("the memory has returned", || server.memory_kib() < before + (10 << 10));
 }
 
 #[test]
-fn what_is_missing_is_said_at_once_and_before_anything_is_compiled() {
+fn all_missing_imports_are_reported_at_once_before_anything_is_compiled() {
     let server = Server::start(&SERVER);
-    // 20 MB in a module that would be compiled.
+    // A module of 20 MB, which would be compiled.
     let data = "x".repeat(20 << 20);
     let component = wat::parse_str(format!(
         r#"(component

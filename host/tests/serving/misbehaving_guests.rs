@@ -1,4 +1,4 @@
-//! A guest for each misbehaviour: it loses its instance and that one response, and the host goes on.
+//! Guests that misbehave, each in another way: such a guest loses its instance and one response, and the host continues.
 
 use std::time::Instant;
 
@@ -6,13 +6,13 @@ use hotshoe_test_support::client::{get, try_request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
-struct Trial {
+struct Setup {
     server: Server,
     _folder: tempfile::TempDir,
 }
 
-/// Serve by a guest that misbehaves in this way.
-fn serve(misbehave: &str) -> Trial {
+/// Starts a server whose guest misbehaves in this way at `/bad`, and not at `/ok`.
+fn serve(misbehave: &str) -> Setup {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), misbehave);
     let guest = guest.to_str().unwrap();
@@ -26,30 +26,30 @@ fn serve(misbehave: &str) -> Trial {
         "--guest-memory",
         "8",
     ]);
-    Trial { server, _folder: folder }
+    Setup { server, _folder: folder }
 }
 
-impl Trial {
-    /// The guest must get this status, and this must be in the log with the request's name.
+impl Setup {
+    /// The client must receive this status, and the log must contain this text and the name of the request.
     #[track_caller]
-    fn answers(&self, status: u16, logged: &str) {
+    fn responds_with(&self, status: u16, logged: &str) {
         for round in 1..=3 {
             let reply = get(self.server.address, "/bad?secret=1");
             assert_eq!(reply.status, status);
             let line = self.server.wait_for_logs(logged, round);
             assert!(line.contains("WARN") && line.contains("GET /bad: "), "{line}");
-            assert!(!line.contains("secret"), "queries may hold secrets: {line}");
+            assert!(!line.contains("secret"), "queries may contain secrets: {line}");
             self.still_serves();
         }
     }
 
-    /// The guest's answer must begin, and break off, and this must be in the log with the request's name.
+    /// The response must start and then be cut off, and the log must contain this text and the name of the request.
     #[track_caller]
-    fn breaks_off(&self, logged: &str) {
+    fn is_cut_off(&self, logged: &str) {
         for round in 1..=2 {
             let (reply, rest) = try_request(self.server.address, "GET", "/bad");
             assert_eq!((reply.status, reply.body.starts_with(b"begun\n")), (200, true));
-            assert!(rest.is_err(), "a response that looks whole is worse than none");
+            assert!(rest.is_err(), "the client must not take the response for complete");
             let line = self.server.wait_for_logs(logged, round);
             assert!(line.contains("WARN") && line.contains("GET /bad: "), "{line}");
             self.still_serves();
@@ -63,97 +63,97 @@ impl Trial {
 }
 
 #[test]
-fn one_that_traps_gets_502() {
-    serve(guests::TRAPS).answers(502, "the guest trapped: wasm trap: wasm `unreachable` instruction executed");
+fn a_trap_becomes_502() {
+    serve(guests::TRAPS).responds_with(502, "the guest trapped: wasm trap: wasm `unreachable` instruction executed");
 }
 
 #[test]
-fn one_that_traps_in_mid_stream_is_cut_off() {
-    serve(guests::TRAPS_IN_MID_STREAM).breaks_off("the response was cut off: the guest trapped");
+fn a_trap_in_a_stream_cuts_the_response_off() {
+    serve(guests::TRAPS_IN_MID_STREAM).is_cut_off("the response was cut off: the guest trapped");
 }
 
 #[test]
-fn one_that_traps_before_anything_was_sent_gets_502() {
-    serve(guests::TRAPS_AT_ONCE_AFTER_BEGINNING).answers(502, "the guest trapped");
+fn a_trap_before_anything_was_sent_becomes_502() {
+    serve(guests::TRAPS_AT_ONCE_AFTER_BEGINNING).responds_with(502, "the guest trapped");
 }
 
 #[test]
-fn one_that_never_answers_gets_504() {
-    serve(guests::NEVER_ANSWERS).answers(504, "did not start its response within 1 seconds");
+fn a_guest_that_never_responds_causes_504() {
+    serve(guests::NEVER_ANSWERS).responds_with(504, "did not start its response within 1 seconds");
 }
 
 #[test]
-fn one_that_returns_without_an_answer_gets_502() {
-    serve(guests::RETURNS_WITHOUT_ANSWER).answers(502, "the guest returned without a response");
+fn a_return_without_a_response_becomes_502() {
+    serve(guests::RETURNS_WITHOUT_ANSWER).responds_with(502, "the guest returned without a response");
 }
 
 #[test]
-fn one_that_spins_gets_504_and_does_not_hold_up_others() {
-    let trial = serve(guests::SPINS);
-    let address = trial.server.address;
-    // More than there are threads to run them on.
-    let spinning: Vec<_> = (0..8).map(|_| std::thread::spawn(move || get(address, "/bad").status)).collect();
+fn an_infinite_loop_becomes_504_and_does_not_delay_other_requests() {
+    let setup = serve(guests::SPINS);
+    let address = setup.server.address;
+    // More than there are threads that run guests.
+    let looping: Vec<_> = (0..8).map(|_| std::thread::spawn(move || get(address, "/bad").status)).collect();
     let begun = Instant::now();
     while begun.elapsed().as_millis() < 500 {
-        trial.still_serves();
+        setup.still_serves();
     }
-    for status in spinning {
+    for status in looping {
         assert_eq!(status.join().unwrap(), 504);
     }
-    trial.server.wait_for_log("GET /bad: 504");
+    setup.server.wait_for_log("GET /bad: 504");
 }
 
 #[test]
-fn one_that_spins_in_mid_stream_is_cut_off() {
+fn an_infinite_loop_in_a_stream_cuts_the_response_off() {
     serve(guests::SPINS_IN_MID_STREAM)
-        .breaks_off("the response was cut off: the guest computed for 2 seconds without waiting");
+        .is_cut_off("the response was cut off: the guest computed for 2 seconds without waiting for anything");
 }
 
 #[test]
-fn one_that_hoards_memory_gets_no_more_than_its_limit() {
-    let trial = serve(guests::HOARDS_MEMORY);
-    trial.answers(502, "the guest trapped");
-    let before = trial.server.memory_kib();
+fn memory_is_limited_and_returns_after_the_request() {
+    let setup = serve(guests::HOARDS_MEMORY);
+    setup.responds_with(502, "the guest trapped");
+    let before = setup.server.memory_kib();
     for _ in 0..50 {
-        get(trial.server.address, "/bad");
+        get(setup.server.address, "/bad");
     }
-    let grown = trial.server.memory_kib().saturating_sub(before);
-    assert!(grown < 16 << 10, "50 times 8 MiB were taken, and {grown} KiB are still held");
+    let grown = setup.server.memory_kib().saturating_sub(before);
+    assert!(grown < 16 << 10, "the guest allocated 50 times 8 MiB, and the server still holds {grown} KiB");
 }
 
 #[test]
-fn one_that_recurses_gets_502() {
-    serve(guests::RECURSES).answers(502, "call stack exhausted");
+fn infinite_recursion_becomes_502() {
+    serve(guests::RECURSES).responds_with(502, "call stack exhausted");
 }
 
 #[test]
-fn one_that_leaks_handles_gets_502() {
-    serve(guests::LEAKS_HANDLES).answers(502, "the guest trapped");
+fn leaking_handles_becomes_502() {
+    serve(guests::LEAKS_HANDLES).responds_with(502, "the guest trapped");
 }
 
 #[test]
-fn one_that_leaks_frames_is_given_no_more() {
-    let trial = serve(guests::LEAKS_FRAMES);
-    assert_eq!(get(trial.server.address, "/bad").text(), "full\n");
-    trial.still_serves();
+fn a_guest_that_leaks_frames_receives_no_more() {
+    let setup = serve(guests::LEAKS_FRAMES);
+    assert_eq!(get(setup.server.address, "/bad").text(), "full\n");
+    setup.still_serves();
 }
 
 #[test]
-fn one_that_writes_unasked_is_cut_off() {
-    let trial = serve(guests::WRITES_UNASKED);
-    let (_, rest) = try_request(trial.server.address, "GET", "/bad");
+fn writing_more_than_permitted_cuts_the_response_off() {
+    let setup = serve(guests::WRITES_UNASKED);
+    let (_, rest) = try_request(setup.server.address, "GET", "/bad");
     assert!(rest.is_err());
-    trial.server.wait_for_log("the response was cut off: the guest trapped");
-    trial.still_serves();
+    setup.server.wait_for_log("the response was cut off: the guest trapped");
+    setup.still_serves();
 }
 
 #[test]
-fn one_that_breaks_its_answer_off_is_cut_off() {
-    // The last bytes and the breaking off come at once.
-    serve(guests::BREAKS_OFF).breaks_off("the guest did not finish its response");
+fn dropping_an_unfinished_body_cuts_the_response_off() {
+    // The last bytes and the drop arrive together.
+    serve(guests::BREAKS_OFF).is_cut_off("the guest did not finish its response");
 }
 
 #[test]
-fn one_that_leaves_its_answer_unfinished_is_cut_off() {
-    serve(guests::LEAVES_UNFINISHED).breaks_off("the guest did not finish its response");
+fn returning_with_an_unfinished_body_cuts_the_response_off() {
+    serve(guests::LEAVES_UNFINISHED).is_cut_off("the guest did not finish its response");
 }

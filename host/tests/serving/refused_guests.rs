@@ -1,5 +1,5 @@
-//! Candidates that must never serve: each is refused with its reason, in the answer and in the log, and the
-//! guest that serves goes on.
+//! Candidates that must never serve: each is refused, the response and the log give the reason, and the current guest
+//! continues.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,9 +8,9 @@ use hotshoe_test_support::client::{Viewer, connect, get, read_head, send};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, run};
 
-/// Offer this by the admin listener, by the watched file, and at the start.
+/// Offers a candidate through the admin listener, through the watched file, and at the start.
 #[track_caller]
-fn refused(candidate: &[u8], status: u16, reason: &str) {
+fn assert_refused(candidate: &[u8], reason: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("guest.wasm");
     fs::write(&file, guests::built_in()).unwrap();
@@ -21,7 +21,7 @@ fn refused(candidate: &[u8], status: u16, reason: &str) {
 
     let reply = server.put_guest(candidate);
     let error = reply.json()["error"].as_str().unwrap().to_owned();
-    assert_eq!(reply.status, status, "{error}");
+    assert_eq!(reply.status, 422, "{error}");
     assert!(error.contains("the uploaded guest") && error.contains(reason), "{error}");
     server.wait_for_log(&format!("guest not replaced, generation 1 continues: {error}"));
     assert_eq!(server.generations()["refused"]["reason"], error);
@@ -32,7 +32,7 @@ fn refused(candidate: &[u8], status: u16, reason: &str) {
 
     assert_eq!(server.generation(), 1);
     assert_eq!(get(server.address, "/snapshot").status, 200);
-    // It goes on without a break.
+    // The stream continues without a break.
     for _ in 0..10 {
         viewer.part();
     }
@@ -47,81 +47,81 @@ fn refused(candidate: &[u8], status: u16, reason: &str) {
 }
 
 #[test]
-fn random_bytes() {
-    let noise: Vec<u8> = (0..100_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    refused(&noise, 422, "is not a WebAssembly component");
+fn random_bytes_are_refused() {
+    let random: Vec<u8> = (0..100_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    assert_refused(&random, "is not a WebAssembly component");
 }
 
 #[test]
-fn nothing_at_all() {
-    refused(b"", 422, "is not a WebAssembly component");
+fn an_empty_file_is_refused() {
+    assert_refused(b"", "is not a WebAssembly component");
 }
 
 #[test]
-fn a_component_that_is_cut_off() {
+fn a_truncated_component_is_refused() {
     let built_in = guests::built_in();
-    refused(&built_in[..built_in.len() * 2 / 3], 422, "is not a valid component");
+    assert_refused(&built_in[..built_in.len() * 2 / 3], "is not a valid component");
 }
 
 #[test]
-fn a_core_module() {
-    refused(&wat::parse_str("(module)").unwrap(), 422, "is a core module, not a component");
+fn a_core_module_is_refused() {
+    assert_refused(&wat::parse_str("(module)").unwrap(), "is a core module, not a component");
 }
 
 #[test]
-fn machine_code_that_was_compiled_before() {
+fn precompiled_machine_code_is_refused() {
     let precompiled = wasmtime::Engine::default().precompile_component(&guests::built_in()).unwrap();
-    refused(&precompiled, 422, "is precompiled machine code, which is never loaded");
+    assert_refused(&precompiled, "is precompiled machine code, which is never loaded");
 }
 
 #[test]
-fn a_component_that_wants_sockets() {
+fn a_component_that_imports_sockets_is_refused() {
     let component = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func)))))"#;
-    refused(&wat::parse_str(component).unwrap(), 422, "wasi:sockets/tcp@0.2.0");
+    assert_refused(&wat::parse_str(component).unwrap(), "wasi:sockets/tcp@0.2.0");
 }
 
 #[test]
-fn a_component_that_cannot_be_called() {
-    refused(&wat::parse_str("(component)").unwrap(), 422, "does not export wasi:http/incoming-handler");
+fn a_component_without_a_handler_is_refused() {
+    assert_refused(&wat::parse_str("(component)").unwrap(), "does not export wasi:http/incoming-handler");
 }
 
 #[test]
-fn one_that_traps_when_it_is_tried() {
-    refused(&guests::misbehaving_at_once(guests::TRAPS), 422, "failed its test request, GET /: the guest trapped");
+fn a_guest_that_traps_on_the_first_request_is_refused() {
+    assert_refused(&guests::misbehaving_at_once(guests::TRAPS), "failed its test request, GET /: the guest trapped");
 }
 
 #[test]
-fn one_that_traps_in_the_middle_of_the_answer_when_it_is_tried() {
+fn a_guest_that_traps_in_its_first_response_is_refused() {
     let candidate = guests::misbehaving_at_once(guests::TRAPS_IN_MID_STREAM);
-    refused(&candidate, 422, "failed its test request, GET /: the guest trapped");
+    assert_refused(&candidate, "failed its test request, GET /: the guest trapped");
 }
 
 #[test]
-fn one_that_spins_when_it_is_tried() {
+fn a_guest_that_loops_on_the_first_request_is_refused() {
     let candidate = guests::misbehaving_at_once(guests::SPINS);
-    refused(&candidate, 422, "failed its test request, GET /: the guest did not start its response within 1 seconds");
+    assert_refused(&candidate, "failed its test request, GET /: the guest did not start its response within 1 seconds");
 }
 
 #[test]
-fn one_that_spins_in_the_middle_of_the_answer_when_it_is_tried() {
+fn a_guest_that_loops_in_its_first_response_is_refused() {
     let candidate = guests::misbehaving_at_once(guests::SPINS_IN_MID_STREAM);
-    refused(&candidate, 422, "failed its test request, GET /: the guest computed for 2 seconds without waiting");
+    assert_refused(&candidate, "failed its test request, GET /: the guest computed for 2 seconds without waiting");
 }
 
 #[test]
-fn one_that_does_not_answer_when_it_is_tried() {
+fn a_guest_that_does_not_respond_to_the_first_request_is_refused() {
     let candidate = guests::misbehaving_at_once(guests::RETURNS_WITHOUT_ANSWER);
-    refused(&candidate, 422, "failed its test request, GET /: the guest returned without a response");
+    assert_refused(&candidate, "failed its test request, GET /: the guest returned without a response");
 }
 
 #[test]
-fn one_that_needs_more_memory_than_there_is() {
+fn a_component_that_needs_more_memory_than_allowed_is_refused() {
     let component = guests::needing_memory(9 << 20);
-    refused(&component, 422, "is not a valid component");
+    assert_refused(&component, "is not a valid component");
 }
 
 #[test]
-fn two_hundred_megabytes() {
+fn a_component_of_200_megabytes_is_refused_without_being_stored() {
     let mut candidate = guests::built_in();
     candidate.resize(200 << 20, 0);
     let server = Server::start(&["--camera", "emulated,fps=20"]);
@@ -131,9 +131,9 @@ fn two_hundred_megabytes() {
     assert_eq!(reply.status, 413);
     assert!(error.contains("is larger than 64 MiB"), "{error}");
     server.wait_for_log(&format!("not replaced: {error}"));
-    assert!(server.peak_memory_kib() - before < 8 << 10, "it was told the length, and kept nothing");
+    assert!(server.peak_memory_kib() - before < 8 << 10, "the server knew the length, and must not store anything");
 
-    // In pieces, without saying how much it will be.
+    // In chunks, without announcing the length.
     let chunked = {
         let mut stream = connect(server.admin.unwrap());
         stream.write_all(b"PUT /guest HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
@@ -146,18 +146,18 @@ fn two_hundred_megabytes() {
         read_head(&mut std::io::BufReader::new(stream)).0
     };
     assert_eq!(chunked, 413);
-    // At most one component that could have been taken, in a list that grows by doubling.
+    // At most one component of the largest size accepted, in a vector that grows by doubling.
     assert!(server.peak_memory_kib() - before < 200 << 10);
 
-    // A client that asks before it sends, as curl does, is answered before it has sent anything.
-    let asked = send(
+    // A client that sends `Expect: 100-continue`, as curl does, is refused before it sends the body.
+    let expecting = send(
         server.admin.unwrap(),
         "PUT",
         "/guest",
         &[("Expect", "100-continue"), ("Content-Length", &candidate.len().to_string())],
         b"",
     );
-    assert_eq!(asked.status, 413);
+    assert_eq!(expecting.status, 413);
     assert_eq!(server.generation(), 1);
 
     let file = tempfile::NamedTempFile::new().unwrap();
