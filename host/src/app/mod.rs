@@ -21,7 +21,7 @@ use crate::admin::Access;
 use crate::camera::Cameras;
 use crate::channels::Channels;
 use crate::config::cli::ServeArgs;
-use crate::config::{default_cache, find_cameras};
+use crate::config::{default_cache_dir, find_cameras};
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Listeners, SocketAccess};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
@@ -196,7 +196,7 @@ fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
     if args.no_cache {
         return None;
     }
-    let Some(folder) = args.cache.clone().or_else(default_cache) else {
+    let Some(folder) = args.cache.clone().or_else(default_cache_dir) else {
         warn!("compiled guests are not cached: HOME is not set; see --cache");
         return None;
     };

@@ -1,15 +1,15 @@
-//! Where the admin listener is: as `--listen`, or `off`.
+//! The value of `--admin`.
 
 use std::str::FromStr;
 
 use crate::http::listen::{ListenAddress, ParseListenAddressError};
 
-/// Where the admin listener is, as it is typed.
+/// The value of `--admin`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AdminAddress {
-    /// There is none.
+    /// `off`: no admin listener.
     Off,
-    /// It is there.
+    /// The address of the admin listener.
     Listen(ListenAddress),
 }
 
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_typed() {
+    fn the_value_is_off_or_an_address() {
         assert_eq!("off".parse(), Ok(AdminAddress::Off));
         for address in ["127.0.0.1:0", "5001", "unix:/run/hotshoe"] {
             assert_eq!(address.parse(), Ok(AdminAddress::Listen(address.parse().unwrap())));

@@ -1,47 +1,47 @@
-//! Names for cameras that were given none: derived from their paths, and unique by construction.
+//! Unique names for cameras that the user did not name, derived from their paths.
 
 use std::collections::HashSet;
 
 use super::camera_spec::{MAX_NAME_LENGTH, SourceSpec};
 
-/// What all links to the only, or first, video node of a device end with.
-const USUAL_SUFFIX: &str = "-video-index0";
+/// The end of udev's links to the first video node of a device, which for most devices is the only one.
+const FIRST_NODE_SUFFIX: &str = "-video-index0";
 
-/// How much of the start of a name is kept when it is too long. What tells devices apart is at the end: the serial number
-/// in names under `/dev/v4l/by-id`, the port in those under `/dev/v4l/by-path`.
-const HEAD: usize = 8;
+/// How many characters of the start to keep when shortening a name. The rest comes from its end, which distinguishes
+/// devices: by serial number under `/dev/v4l/by-id`, by port under `/dev/v4l/by-path`.
+const SHORTENED_START: usize = 8;
 
-/// A name for each camera, in order: the one that it was given, or else one made of its path. Fails if two cameras were
-/// given the same name, which is then the error.
-pub(super) fn name_all<'a>(
+/// Returns a name for each camera, in order: the name that the user chose, or else a unique one. If the user chose a name
+/// twice, returns that name as the error.
+pub(super) fn assign_names<'a>(
     cameras: impl Iterator<Item = (Option<&'a str>, &'a SourceSpec)> + Clone,
 ) -> Result<Vec<String>, String> {
-    let mut taken = HashSet::new();
+    let mut used = HashSet::new();
     for name in cameras.clone().filter_map(|(name, _)| name) {
-        if !taken.insert(name.to_owned()) {
+        if !used.insert(name.to_owned()) {
             return Err(name.to_owned());
         }
     }
     let names = cameras.map(|(name, source)| match name {
         Some(name) => name.to_owned(),
         None => {
-            let name = make_unique(default_name(source), &taken);
-            taken.insert(name.clone());
+            let name = make_unique(default_name(source), &used);
+            used.insert(name.clone());
             name
         }
     });
     Ok(names.collect())
 }
 
-/// The last part of a camera's path, as a name; or the kind of its source.
+/// Derives a name from the last component of a source's path.
 fn default_name(source: &SourceSpec) -> String {
-    let path = match source {
+    let file_name = match source {
         SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) => path.file_name(),
         SourceSpec::Emulated(None) | SourceSpec::Auto => None,
     };
-    let text = path.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = text.strip_suffix(USUAL_SUFFIX).unwrap_or(&text);
-    // One `-` for everything in a row that cannot be in a name.
+    let text = file_name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let text = text.strip_suffix(FIRST_NODE_SUFFIX).unwrap_or(&text);
+    // Replaces each run of other characters by one hyphen.
     let mut name = String::new();
     for char in text.chars() {
         match char {
@@ -54,27 +54,27 @@ fn default_name(source: &SourceSpec) -> String {
     if name.is_empty() { "emulated".to_owned() } else { shorten(name, MAX_NAME_LENGTH) }
 }
 
-/// The name, or its start and its end if it is too long. It has ASCII characters only.
+/// Shortens an ASCII name to `limit` characters by cutting out its middle.
 fn shorten(name: &str, limit: usize) -> String {
     if name.len() <= limit {
         return name.to_owned();
     }
-    let tail = name.len() - (limit - HEAD - 1);
-    let (head, tail) = (name.get(..HEAD).unwrap_or_default(), name.get(tail..).unwrap_or_default());
-    format!("{}-{}", head.trim_end_matches('-'), tail.trim_start_matches('-'))
+    let end = name.len() - (limit - SHORTENED_START - 1);
+    let (start, end) = (name.get(..SHORTENED_START).unwrap_or_default(), name.get(end..).unwrap_or_default());
+    format!("{}-{}", start.trim_end_matches('-'), end.trim_start_matches('-'))
 }
 
-/// The name, with a number if it is taken.
-fn make_unique(name: String, taken: &HashSet<String>) -> String {
-    if !taken.contains(&name) {
+/// Appends a number to the name if it is used already.
+fn make_unique(name: String, used: &HashSet<String>) -> String {
+    if !used.contains(&name) {
         return name;
     }
     let numbered = |number: usize| {
         let suffix = format!("-{number}");
         format!("{}{suffix}", shorten(&name, MAX_NAME_LENGTH - suffix.len()))
     };
-    // One of these is free, since there is one more of them than names that are taken.
-    (2..=taken.len() + 2).map(numbered).find(|name| !taken.contains(name)).unwrap_or(name.clone())
+    // There are more candidates than used names, so one is free.
+    (2..=used.len() + 2).map(numbered).find(|name| !used.contains(name)).unwrap_or(name.clone())
 }
 
 #[cfg(test)]
@@ -84,11 +84,11 @@ mod tests {
     fn names(specs: &[&str]) -> Result<Vec<String>, String> {
         let specs: Vec<crate::config::camera_spec::CameraSpec> =
             specs.iter().map(|spec| spec.parse().unwrap()).collect();
-        name_all(specs.iter().map(|spec| (spec.name.as_deref(), &spec.source)))
+        assign_names(specs.iter().map(|spec| (spec.name.as_deref(), &spec.source)))
     }
 
     #[test]
-    fn names_are_made_of_paths() {
+    fn default_names_come_from_paths() {
         for (spec, name) in [
             ("/dev/video0", "video0"),
             ("emulated", "emulated"),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn names_made_of_by_path_links_are_unique() {
+    fn names_from_by_path_links_are_unique() {
         let path = |port: &str, index: u32| {
             format!("/dev/v4l/by-path/platform-fd500000.pcie-pci-0000:01:00.0-usb-0:1.{port}:1.0-video-index{index}")
         };
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_added_to_what_is_taken_and_given_names_stay() {
+    fn chosen_names_are_kept_and_duplicates_are_numbered() {
         assert_eq!(names(&["emulated", "emulated", "emulated"]).unwrap(), ["emulated", "emulated-2", "emulated-3"]);
         assert_eq!(names(&["/dev/video0", "video0=emulated"]).unwrap(), ["video0-2", "video0"]);
         let long = "n".repeat(MAX_NAME_LENGTH);

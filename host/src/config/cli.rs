@@ -1,4 +1,4 @@
-//! The command line, as it is typed. What it means is decided in [`super`].
+//! The command line, and the text of `--help`. [`super::cameras`](super) and the application interpret the values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,11 +11,17 @@ use crate::http::listen::ListenAddress;
 use crate::http::policy::{AllowedHost, AllowedOrigin};
 use crate::http::proxies::TrustedProxy;
 
-/// A camera server whose web side is a sandboxed WebAssembly component
+/// The longest duration an option accepts: a year. Sums of longer ones with the current time could overflow.
+const MAX_DURATION: Duration = Duration::from_secs(365 * 86_400);
+
+/// Serve webcams to browsers and other MJPEG clients
 ///
-/// Without arguments it serves the first camera it finds, or else an emulated one, at http://127.0.0.1:5000.
+/// The web application (page, snapshots and streams) is a sandboxed WebAssembly component, the
+/// guest, which you can replace under live streams. Without options, Hotshoe serves the first camera
+/// of this machine, or an emulated one, at http://127.0.0.1:5000.
+// clap does not wrap text, so long help is wrapped here and printed verbatim.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+#[command(version, args_conflicts_with_subcommands = true, after_long_help = AFTER_LONG_HELP, verbatim_doc_comment)]
 pub struct Cli {
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -25,46 +31,60 @@ pub struct Cli {
     pub serve: ServeArgs,
 }
 
-const AFTER_HELP: &str = "\
+const AFTER_LONG_HELP: &str = "\
+Environment:
+  RUST_LOG         Log level: error, warn, info (the default), debug or trace
+  CACHE_DIRECTORY  Default of --cache; systemd sets it from CacheDirectory=
+
+Signals:
+  SIGINT, SIGTERM  Shut down
+  SIGHUP           Load the guest again
+
 Examples:
-  hotshoe
-  hotshoe --camera /dev/video0,size=1280x720,fps=30 --listen 0.0.0.0:5000
-  hotshoe --camera front=/dev/video0 --camera yard=emulated:pictures,fps=5
-  hotshoe --guest my-guest.wasm --watch
-  RUST_LOG=debug hotshoe --guest my-guest.wasm";
+  Serve the first camera to this machine:
+    hotshoe
+
+  Serve a camera to the network:
+    hotshoe --camera /dev/video0,size=1280x720,fps=30 --listen :5000
+
+  Serve two cameras, one of them a directory of JPEG files:
+    hotshoe --camera front=/dev/video0 --camera yard=emulated:pictures,fps=5
+
+  Develop a guest:
+    RUST_LOG=debug hotshoe --guest my-guest.wasm --watch";
 
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the V4L2 cameras of this machine with their formats, sizes, rates and controls
+    /// List the V4L2 cameras of this machine with their formats, sizes, frame rates and controls
     Cameras,
-    /// Make a guest of your own, see what one can reach, or save the built-in one
+    /// Create, inspect or save a guest
     Guest {
         /// What to do.
         #[command(subcommand)]
         command: GuestCommand,
     },
-    /// Compile a guest, which the server has done by this in a process of its own
+    /// Compile a guest. The server runs this command in a process of its own
     #[command(hide = true)]
     Compile(CompileArgs),
 }
 
-/// What to compile. Not for people.
+/// The arguments of the hidden command with which a server compiles a guest.
 #[derive(Args, Debug)]
 pub struct CompileArgs {
-    /// The key of the artifact
+    /// Cache key of the artifact
     #[arg(long)]
     pub key: String,
-    /// The length of the component, in bytes
+    /// Length of the component on standard input, in bytes
     #[arg(long)]
     pub length: usize,
-    /// How much memory an instance may use, in bytes
+    /// Memory limit of an instance, in bytes
     #[arg(long)]
     pub guest_memory: usize,
-    /// How much memory compiling may take, in bytes
+    /// Memory limit of this process, in bytes
     #[arg(long)]
     pub memory_limit: u64,
-    /// Whether there are streams, which come first
+    /// Run at low priority, because the server has streams
     #[arg(long)]
     pub background: bool,
 }
@@ -72,19 +92,19 @@ pub struct CompileArgs {
 /// What to do with a guest.
 #[derive(Debug, Subcommand)]
 pub enum GuestCommand {
-    /// Print what a guest can reach: its imports, and there is nothing else
+    /// Print the imports of a guest, which are all it can access
     Imports {
-        /// The component; the built-in guest unless given
+        /// Component to inspect [default: the built-in guest]
         file: Option<PathBuf>,
     },
-    /// Make a folder with a guest of your own, to start from: the sources of the built-in one
+    /// Create a directory with a new guest project, based on the sources of the built-in guest
     New {
-        /// The folder to make; its name is the guest's
+        /// Directory to create; its name becomes the name of the project
         dir: PathBuf,
     },
-    /// Write the built-in guest, a WebAssembly component, to a file
+    /// Save the built-in guest, a WebAssembly component, to a file
     Save {
-        /// The file to write
+        /// File to write
         file: PathBuf,
     },
 }
@@ -92,99 +112,189 @@ pub enum GuestCommand {
 /// How to serve.
 #[derive(Args, Debug)]
 pub struct ServeArgs {
-    /// A camera: [NAME=]auto, emulated, emulated:DIR or a device's path, then any of ,size=WxH ,fps=RATE
-    /// ,format=CODE ,quality=1..100 ,control=NAME:VALUE ,label=TEXT ,keep-open. A comma in a path or a text is
-    /// doubled. May be given several times
-    #[arg(long = "camera", value_name = "SPEC", default_value = "auto")]
+    /// Camera to serve, such as /dev/video0,fps=30 (repeatable)
+    ///
+    /// A camera is [NAME=]SOURCE[,OPTION]... Its name appears in paths, such as /snapshot/front.
+    ///
+    /// Sources:
+    ///   auto          The first V4L2 device that delivers pictures, or else `emulated`
+    ///   emulated      Three built-in pictures
+    ///   emulated:DIR  The JPEG files in a directory, in a loop
+    ///   PATH          A V4L2 device, such as /dev/video0 or a link in /dev/v4l/by-id
+    ///
+    /// Options:
+    ///   size=WIDTHxHEIGHT   Picture size to request
+    ///   fps=RATE            Frames per second to request, or to play at
+    ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
+    ///   quality=1..100      JPEG quality for raw pixel formats
+    ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
+    ///   label=TEXT          Display name
+    ///   keep-open           Keep the camera open without viewers
+    ///
+    /// Double a comma within a path or value. `hotshoe cameras` lists devices, formats and controls.
+    #[arg(
+        long = "camera",
+        value_name = "SPEC",
+        default_value = "auto",
+        help_heading = "Cameras",
+        verbatim_doc_comment
+    )]
     pub cameras: Vec<CameraSpec>,
 
-    /// Where to serve: ADDRESS:PORT; localhost:PORT or PORT for this machine alone; :PORT for all addresses; or unix:PATH.
-    /// Port 0 takes a free one. May be given several times
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
-    pub listen: Vec<ListenAddress>,
-
-    /// The guest: a WebAssembly component file to serve with, instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub guest: Option<PathBuf>,
-
-    /// Watch the guest's file, and serve by what is put there, under live streams
-    #[arg(long, requires = "guest")]
-    pub watch: bool,
-
-    /// How long responses go on when their guest was replaced; then they are ended, and clients reconnect
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub drain: Duration,
-
-    /// Where guests can be replaced by HTTP: an address as for --listen, or off [default: 127.0.0.1:5001]
-    #[arg(long, value_name = "ADDRESS|off")]
-    pub admin: Option<AdminAddress>,
-
-    /// A file with a token that requests to the admin listener must carry; for addresses other than loopback
-    #[arg(long, value_name = "FILE")]
-    pub admin_token_file: Option<PathBuf>,
-
-    /// Where compiled guests are kept [default: hotshoe in the user's cache folder]
-    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
-    pub cache: Option<PathBuf>,
-
-    /// Keep no compiled guests: each start compiles
-    #[arg(long)]
-    pub no_cache: bool,
-
-    /// How long a camera stays open after its last reader has gone
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    /// How long a camera stays open after its last viewer leaves
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Cameras")]
     pub linger: Duration,
 
-    /// Let the guest set cameras' controls: then everyone who can watch can change them
-    #[arg(long)]
-    pub allow_control: bool,
-
-    /// A site whose pages may read what is served, and set controls where those are allowed: such as
-    /// `http://printer.local`, or `*` for all. May be given several times
-    #[arg(long, value_name = "ORIGIN")]
-    pub allow_origin: Vec<AllowedOrigin>,
-
-    /// A host name to answer to, such as `cam.example.com`, `*.example.com`, or `*` for all. Needed only for names that
-    /// can be registered in the public DNS. May be given several times
-    #[arg(long, value_name = "NAME")]
-    pub allow_host: Vec<AllowedHost>,
-
-    /// A reverse proxy whose `Forwarded` and `X-Forwarded-*` headers are believed, or `none`. May be given several times
-    #[arg(long, value_name = "ADDRESS[/PREFIX]", default_values = ["127.0.0.0/8", "::1"])]
-    pub trusted_proxy: Vec<TrustedProxy>,
-
-    /// Take images without an end, for cameras that never send one
-    #[arg(long)]
+    /// Accept JPEG images without an end marker, for cameras that never send one
+    #[arg(long, help_heading = "Cameras")]
     pub allow_truncated: bool,
 
-    /// How many streams are served at once, and beside them how many other requests; those beyond get 503
-    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Let viewers change camera controls, such as brightness
+    ///
+    /// The built-in guest then changes controls for everyone who can watch.
+    #[arg(long, help_heading = "Cameras")]
+    pub allow_control: bool,
+
+    /// Address to listen at, such as :5000 for the network (repeatable)
+    ///
+    /// ADDRESS:PORT           One address, such as 192.168.1.7:5000 or [::1]:5000
+    /// :PORT                  All addresses, IPv4 and IPv6
+    /// PORT, localhost:PORT   This machine only
+    /// unix:PATH              A Unix socket
+    ///
+    /// Port 0 selects a free port. Everyone who can connect can watch.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:5000",
+        help_heading = "Listening",
+        verbatim_doc_comment
+    )]
+    pub listen: Vec<ListenAddress>,
+
+    /// Public host name to answer to, such as cam.example.com (repeatable)
+    ///
+    /// Hotshoe always answers to addresses, to names of this machine and to names outside the
+    /// public DNS, such as printer.local. It refuses other names, because their owners could make
+    /// them resolve to this machine and read its responses in a browser (DNS rebinding).
+    ///
+    /// Use *.example.com for all subdomains, or * for any name.
+    #[arg(long, value_name = "NAME", help_heading = "Listening", verbatim_doc_comment)]
+    pub allow_host: Vec<AllowedHost>,
+
+    /// Site whose pages may read responses, such as http://printer.local (repeatable)
+    ///
+    /// With --allow-control, its pages may also change controls. Use * for all sites.
+    #[arg(long, value_name = "ORIGIN", help_heading = "Listening")]
+    pub allow_origin: Vec<AllowedOrigin>,
+
+    /// Reverse proxy whose forwarding headers to trust (repeatable)
+    ///
+    /// An address, a network such as 10.0.0.0/8, or `none`. Headers: Forwarded and X-Forwarded-*.
+    #[arg(
+        long,
+        value_name = "ADDRESS[/PREFIX]",
+        default_values = ["127.0.0.0/8", "::1"],
+        help_heading = "Listening"
+    )]
+    pub trusted_proxy: Vec<TrustedProxy>,
+
+    /// Limit on streams, and separately on other requests in progress
+    ///
+    /// Further requests get 503.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value = "1000",
+        value_parser = clap::value_parser!(u32).range(1..=100_000),
+        help_heading = "Limits"
+    )]
     pub max_requests: u32,
 
-    /// How many connections may be open [default: as many as --max-requests needs, or the limit on open files allows]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Limit on open connections [default: enough for --max-requests]
+    ///
+    /// The limit on open files (`ulimit -n`) may lower it. At the limit, Hotshoe closes the
+    /// connection that has been idle longest. If none is idle, further ones get 503.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Limits",
+        verbatim_doc_comment
+    )]
     pub max_connections: Option<u32>,
 
-    /// How many connections one address may have, or one client of a trusted proxy requests at once
-    #[arg(long, value_name = "COUNT", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Limit on open connections from one client address
+    ///
+    /// For clients of a trusted proxy, it limits requests in progress. Further ones get 429.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value = "256",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Limits"
+    )]
     pub max_connections_per_address: u32,
 
-    /// How long the guest may take to begin its answer; after that the answer is 504
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    /// Guest to serve, a WebAssembly component [default: the built-in guest]
+    #[arg(long, value_name = "FILE", help_heading = "Guest")]
+    pub guest: Option<PathBuf>,
+
+    /// Replace the guest whenever its file changes, under live streams
+    #[arg(long, requires = "guest", help_heading = "Guest")]
+    pub watch: bool,
+
+    /// How long responses of a replaced guest may continue
+    ///
+    /// Hotshoe then ends them, and clients reconnect to the new guest.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = "Guest")]
+    pub drain: Duration,
+
+    /// How long the guest may take to begin a response
+    ///
+    /// Then the client gets 504.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Guest")]
     pub answer_timeout: Duration,
 
-    /// How much memory one instance of the guest may use, in MiB
-    #[arg(long, value_name = "MIB", default_value = "32", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    /// Memory limit of one guest instance, in MiB
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value = "32",
+        value_parser = clap::value_parser!(u32).range(1..=4096),
+        help_heading = "Guest"
+    )]
     pub guest_memory: u32,
+
+    /// Directory for compiled guests [default: hotshoe in the user's cache directory]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache", help_heading = "Guest")]
+    pub cache: Option<PathBuf>,
+
+    /// Do not store compiled guests, which makes every start slower
+    #[arg(long, help_heading = "Guest")]
+    pub no_cache: bool,
+
+    /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
+    ///
+    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest, unless
+    /// --admin-token-file is set.
+    #[arg(long, value_name = "ADDRESS|off", help_heading = "Administration", verbatim_doc_comment)]
+    pub admin: Option<AdminAddress>,
+
+    /// File with the token that admin requests must carry
+    ///
+    /// Required if other machines can reach the admin listener. Requests carry the token as
+    /// `Authorization: Bearer TOKEN`.
+    #[arg(long, value_name = "FILE", help_heading = "Administration", verbatim_doc_comment)]
+    pub admin_token_file: Option<PathBuf>,
 }
 
-/// A number of seconds, with decimals where wanted.
+/// Parses a number of seconds, with optional decimals.
 fn seconds(typed: &str) -> Result<Duration, String> {
     typed
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        // A year; beyond, sums with the clock could overflow.
-        .filter(|duration| duration.as_secs() < 31_536_000)
-        .ok_or_else(|| format!("`{typed}` is not a number of seconds, such as 10 or 0.5"))
+        .filter(|duration| *duration < MAX_DURATION)
+        .ok_or_else(|| format!("`{typed}` is not a number of seconds; use one such as 10 or 0.5"))
 }

@@ -1,19 +1,19 @@
-//! A camera's display name, in any script.
+//! The display name of a camera.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest label, in characters: it fits above a picture.
+/// The longest label, in characters. It still fits above a picture.
 pub const MAX_LABEL_LENGTH: usize = 64;
 
-/// A display name: 1 to [`MAX_LABEL_LENGTH`] characters of any script, at least one of them visible, and none that could change
-/// how other text is shown.
+/// The display name of a camera, in any script: 1 to [`MAX_LABEL_LENGTH`] characters, at least one of them visible, and
+/// none that would affect the display of the text around it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Label(String);
 
-/// Why a text can't be a label.
+/// The text cannot be a label.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("give 1 to {MAX_LABEL_LENGTH} characters, without line breaks and other control characters")]
+#[error("use 1 to {MAX_LABEL_LENGTH} characters, without line breaks and other control characters")]
 pub struct ParseLabelError;
 
 impl FromStr for Label {
@@ -21,28 +21,26 @@ impl FromStr for Label {
 
     fn from_str(typed: &str) -> Result<Self, ParseLabelError> {
         let text = typed.trim();
-        let is_fit = text.chars().any(|char| !is_invisible(char)) && !text.chars().any(is_control);
-        if is_fit && text.chars().count() <= MAX_LABEL_LENGTH {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParseLabelError)
-        }
+        let is_valid = text.chars().any(|char| !is_invisible(char))
+            && !text.chars().any(is_control)
+            && text.chars().count() <= MAX_LABEL_LENGTH;
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(ParseLabelError) }
     }
 }
 
 impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 
-/// Control characters, line and paragraph separators, and those that embed, override or isolate the direction of text
-/// (Unicode Standard Annex 9), with which a label could reorder the text around it.
+/// Whether a character is a control character, a line or paragraph separator, or a directional formatting character that
+/// could reorder the surrounding text (Unicode Standard Annex 9).
 fn is_control(char: char) -> bool {
     char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters without a shape: spaces, and those that join, separate or mark others.
+/// Whether a character has no glyph: spaces, joiners, fillers, variation selectors and tags.
 fn is_invisible(char: char) -> bool {
     char.is_whitespace()
         || matches!(char, '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180B}'..='\u{180E}'
@@ -55,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_may_be_in_any_script() {
+    fn labels_may_use_any_script() {
         let longest = "\u{e4}".repeat(MAX_LABEL_LENGTH);
         for label in [
             "Front door",
@@ -64,7 +62,7 @@ mod tests {
             "\u{5de}\u{5e6}\u{5dc}\u{5de}\u{5d4}",
             "\u{627}\u{644}\u{628}\u{627}\u{628}",
             "\u{1f4f7} <b> & \"quotes\" = , :",
-            // A family, joined.
+            // An emoji made of three, joined by U+200D.
             "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
             &longest,
         ] {
@@ -74,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_change_the_text_around_is_refused() {
+    fn empty_long_and_control_text_is_rejected() {
         let too_long = "a".repeat(MAX_LABEL_LENGTH + 1);
         for label in [
             "",

@@ -1,0 +1,121 @@
+//! From `--camera` options to cameras.
+
+use std::fs;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::camera_names::assign_names;
+use super::camera_spec::{CameraSpec, SourceSpec};
+use super::cli::ServeArgs;
+use crate::camera::controls::ControlError;
+use crate::camera::emulated::{DEFAULT_RATE, Emulated};
+use crate::camera::v4l2::{CameraOptions, DEFAULT_QUALITY, Devices};
+use crate::camera::{Camera, Cameras, Linger, Source, SourceError};
+
+/// A valid `--camera` option does not fit this machine or the other options.
+#[derive(Debug, thiserror::Error)]
+pub enum CamerasError {
+    /// The source is not a camera.
+    #[error("camera {name}: {source}")]
+    Source {
+        /// The name of the camera.
+        name: String,
+        /// The error of the source.
+        source: SourceError,
+    },
+    /// An emulated camera cannot set a requested control.
+    #[error("camera {name}: {source}")]
+    Control {
+        /// The name of the camera.
+        name: String,
+        /// Why the control cannot be set.
+        source: ControlError,
+    },
+    /// Two cameras have the same name.
+    #[error("two cameras are named `{0}`; give one of them another name with --camera NAME=SOURCE")]
+    DuplicateName(String),
+}
+
+/// Creates the cameras of the command line, with unique names. Opens V4L2 devices briefly to check that they are cameras,
+/// and blocks while it does.
+pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
+    let devices = Devices::of_this_machine();
+    let resolved = resolve_sources(&args.cameras, &devices);
+    let names = assign_names(args.cameras.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
+        .map_err(CamerasError::DuplicateName)?;
+    let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
+    for ((spec, resolved), name) in args.cameras.iter().zip(&resolved).zip(names) {
+        let source = create_source(&name, resolved, spec, &devices, args)?;
+        let linger = if spec.keep_open { Linger::Always } else { Linger::For(args.linger) };
+        let label = spec.label.as_ref().map(ToString::to_string);
+        cameras.push(Camera::new(name, source, linger).with_label(label));
+    }
+    Ok(Cameras::new(cameras))
+}
+
+/// Returns the sources of all cameras. Replaces each `auto` by the first device that no other camera uses, or else by the
+/// emulated camera.
+///
+/// Several cameras may name the same device, for example with different formats. The kernel lets one of them stream at a
+/// time.
+fn resolve_sources(specs: &[CameraSpec], devices: &Devices) -> Vec<SourceSpec> {
+    let mut used = Vec::new();
+    for spec in specs {
+        if let SourceSpec::Device(path) = &spec.source {
+            // The path may be a symbolic link.
+            let node = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            if used.contains(&node) {
+                warn!("several cameras use {}; only one of them can stream at a time", path.display());
+            }
+            used.push(node);
+        }
+    }
+    let resolve = |spec: &CameraSpec| match &spec.source {
+        SourceSpec::Auto => match devices.first_camera(&used) {
+            Some(path) => {
+                used.push(path.clone());
+                SourceSpec::Device(path)
+            }
+            None => SourceSpec::Emulated(None),
+        },
+        other => other.clone(),
+    };
+    specs.iter().map(resolve).collect()
+}
+
+/// Creates the source of one camera. `resolved` is its source without `auto`.
+fn create_source(
+    name: &str,
+    resolved: &SourceSpec,
+    spec: &CameraSpec,
+    devices: &Devices,
+    args: &ServeArgs,
+) -> Result<Arc<dyn Source>, CamerasError> {
+    let emulated = match resolved {
+        SourceSpec::Device(path) => {
+            let options = CameraOptions {
+                size: spec.size,
+                rate: spec.rate,
+                format: spec.format,
+                quality: spec.quality.unwrap_or(DEFAULT_QUALITY),
+                allow_truncated: args.allow_truncated,
+                controls: spec.controls.clone(),
+            };
+            let failed = |source| CamerasError::Source { name: name.to_owned(), source };
+            return Ok(Arc::new(devices.camera(path, options).map_err(failed)?));
+        }
+        SourceSpec::Emulated(Some(directory)) => Emulated::from_folder(directory, spec.rate.unwrap_or(DEFAULT_RATE)),
+        // `resolved` is never `Auto`.
+        SourceSpec::Emulated(None) | SourceSpec::Auto => Emulated::embedded(spec.rate.unwrap_or(DEFAULT_RATE)),
+    };
+    for (control, value) in &spec.controls {
+        match emulated.set_control(control, *value) {
+            // The control was meant for a device that `auto` did not find.
+            Err(error) if spec.source == SourceSpec::Auto => warn!("camera {name}: {error}"),
+            Err(source) => return Err(CamerasError::Control { name: name.to_owned(), source }),
+            Ok(_) => {}
+        }
+    }
+    Ok(Arc::new(emulated))
+}
