@@ -147,7 +147,7 @@ fn a_unix_socket_is_its_owners_and_is_removed_at_the_end() {
     let file = folder.path().join("file");
     fs::write(&file, "precious").unwrap();
     let output = run([&CAMERA[..], &["--admin", &format!("unix:{}", file.display())]].concat());
-    assert!(!output.status.success() && String::from_utf8(output.stderr).unwrap().contains("is no socket"));
+    assert!(!output.status.success() && String::from_utf8(output.stderr).unwrap().contains("is not a socket"));
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 
     server.signal(Signal::TERM);
