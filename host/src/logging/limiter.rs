@@ -1,8 +1,9 @@
-//! How many lines of one kind are written.
+//! Limits how many similar lines are written.
 //!
-//! A kind is a place in the source (tracing's callsite) and the camera, the channel or the generation that it is about. Of
-//! each kind, the first lines in a window of time are written; those beyond are counted, and the log tells their number at
-//! the end of the window. Addresses and paths are no part of a kind: clients choose them, so they bound nothing.
+//! Lines are similar if they come from the same place in the source (tracing's callsite) and are about the same camera,
+//! channel or generation. Of similar lines, the first few in a time window are written. The others are counted, and the
+//! log shows their number at the end of the window. Addresses and paths do not matter: clients choose them, so they would
+//! limit nothing.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -15,37 +16,37 @@ use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-use super::GUEST_TARGET;
+/// The target of what guests print, for `RUST_LOG` and for this limiter, which allows more of it.
+pub const GUEST_TARGET: &str = "guest";
 
 /// The time over which lines are counted.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
-/// How many lines of one kind are written in a window. More than a person reads, and than anything but a fault or an
+/// How many similar lines are written in a window: more than a person reads, and more than anything but a fault or an
 /// attack causes.
-const LINES: u64 = 20;
+const MAX_LINES: u64 = 20;
 
-/// As many for what guests print: a second's worth of a guest that prints a line for each request, say.
-const GUEST_LINES: u64 = 500;
+/// The same for lines that guests print: about a second's worth of a guest that prints a line per request.
+const MAX_GUEST_LINES: u64 = 500;
 
-/// How many kinds are told apart. There are some dozens of places in the source; a guest chooses the names of channels, of
-/// which there are about a hundred at a time.
-const KINDS: usize = 1024;
+/// How many keys are tracked. The source has some dozens of callsites, and there are about a hundred channels at a time,
+/// but guests choose the names of channels.
+const MAX_KEYS: usize = 1024;
 
-/// Whether an event is written.
+/// What to do with an event.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
-    /// It is.
+pub(super) enum Decision {
+    /// Write it.
     Write,
-    /// It is not, and it is the first of its kind in this window that is not. Its text is wanted, by
-    /// [`RateLimiter::set_example`].
-    SuppressFirst(Kind),
-    /// It is not.
+    /// Suppress it. It is the first in its window, so pass its text to [`RateLimiter::set_example`].
+    SuppressFirst(Key),
+    /// Suppress it.
     Suppress,
 }
 
-/// Where in the source an event is from, and a hash of what it is about.
+/// What similar events have in common: their callsite, and a hash of what they are about.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Kind {
+pub(super) struct Key {
     callsite: Identifier,
     subject: u64,
 }
@@ -54,124 +55,125 @@ pub(super) struct Kind {
 pub(super) struct Summary {
     pub(super) level: Level,
     pub(super) count: u64,
-    /// The text of the first line of those.
+    /// The text of the first suppressed line.
     pub(super) example: String,
 }
 
-/// Counts lines by their kind.
+/// Counts similar lines.
 #[derive(Default)]
 pub(super) struct RateLimiter {
-    counts: Mutex<HashMap<Kind, Count>>,
-    /// Whether any window has lines that were suppressed.
+    windows: Mutex<HashMap<Key, Window>>,
+    /// Whether any window has suppressed lines.
     suppresses: AtomicBool,
 }
 
-struct Count {
-    begun: Instant,
+struct Window {
+    start: Instant,
     level: Level,
     lines: u64,
     limit: u64,
     example: String,
 }
 
-impl Count {
+impl Window {
     fn suppressed(&self) -> u64 {
         self.lines.saturating_sub(self.limit)
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.begun) >= WINDOW
+        now.saturating_duration_since(self.start) >= WINDOW
     }
 }
 
 impl RateLimiter {
-    /// Count an event. Those below `info` are always written: they are logged only where `RUST_LOG` asks for them.
-    pub(super) fn check(&self, event: &Event<'_>, now: Instant) -> Verdict {
+    /// Counts an event and decides whether to write it. Events below `info` are not limited, because they are logged only
+    /// if `RUST_LOG` asks for them.
+    pub(super) fn check(&self, event: &Event<'_>, now: Instant) -> Decision {
         let metadata = event.metadata();
         if *metadata.level() > Level::INFO {
-            return Verdict::Write;
+            return Decision::Write;
         }
-        let mut subject = Subject::default();
+        let mut subject = SubjectHasher::default();
         event.record(&mut subject);
-        let kind = Kind { callsite: metadata.callsite(), subject: subject.0.finish() };
-        let limit = if metadata.target() == GUEST_TARGET { GUEST_LINES } else { LINES };
-        self.count(kind, *metadata.level(), limit, now)
+        let key = Key { callsite: metadata.callsite(), subject: subject.0.finish() };
+        let limit = if metadata.target() == GUEST_TARGET { MAX_GUEST_LINES } else { MAX_LINES };
+        self.count(key, *metadata.level(), limit, now)
     }
 
-    fn count(&self, mut kind: Kind, level: Level, limit: u64, now: Instant) -> Verdict {
-        let mut counts = self.counts();
-        if counts.len() >= KINDS && !counts.contains_key(&kind) {
-            counts.retain(|_, count| !count.is_over(now) || count.suppressed() > 0);
-            if counts.len() >= KINDS {
-                // Too many to tell apart: one for all of this place in the source. Those are few.
-                kind.subject = 0;
+    fn count(&self, mut key: Key, level: Level, limit: u64, now: Instant) -> Decision {
+        let mut windows = self.windows();
+        if windows.len() >= MAX_KEYS && !windows.contains_key(&key) {
+            windows.retain(|_, window| !window.is_over(now) || window.suppressed() > 0);
+            if windows.len() >= MAX_KEYS {
+                // Use one key for everything from this callsite. There are few callsites.
+                key.subject = 0;
             }
         }
-        let fresh = || Count { begun: now, level, lines: 0, limit, example: String::new() };
-        let count = counts.entry(kind.clone()).or_insert_with(fresh);
-        // One that suppressed something ends with its summary.
-        if count.is_over(now) && count.suppressed() == 0 {
-            *count = fresh();
+        let new = || Window { start: now, level, lines: 0, limit, example: String::new() };
+        let window = windows.entry(key.clone()).or_insert_with(new);
+        // A window that has suppressed lines ends with its summary.
+        if window.is_over(now) && window.suppressed() == 0 {
+            *window = new();
         }
-        count.lines += 1;
-        match count.suppressed() {
-            0 => Verdict::Write,
+        window.lines += 1;
+        match window.suppressed() {
+            0 => Decision::Write,
             1 => {
                 self.suppresses.store(true, Ordering::Relaxed);
-                Verdict::SuppressFirst(kind)
+                Decision::SuppressFirst(key)
             }
-            _ => Verdict::Suppress,
+            _ => Decision::Suppress,
         }
     }
 
-    /// Keep the text of the first line that was suppressed.
-    pub(super) fn set_example(&self, kind: Kind, example: String) {
-        if let Some(count) = self.counts().get_mut(&kind) {
-            count.example = example;
+    /// Sets the text of the first suppressed line.
+    pub(super) fn set_example(&self, key: Key, example: String) {
+        if let Some(window) = self.windows().get_mut(&key) {
+            window.example = example;
         }
     }
 
-    /// Whether there will be summaries.
+    /// Whether any window has suppressed lines, so that there will be summaries.
     pub(super) fn suppresses(&self) -> bool {
         self.suppresses.load(Ordering::Relaxed)
     }
 
-    /// What was suppressed in windows that are over at this moment; in all windows, if there is none. Those windows end.
+    /// Ends the windows that are over at `now`, or all of them if `now` is `None`, and returns what they suppressed.
     pub(super) fn summaries(&self, now: Option<Instant>) -> Vec<Summary> {
         if !self.suppresses() {
             return Vec::new();
         }
-        let mut counts = self.counts();
-        let is_due = |count: &Count| count.suppressed() > 0 && now.is_none_or(|now| count.is_over(now));
-        let due = counts.extract_if(|_, count| is_due(count));
+        let mut windows = self.windows();
+        let is_due = |window: &Window| window.suppressed() > 0 && now.is_none_or(|now| window.is_over(now));
+        let due = windows.extract_if(|_, window| is_due(window));
         let summaries = due
-            .map(|(_, count)| Summary { level: count.level, count: count.suppressed(), example: count.example })
+            .map(|(_, window)| Summary { level: window.level, count: window.suppressed(), example: window.example })
             .collect();
-        let suppresses = counts.values().any(|count| count.suppressed() > 0);
+        let suppresses = windows.values().any(|window| window.suppressed() > 0);
         self.suppresses.store(suppresses, Ordering::Relaxed);
         summaries
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<Kind, Count>> {
-        // Nothing that is done under the lock can leave it half done.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn windows(&self) -> MutexGuard<'_, HashMap<Key, Window>> {
+        // No code that holds the lock can leave the map inconsistent.
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Hashes what an event is about.
+/// Hashes the fields that say what an event is about.
 #[derive(Default)]
-struct Subject(DefaultHasher);
+struct SubjectHasher(DefaultHasher);
 
-impl Visit for Subject {
+impl Visit for SubjectHasher {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if ["camera", "channel", "generation"].contains(&field.name()) {
-            // Fails where the value's own implementation does.
+            // Fails only if the value's `Debug` implementation does.
             let _ = write!(self, "{value:?}");
         }
     }
 }
 
-impl fmt::Write for Subject {
+impl fmt::Write for SubjectHasher {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.write(text.as_bytes());
         Ok(())
@@ -185,58 +187,58 @@ mod tests {
 
     use super::*;
 
-    struct Place;
+    struct TestCallsite;
 
-    impl Callsite for Place {
+    impl Callsite for TestCallsite {
         fn set_interest(&self, _: Interest) {}
 
         fn metadata(&self) -> &Metadata<'_> {
-            unimplemented!("it is only compared")
+            unimplemented!("only its address is compared")
         }
     }
 
-    fn kind(subject: u64) -> Kind {
-        static PLACE: Place = Place;
-        Kind { callsite: Identifier(&PLACE), subject }
+    fn key(subject: u64) -> Key {
+        static CALLSITE: TestCallsite = TestCallsite;
+        Key { callsite: Identifier(&CALLSITE), subject }
     }
 
-    fn written(limiter: &RateLimiter, kind: &Kind, count: u64, now: Instant) -> u64 {
-        let verdicts = (0..count).map(|_| limiter.count(kind.clone(), Level::WARN, LINES, now));
-        verdicts.filter(|verdict| *verdict == Verdict::Write).count() as u64
+    fn written(limiter: &RateLimiter, key: &Key, count: u64, now: Instant) -> u64 {
+        let decisions = (0..count).map(|_| limiter.count(key.clone(), Level::WARN, MAX_LINES, now));
+        decisions.filter(|decision| *decision == Decision::Write).count() as u64
     }
 
     #[test]
-    fn lines_beyond_the_limit_are_counted_and_summed_up_at_the_end_of_the_window() {
+    fn lines_beyond_the_limit_are_counted_and_summarised_at_the_end_of_the_window() {
         let limiter = RateLimiter::default();
-        let begun = Instant::now();
-        assert_eq!(written(&limiter, &kind(1), 1000, begun), LINES);
-        assert_eq!(written(&limiter, &kind(2), 3, begun), 3, "another camera's");
+        let start = Instant::now();
+        assert_eq!(written(&limiter, &key(1), 1000, start), MAX_LINES);
+        assert_eq!(written(&limiter, &key(2), 3, start), 3, "another camera");
         assert!(limiter.suppresses());
-        limiter.set_example(kind(1), "example".to_owned());
-        assert!(limiter.summaries(Some(begun + WINDOW / 2)).is_empty(), "the window is not over");
-        let [summary] = &limiter.summaries(Some(begun + WINDOW))[..] else { panic!("there is one summary") };
-        assert_eq!((summary.count, summary.example.as_str()), (1000 - LINES, "example"));
+        limiter.set_example(key(1), "example".to_owned());
+        assert!(limiter.summaries(Some(start + WINDOW / 2)).is_empty(), "the window is not over");
+        let [summary] = &limiter.summaries(Some(start + WINDOW))[..] else { panic!("not exactly one summary") };
+        assert_eq!((summary.count, summary.example.as_str()), (1000 - MAX_LINES, "example"));
         assert!(!limiter.suppresses());
-        assert_eq!(written(&limiter, &kind(1), 1000, begun + WINDOW), LINES, "another window");
+        assert_eq!(written(&limiter, &key(1), 1000, start + WINDOW), MAX_LINES, "another window");
         assert_eq!(limiter.summaries(None).len(), 1);
     }
 
     #[test]
-    fn a_window_without_excess_starts_anew() {
+    fn a_window_without_suppressed_lines_starts_again() {
         let limiter = RateLimiter::default();
-        let begun = Instant::now();
+        let start = Instant::now();
         for window in 0..3 {
-            assert_eq!(written(&limiter, &kind(1), LINES, begun + WINDOW * window), LINES);
+            assert_eq!(written(&limiter, &key(1), MAX_LINES, start + WINDOW * window), MAX_LINES);
         }
     }
 
     #[test]
-    fn it_remembers_a_bounded_number_of_kinds() {
+    fn the_number_of_keys_is_limited() {
         let limiter = RateLimiter::default();
         let now = Instant::now();
         for number in 1..10_000 {
-            limiter.count(kind(number), Level::WARN, LINES, now);
+            limiter.count(key(number), Level::WARN, MAX_LINES, now);
         }
-        assert!(limiter.counts().len() <= KINDS + 1);
+        assert!(limiter.windows().len() <= MAX_KEYS + 1);
     }
 }

@@ -1,94 +1,94 @@
-//! Lines that wait to be written. Adding one never waits for the writer.
+//! A bounded queue of log lines. Adding a line never waits for the writer.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many lines may wait. Together with the longest line this bounds what a reader of standard error that has stopped
-/// can make the server hold, to some megabytes.
-const LINES: usize = 1024;
+/// How many lines can wait. With the longest line, this limits the memory that the server holds to some megabytes when the
+/// reader of standard error has stopped.
+const CAPACITY: usize = 1024;
 
-/// A bounded queue from many threads to one.
+/// A bounded queue with many producers and one consumer, the writer.
 #[derive(Default)]
-pub(super) struct LineQueue {
-    waiting: Mutex<Waiting>,
-    /// For the writer: there are lines, or it shall look at the clock again.
+pub(super) struct LogQueue {
+    state: Mutex<State>,
+    /// Wakes the writer: there are lines, or it should check the time.
     changed: Condvar,
-    /// For who waits until all is written.
-    done: Condvar,
+    /// Wakes those that wait until all lines are written.
+    written: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct State {
     text: String,
     lines: usize,
-    /// How many lines found no room since the last batch was taken.
-    lost: u64,
+    /// The number of lines dropped since the last batch was taken.
+    dropped: u64,
     is_woken: bool,
-    /// Whether the writer is still at the last batch.
+    /// Whether the writer is still writing the last batch.
     is_writing: bool,
 }
 
-/// What is to be written next.
+/// What to write next.
 pub(super) struct Batch {
     /// Whole lines.
     pub(super) text: String,
-    /// How many lines were lost after these.
-    pub(super) lost: u64,
+    /// The number of lines dropped after these.
+    pub(super) dropped: u64,
 }
 
-impl LineQueue {
-    /// Add a line, with its newline. If there is no room, it is counted and dropped.
+impl LogQueue {
+    /// Adds a line, which includes its newline. If the queue is full, drops and counts it.
     pub(super) fn push(&self, line: String) {
-        let mut waiting = self.waiting();
-        if waiting.lines >= LINES {
-            waiting.lost += 1;
+        let mut state = self.state();
+        if state.lines >= CAPACITY {
+            state.dropped += 1;
             return;
         }
-        waiting.text.push_str(&line);
-        waiting.lines += 1;
-        drop(waiting);
+        state.text.push_str(&line);
+        state.lines += 1;
+        drop(state);
         self.changed.notify_one();
     }
 
-    /// Have the writer's [`take`](Self::take) return, even if there is nothing to write.
+    /// Makes the writer's [`take`](Self::take) return, even without lines.
     pub(super) fn wake(&self) {
-        self.waiting().is_woken = true;
+        self.state().is_woken = true;
         self.changed.notify_one();
     }
 
-    /// Wait for lines, at most for so long, and take all of them. To be called by one thread, which calls
-    /// [`written`](Self::written) when it has written them.
+    /// Takes all lines. Blocks until there are some, but no longer than `timeout`. Only the writer may call this, and
+    /// must call [`batch_written`](Self::batch_written) afterwards.
     pub(super) fn take(&self, timeout: Option<Duration>) -> Batch {
-        let is_idle = |waiting: &mut Waiting| waiting.lines == 0 && waiting.lost == 0 && !waiting.is_woken;
-        let mut waiting = self.waiting();
-        waiting = match timeout {
-            None => self.changed.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner),
+        let is_idle = |state: &mut State| state.lines == 0 && state.dropped == 0 && !state.is_woken;
+        let mut state = self.state();
+        state = match timeout {
+            None => self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner),
             Some(timeout) => {
-                let result = self.changed.wait_timeout_while(waiting, timeout, is_idle);
+                let result = self.changed.wait_timeout_while(state, timeout, is_idle);
                 result.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        waiting.lines = 0;
-        waiting.is_woken = false;
-        waiting.is_writing = true;
-        Batch { text: std::mem::take(&mut waiting.text), lost: std::mem::take(&mut waiting.lost) }
+        state.lines = 0;
+        state.is_woken = false;
+        state.is_writing = true;
+        Batch { text: std::mem::take(&mut state.text), dropped: std::mem::take(&mut state.dropped) }
     }
 
-    /// The last batch was written.
-    pub(super) fn written(&self) {
-        self.waiting().is_writing = false;
-        self.done.notify_all();
+    /// Records that the last batch has been written.
+    pub(super) fn batch_written(&self) {
+        self.state().is_writing = false;
+        self.written.notify_all();
     }
 
-    /// Wait until all lines are written, but not longer than this.
-    pub(super) fn flush(&self, limit: Duration) {
-        let is_busy = |waiting: &mut Waiting| waiting.lines > 0 || waiting.lost > 0 || waiting.is_writing;
-        let _ = self.done.wait_timeout_while(self.waiting(), limit, is_busy);
+    /// Blocks until all lines are written, but no longer than `timeout`.
+    pub(super) fn flush(&self, timeout: Duration) {
+        let is_busy = |state: &mut State| state.lines > 0 || state.dropped > 0 || state.is_writing;
+        let _ = self.written.wait_timeout_while(self.state(), timeout, is_busy);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing that is done under the lock can leave it half done.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that holds the lock can leave the state inconsistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,23 +97,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_beyond_the_limit_are_dropped_and_counted() {
-        let queue = LineQueue::default();
-        (0..LINES + 7).for_each(|number| queue.push(format!("{number}\n")));
-        let Batch { text, lost } = queue.take(None);
-        assert_eq!((text.lines().count(), lost), (LINES, 7));
+    fn lines_beyond_the_capacity_are_dropped_and_counted() {
+        let queue = LogQueue::default();
+        (0..CAPACITY + 7).for_each(|number| queue.push(format!("{number}\n")));
+        let Batch { text, dropped } = queue.take(None);
+        assert_eq!((text.lines().count(), dropped), (CAPACITY, 7));
         queue.push("after\n".to_owned());
-        let Batch { text, lost } = queue.take(None);
-        assert_eq!((text.as_str(), lost), ("after\n", 0));
+        let Batch { text, dropped } = queue.take(None);
+        assert_eq!((text.as_str(), dropped), ("after\n", 0));
     }
 
     #[test]
     fn flush_returns_when_the_writer_is_stuck() {
-        let queue = LineQueue::default();
+        let queue = LogQueue::default();
         queue.push("a\n".to_owned());
         queue.take(None);
         queue.flush(Duration::from_millis(1));
-        queue.written();
+        queue.batch_written();
         queue.flush(Duration::from_secs(3600));
     }
 }

@@ -95,7 +95,7 @@ fn a_log_filter_that_is_not_understood_is_said_and_ignored() {
     let mut command = command();
     command.args(["--camera", "emulated"]).env("RUST_LOG", "hotshoe=loud");
     let server = Server::start_command(command);
-    assert!(server.log().contains("RUST_LOG is not understood"), "{}", server.log());
+    assert!(server.log().contains("invalid RUST_LOG"), "{}", server.log());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The log never holds up the server, and what clients and guests can cause in it is bounded.
+//! The log never blocks the server, and limits the lines that clients and guests can cause.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -8,21 +8,21 @@ use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::{guests, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The number in the line that sums up what was suppressed of these lines.
+/// The number of suppressed lines that contain `text`, from their summary.
 fn suppressed(log: &str, text: &str) -> usize {
     let is_summary = |line: &&str| line.contains(" more like this: ") && line.contains(text);
-    let line = log.lines().find(is_summary).unwrap_or_else(|| panic!("nothing was suppressed:\n{log}"));
+    let line = log.lines().find(is_summary).unwrap_or_else(|| panic!("no summary:\n{log}"));
     line.split_once('+').unwrap().1.split_once(' ').unwrap().0.parse().unwrap()
 }
 
 #[test]
-fn requests_write_a_bounded_number_of_lines_and_the_rest_is_counted() {
+fn log_lines_about_requests_are_limited_and_the_rest_is_counted() {
     const REQUESTS: usize = 200;
     const WRITTEN: usize = 20;
     let mut server = Server::start(&["--camera", "emulated", "--max-requests", "1"]);
     let viewer = Viewer::watch(server.address, "/video_feed");
     for number in 0..REQUESTS {
-        // Each is another, which is the clients' choice and makes no difference.
+        // Different paths do not raise the limit.
         assert_eq!(get(server.address, &format!("/video_feed?{number}")).status, 503);
     }
     server.signal(Signal::TERM);
@@ -32,12 +32,12 @@ fn requests_write_a_bounded_number_of_lines_and_the_rest_is_counted() {
     let log = server.log();
     let lines = log.lines().filter(|line| line.contains("503") && !line.contains("more like this")).count();
     let suppressed = suppressed(&log, "503");
-    // More windows than one, on a machine that takes longer than one for all requests.
+    // On a slow machine, the requests take more than one window.
     assert!(lines >= WRITTEN && lines + suppressed <= REQUESTS && suppressed > 0, "{lines} lines:\n{log}");
 }
 
 #[test]
-fn a_guest_that_prints_without_end_writes_a_bounded_number_of_lines() {
+fn log_lines_of_a_guest_that_prints_endlessly_are_limited() {
     const PRINTED: usize = 10_000;
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), guests::PRINTS);
@@ -52,29 +52,29 @@ fn a_guest_that_prints_without_end_writes_a_bounded_number_of_lines() {
     assert!(lines < PRINTED / 2 && suppressed(&log, "guest stdout: begun") > 0, "{lines} lines:\n{log}");
 }
 
-/// More than a pipe holds is logged by far: nothing waits for it but the log's own thread.
+/// The server logs far more than a pipe holds. Only the log's own thread blocks.
 #[test]
-fn a_reader_of_standard_error_that_stops_holds_nothing_up() {
+fn a_reader_of_standard_error_that_stops_blocks_nothing() {
     const REQUESTS: usize = 1500;
     let mut command = command();
     command.args(["--camera", "emulated", "--listen", "127.0.0.1:0", "--admin", "off"]);
-    // Lines of this level are not limited in their number.
+    // The limit does not apply to this level.
     command.env("RUST_LOG", "hotshoe=debug").stdin(Stdio::null()).stderr(Stdio::piped());
     let mut server = command.spawn().unwrap();
     let mut stderr = BufReader::new(server.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("open http://") {
         line.clear();
-        assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended");
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the server ended");
     }
     let address = line.split_once("http://").unwrap().1.trim_end().trim_end_matches('/').parse().unwrap();
-    // 200 bytes of a path are logged: 300 kB in all, and a pipe has room for 64 (pipe(7)).
+    // The log shows 200 bytes of a path, so 300 kB in total. A pipe holds 64 KiB (pipe(7)).
     let path = format!("/{}", "x".repeat(300));
     for _ in 0..REQUESTS {
         assert_eq!(get(address, &path).status, 404);
     }
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-    wait_until("it ends", || server.try_wait().unwrap().is_some());
+    wait_until("the server ends", || server.try_wait().unwrap().is_some());
     assert!(server.wait().unwrap().success());
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
@@ -83,7 +83,7 @@ fn a_reader_of_standard_error_that_stops_holds_nothing_up() {
 }
 
 #[test]
-fn a_reader_of_standard_error_that_comes_back_is_told_how_many_lines_were_lost() {
+fn the_log_shows_how_many_lines_were_dropped() {
     const REQUESTS: usize = 3000;
     let mut command = command();
     command.args(["--camera", "emulated", "--listen", "127.0.0.1:0", "--admin", "off"]);
@@ -96,9 +96,9 @@ fn a_reader_of_standard_error_that_comes_back_is_told_how_many_lines_were_lost()
     for _ in 0..REQUESTS {
         assert_eq!(get(address, &path).status, 404);
     }
-    let told = lines.find(|line| line.contains("the log lost ")).unwrap();
-    let lost: usize = told.split_once("the log lost ").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
-    assert!((1..REQUESTS).contains(&lost), "{told}");
+    let line = lines.find(|line| line.contains(" log lines were dropped")).unwrap();
+    let dropped: usize = line.split_once("WARN ").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
+    assert!((1..REQUESTS).contains(&dropped), "{line}");
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     lines.for_each(drop);
     assert!(server.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! An event as a line of the log.
+//! Formats an event as a line of text.
 
 use std::fmt::{self, Write as _};
 
@@ -7,20 +7,20 @@ use tracing::{Event, Level};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
-/// The longest text of a line at `info` and above, in bytes. Requests and guests have a say in what is in it.
-const LENGTH: usize = 2048;
+/// The longest text of a line at `info` and above, in bytes. Clients and guests can influence the text.
+const MAX_LENGTH: usize = 2048;
 
-/// A line that can be written.
-pub(super) struct Line {
+/// A log line.
+pub(super) struct LogLine {
     time: String,
     level: Level,
-    /// What it is about, and the message.
+    /// What the line is about, and the message.
     pub(super) text: String,
 }
 
-impl Line {
-    /// The line of an event that has just happened.
-    pub(super) fn of(event: &Event<'_>) -> Self {
+impl LogLine {
+    /// The line for an event that happens now.
+    pub(super) fn from_event(event: &Event<'_>) -> Self {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = *event.metadata().level();
@@ -31,15 +31,15 @@ impl Line {
         Self::now(level, text)
     }
 
-    /// A line of this text that has just happened.
+    /// A line with the current time and this text.
     pub(super) fn now(level: Level, text: String) -> Self {
         let mut time = String::new();
-        // Writing to a string can't fail.
+        // Writing to a string cannot fail.
         let _ = SystemTime.format_time(&mut Writer::new(&mut time));
         Self { time, level, text }
     }
 
-    /// As it is written, with its newline.
+    /// Renders the line with its newline.
     pub(super) fn render(&self, is_coloured: bool) -> String {
         let Self { time, level, text } = self;
         if !is_coloured {
@@ -52,16 +52,15 @@ impl Line {
             Level::DEBUG => 34,
             Level::TRACE => 35,
         };
-        // ECMA-48, "SGR": faint, and colours.
+        // ECMA-48, SGR: faint, and foreground colours.
         format!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m {text}\n")
     }
 }
 
-/// Cut what is too long, and replace what would start another line or control a terminal.
+/// Truncates a text, and replaces characters that would start another line or control a terminal.
 fn one_line(text: &str) -> String {
-    let cut = text.floor_char_boundary(LENGTH);
-    let (kept, rest) = text.split_at(cut);
-    let mut line: String = kept.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+    let (start, rest) = text.split_at(text.floor_char_boundary(MAX_LENGTH));
+    let mut line: String = start.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
     if !rest.is_empty() {
         line.push('…');
     }
@@ -74,7 +73,7 @@ struct Fields {
     /// What the event is about: `camera front: `.
     subject: String,
     message: String,
-    /// ` name=value`, for each other field.
+    /// ` name=value` for each other field.
     others: String,
 }
 
@@ -84,11 +83,11 @@ impl Visit for Fields {
             "message" => write!(self.message, "{value:?}"),
             name @ ("camera" | "channel" | "generation") => write!(self.subject, "{name} {value:?}: "),
             "request" => write!(self.subject, "{value:?}: "),
-            // What the `log` crate adds to each record.
+            // Fields that the `log` crate adds to each record.
             name if name.starts_with("log.") => Ok(()),
             name => write!(self.others, " {name}={value:?}"),
         };
-        // Fails where the value's own implementation does.
+        // Fails only if the value's `Debug` implementation does.
         let _ = result;
     }
 
@@ -102,15 +101,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_one_line_of_bounded_length() {
+    fn a_line_has_no_line_breaks_and_a_limited_length() {
         assert_eq!(one_line("a\nb\u{1b}[31mc"), "a b [31mc");
-        let long = one_line(&"ä".repeat(LENGTH));
-        assert!(long.len() <= LENGTH + '…'.len_utf8() && long.ends_with("ä…"), "{}", long.len());
+        let long = one_line(&"ä".repeat(MAX_LENGTH));
+        assert!(long.len() <= MAX_LENGTH + '…'.len_utf8() && long.ends_with("ä…"), "{}", long.len());
     }
 
     #[test]
-    fn a_line_has_its_level_in_a_column_and_no_colours_unless_wanted() {
-        let line = Line { time: "12:00".to_owned(), level: Level::WARN, text: "camera front: lost".to_owned() };
+    fn levels_are_aligned_and_coloured_only_on_request() {
+        let line = LogLine { time: "12:00".to_owned(), level: Level::WARN, text: "camera front: lost".to_owned() };
         assert_eq!(line.render(false), "12:00  WARN camera front: lost\n");
         assert!(line.render(true).contains("\x1b[33m WARN\x1b[0m camera front"));
     }
