@@ -1,4 +1,4 @@
-//! What fifty viewers miss while the guest is replaced twenty times.
+//! Measures what fifty viewers miss while the guest is replaced twenty times.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,13 +11,13 @@ use hotshoe_test_support::server::Server;
 const VIEWERS: usize = 50;
 const SWAPS: usize = 20;
 const RATE: u32 = 30;
-/// So many that none comes again within any gap.
+/// Enough that no picture repeats within any gap.
 const PICTURES: u32 = 600;
-/// From one swap to the next, and as long as the viewers watch without any.
+/// The time between two swaps.
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// Prints how many frames the viewers missed, without swaps and with them.
-pub fn table(mut next: impl FnMut() -> Vec<u8>) {
+pub fn table(mut new_component: impl FnMut() -> Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), PICTURES, 0);
     let camera = format!("emulated:{},fps={RATE}", folder.path().display());
@@ -25,25 +25,25 @@ pub fn table(mut next: impl FnMut() -> Vec<u8>) {
     println!("\n{VIEWERS} viewers of {RATE} fps.\n");
     println!("| | frames | missed | longest gap, frames |");
     println!("| --- | --- | --- | --- |");
-    let still = watch(&server, || (0..SWAPS).for_each(|_| thread::sleep(PERIOD)));
-    row("no swap", &still);
+    let undisturbed = watch(&server, || (0..SWAPS).for_each(|_| thread::sleep(PERIOD)));
+    row("no swap", &undisturbed);
     let swapped = watch(&server, || {
         for _ in 0..SWAPS {
-            assert_eq!(server.put_guest(&next()).status, 200);
+            assert_eq!(server.put_guest(&new_component()).status, 200);
             thread::sleep(PERIOD);
         }
     });
     row(&format!("{SWAPS} swaps"), &swapped);
 }
 
-/// How far the camera had gone on from each part to the next, of all viewers, while something happened.
-fn watch(server: &Server, happen: impl FnOnce()) -> Vec<u32> {
+/// Watches with all viewers while `action` runs. Returns the differences between the numbers of successive frames.
+fn watch(server: &Server, action: impl FnOnce()) -> Vec<u32> {
     let stop = AtomicBool::new(false);
     let mut viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
     thread::scope(|scope| {
         let stop = &stop;
         let watchers: Vec<_> = viewers.iter_mut().map(|viewer| scope.spawn(move || steps(viewer, stop))).collect();
-        happen();
+        action();
         stop.store(true, Ordering::Relaxed);
         watchers.into_iter().flat_map(|watcher| watcher.join().unwrap()).collect()
     })

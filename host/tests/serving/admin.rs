@@ -1,4 +1,4 @@
-//! The admin listener: who is let in, and what is answered.
+//! The admin listener: who has access, and how it responds.
 
 use std::fs;
 use std::io::{BufReader, Write as _};
@@ -14,14 +14,14 @@ use rustix::process::Signal;
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 const TOKEN: &str = "0123456789abcdef0123";
 
-/// Put a token into a file that only its owner can read.
+/// Writes a token to a file that only its owner can read.
 fn write_token(file: &Path, token: &str) {
     fs::write(file, token).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// A server with a token.
-fn with_token(folder: &Path) -> Server {
+/// Starts a server with a token.
+fn start_with_token(folder: &Path) -> Server {
     let file = folder.join("token");
     write_token(&file, &format!("{TOKEN}\n"));
     Server::start(&[&CAMERA[..], &["--admin-token-file", file.to_str().unwrap()]].concat())
@@ -32,7 +32,7 @@ fn error(reply: &Reply) -> String {
 }
 
 #[test]
-fn it_is_not_at_the_viewers_address() {
+fn viewers_cannot_reach_the_admin_paths_or_the_reverse() {
     let server = Server::start(&CAMERA);
     assert_eq!(get(server.address, "/guest").status, 404);
     assert_eq!(request(server.address, "PUT", "/guest").status, 404);
@@ -51,7 +51,7 @@ fn web_pages_cannot_replace_the_guest() {
             let reply = send(admin, method, path, &[("Origin", origin)], &component);
             assert_eq!((reply.status, reply.header("access-control-allow-origin")), (403, None), "{method} {origin}");
         }
-        // A name that was made to resolve to this machine (DNS rebinding).
+        // DNS rebinding makes a page's own name resolve to this machine.
         for host in ["evil.example", &format!("evil.example:{}", admin.port()), "127.0.0.1.evil.example"] {
             let reply = send(admin, method, path, &[("Host", host)], &component);
             assert_eq!(reply.status, 421, "{method} {host}");
@@ -59,19 +59,19 @@ fn web_pages_cannot_replace_the_guest() {
         }
     }
     let (nameless, _) = raw_request(admin, b"GET /guest HTTP/1.0\r\n\r\n", false);
-    assert_eq!(nameless.status, 200, "no browser sends that");
+    assert_eq!(nameless.status, 200, "no browser sends a request without a host");
     server.wait_for_log("admin: denied PUT /guest: requests from web pages are not allowed");
     assert_eq!(server.generation(), 1);
-    // Its own page, if there were one, and people by number and by name.
+    // The listener's own origin, and requests by address and by name.
     let own_origin = format!("http://{own}");
     assert_eq!(send(admin, "GET", "/guest", &[("Origin", &own_origin)], b"").status, 200);
     assert_eq!(send(admin, "GET", "/guest", &[("Host", &format!("localhost:{}", admin.port()))], b"").status, 200);
 }
 
 #[test]
-fn with_a_token_it_is_needed_for_everything() {
+fn a_configured_token_is_required_for_every_request() {
     let folder = tempfile::tempdir().unwrap();
-    let server = with_token(folder.path());
+    let server = start_with_token(folder.path());
     let admin = server.admin.unwrap();
     let component = guests::serving(guests::TRAPS);
     for (method, path, authorization) in [
@@ -93,7 +93,7 @@ fn with_a_token_it_is_needed_for_everything() {
 }
 
 #[test]
-fn other_addresses_than_loopback_need_a_token() {
+fn addresses_other_than_loopback_require_a_token() {
     let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0"]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -102,7 +102,7 @@ fn other_addresses_than_loopback_need_a_token() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     let path = file.to_str().unwrap();
-    for (contents, complaint) in
+    for (contents, message) in
         [(None, "cannot read"), (Some("short"), "at least 16"), (Some("with a space in it"), "at least")]
     {
         if let Some(contents) = contents {
@@ -111,22 +111,22 @@ fn other_addresses_than_loopback_need_a_token() {
         let args = ["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0", "--admin-token-file", path];
         let output = run([&CAMERA[..], &args].concat());
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && stderr.contains(complaint) && stderr.contains(path), "{stderr}");
+        assert!(!output.status.success() && stderr.contains(message) && stderr.contains(path), "{stderr}");
     }
     write_token(&file, TOKEN);
     let server = Server::start(&[&CAMERA[..], &["--admin", "0.0.0.0:0", "--admin-token-file", path]].concat());
     let admin = (std::net::Ipv4Addr::LOCALHOST, server.admin.unwrap().port()).into();
     assert_eq!(get(admin, "/guest").status, 401);
     let bearer = format!("Bearer {TOKEN}");
-    // By whatever name: nobody else's page has the token.
+    // With any host name, because no other page has the token.
     assert_eq!(send(admin, "GET", "/guest", &[("Authorization", &bearer), ("Host", "pi.local")], b"").status, 200);
 }
 
 #[test]
-fn a_unix_socket_is_its_owners_and_is_removed_at_the_end() {
+fn a_unix_socket_is_private_and_removed_on_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("admin.sock");
-    // Left behind by a server that was killed.
+    // A killed server leaves its socket behind.
     drop(UnixListener::bind(&socket).unwrap());
     let admin = format!("unix:{}", socket.display());
     let args = [&CAMERA[..], &["--admin", &admin]].concat();
@@ -140,7 +140,7 @@ fn a_unix_socket_is_its_owners_and_is_removed_at_the_end() {
     assert_eq!(put(&[]).status, 200);
     server.wait_for_log("generation 2: ");
 
-    // A second server does not take it away from the first.
+    // A second server does not take the socket from the first.
     let output = run([&args[..], &["--listen", "127.0.0.1:0"]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && stderr.contains("is in use") && stderr.contains("--admin"), "{stderr}");
@@ -156,18 +156,18 @@ fn a_unix_socket_is_its_owners_and_is_removed_at_the_end() {
 }
 
 #[test]
-fn it_can_be_off_and_an_address_in_use_is_said() {
+fn the_listener_can_be_off_and_an_address_in_use_is_an_error() {
     let server = Server::start(&[&CAMERA[..], &["--admin", "off"]].concat());
     assert_eq!(server.admin, None);
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
     let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin", &address]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && stderr.contains(&format!("{address} is in use")) && stderr.contains("--admin"));
 }
 
 #[test]
-fn what_it_does_not_do_is_405_or_404() {
+fn unknown_methods_get_405_and_unknown_paths_404() {
     let server = Server::start(&CAMERA);
     let admin = server.admin.unwrap();
     for (method, path, status, allow) in [
@@ -185,22 +185,22 @@ fn what_it_does_not_do_is_405_or_404() {
 }
 
 #[test]
-fn a_component_that_breaks_off_on_its_way_changes_nothing() {
+fn an_upload_that_is_cut_off_changes_nothing() {
     let server = Server::start(&CAMERA);
     let component = guests::serving(guests::TRAPS);
-    // More at a time than may be under way, and none of them keeps its place.
+    // More than the limit on uploads. None of them holds its permit.
     for _ in 0..5 {
         let mut stream = connect(server.admin.unwrap());
         write!(stream, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len())
             .unwrap();
         stream.write_all(&component[..component.len() / 2]).unwrap();
     }
-    wait_until("there is room", || server.put_guest(&component).status != 503);
+    wait_until("an upload is admitted", || server.put_guest(&component).status != 503);
     assert_eq!(server.generation(), 2);
 }
 
 #[test]
-fn a_token_that_other_users_can_read_or_change_is_refused() {
+fn a_token_file_that_other_users_can_access_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     let path = file.to_str().unwrap();
@@ -218,29 +218,31 @@ fn a_token_that_other_users_can_read_or_change_is_refused() {
 }
 
 #[test]
-fn wrong_tokens_are_throttled_and_the_log_tells_of_a_few() {
-    const TRIES: usize = 300;
+fn wrong_tokens_are_throttled_and_only_some_are_logged() {
+    const ATTEMPTS: usize = 300;
     let folder = tempfile::tempdir().unwrap();
-    let server = with_token(folder.path());
+    let server = start_with_token(folder.path());
     let admin = server.admin.unwrap();
     let statuses: Vec<_> =
-        (0..TRIES).map(|_| send(admin, "GET", "/guest", &[("Authorization", "Bearer wrong")], b"").status).collect();
+        (0..ATTEMPTS).map(|_| send(admin, "GET", "/guest", &[("Authorization", "Bearer wrong")], b"").status).collect();
     assert_eq!(statuses[..10], [401; 10]);
     assert!(statuses.contains(&429), "{statuses:?}");
     let lines = server.log().lines().filter(|line| line.contains(": the admin token is required")).count();
-    // One more for each ten seconds, and the test does not take longer than its deadlines.
+    // A burst of ten, and one more every ten seconds.
     assert!((1..=30).contains(&lines), "{lines} lines");
-    // Who has the token waits for a second.
+    // A client with the right token waits for a second.
     let bearer = format!("Bearer {TOKEN}");
-    wait_until("it listens again", || send(admin, "GET", "/guest", &[("Authorization", &bearer)], b"").status == 200);
+    wait_until("the throttling ends", || {
+        send(admin, "GET", "/guest", &[("Authorization", &bearer)], b"").status == 200
+    });
 }
 
 #[test]
 fn slow_uploads_do_not_keep_others_out() {
     let server = Server::start(&CAMERA);
     let admin = server.admin.unwrap();
-    // A client that asks whether it may send the body is told so when it has a place.
-    let announce = || {
+    // A client that expects `100 Continue` receives it once its upload is admitted.
+    let start_upload = || {
         let mut stream = connect(admin);
         write!(stream, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n").unwrap();
         write!(stream, "Expect: 100-continue\r\n\r\n").unwrap();
@@ -248,9 +250,9 @@ fn slow_uploads_do_not_keep_others_out() {
         assert_eq!(read_head(&mut reader).0, 100);
         reader
     };
-    // One sends nothing, and one drips: 20 kB a second, and never a pause of five seconds.
-    let mut silent = announce();
-    let mut dripping = announce().into_inner();
+    // One client sends nothing. The other sends 20 kB per second, with no pause of five seconds.
+    let mut silent = start_upload();
+    let mut dripping = start_upload().into_inner();
     std::thread::spawn(move || {
         while dripping.write_all(&[0; 1000]).is_ok() {
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -259,5 +261,5 @@ fn slow_uploads_do_not_keep_others_out() {
     assert_eq!(server.put_guest(b"").status, 503);
     assert_eq!(read_head(&mut silent).0, 408);
     server.wait_for_logs("guest not replaced: the upload took too long", 2);
-    wait_until("there is room", || server.put_guest(&guests::serving(guests::TRAPS)).status == 200);
+    wait_until("an upload is admitted", || server.put_guest(&guests::serving(guests::TRAPS)).status == 200);
 }

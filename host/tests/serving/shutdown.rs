@@ -1,4 +1,4 @@
-//! How the server ends: every response properly, and soon.
+//! Shutting down: every response ends properly, and soon.
 
 use std::io::Read;
 use std::thread;
@@ -9,14 +9,14 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{guests, pictures};
 use rustix::process::Signal;
 
-/// Frames large enough that a viewer is often in the middle of one.
+/// Large enough that SIGTERM often interrupts a part.
 const FRAME_BYTES: usize = 60_000;
 
-/// Enough for a thread that reads one stream.
+/// Enough for a thread that reads a stream.
 const STACK_BYTES: usize = 256 << 10;
 
 #[test]
-fn sigterm_ends_five_hundred_viewers_between_two_parts_with_the_closing_delimiter() {
+fn sigterm_ends_five_hundred_streams_with_the_closing_delimiter() {
     const VIEWERS: usize = 500;
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 16, FRAME_BYTES);
@@ -29,7 +29,7 @@ fn sigterm_ends_five_hundred_viewers_between_two_parts_with_the_closing_delimite
                 .stack_size(STACK_BYTES)
                 .spawn(move || {
                     viewer.part();
-                    // Panics at a cut part, and at an end without the closing delimiter and the last chunk.
+                    // Panics if the stream ends inside a part, or without the closing delimiter or the last chunk.
                     while viewer.next_part().is_some() {}
                 })
                 .unwrap()
@@ -40,7 +40,7 @@ fn sigterm_ends_five_hundred_viewers_between_two_parts_with_the_closing_delimite
     assert!(server.wait().success(), "{}", server.log());
     let took = signalled.elapsed();
     let cut = viewers.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count();
-    assert_eq!(cut, 0, "viewers whose stream was cut; the server took {took:?} to end");
+    assert_eq!(cut, 0, "streams that were cut off; the shutdown took {took:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn sigterm_ends_streams_of_every_kind_properly() {
 }
 
 #[test]
-fn sigterm_ends_a_stream_that_its_guest_writes_itself_with_the_closing_delimiter() {
+fn sigterm_ends_streams_that_the_guest_writes_with_the_closing_delimiter() {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), guests::STREAMS);
     let mut server = Server::start(&["--camera", "emulated,fps=20", "--guest", guest.to_str().unwrap()]);
@@ -77,7 +77,7 @@ fn sigterm_ends_a_stream_that_its_guest_writes_itself_with_the_closing_delimiter
 }
 
 #[test]
-fn clients_that_do_not_read_do_not_delay_the_end() {
+fn clients_that_do_not_read_do_not_delay_the_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 16, 1_000_000);
     let camera = format!("emulated:{},fps=20", folder.path().display());
@@ -89,7 +89,7 @@ fn clients_that_do_not_read_do_not_delay_the_end() {
     server.signal(Signal::TERM);
     let signalled = Instant::now();
     assert!(server.wait().success());
-    // Half a second, and what a busy machine adds.
+    // Half a second, plus a margin for a busy machine.
     assert!(signalled.elapsed() < Duration::from_secs(5));
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or_default(), 0);
 }

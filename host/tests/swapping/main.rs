@@ -1,5 +1,5 @@
-//! Fifty viewers, while their guest is replaced sixty times. A program of its own, so that no other test runs at
-//! the same time: it is about what a swap costs the viewers.
+//! Fifty viewers watch while the guest is replaced sixty times. This is a program of its own, so that no other test runs
+//! at the same time and affects the viewers.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test says what is wrong by panicking, and what it measured"
+    reason = "tests fail by panicking, and this one prints what it measured"
 )]
 
 use std::fs;
@@ -26,20 +26,20 @@ use serde_json::json;
 const VIEWERS: usize = 50;
 const SWAPS: u32 = 20;
 const RATE: u32 = 30;
-/// So many that half of them take longer than any gap could be.
+/// Half of them take longer to play than any possible gap.
 const PICTURES: u32 = 600;
 
-/// Watches until told to stop. The stream must not end. Returns the number of frames.
+/// Watches until `stop` is set. Panics if the stream ends. Returns the number of frames.
 fn watch(address: SocketAddr, stop: Arc<AtomicBool>) -> JoinHandle<u32> {
     let mut viewer = Viewer::watch(address, "/video_feed");
     let mut last = pictures::number(&viewer.part().jpeg);
     thread::spawn(move || {
         let mut frames = 0;
         while !stop.load(Ordering::Relaxed) {
-            // Panics at a torn part, and at the end.
+            // Panics at an incomplete part, and at the end of the stream.
             let number = pictures::number(&viewer.part().jpeg);
-            // How many frames are left out depends on the machine. None comes after a newer one; but a new publisher
-            // begins with the newest frame, which the one before may have sent.
+            // How many frames are skipped depends on the machine. No frame follows a newer one, but a new publisher
+            // starts with the newest frame, which the old one may have sent already.
             let step = (number + PICTURES - last) % PICTURES;
             assert!(step < PICTURES / 2, "{number} came after {last}");
             frames += u32::from(step != 0);
@@ -49,8 +49,8 @@ fn watch(address: SocketAddr, stop: Arc<AtomicBool>) -> JoinHandle<u32> {
     })
 }
 
-/// Ask for the page and a snapshot, again and again. Returns how often.
-fn ask(address: SocketAddr, stop: Arc<AtomicBool>) -> JoinHandle<u32> {
+/// Requests the page and a snapshot until `stop` is set. Returns the number of requests.
+fn send_requests(address: SocketAddr, stop: Arc<AtomicBool>) -> JoinHandle<u32> {
     thread::spawn(move || {
         let mut requests = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -65,7 +65,7 @@ fn ask(address: SocketAddr, stop: Arc<AtomicBool>) -> JoinHandle<u32> {
 }
 
 #[test]
-fn fifty_viewers_see_nothing_of_sixty_swaps() {
+fn fifty_viewers_do_not_notice_sixty_swaps() {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), PICTURES, 0);
     let builds = tempfile::tempdir().unwrap();
@@ -85,22 +85,22 @@ fn fifty_viewers_see_nothing_of_sixty_swaps() {
     ]);
     let stop = Arc::new(AtomicBool::new(false));
     let viewers: Vec<_> = (0..VIEWERS).map(|_| watch(server.address, stop.clone())).collect();
-    let asking = ask(server.address, stop.clone());
+    let requests = send_requests(server.address, stop.clone());
     let capture = server.capture_thread_numbers();
     assert_eq!(capture.len(), 1);
 
     let mut generation = 1;
     let mut swap = |offer: &dyn Fn(&[u8])| {
         generation += 1;
-        // A component that was never seen before, so each is compiled.
+        // A new component each time, so it is not cached.
         offer(&guests::variant(&built_in, generation));
         server.wait_for_log(&format!("generation {generation}: "));
     };
-    let drained = || wait_until("old generations are gone", || server.generations()["draining"] == json!([]));
+    let drained = || wait_until("old generations have ended", || server.generations()["draining"] == json!([]));
     let rename = |component: &[u8]| {
-        let beside = builds.path().join("new");
-        fs::write(&beside, component).unwrap();
-        fs::rename(beside, &file).unwrap();
+        let new = builds.path().join("new");
+        fs::write(&new, component).unwrap();
+        fs::rename(new, &file).unwrap();
     };
 
     let put = |component: &[u8]| assert_eq!(server.put_guest(component).status, 200);
@@ -109,20 +109,20 @@ fn fifty_viewers_see_nothing_of_sixty_swaps() {
     let memory = server.memory_kib();
     (0..SWAPS).for_each(|_| swap(&rename));
     drained();
-    // The watched file changes too, but it is the signal that is faster, or finds the work done.
+    // The file is watched as well. Either the signal is faster, or it finds the guest replaced already.
     let hangup = |component: &[u8]| {
         rename(component);
         server.signal(Signal::HUP);
     };
     (0..SWAPS).for_each(|_| swap(&hangup));
     drained();
-    // Forty guests of 200 KiB each would be 8,000. What is only free memory goes back to the system after a while.
+    // Forty leaked guests of 200 KiB each would be 8,000 KiB. Free memory returns to the system after a while.
     let grown = || server.memory_kib().saturating_sub(memory);
-    wait_until("the memory of forty guests is free again", || grown() < 4000);
+    wait_until("the memory of forty guests is returned", || grown() < 4000);
 
-    assert_eq!(server.capture_thread_numbers(), capture, "the camera was captured without a break");
+    assert_eq!(server.capture_thread_numbers(), capture, "the capture thread was not restarted");
     stop.store(true, Ordering::Relaxed);
-    assert!(asking.join().unwrap() > SWAPS);
+    assert!(requests.join().unwrap() > SWAPS);
     let frames: u32 = viewers.into_iter().map(|viewer| viewer.join().unwrap()).sum();
     println!("{frames} frames");
 }
