@@ -5,18 +5,21 @@
 //! * [`listen`]: the addresses that the server listens at.
 //! * [`limits`]: how many connections and requests there may be.
 //! * [`policy`]: which requests are refused, and what browsers let pages of other sites do with responses.
-//! * [`server`], [`service`]: connections, and the requests on them.
+//! * [`server`], [`service`]: connections, and the requests on them; [`service_body`]: the bodies of responses;
+//!   [`host_response`]: responses that do not come from the guest.
+//! * [`stream`]: sending streams, and everything else that relies on how hyper reads and writes.
+//! * [`socket`]: a client's socket; [`stall_detector`]: detects clients that have stopped reading.
 
 pub mod host_response;
 pub mod limits;
 pub mod listen;
 pub mod peer;
 pub mod policy;
-pub mod progress;
 pub mod proxies;
 mod send_queue;
 pub mod server;
 pub mod service;
 pub mod service_body;
 pub mod socket;
+pub mod stall_detector;
 pub mod stream;

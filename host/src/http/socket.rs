@@ -1,4 +1,4 @@
-//! A client's socket, shared by who reads it, who writes to it and who watches over it.
+//! A client's TCP or Unix socket, shared by its reader, its writer, and those who monitor it.
 
 use std::io::{self, IoSlice, Read as _};
 use std::net::Shutdown;
@@ -11,15 +11,15 @@ use socket2::SockRef;
 use tokio::io::{Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::http::send_queue::send_queue;
+use super::send_queue::send_queue;
 
-/// The most of a request that is read to be refused: the head of nearly all.
+/// How many bytes of a refused request are read and discarded. Enough for nearly all heads.
 const REFUSED_REQUEST: usize = 4096;
 
 /// A connected socket.
 pub struct Socket {
     stream: Stream,
-    /// The bytes that the kernel has taken so far.
+    /// The number of bytes that the kernel has accepted.
     written: AtomicU64,
 }
 
@@ -41,15 +41,15 @@ impl From<UnixStream> for Socket {
 }
 
 impl Socket {
-    /// Read what there is. Only one task at a time is woken when there is more.
+    /// Waits for bytes and reads them. Wakes only the task of the last call.
     pub fn poll_read(&self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(match &self.stream {
                 Stream::Tcp(stream) => stream.poll_read_ready(context),
                 Stream::Unix(stream) => stream.poll_read_ready(context),
             })?;
-            // Not into an initialised slice: writing zeros to all of a buffer makes all of it resident, and most of hyper's
-            // is never used.
+            // `try_read` would need an initialized slice. Zeroing all of hyper's buffer would make all of its pages
+            // resident, and most of them are never used.
             let result = match &self.stream {
                 Stream::Tcp(stream) => stream.try_read_buf(buffer),
                 Stream::Unix(stream) => stream.try_read_buf(buffer),
@@ -62,7 +62,7 @@ impl Socket {
         }
     }
 
-    /// Writes as many bytes as the kernel accepts now, by one system call.
+    /// Writes as many bytes as the kernel accepts now, with one `writev`.
     pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let count = match &self.stream {
             Stream::Tcp(stream) => stream.try_write_vectored(slices),
@@ -80,9 +80,58 @@ impl Socket {
         }
     }
 
-    /// Tells the peer that no more bytes follow.
+    /// Shuts down the sending side: tells the peer that no more bytes follow.
     pub fn shut_down_write(&self) -> io::Result<()> {
-        self.reference().shutdown(Shutdown::Write)
+        self.sock_ref().shutdown(Shutdown::Write)
+    }
+
+    /// Returns how many bytes the kernel has accepted.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many of the written bytes the peer's kernel has acknowledged. It acknowledges only bytes that it has
+    /// buffer space for, and its program frees that space by reading.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel cannot tell.
+    pub fn acknowledged(&self) -> io::Result<u64> {
+        // In this order: bytes written between the two calls then count as not acknowledged.
+        let written = self.written();
+        Ok(written.saturating_sub(send_queue(&*self.sock_ref())?))
+    }
+
+    /// Returns whether the peer has shut down its sending side. It may still read, or it may be gone.
+    pub fn is_half_closed(&self) -> bool {
+        let ready = pin!(self.ready(Interest::READABLE));
+        let polled = ready.poll(&mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Ok(ready)) if ready.is_read_closed())
+    }
+
+    /// Waits until the connection fails: the peer has reset it, or does not answer keepalive probes.
+    pub async fn failed(&self) {
+        // `ready` fails only if the runtime is shutting down.
+        while let Ok(ready) = self.ready(Interest::ERROR).await
+            && !ready.is_error()
+        {}
+    }
+
+    /// Sends a response to a client whose request is not read. The caller closes the connection. Does not block: a newly
+    /// accepted socket has buffer space for a few hundred bytes.
+    pub fn refuse(&self, response: &[u8]) {
+        let socket = self.sock_ref();
+        // Fails if the client has left already.
+        let _ = socket.send(response);
+        // Closing a socket with unread bytes makes the kernel reset the connection, and the client may lose the response.
+        let _ = (&*socket).read(&mut [0; REFUSED_REQUEST]);
+    }
+
+    /// Makes the kernel discard unsent bytes and reset the connection when the socket is closed. Otherwise it would keep
+    /// the bytes for minutes if the client does not read.
+    pub fn discard_unsent(&self) {
+        // Has no effect on Unix sockets, whose unread bytes the peer keeps.
+        let _ = self.sock_ref().set_linger(Some(Duration::ZERO));
     }
 
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {
@@ -92,56 +141,10 @@ impl Socket {
         }
     }
 
-    fn reference(&self) -> SockRef<'_> {
+    fn sock_ref(&self) -> SockRef<'_> {
         match &self.stream {
             Stream::Tcp(stream) => SockRef::from(stream),
             Stream::Unix(stream) => SockRef::from(stream),
         }
-    }
-
-    /// How many bytes have been written so far.
-    pub fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
-    }
-
-    /// How many of the bytes that were written the peer's kernel has acknowledged. It acknowledges no more than its
-    /// program makes room for by reading.
-    pub fn acknowledged(&self) -> io::Result<u64> {
-        // In this order, so that what is written in between counts as not acknowledged at the worst.
-        let written = self.written();
-        Ok(written.saturating_sub(send_queue(&*self.reference())?))
-    }
-
-    /// Whether the peer has shut down its sending side: it may still read, or it may be gone.
-    pub fn is_half_closed(&self) -> bool {
-        let ready = pin!(self.ready(Interest::READABLE));
-        let polled = ready.poll(&mut Context::from_waker(Waker::noop()));
-        matches!(polled, Poll::Ready(Ok(ready)) if ready.is_read_closed())
-    }
-
-    /// Wait until the connection has failed: the peer has reset it, or does not answer keepalive probes.
-    pub async fn failed(&self) {
-        // An error means that the runtime is shutting down.
-        while let Ok(ready) = self.ready(Interest::ERROR).await
-            && !ready.is_error()
-        {}
-    }
-
-    /// Send a response to a client whose connection is closed after that, whatever it has asked for. Does not block: a socket
-    /// that has just been accepted takes a few hundred bytes at once.
-    pub fn refuse(&self, response: &[u8]) {
-        let socket = self.reference();
-        // If the client has left meanwhile, there is nobody to refuse.
-        let _ = socket.send(response);
-        // What is not read when the socket is closed makes the kernel reset the connection, and the client may lose the
-        // response.
-        let _ = (&*socket).read(&mut [0; REFUSED_REQUEST]);
-    }
-
-    /// Have the kernel discard what was not sent, and reset the connection, when the socket is closed. Otherwise it would
-    /// keep the bytes for minutes, for a client that does not take them.
-    pub fn discard_unsent(&self) {
-        // Fails for a Unix socket, which has nothing to discard.
-        let _ = self.reference().set_linger(Some(Duration::ZERO));
     }
 }

@@ -1,5 +1,5 @@
-//! Channels: streams that are built once and shared, and what becomes of them when their publisher fails or the guest
-//! is replaced.
+//! Channels: streams that are published once and shared by all viewers, also while publishers fail and guests are
+//! replaced.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -11,20 +11,20 @@ use hotshoe_test_support::{guests, pictures, wait_until};
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
-/// A server whose guest answers /bad with a channel that is published in this way.
-fn publishing(publish: &str, part: &str, more: &[&str]) -> Server {
+/// Starts a server whose guest answers /bad with a channel. `publish` is the publisher's code.
+fn publishing_server(publish: &str, part: &str, more: &[&str]) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let guest = folder.path().join("guest.wasm");
     std::fs::write(&guest, guests::publishing("c", publish, part)).unwrap();
     Server::start(&[&CAMERA[..], &["--guest", guest.to_str().unwrap()], more].concat())
 }
 
-/// How many instances of the guest are at work: publishers, and responses that are not a channel's.
-fn at_work(server: &Server) -> u64 {
+/// Returns the number of publishers and of responses that the guest is writing.
+fn in_flight(server: &Server) -> u64 {
     server.generations()["current"]["under_way"].as_u64().unwrap()
 }
 
-/// Read parts until one is this.
+/// Reads parts until one equals `part`.
 #[track_caller]
 fn read_until(viewer: &mut Viewer, part: &str) {
     while viewer.chunk() != part.as_bytes() {}
@@ -37,32 +37,32 @@ fn one_publisher_serves_all_viewers() {
     for viewer in &mut viewers {
         viewer.part();
     }
-    assert_eq!(at_work(&server), 1);
-    // The others do not depend on the one that made the channel begin.
+    assert_eq!(in_flight(&server), 1);
+    // The channel outlives the viewer that opened it.
     viewers.remove(0);
     for viewer in &mut viewers {
         (0..5).for_each(|_| drop(viewer.part()));
     }
-    assert_eq!(at_work(&server), 1);
+    assert_eq!(in_flight(&server), 1);
 }
 
 #[test]
-fn a_publisher_ends_with_its_last_viewer_and_begins_again_with_the_next() {
+fn a_publisher_ends_with_the_last_viewer_and_starts_again_with_the_next() {
     let server = Server::start(&[&CAMERA[..], &["--linger", "0.3"]].concat());
     for round in 1..4 {
         let mut viewer = Viewer::watch(server.address, "/video_feed");
         viewer.part();
         drop(viewer);
-        wait_until("the publisher is gone", || at_work(&server) == 0);
+        wait_until("the publisher has ended", || in_flight(&server) == 0);
         server.wait_for_logs("camera emulated: closed, nobody watches", round);
     }
 }
 
 #[test]
-fn a_new_viewer_is_sent_the_opening_and_the_newest_part_as_one_piece() {
-    // The one part, and no more for an hour.
+fn new_viewers_are_sent_the_opening_and_the_newest_part_in_one_chunk() {
+    // One part, and no more for an hour.
     let once = guests::PUBLISHES.replace("(i64.const 20)", "(i64.const 3600000)");
-    let server = publishing(&once, "part", &[]);
+    let server = publishing_server(&once, "part", &[]);
     for _ in 0..5 {
         let mut viewer = Viewer::watch(server.address, "/bad");
         assert_eq!(viewer.chunk(), b"opening\npart");
@@ -70,8 +70,8 @@ fn a_new_viewer_is_sent_the_opening_and_the_newest_part_as_one_piece() {
 }
 
 #[test]
-fn connected_viewers_see_the_next_guests_stream_without_reconnecting() {
-    let server = publishing(guests::PUBLISHES, "first", &["--drain", "0.2"]);
+fn viewers_see_the_next_guests_stream_without_reconnecting() {
+    let server = publishing_server(guests::PUBLISHES, "first", &["--drain", "0.2"]);
     let mut viewers: Vec<_> = (0..20).map(|_| Viewer::watch(server.address, "/bad")).collect();
     for viewer in &mut viewers {
         assert_eq!(viewer.chunk(), b"opening\nfirst");
@@ -80,19 +80,19 @@ fn connected_viewers_see_the_next_guests_stream_without_reconnecting() {
         assert_eq!(server.put_guest(&guests::publishing("c", guests::PUBLISHES, part)).status, 200);
         for viewer in &mut viewers {
             read_until(viewer, part);
-            // Nothing of the one before comes after it.
+            // No part of the guest before follows.
             (0..5).for_each(|_| assert_eq!(viewer.chunk(), part.as_bytes()));
         }
     }
     server.wait_for_log("generation 2: ");
-    wait_until("the old publishers are gone", || server.generations()["draining"] == serde_json::json!([]));
+    wait_until("the old publishers have ended", || server.generations()["draining"] == serde_json::json!([]));
     for viewer in &mut viewers {
         (0..20).for_each(|_| assert_eq!(viewer.chunk(), b"third"));
     }
 }
 
 #[test]
-fn pictures_go_on_in_their_order_through_swaps() {
+fn pictures_stay_in_order_while_guests_are_replaced() {
     let folder = tempfile::tempdir().unwrap();
     const PICTURES: u32 = 200;
     pictures::fill(folder.path(), PICTURES, 0);
@@ -112,8 +112,8 @@ fn pictures_go_on_in_their_order_through_swaps() {
             steps.push((next + PICTURES - last) % PICTURES);
             last = next;
         }
-        // A new publisher begins with the newest picture, which the one before may have sent: once more then, and
-        // never one before it. On a busy machine some are skipped.
+        // A new publisher starts with the newest picture, which the old one may have sent already. It may come twice, but
+        // never an older one. On a busy machine, some are skipped.
         assert!(steps.iter().all(|step| *step < PICTURES / 2), "{steps:?}");
         assert!(steps.iter().filter(|step| **step == 0).count() <= swaps as usize, "{steps:?}");
         assert!(steps.iter().filter(|step| **step <= 3).count() * 10 >= steps.len() * 9, "{steps:?}");
@@ -122,8 +122,8 @@ fn pictures_go_on_in_their_order_through_swaps() {
 }
 
 #[test]
-fn a_publisher_that_traps_is_started_again_and_its_viewers_stay() {
-    let server = publishing(guests::PUBLISHES_AND_TRAPS, "part", &[]);
+fn a_publisher_that_traps_is_restarted_and_its_viewers_stay() {
+    let server = publishing_server(guests::PUBLISHES_AND_TRAPS, "part", &[]);
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\npart");
     for round in 1..4 {
@@ -135,8 +135,8 @@ fn a_publisher_that_traps_is_started_again_and_its_viewers_stay() {
 }
 
 #[test]
-fn a_publisher_that_spins_is_ended_and_does_not_hold_up_others() {
-    let server = publishing(guests::PUBLISHES_AND_SPINS, "part", &[]);
+fn a_publisher_that_spins_is_ended_and_delays_no_other_requests() {
+    let server = publishing_server(guests::PUBLISHES_AND_SPINS, "part", &[]);
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\npart");
     assert_eq!(get(server.address, "/ok").text(), "ok\n");
@@ -147,32 +147,32 @@ fn a_publisher_that_spins_is_ended_and_does_not_hold_up_others() {
 }
 
 #[test]
-fn a_publisher_that_never_waits_is_ended_as_one_that_spins() {
-    let server = publishing(guests::PUBLISHES_WITHOUT_A_PAUSE, "part", &[]);
+fn a_publisher_that_never_waits_is_ended() {
+    let server = publishing_server(guests::PUBLISHES_WITHOUT_A_PAUSE, "part", &[]);
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\npart");
     let memory = server.memory_kib();
     server.wait_for_log(
         "its publisher failed and will be restarted: the guest computed for 2 seconds without waiting for anything",
     );
-    // Nothing queues, neither for the viewer that does not read.
+    // Nothing queues, not even for a viewer that does not read.
     assert!(server.memory_kib().saturating_sub(memory) < 8 << 10);
     assert_eq!(get(server.address, "/ok").text(), "ok\n");
 }
 
 #[test]
 fn a_publisher_that_returns_ends_the_stream_properly() {
-    let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
     let reply = get(server.address, "/bad");
     assert_eq!(reply.status, 200);
     assert!(reply.text().starts_with("opening\npart") && reply.text().ends_with("partclosing\n"), "{}", reply.text());
-    // And it begins again for the next.
+    // The next viewer opens the channel again.
     assert!(get(server.address, "/bad").text().starts_with("opening\npart"));
 }
 
 #[test]
-fn a_connection_is_kept_for_another_request_when_the_stream_has_ended() {
-    let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
+fn a_connection_can_be_reused_after_its_stream_has_ended() {
+    let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
     let mut stream = connect(server.address);
     for _ in 0..3 {
         let mut viewer = Viewer::watch_over(stream.try_clone().unwrap(), "/bad");
@@ -183,7 +183,7 @@ fn a_connection_is_kept_for_another_request_when_the_stream_has_ended() {
         while !answer.ends_with(b"ok\n\r\n0\r\n\r\n") {
             let mut bytes = [0; 512];
             let count = stream.read(&mut bytes).unwrap();
-            assert!(count > 0, "it is closed");
+            assert!(count > 0, "the connection is closed");
             answer.extend(&bytes[..count]);
         }
         assert!(answer.starts_with(b"HTTP/1.1 200"));
@@ -191,8 +191,8 @@ fn a_connection_is_kept_for_another_request_when_the_stream_has_ended() {
 }
 
 #[test]
-fn a_client_of_http_1_0_is_sent_the_parts_without_chunks_and_the_end_as_one_of_the_connection() {
-    let server = publishing(guests::PUBLISHES_AND_ENDS, "part", &[]);
+fn http_1_0_clients_are_sent_parts_without_chunks_and_the_connection_is_closed_at_the_end() {
+    let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
     let mut stream = connect(server.address);
     write!(stream, "GET /bad HTTP/1.0\r\n\r\n").unwrap();
     let mut text = String::new();
@@ -204,16 +204,16 @@ fn a_client_of_http_1_0_is_sent_the_parts_without_chunks_and_the_end_as_one_of_t
 }
 
 #[test]
-fn a_new_guest_whose_publisher_fails_is_taken_back_and_viewers_see_the_old_stream_throughout() {
-    let server = publishing(guests::PUBLISHES, "good", &[]);
+fn a_new_guest_whose_publisher_fails_is_rolled_back_and_viewers_see_the_old_stream_throughout() {
+    let server = publishing_server(guests::PUBLISHES, "good", &[]);
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\ngood");
     let broken = guests::publishing("c", guests::PUBLISHES_NOTHING_AND_TRAPS, "none");
     assert_eq!(server.put_guest(&broken).status, 200);
     let deadline = Instant::now() + Duration::from_secs(30);
     while server.generation() == 2 {
-        assert!(Instant::now() < deadline, "it is not taken back");
-        // The old publisher goes on until the new one has a part.
+        assert!(Instant::now() < deadline, "the new guest is not rolled back");
+        // The old publisher continues until the new one pushes.
         assert_eq!(viewer.chunk(), b"good");
     }
     server.wait_for_log("failed on 5 of its first 10 requests");
@@ -221,26 +221,26 @@ fn a_new_guest_whose_publisher_fails_is_taken_back_and_viewers_see_the_old_strea
 }
 
 #[test]
-fn viewers_are_ended_at_the_drain_limit_when_the_next_guest_publishes_nothing() {
-    let server = publishing(guests::PUBLISHES, "part", &["--drain", "0.5"]);
+fn streams_end_at_the_drain_timeout_if_the_next_guest_publishes_nothing() {
+    let server = publishing_server(guests::PUBLISHES, "part", &["--drain", "0.5"]);
     let address = server.address;
     let viewer = thread::spawn(move || get(address, "/bad"));
-    wait_until("it publishes", || at_work(&server) == 1);
+    wait_until("the guest publishes", || in_flight(&server) == 1);
     server.put_guest(&guests::serving(guests::TRAPS));
     let reply = viewer.join().unwrap();
-    assert!(reply.text().ends_with("partclosing\n"), "the old publisher went on, and the end is a proper one");
-    wait_until("the old generation is gone", || server.generations()["draining"] == serde_json::json!([]));
+    assert!(reply.text().ends_with("partclosing\n"), "the old publisher continues, and the stream ends properly");
+    wait_until("the old generation has ended", || server.generations()["draining"] == serde_json::json!([]));
 }
 
 #[test]
-fn a_guest_that_publishes_nothing_is_told_so() {
+fn a_guest_without_a_publisher_cannot_join() {
     let server = Server::start(&CAMERA);
     server.put_guest(&guests::joining_without_publishing("c"));
     assert_eq!(get(server.address, "/bad").text(), "0");
 }
 
 #[test]
-fn names_that_are_none_are_refused() {
+fn invalid_channel_names_are_rejected() {
     let server = Server::start(&CAMERA);
     let long = "x".repeat(65);
     for name in ["", "a b", "a\\0a", "é", &long] {
@@ -253,10 +253,10 @@ fn names_that_are_none_are_refused() {
     }
 }
 
-/// hyper writes the head and the first part, the channel all others: not a byte of one stands within the other's, also
-/// where all of it waits for a client to read.
+/// hyper writes the head and the first part, the fan-out the others. Their bytes must not interleave, even if all of them
+/// wait for the client to read.
 #[test]
-fn a_viewer_that_begins_to_read_late_finds_every_part_whole() {
+fn a_viewer_that_starts_to_read_late_finds_every_part_whole() {
     let server = Server::start(&CAMERA);
     server.put_guest(&guests::publishing("c", guests::PUBLISHES, "part"));
     let mut late = connect(server.address);
@@ -275,7 +275,7 @@ fn a_viewer_that_begins_to_read_late_finds_every_part_whole() {
 }
 
 #[test]
-fn labels_that_are_too_long_are_refused() {
+fn labels_that_are_too_long_are_rejected() {
     let server = Server::start(&CAMERA);
     server.put_guest(&guests::publishing_with_label(65));
     assert_eq!(get(server.address, "/bad").text(), "3");
@@ -284,7 +284,7 @@ fn labels_that_are_too_long_are_refused() {
 }
 
 #[test]
-fn a_viewer_may_ask_for_fewer_pictures_a_second() {
+fn viewers_can_ask_for_fewer_pictures_per_second() {
     let folder = tempfile::tempdir().unwrap();
     const PICTURES: u32 = 300;
     pictures::fill(folder.path(), PICTURES, 0);
@@ -295,14 +295,14 @@ fn a_viewer_may_ask_for_fewer_pictures_a_second() {
         let numbers: Vec<_> = (0..9).map(|_| pictures::number(&viewer.part().jpeg)).collect();
         numbers.windows(2).map(|pair| (pair[1] + PICTURES - pair[0]) % PICTURES).sum::<u32>()
     };
-    // Beside one that wants all of them.
+    // Beside a viewer of all pictures.
     let mut all = Viewer::watch(server.address, "/video_feed");
     all.part();
-    // Eight steps of eight pictures each; on a busy machine it may be sent one a little later, never earlier.
+    // Eight intervals of eight pictures each. On a busy machine, a picture may be late, but never early.
     let five = steps("/video_feed?fps=5");
-    assert!((56..=96).contains(&five), "{five} pictures went by");
+    assert!((56..=96).contains(&five), "{five} pictures passed");
     for path in ["/video_feed?fps=1000", "/video_feed?fps=0", "/video_feed?fps=fast"] {
         let passed = steps(path);
-        assert!((8..=24).contains(&passed), "{passed} pictures went by at {path}");
+        assert!((8..=24).contains(&passed), "{passed} pictures passed at {path}");
     }
 }

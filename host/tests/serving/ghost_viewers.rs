@@ -1,5 +1,5 @@
-//! Viewers that cause no traffic: each is sent something at least every ten seconds, so that one that has vanished is
-//! noticed (the machine test `viewers_whose_link_goes_down_are_dropped`).
+//! Traffic on idle streams. Every viewer is sent something at least every ten seconds, so that the server notices
+//! viewers that have vanished (see the machine test `viewers_whose_link_goes_down_are_dropped`).
 
 use std::io::{BufReader, Read, Write};
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use hotshoe_test_support::client::{Viewer, connect, read_head};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
-/// The longest pause of a stream, and what a busy machine adds.
+/// The longest pause of a stream, with a margin for busy machines.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// A server whose guest publishes one part and nothing more for an hour.
-fn publishing_once() -> Server {
+/// Starts a server whose guest publishes one part, and nothing more for an hour.
+fn server_publishing_once() -> Server {
     let folder = tempfile::tempdir().unwrap();
     let guest = folder.path().join("guest.wasm");
     let once = guests::PUBLISHES.replace("(i64.const 20)", "(i64.const 3600000)");
@@ -21,7 +21,7 @@ fn publishing_once() -> Server {
 }
 
 #[test]
-fn a_part_comes_every_ten_seconds_whatever_rate_was_asked_for() {
+fn viewers_are_sent_a_part_every_ten_seconds_even_with_a_lower_rate_limit() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let mut viewer = Viewer::watch(server.address, "/video_feed?fps=0.00001");
     viewer.part();
@@ -32,8 +32,8 @@ fn a_part_comes_every_ten_seconds_whatever_rate_was_asked_for() {
 }
 
 #[test]
-fn on_a_silent_channel_the_newest_part_comes_again_every_ten_seconds() {
-    let server = publishing_once();
+fn the_newest_part_is_sent_again_every_ten_seconds_if_the_channel_is_silent() {
+    let server = server_publishing_once();
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\npart");
     let first = Instant::now();
@@ -43,8 +43,8 @@ fn on_a_silent_channel_the_newest_part_comes_again_every_ten_seconds() {
 }
 
 #[test]
-fn so_it_does_for_a_client_of_http_1_0() {
-    let server = publishing_once();
+fn the_newest_part_is_sent_again_to_http_1_0_clients_too() {
+    let server = server_publishing_once();
     let mut stream = connect(server.address);
     write!(stream, "GET /bad HTTP/1.0\r\n\r\n").unwrap();
     let mut reader = BufReader::new(stream);

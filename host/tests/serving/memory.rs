@@ -1,4 +1,4 @@
-//! The server's memory: what a viewer takes, and that it is returned to the system after a burst of requests.
+//! The server returns memory to the system after a burst of requests.
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,11 +9,11 @@ use hotshoe_test_support::pictures;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-/// What is promised is half a minute; the rest is for a busy machine.
+/// Half a minute is documented. The rest is a margin for busy machines.
 const RETURNED_WITHIN: Duration = Duration::from_secs(60);
 
-/// Ask for `path` and read the head of the response, but nothing of its body.
-fn begin(server: &Server, path: &str) -> BufReader<TcpStream> {
+/// Requests `path` and reads the response's head, but not its body.
+fn start_download(server: &Server, path: &str) -> BufReader<TcpStream> {
     let mut stream = connect(server.address);
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
     let mut reader = BufReader::with_capacity(512, stream);
@@ -21,7 +21,7 @@ fn begin(server: &Server, path: &str) -> BufReader<TcpStream> {
     reader
 }
 
-/// The memory that is free after a burst is between what is in use, where glibc alone would keep it.
+/// After a burst, free memory lies between memory in use. glibc alone would not return it to the system.
 #[test]
 fn memory_returns_to_the_system_after_a_burst_of_requests() {
     const READERS: usize = 300;
@@ -34,13 +34,13 @@ fn memory_returns_to_the_system_after_a_burst_of_requests() {
         viewer.part();
     }
     drop(viewer);
-    // What is kept for good is there from here on.
+    // Fill caches that are never freed.
     for path in ["/", "/log", "/snapshot", "/state"] {
         assert_eq!(get(server.address, path).status, 200);
     }
-    wait_until("nothing goes on any more", || server.generations()["current"]["under_way"] == 0);
+    wait_until("all responses have ended", || server.generations()["current"]["under_way"] == 0);
     let idle = server.memory_kib();
-    let mut readers: Vec<_> = (0..READERS).map(|_| begin(&server, "/log?rows=5000")).collect();
+    let mut readers: Vec<_> = (0..READERS).map(|_| start_download(&server, "/log?rows=5000")).collect();
     for reader in &mut readers {
         reader.read_exact(&mut [0; 4096]).unwrap();
     }
@@ -48,13 +48,13 @@ fn memory_returns_to_the_system_after_a_burst_of_requests() {
         assert_eq!(get(server.address, "/snapshot").status, 200);
     }
     let peak = server.memory_kib();
-    assert!(peak > idle * 2, "no burst: {idle} KiB grew to {peak} KiB");
+    assert!(peak > idle * 2, "the burst is too small: {idle} KiB grew to {peak} KiB");
     drop(readers);
     let deadline = Instant::now() + RETURNED_WITHIN;
-    wait_until("nothing goes on any more", || server.generations()["current"]["under_way"] == 0);
+    wait_until("all responses have ended", || server.generations()["current"]["under_way"] == 0);
     while server.memory_kib() * 2 > idle * 3 {
         let now = server.memory_kib();
-        assert!(Instant::now() < deadline, "{idle} KiB grew to {peak} KiB, of which {now} KiB are kept");
+        assert!(Instant::now() < deadline, "{idle} KiB grew to {peak} KiB and shrank only to {now} KiB");
         std::thread::sleep(Duration::from_millis(500));
     }
 }

@@ -1,4 +1,4 @@
-//! Clients that read slowly, and clients that do not read.
+//! Clients that read slowly are served. Clients that stop reading are dropped.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,97 +10,97 @@ use hotshoe_test_support::server::{Server, command};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-/// What a slow client reads, in bytes per second.
+/// The rate of a slow client, in bytes per second.
 const RATE: usize = 2000;
 
-/// How long a slow client must survive. At this rate Linux acknowledges nothing for up to 65 s, until a whole receive
-/// buffer has been read.
+/// How long a slow client must survive. At this rate Linux acknowledges nothing for up to 65 s, until the client has read
+/// a whole receive buffer.
 const SPAN: Duration = Duration::from_secs(100);
 
-/// By when a client that has stopped reading must be gone: ten seconds, 70 for what it was sent before, and what a busy
-/// machine adds.
-const GONE: Duration = Duration::from_secs(150);
+/// The time within which a client that stops reading must be dropped: ten seconds, 70 for bytes that it had received
+/// before, and a margin for busy machines.
+const DROPPED_WITHIN: Duration = Duration::from_secs(150);
 
-/// A server with pictures that are far more than all buffers hold, and their folder: they are gone with it.
+/// Starts a server with images far larger than all buffers. Also returns their folder, which must outlive the server.
 fn server() -> (Server, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 16, 300_000);
     let camera = format!("emulated:{},fps=20", folder.path().display());
     let mut command = command();
-    // The server says so of each client that it gives up.
+    // At this level, the server logs each client that it drops.
     command.args(["--camera", &camera]).env("RUST_LOG", "hotshoe=debug");
     (Server::start_command(command), folder)
 }
 
-/// A client that has asked for this path, with a receive buffer of this size, or of the system's usual one.
-fn ask(address: SocketAddr, path: &str, buffer: Option<usize>) -> TcpStream {
+/// Requests a path as a client with a receive buffer of this size. `None` uses the system's default.
+fn request(address: SocketAddr, path: &str, buffer: Option<usize>) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // Before it connects, or the window has been announced already.
+    // Before connecting: the connection's setup announces the window.
     buffer.into_iter().for_each(|size| socket.set_recv_buffer_size(size).unwrap());
     socket.connect(&address.into()).unwrap();
     let mut stream = TcpStream::from(socket);
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-    stream.set_read_timeout(Some(GONE)).unwrap();
+    stream.set_read_timeout(Some(DROPPED_WITHIN)).unwrap();
     stream
 }
 
-/// Read at the slow rate for so long. Fails if the connection ends.
-fn read_slowly(mut stream: TcpStream, span: Duration) {
-    let until = Instant::now() + span;
+/// Reads at the slow rate for this long. Panics if the connection ends.
+fn read_slowly(mut stream: TcpStream, duration: Duration) {
+    let end = Instant::now() + duration;
     let mut bytes = [0; RATE / 10];
-    while Instant::now() < until {
+    while Instant::now() < end {
         stream.read_exact(&mut bytes).unwrap();
         thread::sleep(Duration::from_millis(100));
     }
 }
 
-/// Wait until the server has given up its one client, and see that the client's connection has ended.
+/// Waits until the server has dropped its only client, and checks that the connection was reset.
 #[track_caller]
-fn assert_given_up(mut stream: TcpStream, server: &Server) {
-    let until = Instant::now() + GONE;
+fn assert_dropped(mut stream: TcpStream, server: &Server) {
+    let deadline = Instant::now() + DROPPED_WITHIN;
     while !server.log().contains("dropped: the client has read nothing for 10 s") {
-        assert!(Instant::now() < until, "it is not given up");
+        assert!(Instant::now() < deadline, "the client is not dropped");
         thread::sleep(Duration::from_millis(100));
     }
-    // Reset, since there was more to send.
+    // Reset, because the server had unsent bytes.
     let mut rest = Vec::new();
     assert!(stream.read_to_end(&mut rest).is_err());
 }
 
 #[test]
-fn a_client_that_reads_two_kilobytes_a_second_is_not_dropped() {
+fn clients_that_read_two_kilobytes_per_second_are_not_dropped() {
     let (server, _folder) = server();
     thread::scope(|scope| {
         for path in ["/video_feed", "/snapshot"] {
             for buffer in [Some(4096), Some(65_536), None] {
-                let stream = ask(server.address, path, buffer);
-                // A picture takes longer than the span to read.
+                let stream = request(server.address, path, buffer);
+                // Reading one image takes longer than the whole test.
                 scope.spawn(move || read_slowly(stream, SPAN));
             }
         }
     });
-    // What is in a client's buffer can be read for a while after its connection was reset.
+    // Check the log as well: a client can read its receive buffer for a while after the connection was reset.
     assert!(!server.log().contains("dropped: "));
 }
 
 #[test]
-fn a_viewer_that_has_stopped_reading_is_dropped() {
+fn a_viewer_that_never_reads_is_dropped() {
     let (server, _folder) = server();
-    let stopped = ask(server.address, "/video_feed", Some(4096));
-    assert_given_up(stopped, &server);
+    let stopped = request(server.address, "/video_feed", Some(4096));
+    assert_dropped(stopped, &server);
 }
 
 #[test]
-fn a_viewer_that_reads_at_full_speed_and_stops_is_dropped() {
+fn a_viewer_that_stops_reading_after_fast_reads_is_dropped() {
     let (server, _folder) = server();
-    let mut stopped = ask(server.address, "/video_feed", None);
+    let mut stopped = request(server.address, "/video_feed", None);
     stopped.read_exact(&mut vec![0; 5_000_000]).unwrap();
-    assert_given_up(stopped, &server);
+    assert_dropped(stopped, &server);
 }
 
 #[test]
-fn a_download_that_nobody_reads_is_dropped() {
+fn a_client_that_does_not_read_its_download_is_dropped() {
     let (server, _folder) = server();
-    let stopped = ask(server.address, "/snapshot", Some(4096));
-    assert_given_up(stopped, &server);
+    let stopped = request(server.address, "/snapshot", Some(4096));
+    assert_dropped(stopped, &server);
 }

@@ -1,4 +1,4 @@
-//! The multipart stream: its bytes, its pace, and who gets which frame.
+//! The built-in guest's multipart streams: their bytes, their rate, and which viewer is sent which frame.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
@@ -8,7 +8,7 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, pictures, wait_until};
 
 #[test]
-fn the_head_is_as_agreed() {
+fn the_response_head_has_the_documented_headers() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     for path in ["/video_feed", "/video_feed/emulated", "/video_feed?t=1"] {
         let viewer = Viewer::watch(server.address, path);
@@ -32,29 +32,29 @@ fn the_head_is_as_agreed() {
 }
 
 #[test]
-fn the_body_is_byte_for_byte_as_agreed() {
+fn the_body_is_byte_for_byte_as_documented() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     let first = viewer.chunk();
-    let mut rest = first.strip_prefix(b"--frame\r\n").expect("the boundary comes first").to_vec();
+    let mut rest = first.strip_prefix(b"--frame\r\n").expect("the body starts with the boundary").to_vec();
     let all = built_in_pictures();
     let mut seen = BTreeSet::new();
     for _ in 0..10 {
-        // A chunk of the transfer encoding is what the server wrote as one piece: a part, and all of it. The
-        // opening may come with the first part.
+        // One chunk of the transfer coding is one whole part. The first also has the opening boundary.
         let part = if rest.is_empty() { viewer.chunk() } else { std::mem::take(&mut rest) };
         let head_end = part.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
         let head = std::str::from_utf8(&part[..head_end]).unwrap();
         let timestamp = head.lines().nth(2).unwrap().strip_prefix("X-Timestamp: ").unwrap();
-        let jpeg = part[head_end..].strip_suffix(b"\r\n--frame\r\n").expect("the boundary comes with the image");
+        let jpeg = part[head_end..].strip_suffix(b"\r\n--frame\r\n").expect("the chunk ends with the next boundary");
         assert_eq!(
             head,
             format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {timestamp}\r\n\r\n", jpeg.len())
         );
-        let index = all.iter().position(|picture| picture == jpeg).expect("one of the pictures, unchanged");
+        let index =
+            all.iter().position(|picture| picture == jpeg).expect("the image is one of the built-in ones, unchanged");
         seen.insert(index);
     }
-    assert!(seen.len() > 1, "it moves");
+    assert!(seen.len() > 1, "all parts have the same image");
 }
 
 #[test]
@@ -67,10 +67,10 @@ fn the_newest_frame_is_sent_again_after_a_second() {
 }
 
 #[test]
-fn a_new_viewer_starts_with_the_newest_frame_at_once() {
+fn new_viewers_are_sent_the_newest_frame_at_once() {
     let server = Server::start(&["--camera", "emulated,fps=0.1"]);
     let first = Viewer::watch(server.address, "/video_feed").part();
-    // The next frame is ten seconds away.
+    // The next frame comes after ten seconds.
     for _ in 0..5 {
         assert_eq!(Viewer::watch(server.address, "/video_feed").part(), first);
     }
@@ -87,15 +87,15 @@ fn fifty_viewers_share_one_camera() {
     let address = server.address;
     let mut viewers: Vec<_> = (0..VIEWERS).map(|_| Viewer::watch(address, "/video_feed")).collect();
     let seen: Vec<Vec<Part>> = thread::scope(|scope| {
-        // The parser panics at a torn part.
+        // The parser panics if a part is cut.
         let read = |viewer: &mut Viewer| (0..PARTS).map(|_| viewer.part()).collect();
         let watchers: Vec<_> = viewers.iter_mut().map(|viewer| scope.spawn(move || read(viewer))).collect();
         watchers.into_iter().map(|watcher| watcher.join().unwrap()).collect()
     });
     assert_eq!(server.capture_threads(), 1, "{:?}", server.threads());
     drop(viewers);
-    // How many of the frames each viewer gets depends on the machine, and is measured by a benchmark. In any case they
-    // are in order, and the frame of a moment is the same for all.
+    // How many frames a viewer is sent depends on the machine, and a benchmark measures it. But they are always in order,
+    // and all viewers see the same frame for a timestamp.
     let mut pictures_by_time = HashMap::new();
     for part in seen.iter().flatten() {
         let number = pictures::number(&part.jpeg);
@@ -108,9 +108,9 @@ fn fifty_viewers_share_one_camera() {
 }
 
 #[test]
-fn a_viewer_that_reads_slowly_skips_to_the_newest_frame() {
+fn slow_viewers_skip_to_the_newest_frame() {
     let folder = tempfile::tempdir().unwrap();
-    // Frames so large that what the kernel holds for a viewer is only a few of them.
+    // Frames so large that the kernel buffers only a few for a viewer.
     const PICTURES: u32 = 300;
     pictures::fill(folder.path(), PICTURES, 500_000);
     let camera = format!("emulated:{},fps=30", folder.path().display());
@@ -119,24 +119,24 @@ fn a_viewer_that_reads_slowly_skips_to_the_newest_frame() {
     let before = pictures::number(&slow.part().jpeg);
     let mut fast = Viewer::watch(server.address, "/video_feed");
     let fast_first = pictures::number(&fast.part().jpeg);
-    // The slow one does not read while the fast one sees a hundred frames: nobody waits for it.
-    let passed = |from: u32, to: u32| (to + PICTURES - from) % PICTURES;
+    // The slow viewer does not read while the fast one is sent a hundred frames.
+    let distance = |from: u32, to: u32| (to + PICTURES - from) % PICTURES;
     let mut newest = fast_first;
-    let mut gone_by = 0;
-    while gone_by < 100 {
+    let mut elapsed = 0;
+    while elapsed < 100 {
         let number = pictures::number(&fast.part().jpeg);
-        gone_by += passed(newest, number);
+        elapsed += distance(newest, number);
         newest = number;
     }
-    // Then it gets the few that were on their way, and after them the newest at once: between two of the
-    // parts that it reads lie most of the frames that it missed.
+    // Then it reads the few that were in buffers, and right after them the newest: most of the frames it missed lie
+    // between two parts.
     let mut last = before;
-    for old in 0.. {
+    for buffered in 0.. {
         let number = pictures::number(&slow.part().jpeg);
-        if passed(last, number) > 50 {
+        if distance(last, number) > 50 {
             break;
         }
-        assert!(old < 30, "it is sent old frames: {number}, where {newest} was long ago");
+        assert!(buffered < 30, "sent old frame {number}, long after {newest}");
         last = number;
     }
 }
@@ -161,7 +161,7 @@ fn viewers_of_two_cameras_do_not_share_frames() {
 }
 
 #[test]
-fn the_pictures_of_several_cameras_come_in_one_response() {
+fn one_response_carries_the_pictures_of_several_cameras() {
     let cameras =
         ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=5", "--camera", "shed=/dev/video99"];
     let server = Server::start(&cameras);
@@ -184,16 +184,16 @@ fn the_pictures_of_several_cameras_come_in_one_response() {
         assert_eq!(all.iter().any(|picture| picture == jpeg), camera != "shed");
         *counts.entry(camera.to_owned()).or_default() += 1;
     }
-    assert!(counts["front"] > counts["yard"], "each at its own rate: {counts:?}");
+    assert!(counts["front"] > counts["yard"], "each camera has its own rate: {counts:?}");
     let count =
         |camera: &str| get(server.address, &format!("/state/{camera}")).json()["result"]["stream"]["clients"].clone();
     assert_eq!((count("front"), count("yard"), count("shed")), (1.into(), 1.into(), 1.into()));
     drop(viewer);
-    wait_until("all cameras are let go", || count("front") == 0 && count("yard") == 0 && count("shed") == 0);
+    wait_until("no camera has viewers", || count("front") == 0 && count("yard") == 0 && count("shed") == 0);
 }
 
 #[test]
-fn pictures_of_a_camera_that_is_not_there_are_refused() {
+fn pictures_of_unknown_cameras_are_not_found() {
     let server = Server::start(&["--camera", "front=emulated"]);
     for path in ["/pictures?cameras=front,yard", "/pictures?cameras=", "/pictures/front"] {
         assert_eq!(get(server.address, path).status, 404, "{path}");

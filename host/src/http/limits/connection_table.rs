@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use tracing::debug;
 
 use crate::http::peer::Peer;
-use crate::http::progress::Progress;
+use crate::http::stall_detector::StallDetector;
 use crate::http::stream::{Connection, SharedWriter};
 
 /// How many connections may be open.
@@ -72,7 +72,7 @@ struct Entry {
     /// `None` while a request is in progress.
     idle: Option<IdleSequence>,
     writer: SharedWriter,
-    progress: Progress,
+    stall_detector: StallDetector,
     /// The task that serves the connection. `None` until it is spawned.
     task: Option<AbortHandle>,
     is_closing: bool,
@@ -107,7 +107,7 @@ impl ConnectionTable {
             client,
             idle: None,
             writer: connection.writer().clone(),
-            progress: Progress::new(connection.socket().clone()),
+            stall_detector: StallDetector::new(connection.socket().clone()),
             task: None,
             is_closing: false,
         };
@@ -174,9 +174,9 @@ impl ConnectionTable {
     /// Closes connections whose clients have stopped reading.
     pub(super) fn close_stalled(&mut self, now: Instant) {
         let stalled = self.connections.iter_mut().filter_map(|(id, entry)| {
-            let error = entry.progress.check(now, entry.idle.is_none()).err()?;
+            let error = entry.stall_detector.check(now, entry.idle.is_none()).err()?;
             debug!("{}: {error}", entry.peer);
-            entry.progress.socket().discard_unsent();
+            entry.stall_detector.socket().discard_unsent();
             Some(*id)
         });
         for id in stalled.collect::<Vec<_>>() {

@@ -17,7 +17,7 @@ use crate::http::peer::Peer;
 use crate::http::proxies::TrustedProxies;
 use crate::http::stream::Connection;
 
-/// How often to check whether clients still read. Short compared with the timeouts in [`crate::http::progress`].
+/// How often to check whether clients still read. Short compared with the timeouts in [`crate::http::stall_detector`].
 const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The open connections of a server, at all of its addresses.
