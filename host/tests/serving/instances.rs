@@ -1,12 +1,12 @@
-//! An instance answers one request, or more where its guest allows it.
+//! An instance handles one request, or more if its guest allows reuse.
 
 use hotshoe_test_support::client::{get, try_request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-/// What the guest says, which counts the answers of its instance, to so many requests one after the other. `first` is
-/// what it does before it answers.
+/// Sends `requests` requests, one after the other, to a guest that counts the responses of its instance. Returns each
+/// count, or how the response failed. `first` is what the guest does before each response, as WebAssembly text.
 fn counts(first: &str, requests: usize) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::counting(folder.path(), first);
@@ -24,19 +24,19 @@ fn counts(first: &str, requests: usize) -> Vec<String> {
 }
 
 #[test]
-fn one_is_new_for_each_request() {
+fn each_request_has_a_new_instance_by_default() {
     assert_eq!(counts("", 3), ["001"; 3]);
 }
 
 #[test]
-fn one_is_used_again_where_its_guest_allows_it_but_not_for_ever() {
+fn an_instance_is_reused_for_128_requests_if_its_guest_allows_that() {
     let counts = counts("(call $allow_reuse)", 130);
     let expected: Vec<_> = (1..=128).chain(1..=2).map(|count| format!("{count:03}")).collect();
     assert_eq!(counts, expected);
 }
 
 #[test]
-fn the_permission_is_for_one_request() {
+fn the_permission_to_reuse_is_valid_for_one_request() {
     assert_eq!(
         counts("(if (i32.eqz (global.get $count)) (then (call $allow_reuse)))", 4),
         ["001", "002", "001", "002"]
@@ -44,50 +44,50 @@ fn the_permission_is_for_one_request() {
 }
 
 #[test]
-fn one_that_traps_is_not_used_again() {
+fn an_instance_that_traps_is_not_reused() {
     let traps = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 2)) (then unreachable))";
     assert_eq!(counts(traps, 5), ["001", "002", "502", "001", "002"]);
 }
 
 #[test]
-fn one_that_refuses_is_not_used_again() {
-    let refuses = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then (call $refuse (local.get $out)) (return)))";
-    assert_eq!(counts(refuses, 4), ["001", "502", "001", "502"]);
+fn an_instance_that_responds_with_an_error_code_is_not_reused() {
+    let responds_with_error = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then (call $refuse (local.get $out)) (return)))";
+    assert_eq!(counts(responds_with_error, 4), ["001", "502", "001", "502"]);
 }
 
 #[test]
-fn one_that_breaks_off_is_not_used_again() {
-    let breaks_off = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then
+fn an_instance_that_drops_its_unfinished_body_is_not_reused() {
+    let drops_body = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then
         (call $drop_stream (call $begin_and_wait (local.get $out))) (call $drop_body (global.get $body)) (return)))";
-    assert_eq!(counts(breaks_off, 4), ["001", "cut off", "001", "cut off"]);
+    assert_eq!(counts(drops_body, 4), ["001", "cut off", "001", "cut off"]);
 }
 
 #[test]
-fn a_channel_was_watched_by_an_instance_that_waited_to_be_used_again() {
+fn a_failed_request_leaves_its_channel_even_if_its_instance_may_be_reused() {
     let server = Server::start(&["--camera", "emulated", "--linger", "0"]);
     assert_eq!(server.put_guest(&guests::joining_and_refusing()).status, 200);
     let address = server.address;
     let request = std::thread::spawn(move || get(address, "/join").status);
     wait_until("the channel's publisher reads the camera", || server.capture_threads() == 1);
     assert_eq!(request.join().unwrap(), 502);
-    wait_until("nobody reads the camera", || server.capture_threads() == 0);
+    wait_until("the camera is closed", || server.capture_threads() == 0);
 }
 
 #[test]
-fn one_that_holds_a_resource_is_not_used_again() {
+fn an_instance_that_holds_a_resource_is_not_reused() {
     assert_eq!(counts("(call $allow_reuse) (drop (call $fields))", 3), ["001"; 3]);
 }
 
 #[test]
-fn one_that_has_grown_large_is_not_used_again() {
+fn an_instance_that_has_grown_large_is_not_reused() {
     let grows = |pages: u32| format!("(call $allow_reuse) (drop (memory.grow (i32.const {pages})))");
     assert_eq!(counts(&grows(130), 3), ["001"; 3]);
-    // Little by little: at the fourth request it has 162 pages, which are 10 MiB.
+    // In steps: at the fourth request it has 162 pages, which are 10 MiB.
     assert_eq!(counts(&grows(40), 5), ["001", "002", "003", "004", "001"]);
 }
 
 #[test]
-fn the_next_guest_has_instances_of_its_own() {
+fn a_new_guest_does_not_reuse_the_instances_of_the_last_one() {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::counting(folder.path(), "(call $allow_reuse)");
     let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
