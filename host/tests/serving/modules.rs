@@ -21,7 +21,6 @@ const KNOWN_CYCLES: &[&str] = &[
     "host/crates/camera/src",
     "host/crates/conformance/src",
     "host/crates/fakecam/src/usb",
-    "host/src/sandbox/imports",
 ];
 
 #[test]

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use wasmtime::Result;
 use wasmtime::component::Resource;
-use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi_io::async_trait;
+use wasmtime_wasi::p2::{DynPollable, subscribe};
 
 use super::bindings::hotshoe::camera::cameras as wit;
 use super::bindings::hotshoe::camera::frames::Frame;
 use super::frames::dimensions;
+use super::resources::{HeldFeed, HeldWatcher};
 use crate::camera::status::{FrameCounts, LostFrames, Outage, OutageCause};
-use crate::camera::{Camera, Feed, JpegImage, State, StreamMode};
-use crate::sandbox::lifecycle::{Lifecycle, Phase};
+use crate::camera::{Camera, JpegImage, State, StreamMode};
 use crate::sandbox::state::GuestState;
 
 /// The maximum number of feeds that one instance may hold. Enough for a guest that combines several cameras into one
@@ -114,47 +112,6 @@ impl wit::HostFeed for GuestState {
         self.table.delete(feed)?;
         self.feeds_held = self.feeds_held.saturating_sub(1);
         Ok(())
-    }
-}
-
-/// A watcher held by a guest.
-pub struct HeldWatcher {
-    changes: watch::Receiver<u64>,
-}
-
-#[async_trait]
-impl Pollable for HeldWatcher {
-    async fn ready(&mut self) {
-        // `changed` marks the change as seen, but only the guest's own call reports it.
-        if self.changes.changed().await.is_ok() {
-            self.changes.mark_changed();
-        }
-    }
-}
-
-/// A feed held by a guest.
-pub struct HeldFeed {
-    feed: Feed,
-    lifecycle: Lifecycle,
-}
-
-impl HeldFeed {
-    /// Whether the feed returns no more frames because the generation of its guest has ended.
-    ///
-    /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames, a
-    /// guest that serves a slow viewer would always find one and never wait.
-    fn has_ended(&self) -> bool {
-        *self.lifecycle.phase.borrow() == Phase::Ended
-    }
-}
-
-#[async_trait]
-impl Pollable for HeldFeed {
-    async fn ready(&mut self) {
-        if self.has_ended() {
-            std::future::pending::<()>().await;
-        }
-        self.feed.ready().await;
     }
 }
 

@@ -9,4 +9,5 @@ mod frames;
 mod generations;
 mod history;
 mod instances;
+mod resources;
 pub(super) mod stdio;

@@ -1,0 +1,49 @@
+//! The resources of `hotshoe:camera/cameras`, apart from `cameras.rs` because the generated bindings refer to them.
+
+use tokio::sync::watch;
+use wasmtime_wasi::p2::Pollable;
+use wasmtime_wasi_io::async_trait;
+
+use crate::camera::Feed;
+use crate::sandbox::lifecycle::{Lifecycle, Phase};
+
+/// A watcher held by a guest.
+pub struct HeldWatcher {
+    pub(super) changes: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Pollable for HeldWatcher {
+    async fn ready(&mut self) {
+        // `changed` marks the change as seen, but only the guest's own call reports it.
+        if self.changes.changed().await.is_ok() {
+            self.changes.mark_changed();
+        }
+    }
+}
+
+/// A feed held by a guest.
+pub struct HeldFeed {
+    pub(super) feed: Feed,
+    pub(super) lifecycle: Lifecycle,
+}
+
+impl HeldFeed {
+    /// Whether the feed returns no more frames because the generation of its guest has ended.
+    ///
+    /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames, a
+    /// guest that serves a slow viewer would always find one and never wait.
+    pub(super) fn has_ended(&self) -> bool {
+        *self.lifecycle.phase.borrow() == Phase::Ended
+    }
+}
+
+#[async_trait]
+impl Pollable for HeldFeed {
+    async fn ready(&mut self) {
+        if self.has_ended() {
+            std::future::pending::<()>().await;
+        }
+        self.feed.ready().await;
+    }
+}
