@@ -1,4 +1,4 @@
-//! Where the server listens: several addresses, both families, and Unix sockets.
+//! Listening: several addresses, IPv4 and IPv6, and Unix sockets.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,7 +10,7 @@ use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, built_in_pictures};
 
-/// Where the log says that it can be opened, which are this many places.
+/// Waits until the server has logged `count` URLs, and returns them.
 fn urls(server: &Server, count: usize) -> Vec<String> {
     const OPEN: &str = "INFO open ";
     server.wait_for_logs(OPEN, count);
@@ -21,13 +21,13 @@ fn has_ipv6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
-/// Ask at this address and port.
+/// Returns the status of a GET at this address.
 fn status_at(ip: impl Into<IpAddr>, port: u16) -> u16 {
     get(SocketAddr::new(ip.into(), port), "/state").status
 }
 
 #[test]
-fn localhost_is_both_of_its_addresses() {
+fn localhost_listens_at_both_loopback_addresses() {
     for typed in ["localhost:0", "0"] {
         let server = Server::start(&["--camera", "emulated", "--listen", typed]);
         let port = server.address.port();
@@ -42,11 +42,11 @@ fn localhost_is_both_of_its_addresses() {
 }
 
 #[test]
-fn a_port_alone_after_a_colon_is_all_addresses_of_both_families() {
+fn a_colon_and_a_port_listen_at_all_ipv4_and_ipv6_addresses() {
     let server = Server::start(&["--camera", "emulated", "--listen", ":0"]);
     let port = server.address.port();
     assert_eq!(status_at(Ipv4Addr::LOCALHOST, port), 200);
-    // Any of 127.0.0.0/8 leads here.
+    // All of 127.0.0.0/8 is this machine.
     assert_eq!(status_at(Ipv4Addr::new(127, 0, 0, 2), port), 200);
     if has_ipv6() {
         assert_eq!(status_at(Ipv6Addr::LOCALHOST, port), 200);
@@ -55,7 +55,7 @@ fn a_port_alone_after_a_colon_is_all_addresses_of_both_families() {
 }
 
 #[test]
-fn several_addresses_are_served_alike() {
+fn several_addresses_serve_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("web");
     let unix = format!("unix:{}", socket.display());
@@ -71,24 +71,24 @@ fn several_addresses_are_served_alike() {
 }
 
 #[test]
-fn a_unix_socket_serves_everything_to_its_group_and_is_removed_at_the_end() {
+fn a_unix_socket_serves_its_group_and_is_removed_at_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("web");
     let unix = format!("unix:{}", socket.display());
     let mut server = Server::start(&["--camera", "emulated,fps=20", "--listen", "127.0.0.1:0", "--listen", &unix]);
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
-    let ask = |request: &str| {
+    let send = |request: &str| {
         let mut stream = UnixStream::connect(&socket).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream
     };
     let mut reply = Vec::new();
-    ask("GET /snapshot HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").read_to_end(&mut reply).unwrap();
+    send("GET /snapshot HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").read_to_end(&mut reply).unwrap();
     assert!(reply.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&reply));
     assert!(built_in_pictures().iter().any(|picture| reply.ends_with(picture)));
-    // A stream, through two whole parts.
-    let mut stream = BufReader::new(ask("GET /video_feed HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    // The head of the third part follows two whole ones.
+    let mut stream = BufReader::new(send("GET /video_feed HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     let mut parts = 0;
     while parts < 3 {
         let mut line = Vec::new();

@@ -1,17 +1,17 @@
-//! What is typed wrong or is not there: one line that says what and what to do, and the right exit code.
+//! Invalid input: one line that says what is wrong and what to do, and the right exit code.
 
 use std::fs;
 use std::net::TcpListener;
 
 use hotshoe_test_support::server::{Server, command, program, run};
 
-/// Run the program, which must fail with this code and one line that contains all of `parts`.
+/// Runs the program, which must exit with `code` and print one error that contains all of `parts`.
 #[track_caller]
 fn fails(args: &[&str], code: i32, parts: &[&str]) {
     let output = run(args);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
-    // Before that there may be what was found out up to there.
+    // The log may precede the error.
     let errors: Vec<_> = stderr.lines().filter(|line| !line.contains(" INFO ")).collect();
     assert_eq!(errors.len(), 1, "{args:?}: {stderr}");
     assert!(errors[0].starts_with("error: "), "{args:?}: {stderr}");
@@ -22,7 +22,7 @@ fn fails(args: &[&str], code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn unknown_flags_and_options_are_usage_errors() {
+fn invalid_options_are_usage_errors() {
     fails(&["--colour"], 2, &["--colour"]);
     fails(&["serve"], 2, &["serve"]);
     fails(&["--camera", "webcam"], 2, &["unknown camera `webcam`", "/dev/video0"]);
@@ -45,13 +45,13 @@ fn unknown_flags_and_options_are_usage_errors() {
 }
 
 #[test]
-fn cameras_that_are_none() {
+fn cameras_that_do_not_exist_or_share_a_name_are_errors() {
     fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a camera", "no V4L2 device"]);
     fails(&["--camera", "a=emulated", "--camera", "a=auto"], 1, &["two cameras are named `a`", "NAME="]);
 }
 
 #[test]
-fn addresses_that_cannot_be_served() {
+fn unavailable_addresses_are_errors() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let localhost = format!("localhost:{}", taken.local_addr().unwrap().port());
@@ -59,39 +59,42 @@ fn addresses_that_cannot_be_served() {
     let twice = ["--camera", "emulated", "--listen", "127.0.0.1:0", "--listen", &address];
     fails(&twice, 1, &[&address, "is in use"]);
     fails(&["--camera", "emulated", "--listen", &address], 1, &[&address, "is in use", "--listen"]);
-    // An address for documentation (RFC 5737), which no machine has.
+    // A documentation address (RFC 5737), which no machine has.
     fails(&["--camera", "emulated", "--listen", "192.0.2.1:5000"], 1, &["is not an address of this machine"]);
 }
 
 #[test]
-fn guests_that_are_none() {
+fn files_that_are_not_guests_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let refused = |path: &str, parts: &[&str]| fails(&["--camera", "emulated", "--guest", path], 1, parts);
-    refused("/nowhere/guest.wasm", &["cannot read the guest /nowhere/guest.wasm", "check the path"]);
-    refused(&file("empty", b""), &["is not a WebAssembly component"]);
-    refused(&file("text", b"hello"), &["is not a WebAssembly component"]);
-    refused(&file("elf", &fs::read(program()).unwrap()[..4096]), &["is not a WebAssembly component"]);
+    let assert_error = |path: &str, parts: &[&str]| fails(&["--camera", "emulated", "--guest", path], 1, parts);
+    assert_error("/nowhere/guest.wasm", &["cannot read the guest /nowhere/guest.wasm", "check the path"]);
+    assert_error(&file("empty", b""), &["is not a WebAssembly component"]);
+    assert_error(&file("text", b"hello"), &["is not a WebAssembly component"]);
+    assert_error(&file("elf", &fs::read(program()).unwrap()[..4096]), &["is not a WebAssembly component"]);
     let module = wat::parse_str("(module)").unwrap();
-    refused(&file("module", &module), &["is a core module, not a component", "wasm32-wasip2"]);
+    assert_error(&file("module", &module), &["is a core module, not a component", "wasm32-wasip2"]);
     let whole = wat::parse_str("(component (core module (func (export \"f\"))))").unwrap();
-    refused(&file("cut", &whole[..whole.len() - 5]), &["is not a valid component"]);
+    assert_error(&file("cut", &whole[..whole.len() - 5]), &["is not a valid component"]);
     let no_handler = wat::parse_str("(component)").unwrap();
-    refused(&file("no-handler", &no_handler), &["does not export wasi:http/incoming-handler"]);
+    assert_error(&file("no-handler", &no_handler), &["does not export wasi:http/incoming-handler"]);
     let sockets = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "x" (func)))))"#;
-    refused(&file("sockets", &wat::parse_str(sockets).unwrap()), &["wasi:sockets/tcp@0.2.0", "hotshoe guest imports"]);
+    assert_error(
+        &file("sockets", &wat::parse_str(sockets).unwrap()),
+        &["wasi:sockets/tcp@0.2.0", "hotshoe guest imports"],
+    );
     let outgoing = r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))"#;
-    refused(&file("outgoing", &wat::parse_str(outgoing).unwrap()), &["wasi:http/outgoing-handler@0.2.0"]);
+    assert_error(&file("outgoing", &wat::parse_str(outgoing).unwrap()), &["wasi:http/outgoing-handler@0.2.0"]);
     let files = r#"(component (import "wasi:filesystem/preopens@0.2.0" (instance (export "get-directories" (func)))))"#;
-    refused(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.2.0"]);
+    assert_error(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.2.0"]);
 }
 
 #[test]
-fn a_log_filter_that_is_not_understood_is_said_and_ignored() {
+fn an_invalid_log_filter_is_logged_and_ignored() {
     let mut command = command();
     command.args(["--camera", "emulated"]).env("RUST_LOG", "hotshoe=loud");
     let server = Server::start_command(command);

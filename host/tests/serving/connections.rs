@@ -1,4 +1,4 @@
-//! Limits on connections and requests: who gets in, and who has to make room.
+//! Limits on connections: which ones are closed at a limit, and how clients that leave are noticed.
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
-/// A server that may have so many files open.
+/// Starts a server with this limit on open files.
 fn start_with_open_files(limit: u32, args: &[&str]) -> Server {
     let mut command = Command::new("sh");
     set_environment(&mut command);
@@ -19,7 +19,7 @@ fn start_with_open_files(limit: u32, args: &[&str]) -> Server {
     Server::start_command(command)
 }
 
-/// Whether the server has closed this connection, to which it has sent nothing.
+/// Whether the server has closed this connection, without having sent anything.
 fn is_closed(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     let mut byte = [0];
@@ -31,8 +31,8 @@ fn is_closed(stream: &TcpStream) -> bool {
     }
 }
 
-/// GET a path for a client behind a reverse proxy on this machine, and watch what comes.
-fn watch_for(address: SocketAddr, path: &str, client: &str) -> (u16, TcpStream) {
+/// Sends a GET as a reverse proxy on this machine does for `client`. Returns the status and the open connection.
+fn get_for(address: SocketAddr, path: &str, client: &str) -> (u16, TcpStream) {
     let mut stream = connect(address);
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nX-Forwarded-For: {client}\r\n\r\n").unwrap();
     let (status, _) = read_head(&mut BufReader::new(stream.try_clone().unwrap()));
@@ -40,11 +40,11 @@ fn watch_for(address: SocketAddr, path: &str, client: &str) -> (u16, TcpStream) 
 }
 
 #[test]
-fn idle_connections_do_not_use_up_the_open_files() {
+fn idle_connections_do_not_exhaust_open_files() {
     let server = start_with_open_files(64, &CAMERA);
     let idle: Vec<_> = (0..150).map(|_| connect(server.address)).collect();
-    // Some of the first have made room for those after them, and the last are still there.
-    wait_until("the first has made room", || is_closed(&idle[0]));
+    // The server closes the first ones in favour of later ones.
+    wait_until("the first is closed", || is_closed(&idle[0]));
     assert!(!is_closed(&idle[149]));
     for path in ["/", "/snapshot", "/state", "/events"] {
         assert_eq!(Viewer::watch(server.address, path).status, 200, "{path}");
@@ -55,24 +55,24 @@ fn idle_connections_do_not_use_up_the_open_files() {
 }
 
 #[test]
-fn viewers_do_not_use_up_the_open_files() {
+fn viewers_do_not_exhaust_open_files() {
     let server = start_with_open_files(64, &CAMERA);
     let viewers: Vec<_> = (0..60).map(|_| connect(server.address)).collect();
     for mut stream in &viewers {
         write!(stream, "GET /video_feed HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     }
     server.wait_for_log("GET /video_feed: 503, server at capacity (--max-requests)");
-    wait_until("the page answers", || {
+    wait_until("the page is served", || {
         let mut stream = connect(server.address);
-        let mut answer = Vec::new();
-        let asked = write!(stream, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        asked.and_then(|()| stream.read_to_end(&mut answer)).is_ok() && answer.starts_with(b"HTTP/1.1 200")
+        let mut reply = Vec::new();
+        let sent = write!(stream, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        sent.and_then(|()| stream.read_to_end(&mut reply)).is_ok() && reply.starts_with(b"HTTP/1.1 200")
     });
     assert_eq!(server.generation(), 1);
 }
 
 #[test]
-fn at_the_limit_the_connection_that_has_waited_longest_makes_room() {
+fn at_the_limit_the_longest_idle_connection_is_closed() {
     let server = Server::start(&[&CAMERA[..], &["--max-connections", "4"]].concat());
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     viewer.part();
@@ -80,21 +80,21 @@ fn at_the_limit_the_connection_that_has_waited_longest_makes_room() {
     let untouched = connect(server.address);
     let half_a_head = connect(server.address);
     (&half_a_head).write_all(b"GET / HT").unwrap();
-    // The oldest, but the last to have begun to wait.
+    // The oldest connection, but the last to become idle.
     write!(used, "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut head = [0; 4096];
     assert!(used.read(&mut head).unwrap() > 0);
-    let newcomer = connect(server.address);
-    wait_until("one has made room", || is_closed(&untouched));
-    assert!(!is_closed(&half_a_head) && !is_closed(&newcomer));
-    let another = connect(server.address);
-    wait_until("another has made room", || is_closed(&half_a_head));
-    assert!(!is_closed(&newcomer) && !is_closed(&another));
+    let fifth = connect(server.address);
+    wait_until("the longest idle one is closed", || is_closed(&untouched));
+    assert!(!is_closed(&half_a_head) && !is_closed(&fifth));
+    let sixth = connect(server.address);
+    wait_until("the next is closed", || is_closed(&half_a_head));
+    assert!(!is_closed(&fifth) && !is_closed(&sixth));
     viewer.part();
 }
 
 #[test]
-fn a_connection_with_a_request_in_progress_is_never_closed_for_another() {
+fn active_connections_are_not_closed_at_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), guests::NEVER_ANSWERS);
     let guest = ["--guest", guest.to_str().unwrap(), "--answer-timeout", "3600", "--max-connections", "4"];
@@ -103,46 +103,46 @@ fn a_connection_with_a_request_in_progress_is_never_closed_for_another() {
     for mut stream in &busy {
         write!(stream, "GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     }
-    wait_until("all of them are in progress", || server.generations()["current"]["under_way"] == 4);
-    let refused = get(server.address, "/ok");
-    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    assert_eq!(refused.text(), "503 server at capacity (--max-connections)\n");
+    wait_until("all requests are in progress", || server.generations()["current"]["under_way"] == 4);
+    let rejected = get(server.address, "/ok");
+    assert_eq!((rejected.status, rejected.header("retry-after")), (503, Some("1")));
+    assert_eq!(rejected.text(), "503 server at capacity (--max-connections)\n");
     assert!(!busy.iter().any(is_closed));
 }
 
 #[test]
-fn one_address_has_a_limit_of_its_own() {
+fn connections_are_limited_per_address() {
     let server =
         Server::start(&[&CAMERA[..], &["--trusted-proxy", "none", "--max-connections-per-address", "3"]].concat());
     let idle: Vec<_> = (0..3).map(|_| connect(server.address)).collect();
-    let newcomer = connect(server.address);
-    wait_until("the first has made room", || is_closed(&idle[0]));
-    assert!(!is_closed(&idle[1]) && !is_closed(&newcomer));
+    let fourth = connect(server.address);
+    wait_until("the first is closed", || is_closed(&idle[0]));
+    assert!(!is_closed(&idle[1]) && !is_closed(&fourth));
     let viewers: Vec<_> = (0..3).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
-    let refused = get(server.address, "/");
-    assert_eq!(refused.status, 503);
-    assert_eq!(refused.text(), "503 too many connections from this address (--max-connections-per-address)\n");
+    let rejected = get(server.address, "/");
+    assert_eq!(rejected.status, 503);
+    assert_eq!(rejected.text(), "503 too many connections from this address (--max-connections-per-address)\n");
     drop(viewers);
-    wait_until("there is room", || get(server.address, "/").status == 200);
+    wait_until("the server admits a connection", || get(server.address, "/").status == 200);
 }
 
 #[test]
-fn clients_of_a_trusted_proxy_have_limits_of_their_own() {
+fn requests_are_limited_per_client_of_a_trusted_proxy() {
     let server = Server::start(&[&CAMERA[..], &["--max-connections-per-address", "2"]].concat());
-    let of_one: Vec<_> = (0..2).map(|_| watch_for(server.address, "/video_feed", "203.0.113.7")).collect();
-    assert!(of_one.iter().all(|(status, _)| *status == 200));
-    // The client counts, and not what it says of itself to the proxy.
-    assert_eq!(watch_for(server.address, "/", "198.51.100.1, 203.0.113.7").0, 429);
-    assert_eq!(watch_for(server.address, "/", "203.0.113.8").0, 200);
-    // The proxy itself, and those that it does not name, are not counted by address.
+    let streams: Vec<_> = (0..2).map(|_| get_for(server.address, "/video_feed", "203.0.113.7")).collect();
+    assert!(streams.iter().all(|(status, _)| *status == 200));
+    // An address that the client forged does not count.
+    assert_eq!(get_for(server.address, "/", "198.51.100.1, 203.0.113.7").0, 429);
+    assert_eq!(get_for(server.address, "/", "203.0.113.8").0, 200);
+    // The proxy itself has no limit per address, and neither have clients that it does not name.
     let unnamed: Vec<_> = (0..5).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
     assert!(unnamed.iter().all(|viewer| viewer.status == 200));
-    drop(of_one);
-    wait_until("there is room", || watch_for(server.address, "/", "203.0.113.7").0 == 200);
+    drop(streams);
+    wait_until("the server admits a request", || get_for(server.address, "/", "203.0.113.7").0 == 200);
 }
 
 #[test]
-fn idle_viewers_leave_room_for_everything_else() {
+fn streams_leave_capacity_for_other_requests() {
     const STREAMS: usize = 40;
     let server = Server::start(&[&CAMERA[..], &["--max-requests", &STREAMS.to_string()]].concat());
     let viewers: Vec<_> = (0..STREAMS + 10).map(|_| Viewer::watch(server.address, "/video_feed?fps=0.00001")).collect();
@@ -154,15 +154,15 @@ fn idle_viewers_leave_room_for_everything_else() {
 }
 
 #[test]
-fn a_client_that_closes_its_side_gets_its_answer() {
+fn a_client_that_half_closes_gets_its_response() {
     let server = Server::start(&CAMERA);
     for path in ["/", "/snapshot", "/log"] {
         let mut stream = connect(server.address);
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}");
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        assert!(reply.starts_with(b"HTTP/1.1 200"), "{path}");
     }
     let stream = connect(server.address);
     let mut viewer = Viewer::watch_over(stream.try_clone().unwrap(), "/video_feed");
@@ -171,35 +171,35 @@ fn a_client_that_closes_its_side_gets_its_answer() {
 }
 
 #[test]
-fn a_client_that_closes_its_side_and_is_gone_is_noticed() {
+fn a_client_that_closes_is_told_from_one_that_half_closes() {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), guests::NEVER_ANSWERS);
     let guest = ["--guest", guest.to_str().unwrap(), "--answer-timeout", "3600", "--max-requests", "1"];
     let server = Server::start(&[&CAMERA[..], &guest].concat());
     let mut stream = connect(server.address);
     write!(stream, "GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    wait_until("it is in progress", || server.generations()["current"]["under_way"] == 1);
+    wait_until("the request is in progress", || server.generations()["current"]["under_way"] == 1);
     assert_eq!(get(server.address, "/ok").status, 503);
-    // The system sends the same as for a client that waits for its answer.
+    // The kernel sends the same FIN as for a client that half-closes and waits for its response.
     drop(stream);
-    wait_until("there is room again", || get(server.address, "/ok").status == 200);
+    wait_until("the server admits a request", || get(server.address, "/ok").status == 200);
 }
 
 #[test]
-fn viewers_that_leave_are_noticed_at_the_next_part() {
+fn viewers_that_leave_are_noticed_with_the_next_part() {
     let server = Server::start(&CAMERA);
     let viewers: Vec<_> = (0..50).map(|_| Viewer::watch(server.address, "/video_feed")).collect();
     let files = server.open_files();
     drop(viewers);
     let left = Instant::now();
     wait_until("their connections are closed", || server.open_files() + 50 <= files);
-    // Each is sent twenty parts a second.
+    // The server sends each of them 20 parts per second.
     assert!(left.elapsed() < DEADLINE / 3);
-    wait_until("nobody watches", || !server.threads().iter().any(|(_, name)| name.starts_with("capture-")));
+    wait_until("the camera is closed", || !server.threads().iter().any(|(_, name)| name.starts_with("capture-")));
 }
 
 #[test]
-fn connections_that_come_and_go_at_the_limit_leave_nothing_behind() {
+fn connections_closed_at_the_limit_no_longer_count() {
     let server = Server::start(&[&CAMERA[..], &["--max-connections", "16"]].concat());
     let files = server.open_files();
     for _ in 0..20 {
@@ -207,9 +207,9 @@ fn connections_that_come_and_go_at_the_limit_leave_nothing_behind() {
         assert_eq!(get(server.address, "/").status, 200);
         drop(crowd);
     }
-    wait_until("all are closed", || server.open_files() <= files + 1);
-    // None of those before counts any more: there is room for sixteen, and the next closes the first of them.
+    wait_until("all connections are closed", || server.open_files() <= files + 1);
+    // Sixteen connections fit, and one more closes the first of them.
     let idle: Vec<_> = (0..17).map(|_| connect(server.address)).collect();
-    wait_until("one has made room", || is_closed(&idle[0]));
+    wait_until("the first is closed", || is_closed(&idle[0]));
     assert!(!idle[1..].iter().any(is_closed));
 }

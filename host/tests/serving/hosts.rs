@@ -1,4 +1,4 @@
-//! Which host names the server answers to, and which requests are malformed.
+//! Host names that the server answers to, malformed requests, and security headers.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ fn with_host(address: SocketAddr, host: &str, path: &str) -> Reply {
 }
 
 #[test]
-fn names_that_nobody_else_can_own_are_answered() {
+fn names_that_nobody_can_register_are_served() {
     let server = server(&[]);
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for host in [
@@ -43,7 +43,7 @@ fn names_that_nobody_else_can_own_are_answered() {
 }
 
 #[test]
-fn a_name_that_was_made_to_resolve_here_reads_nothing() {
+fn names_that_an_attacker_could_own_get_421() {
     let server = server(&[]);
     for host in [
         "evil.example",
@@ -69,7 +69,7 @@ fn a_name_that_was_made_to_resolve_here_reads_nothing() {
 }
 
 #[test]
-fn what_proxies_forward_does_not_override_the_host() {
+fn forwarded_hosts_do_not_replace_the_host() {
     let server = server(&["--trusted-proxy", "127.0.0.1"]);
     for forwarded in [("X-Forwarded-Host", "localhost"), ("Forwarded", "host=localhost")] {
         let reply = send(server.address, "GET", "/state", &[("Host", "evil.example"), forwarded], b"");
@@ -78,7 +78,7 @@ fn what_proxies_forward_does_not_override_the_host() {
 }
 
 #[test]
-fn the_target_of_a_request_counts_before_its_host() {
+fn the_request_target_takes_precedence_over_the_host_header() {
     let server = server(&[]);
     let status = |target: &str, host: &str| {
         let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -90,7 +90,7 @@ fn the_target_of_a_request_counts_before_its_host() {
 }
 
 #[test]
-fn names_are_allowed_by_option() {
+fn options_allow_more_names() {
     let server = server(&["--allow-host", "Cam.Example.com", "--allow-host", "*.example.org"]);
     for (host, status) in [
         ("cam.example.com", 200),
@@ -108,12 +108,12 @@ fn names_are_allowed_by_option() {
 }
 
 #[test]
-fn what_is_not_a_host_name_is_refused_at_the_start() {
-    for wrong in ["http://cam.example.com", "cam.example.com:5000", "a.*.com", ""] {
-        let output = run(["--allow-host", wrong]);
-        assert_eq!(output.status.code(), Some(2), "{wrong}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(&format!("`{wrong}` is not a host name")), "{said}");
+fn invalid_names_and_proxies_are_usage_errors() {
+    for invalid in ["http://cam.example.com", "cam.example.com:5000", "a.*.com", ""] {
+        let output = run(["--allow-host", invalid]);
+        assert_eq!(output.status.code(), Some(2), "{invalid}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(&format!("`{invalid}` is not a host name")), "{stderr}");
     }
     let output = run(["--trusted-proxy", "proxy.local"]);
     assert_eq!(output.status.code(), Some(2));
@@ -121,7 +121,7 @@ fn what_is_not_a_host_name_is_refused_at_the_start() {
 }
 
 #[test]
-fn malformed_requests_are_400_with_the_reason() {
+fn malformed_requests_get_400_and_the_reason() {
     let server = server(&[]);
     for (head, reason) in [
         ("GET / HTTP/1.1\r\n\r\n", "needs a Host header"),
@@ -167,7 +167,7 @@ fn malformed_requests_are_400_with_the_reason() {
 }
 
 #[test]
-fn options_may_ask_about_the_server_as_a_whole() {
+fn options_for_the_whole_server_lists_methods() {
     let server = server(&[]);
     let reply = request(server.address, "OPTIONS", "*");
     assert_eq!((reply.status, reply.header("allow")), (204, Some("GET, HEAD, OPTIONS, POST")));
@@ -175,7 +175,7 @@ fn options_may_ask_about_the_server_as_a_whole() {
 }
 
 #[test]
-fn no_answer_is_sniffed() {
+fn every_response_forbids_content_sniffing() {
     let server = server(&["--allow-control"]);
     for (method, path) in [
         ("GET", "/"),
@@ -198,14 +198,14 @@ fn no_answer_is_sniffed() {
     }
 }
 
-/// All policies of an answer.
+/// Returns all content security policies of a response.
 fn policies(reply: &Reply) -> Vec<&str> {
     let policies = reply.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-security-policy"));
     policies.map(|(_, value)| value.as_str()).collect()
 }
 
 #[test]
-fn the_page_may_be_framed_unless_it_offers_controls() {
+fn pages_with_controls_cannot_be_framed_by_other_sites() {
     let open = server(&[]);
     let page = get(open.address, "/");
     assert!(policies(&page).iter().all(|policy| !policy.contains("frame-ancestors")), "{:?}", page.headers);
@@ -215,12 +215,12 @@ fn the_page_may_be_framed_unless_it_offers_controls() {
     let page = get(with_controls.address, "/");
     assert!(policies(&page).contains(&"frame-ancestors 'self'"), "{:?}", page.headers);
     assert_eq!(page.header("x-frame-options"), Some("SAMEORIGIN"));
-    assert!(policies(&get(with_controls.address, "/snapshot")).is_empty(), "a picture has no controls");
+    assert!(policies(&get(with_controls.address, "/snapshot")).is_empty(), "an image has no controls");
 
     let named = server(&["--allow-control", "--allow-origin", "http://mainsail.local"]);
     let page = get(named.address, "/");
     assert!(policies(&page).contains(&"frame-ancestors 'self' http://mainsail.local"), "{:?}", page.headers);
-    assert_eq!(page.header("x-frame-options"), None, "it cannot name another site");
+    assert_eq!(page.header("x-frame-options"), None, "it cannot name another origin");
 
     let any = server(&["--allow-control", "--allow-origin", "*"]);
     assert!(policies(&get(any.address, "/")).iter().all(|policy| !policy.contains("frame-ancestors")));

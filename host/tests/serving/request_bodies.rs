@@ -1,4 +1,4 @@
-//! Clients that do not send the body that they announced: the host's to deal with, and no failure of the guest's.
+//! Clients that do not send the request body they announced. This does not count as a failure of the guest.
 
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,29 +9,30 @@ use hotshoe_test_support::client::{connect, get, raw_request, read_head};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{guests, wait_until};
 
-/// A server whose guest was just replaced, and so is on probation.
-fn just_swapped(more: &[&str]) -> Server {
+/// Starts a server whose guest is on probation, because it was just replaced.
+fn with_guest_on_probation(more: &[&str]) -> Server {
     let server = Server::start(&[&["--camera", "emulated", "--allow-control"], more].concat());
     assert_eq!(server.put_guest(&guests::variant(&guests::built_in(), 1)).status, 200);
     server
 }
 
-/// Send a request's head, which announces a body.
-fn announce(server: &Server, head: &str) -> TcpStream {
+/// Sends a request head, except for the empty line that ends it.
+fn begin(server: &Server, head: &str) -> TcpStream {
     let mut stream = connect(server.address);
     write!(stream, "{head}\r\nHost: {}\r\n", server.address).unwrap();
     stream
 }
 
+/// Sends the head of a POST with a body of this length.
 fn post(server: &Server, length: usize) -> TcpStream {
-    let mut stream = announce(server, "POST /controls HTTP/1.1");
+    let mut stream = begin(server, "POST /controls HTTP/1.1");
     write!(stream, "Content-Length: {length}\r\n\r\n").unwrap();
     stream
 }
 
 #[track_caller]
-fn is_not_blamed(server: &Server) {
-    wait_until("all are done", || server.generations()["current"]["under_way"] == 0);
+fn assert_no_failures(server: &Server) {
+    wait_until("all requests have ended", || server.generations()["current"]["under_way"] == 0);
     let generations = server.generations();
     assert_eq!(generations["current"]["generation"], 2, "{generations}");
     assert_eq!(generations["current"]["failures"], 0, "{generations}");
@@ -39,8 +40,8 @@ fn is_not_blamed(server: &Server) {
 }
 
 #[test]
-fn bodies_that_never_arrive_get_408_and_do_not_count_against_the_guest() {
-    let server = just_swapped(&["--answer-timeout", "2"]);
+fn missing_bodies_get_408_and_do_not_count_as_failures() {
+    let server = with_guest_on_probation(&["--answer-timeout", "2"]);
     let clients: Vec<_> = (0..6).map(|_| post(&server, 100)).collect();
     for client in clients {
         let (status, headers) = read_head(&mut BufReader::new(client));
@@ -48,57 +49,57 @@ fn bodies_that_never_arrive_get_408_and_do_not_count_against_the_guest() {
         assert!(headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("connection") && value == "close"));
     }
     server.wait_for_logs("POST /controls: 408, the client did not send the request body in time", 6);
-    is_not_blamed(&server);
+    assert_no_failures(&server);
 }
 
 #[test]
-fn bodies_that_break_off_do_not_count_against_the_guest() {
-    let server = just_swapped(&[]);
+fn truncated_bodies_do_not_count_as_failures() {
+    let server = with_guest_on_probation(&[]);
     for _ in 0..6 {
         let mut client = post(&server, 100);
         client.write_all(b"pause=1").unwrap();
         drop(client);
     }
-    is_not_blamed(&server);
+    assert_no_failures(&server);
 }
 
 #[test]
-fn bodies_that_are_no_http_get_400_and_do_not_count_against_the_guest() {
-    let server = just_swapped(&[]);
+fn malformed_bodies_get_400_and_do_not_count_as_failures() {
+    let server = with_guest_on_probation(&[]);
     for _ in 0..6 {
         let head = format!("POST /controls HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: chunked\r\n\r\n", server.address);
         let (reply, _) = raw_request(server.address, &[head.as_bytes(), b"zz\r\nnonsense"].concat(), false);
         assert_eq!(reply.status, 400);
     }
-    is_not_blamed(&server);
+    assert_no_failures(&server);
 }
 
 #[test]
-fn a_steady_body_may_take_longer_than_the_guest_may_to_answer() {
-    let server = just_swapped(&["--answer-timeout", "1.5"]);
+fn a_steady_body_may_take_longer_than_the_answer_timeout() {
+    let server = with_guest_on_probation(&["--answer-timeout", "1.5"]);
     let mut client = post(&server, 7);
     for byte in b"pause=1" {
         thread::sleep(Duration::from_millis(400));
         client.write_all(&[*byte]).unwrap();
     }
     assert_eq!(read_head(&mut BufReader::new(client)).0, 200);
-    is_not_blamed(&server);
+    assert_no_failures(&server);
 }
 
 #[test]
-fn what_is_refused_anyway_is_refused_before_the_body_is_read() {
-    let refused = |server: &Server, head: &str, length: usize, status: u16| {
-        let mut client = announce(server, head);
-        // A client that asks before it sends the body must not be told to go on.
+fn requests_are_rejected_without_reading_their_body() {
+    let assert_rejected = |server: &Server, head: &str, length: usize, status: u16| {
+        let mut client = begin(server, head);
+        // The server must not send 100 Continue.
         write!(client, "Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n").unwrap();
-        let mut begun = [0; 12];
-        client.read_exact(&mut begun).unwrap();
-        assert_eq!(String::from_utf8_lossy(&begun), format!("HTTP/1.1 {status}"), "{head}");
+        let mut status_line = [0; 12];
+        client.read_exact(&mut status_line).unwrap();
+        assert_eq!(String::from_utf8_lossy(&status_line), format!("HTTP/1.1 {status}"), "{head}");
     };
-    let closed = Server::start(&["--camera", "emulated"]);
-    refused(&closed, "POST /controls HTTP/1.1", 7, 403);
-    let open = Server::start(&["--camera", "emulated", "--allow-control"]);
-    refused(&open, "POST /controls/nobody HTTP/1.1", 7, 404);
-    refused(&open, "PUT /controls HTTP/1.1", 7, 405);
-    refused(&open, "POST /controls HTTP/1.1", 1 << 20, 413);
+    let without_controls = Server::start(&["--camera", "emulated"]);
+    assert_rejected(&without_controls, "POST /controls HTTP/1.1", 7, 403);
+    let with_controls = Server::start(&["--camera", "emulated", "--allow-control"]);
+    assert_rejected(&with_controls, "POST /controls/nobody HTTP/1.1", 7, 404);
+    assert_rejected(&with_controls, "PUT /controls HTTP/1.1", 7, 405);
+    assert_rejected(&with_controls, "POST /controls HTTP/1.1", 1 << 20, 413);
 }

@@ -32,8 +32,9 @@ pub enum LimitReached {
     PerAddress,
 }
 
-/// Whether a new connection can be inserted.
-pub(super) enum Room {
+/// When a new connection can be inserted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Capacity {
     /// Now.
     Available,
     /// As soon as a closing connection has been removed.
@@ -44,7 +45,7 @@ pub(super) enum Room {
 /// end of the response.
 #[derive(Default)]
 pub(super) struct ConnectionTable {
-    connections: HashMap<u64, Entry>,
+    connections: HashMap<u64, TrackedConnection>,
     /// The idle connections, by when they became idle.
     idle: BTreeMap<IdleSequence, u64>,
     clients: HashMap<IpAddr, ClientConnections>,
@@ -61,11 +62,13 @@ type IdleSequence = u64;
 #[derive(Default)]
 struct ClientConnections {
     count: usize,
+    /// How many of them have been aborted and are not yet removed.
+    closing: usize,
     idle: BTreeSet<IdleSequence>,
 }
 
 /// An open connection.
-struct Entry {
+struct TrackedConnection {
     peer: Peer,
     /// The client it counts for. `None` for trusted proxies and Unix sockets.
     client: Option<IpAddr>,
@@ -81,28 +84,32 @@ struct Entry {
 impl ConnectionTable {
     /// Makes room for a new connection of `client`, by closing its longest idle connection if it has reached its limit, or
     /// else the longest idle of all if the server has.
-    pub(super) fn make_room(&mut self, limits: Limits, client: Option<IpAddr>) -> Result<Room, LimitReached> {
+    pub(super) fn make_room(&mut self, limits: Limits, client: Option<IpAddr>) -> Result<Capacity, LimitReached> {
         let client = client.and_then(|client| self.clients.get(&client));
         if let Some(client) = client.filter(|client| client.count >= limits.per_address) {
+            // See below.
+            if client.closing > 0 {
+                return Ok(Capacity::Pending);
+            }
             let mut idle = client.idle.iter().filter_map(|sequence| self.idle.get(sequence)).copied();
             let longest_idle = idle.find(|id| self.can_close(*id)).ok_or(LimitReached::PerAddress)?;
             self.close(longest_idle);
-            return Ok(Room::Pending);
+            return Ok(Capacity::Pending);
         }
         if self.connections.len() < limits.total {
-            return Ok(Room::Available);
+            return Ok(Capacity::Available);
         }
         // One is closing already. If another new connection takes its room, the caller calls again.
         if self.closing > 0 {
-            return Ok(Room::Pending);
+            return Ok(Capacity::Pending);
         }
-        if self.close_longest_idle() { Ok(Room::Pending) } else { Err(LimitReached::Total) }
+        if self.close_longest_idle() { Ok(Capacity::Pending) } else { Err(LimitReached::Total) }
     }
 
     /// Adds an idle connection and returns its id.
     pub(super) fn insert(&mut self, connection: &Connection, peer: Peer, client: Option<IpAddr>) -> u64 {
         let id = self.next_number();
-        let entry = Entry {
+        let entry = TrackedConnection {
             peer,
             client,
             idle: None,
@@ -131,6 +138,7 @@ impl ConnectionTable {
         let Some(address) = entry.client else { return };
         if let Some(client) = self.clients.get_mut(&address) {
             client.count -= 1;
+            client.closing -= usize::from(entry.is_closing);
             if client.count == 0 {
                 self.clients.remove(&address);
             }
@@ -205,6 +213,60 @@ impl ConnectionTable {
             task.abort();
             entry.is_closing = true;
             self.closing += 1;
+            if let Some(client) = entry.client.and_then(|client| self.clients.get_mut(&client)) {
+                client.closing += 1;
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+    use std::future::pending;
+
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { total: 3, per_address: 2 };
+
+    /// Adds an idle connection of this client, with a task.
+    fn insert(table: &mut ConnectionTable, client: Option<IpAddr>) -> u64 {
+        let (socket, _) = UnixStream::pair().unwrap();
+        let id = table.insert(&Connection::new(socket), Peer::Unix, client);
+        table.set_task(id, tokio::spawn(pending::<()>()).abort_handle());
+        id
+    }
+
+    #[tokio::test]
+    async fn one_idle_connection_is_closed_at_a_time() {
+        for (client, count) in [(None, LIMITS.total), (Some([192, 0, 2, 1].into()), LIMITS.per_address)] {
+            let mut table = ConnectionTable::default();
+            let ids: Vec<_> = (0..count).map(|_| insert(&mut table, client)).collect();
+            for _ in 0..2 {
+                assert_eq!(table.make_room(LIMITS, client), Ok(Capacity::Pending));
+                assert_eq!(table.closing, 1);
+            }
+            table.remove(ids[0]);
+            assert_eq!(table.make_room(LIMITS, client), Ok(Capacity::Available));
+        }
+    }
+
+    #[tokio::test]
+    async fn active_connections_are_not_closed() {
+        let client = Some([192, 0, 2, 1].into());
+        let mut table = ConnectionTable::default();
+        let [first, second, third] = [client, client, None].map(|client| insert(&mut table, client));
+        for id in [first, second, third] {
+            table.set_active(id);
+        }
+        assert_eq!(table.make_room(LIMITS, client), Err(LimitReached::PerAddress));
+        assert_eq!(table.make_room(LIMITS, None), Err(LimitReached::Total));
+        table.set_idle(second);
+        assert_eq!(table.make_room(LIMITS, client), Ok(Capacity::Pending));
+        table.remove(second);
+        assert_eq!(table.make_room(LIMITS, client), Ok(Capacity::Available));
     }
 }

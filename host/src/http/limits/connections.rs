@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::client_network::client_network;
-use super::connection_table::{ConnectionTable, LimitReached, Limits, Room};
+use super::connection_table::{Capacity, ConnectionTable, LimitReached, Limits};
 use crate::http::peer::Peer;
 use crate::http::proxies::TrustedProxies;
 use crate::http::stream::Connection;
@@ -45,11 +45,11 @@ impl Connections {
             {
                 let mut table = self.table();
                 match table.make_room(self.limits, client)? {
-                    Room::Available => {
+                    Capacity::Available => {
                         let id = table.insert(connection, peer, client);
                         return Ok(OpenConnection { connections: self.clone(), id });
                     }
-                    Room::Pending => {}
+                    Capacity::Pending => {}
                 }
             }
             removed.await;

@@ -1,4 +1,4 @@
-//! The paths and parameters that clients of mjpg-streamer and ustreamer use.
+//! Compatibility with clients of mjpg-streamer and ustreamer: their paths, parameters and headers.
 
 use hotshoe_test_support::client::{Viewer, get, request};
 use hotshoe_test_support::server::Server;
@@ -6,12 +6,13 @@ use hotshoe_test_support::{built_in_pictures, wait_until};
 
 const CAMERAS: [&str; 4] = ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=10"];
 
-/// The content type of this server's own streams, and of those at the paths of mjpg-streamer and ustreamer.
+/// The content type of streams at Hotshoe's own paths.
 const OWN: &str = "multipart/x-mixed-replace; boundary=frame";
+/// The content type of streams at the paths of mjpg-streamer and ustreamer.
 const THEIRS: &str = "multipart/x-mixed-replace;boundary=boundarydonotcross";
 
 #[test]
-fn streams_are_at_all_their_paths() {
+fn streams_are_served_at_all_known_paths() {
     let server = Server::start(&CAMERAS);
     for (path, content_type) in [
         ("/video_feed", OWN),
@@ -50,7 +51,7 @@ fn streams_are_at_all_their_paths() {
 }
 
 #[test]
-fn a_stream_has_the_boundary_that_it_announces_in_every_framing() {
+fn every_framing_uses_the_announced_boundary() {
     let server = Server::start(&CAMERAS);
     for (path, boundary) in [("/video_feed", "frame"), ("/stream", "boundarydonotcross")] {
         for framing in ["", "?extra_headers=1", "?advance_headers=1"] {
@@ -67,7 +68,7 @@ fn a_stream_has_the_boundary_that_it_announces_in_every_framing() {
 }
 
 #[test]
-fn viewers_with_different_boundaries_are_all_counted() {
+fn state_counts_viewers_of_every_boundary() {
     let server = Server::start(&CAMERAS);
     let _viewers: Vec<_> = ["/video_feed", "/stream", "/?action=stream", "/stream?extra_headers=1"]
         .iter()
@@ -82,20 +83,20 @@ fn viewers_with_different_boundaries_are_all_counted() {
 }
 
 #[test]
-fn a_rate_is_understood_whatever_follows_it() {
+fn a_rate_is_recognized_in_unusual_queries() {
     let server = Server::start(&["--camera", "emulated,fps=30"]);
     for query in ["fps=2", "fps=2?x", "fps=2;x", "t=1?fps=2", "FPS=2.0"] {
         let mut viewer = Viewer::watch(server.address, &format!("/video_feed?{query}"));
         let time = |part: hotshoe_test_support::client::Part| part.timestamp.parse::<f64>().unwrap();
         let first = time(viewer.part());
         let fifth = (0..4).map(|_| time(viewer.part())).last().unwrap();
-        // Two seconds at 2 fps, and an eighth of one at 30.
+        // Four intervals take 2 s at 2 fps, and 0.13 s at 30.
         assert!(fifth - first > 0.7, "{query}: {first}, {fifth}");
     }
 }
 
 #[test]
-fn snapshots_are_at_all_their_paths() {
+fn snapshots_are_served_at_all_known_paths() {
     let server = Server::start(&CAMERAS);
     for path in [
         "/snapshot",
@@ -120,7 +121,7 @@ fn snapshots_are_at_all_their_paths() {
 }
 
 #[test]
-fn double_slashes_and_slashes_at_the_end_make_no_difference() {
+fn repeated_and_trailing_slashes_are_ignored() {
     let server = Server::start(&[&CAMERAS[..], &["--allow-control"]].concat());
     for path in ["/", "/state", "/state/yard", "/log", "/log.csv", "/log/yard.csv", "/controls", "/controls/yard"] {
         let expected = get(server.address, path);
@@ -133,7 +134,7 @@ fn double_slashes_and_slashes_at_the_end_make_no_difference() {
 }
 
 #[test]
-fn cameras_and_actions_that_are_not_there_are_404() {
+fn unknown_cameras_and_actions_are_404() {
     let server = Server::start(&CAMERAS);
     for path in ["/?action=stream_2", "/?action=snapshot_2", "/?action=command", "/stream/attic", "/state/attic"] {
         assert_eq!(get(server.address, path).status, 404, "{path}");
@@ -141,14 +142,14 @@ fn cameras_and_actions_that_are_not_there_are_404() {
 }
 
 #[test]
-fn the_state_is_told_by_the_keys_of_ustreamer() {
+fn state_has_the_keys_of_ustreamer() {
     let server = Server::start(&CAMERAS);
     let idle = get(server.address, "/state");
     assert_eq!(idle.header("content-type"), Some("application/json"));
     let idle = idle.json();
     assert_eq!((&idle["ok"], &idle["result"]["source"]["online"]), (&true.into(), &false.into()));
     assert_eq!(idle["result"]["stream"]["clients"], 0);
-    assert_eq!(server.capture_threads(), 0, "asking opens no camera");
+    assert_eq!(server.capture_threads(), 0, "the request opens no camera");
 
     let mut viewer = Viewer::watch(server.address, "/stream?key=printer-1");
     let cookie = viewer.header("set-cookie").unwrap().to_owned();
@@ -157,7 +158,7 @@ fn the_state_is_told_by_the_keys_of_ustreamer() {
     let slow = Viewer::watch(server.address, "/stream?advance_headers=1&fps=2");
     assert_eq!(slow.header("set-cookie"), None);
     let watching = std::thread::spawn(move || while viewer.try_part().is_ok() {});
-    wait_until("the viewer's rate is told", || {
+    wait_until("the state has the viewer's rate", || {
         let state = get(server.address, "/state").json();
         let stream = &state["result"]["stream"];
         assert_eq!(stream["clients"], 2, "{state}");
@@ -178,7 +179,7 @@ fn the_state_is_told_by_the_keys_of_ustreamer() {
 }
 
 #[test]
-fn a_key_that_is_none_sets_no_cookie() {
+fn an_invalid_key_sets_no_cookie() {
     let server = Server::start(&CAMERAS);
     for path in ["/stream?key=", "/stream?key=a%0d%0aX-Evil:1", "/stream?key=a,b", "/stream?key=a/b"] {
         let viewer = Viewer::watch(server.address, path);
@@ -187,7 +188,7 @@ fn a_key_that_is_none_sets_no_cookie() {
 }
 
 #[test]
-fn extra_headers_tell_more_of_each_picture() {
+fn extra_headers_describe_each_frame() {
     let server = Server::start(&CAMERAS);
     let mut viewer = Viewer::watch(server.address, "/stream?extra_headers=1");
     let mut chunk = viewer.chunk();
@@ -212,7 +213,7 @@ fn extra_headers_tell_more_of_each_picture() {
 }
 
 #[test]
-fn advanced_headers_come_with_the_picture_before() {
+fn advance_headers_sends_each_head_with_the_previous_frame() {
     let server = Server::start(&CAMERAS);
     let mut viewer = Viewer::watch(server.address, "/stream?advance_headers=1");
     let mut stream = viewer.chunk();
@@ -227,14 +228,14 @@ fn advanced_headers_come_with_the_picture_before() {
         let end = headers.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         let body = &headers[end + 4..];
         let known = built_in_pictures().into_iter().find(|known| body.starts_with(known));
-        let length = known.unwrap_or_else(|| panic!("picture {number} is none")).len();
+        let length = known.unwrap_or_else(|| panic!("frame {number} is not a built-in picture")).len();
         rest = body[length..].strip_prefix(b"\r\n").unwrap();
     }
-    assert!(rest.ends_with(b"\r\n\r\n"), "the head of the picture that is to come");
+    assert!(rest.ends_with(b"\r\n\r\n"), "the head of the next frame");
 }
 
 #[test]
-fn options_say_what_can_be_done() {
+fn options_lists_the_allowed_methods() {
     let server = Server::start(&CAMERAS);
     for path in ["/", "/stream", "/snapshot", "/?action=stream"] {
         let reply = request(server.address, "OPTIONS", path);

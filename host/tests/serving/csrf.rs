@@ -1,4 +1,4 @@
-//! Requests that change something, sent by browsers for pages of other sites.
+//! Cross-site request forgery: requests with side effects from pages of other sites.
 
 use hotshoe_test_support::client::{request, send};
 use hotshoe_test_support::server::Server;
@@ -9,7 +9,7 @@ fn server(options: &[&str]) -> Server {
     Server::start(&[&CONTROLS[..], options].concat())
 }
 
-/// POST a control with these headers; an origin of `own` is the server's.
+/// Posts a control with these headers, and returns the status. The value `own` stands for the server's origin.
 fn post(server: &Server, headers: &[(&str, &str)]) -> u16 {
     let own = format!("http://{}", server.address);
     let headers: Vec<_> =
@@ -22,7 +22,7 @@ fn post(server: &Server, headers: &[(&str, &str)]) -> u16 {
 }
 
 #[test]
-fn only_own_pages_and_programs_set_controls() {
+fn only_pages_of_the_server_and_programs_set_controls() {
     let server = server(&[]);
     for (headers, status) in [
         (&[][..], 200),
@@ -47,7 +47,7 @@ fn only_own_pages_and_programs_set_controls() {
     assert_eq!(
         send(server.address, "GET", "/snapshot", &image, b"").status,
         200,
-        "a picture on a page of another site"
+        "pages of other sites may show images"
     );
     server.wait_for_log("POST /controls: 403, pages of http://evil.example may not do this");
 }
@@ -63,7 +63,7 @@ fn allowed_origins_set_controls() {
 }
 
 #[test]
-fn a_forwarded_host_counts_if_a_trusted_proxy_sends_it() {
+fn only_trusted_proxies_can_forward_the_host() {
     let page = [("Origin", "https://cam.example.com"), ("X-Forwarded-Host", "cam.example.com")];
     let standard =
         [("Origin", "https://cam.example.com"), ("Forwarded", "for=10.0.0.9;host=cam.example.com;proto=https")];
@@ -86,11 +86,11 @@ fn a_forwarded_host_counts_if_a_trusted_proxy_sends_it() {
 }
 
 #[test]
-fn every_guest_is_protected() {
+fn requests_are_rejected_before_any_guest_sees_them() {
     use hotshoe_test_support::guests;
     let server = server(&[]);
     assert_eq!(server.put_guest(&guests::serving(guests::TRAPS)).status, 200);
     let reply = send(server.address, "POST", "/anything", &[("Origin", "http://evil.example")], b"");
     assert_eq!(reply.status, 403, "{}", reply.text());
-    assert_eq!(request(server.address, "POST", "/anything").status, 502, "that is what reaches the guest");
+    assert_eq!(request(server.address, "POST", "/anything").status, 502, "the guest traps on what reaches it");
 }
