@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(strict.is_err());
         return;
     };
-    assert!(whole.length <= bytes.len() && whole.length >= whole.headers.data_at);
+    assert!(whole.length <= bytes.len() && whole.length >= whole.headers.data_offset);
     assert!(bytes.len() + 2 >= MIN_LENGTH);
     assert!(whole.dimensions.width > 0 && whole.dimensions.height > 0);
     // The option only adds to what is taken.

@@ -6,10 +6,10 @@ use crate::camera::v4l2::Devices;
 
 /// Prints the cameras, and why devices cannot be used.
 pub(super) fn run() -> Result<(), CommandError> {
-    let (listings, unopened) = Devices::of_this_machine().list();
+    let (devices, unopened) = Devices::new().list();
     let mut text = String::new();
-    for listing in &listings {
-        text += &listing.to_string();
+    for device in &devices {
+        text += &device.to_string();
     }
     for (path, error) in &unopened {
         text += &format!("{}  cannot be used: {error}\n", path.display());

@@ -40,7 +40,7 @@ pub enum CamerasError {
 /// Creates the cameras of the command line, with unique names. Opens V4L2 devices briefly to check that they are cameras,
 /// and blocks while it does.
 pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
-    let devices = Devices::of_this_machine();
+    let devices = Devices::new();
     let resolved = resolve_sources(&args.cameras, &devices);
     let names = assign_names(args.cameras.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
         .map_err(CamerasError::DuplicateName)?;

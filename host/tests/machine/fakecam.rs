@@ -1,4 +1,4 @@
-//! V4L2 cameras, emulated by a preloaded library. This is what works; what goes wrong is in `faults`.
+//! V4L2 cameras emulated by a preloaded library, without faults. Tests with faults are in `faults`.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::wait_until;
 
-/// The program with a camera at /dev/video0 that behaves as these settings say.
+/// The command to run the program with a camera at /dev/video0 that has these settings.
 pub fn with_camera(settings: &[(&str, &str)]) -> Command {
     let mut command = command();
     preload(&mut command, settings);
@@ -34,7 +34,7 @@ pub fn streams() {
     let mut last = frame_number(&viewer.part().jpeg);
     for _ in 0..90 {
         let number = frame_number(&viewer.part().jpeg);
-        // A busy machine may have no new frame for a second, after which the last one is sent again.
+        // If no new frame arrives for a second, as on a busy machine, the last one is sent again.
         assert!(number >= last, "{number} after {last}");
         last = number;
     }
@@ -58,9 +58,9 @@ pub fn is_listed() {
         "  MJPG  ",
         "  YUYV  ",
         "    640x480      30, 24, 20, 15, 10, 7.5, 5 fps",
-        "    brightness               is 128, can be 0 to 255",
-        "    power_line_frequency     is 1, can be 0 (Disabled), 1 (50 Hz), 2 (60 Hz)",
-        "    exposure_time_absolute   is 250, can be 3 to 2047  (an automatic does its work)",
+        "    brightness               value 128, valid: 0 to 255",
+        "    power_line_frequency     value 1, valid: 0 (Disabled), 1 (50 Hz), 2 (60 Hz)",
+        "    exposure_time_absolute   value 250, valid: 3 to 2047  (inactive: an automatic mode is on)",
     ] {
         assert!(list.contains(line), "{line:?} is not in\n{list}");
     }
@@ -73,17 +73,17 @@ pub fn gives_what_is_asked_for() {
         assert_eq!(jpeg_size(&viewer.part().jpeg), (1280, 720));
     }
     assert!(server.log().contains("camera front: opened at 1280x720, 15 fps, MJPG"), "{}", server.log());
-    assert!(!server.log().contains("asked for"), "{}", server.log());
+    assert!(!server.log().contains("requested"), "{}", server.log());
 }
 
 pub fn gives_what_it_can() {
     let server = serve(&[], "/dev/video0,size=1000x700,fps=55");
     assert_eq!(get(server.address, "/snapshot").status, 200);
     let log = server.log();
-    assert!(log.contains("/dev/video0: asked for 1000x700, the driver gave "), "{log}");
-    assert!(log.contains("in MJPG it offers 1280x720, 1920x1080, 640x480"), "{log}");
-    let rates = "it offers 30, 24, 20, 15, 10, 7.5, 5";
-    assert!(log.contains("/dev/video0: asked for 55 frames a second, the driver gave 30; "), "{log}");
+    assert!(log.contains("/dev/video0: requested 1000x700, got "), "{log}");
+    assert!(log.contains("MJPG sizes: 1280x720, 1920x1080, 640x480"), "{log}");
+    let rates = ": 30, 24, 20, 15, 10, 7.5, 5";
+    assert!(log.contains("/dev/video0: requested 55 fps, got 30 fps; MJPG rates at "), "{log}");
     assert!(log.contains(rates), "{log}");
 }
 
@@ -94,10 +94,10 @@ pub fn opens_and_closes() {
         server.wait_for_logs("camera video0: closed", round);
     };
     cycle(1);
-    wait_until("the thread has ended", || server.capture_threads() == 0);
+    wait_until("the capture thread has ended", || server.capture_threads() == 0);
     let files = server.open_files();
     (2..=15).for_each(cycle);
-    wait_until("all files are closed again", || server.open_files() <= files);
+    wait_until("all files are closed", || server.open_files() <= files);
 }
 
 pub fn controls() {
@@ -110,7 +110,7 @@ pub fn controls() {
         let list = controls["controls"].as_array().unwrap();
         list.iter().find(|control| control["name"] == name).unwrap()["value"].as_i64().unwrap()
     };
-    // They are set when the camera is opened.
+    // The configured values are set when the camera is opened.
     Viewer::watch(server.address, "/video_feed/front").part();
     assert_eq!((value("brightness"), value("auto_exposure"), value("exposure_time_absolute")), (7, 1, 100));
     let post = |body: &str| send(server.address, "POST", "/controls/front", &[], body.as_bytes());

@@ -1,4 +1,5 @@
-//! What goes wrong with cameras, and what viewers see of it. Each of these is a row of the README's table.
+//! What viewers see when something goes wrong with a camera. Each test is a row of the table of outages in the
+//! documentation.
 
 use std::sync::Barrier;
 use std::thread;
@@ -15,11 +16,11 @@ use hotshoe_test_support::{DEADLINE, wait_until};
 
 use crate::fakecam::serve;
 
-/// How many of the camera's frames in a row show that it streams again.
+/// How many frames in a row show that the camera streams again.
 const STREAMING: usize = 60;
 
-/// Reads until the camera streams: until so many of its frames have come in a row, in order. The rate depends on the
-/// machine, and is measured by a benchmark.
+/// Reads until [`STREAMING`] frames of the camera have arrived in a row and in order. Does not check the rate, which depends
+/// on the machine; a benchmark measures it.
 #[track_caller]
 fn streams_again(viewer: &mut Viewer) {
     let mut numbers = Vec::new();
@@ -31,16 +32,16 @@ fn streams_again(viewer: &mut Viewer) {
             None => numbers.clear(),
         }
     }
-    // A stream that is started again counts from 0.
+    // A restarted stream counts from 0.
     let restarts = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
     assert!(restarts <= 1, "{numbers:?}");
 }
 
-/// Read until there is a picture that is not the camera's.
+/// Reads until a placeholder arrives, and returns it.
 fn placeholder(viewer: &mut Viewer) -> Vec<u8> {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        assert!(Instant::now() < deadline, "the camera is not lost");
+        assert!(Instant::now() < deadline, "no placeholder arrives");
         let jpeg = viewer.part().jpeg;
         if stamp(&jpeg).is_none() {
             return jpeg;
@@ -48,8 +49,8 @@ fn placeholder(viewer: &mut Viewer) -> Vec<u8> {
     }
 }
 
-/// Let something happen to a camera under 20 viewers, who all see it go and come back.
-fn twenty_viewers_stay(server: &Server, camera: &str, happen: impl FnOnce()) {
+/// Causes an outage of a camera with 20 viewers, and checks that all of them see the outage and then the camera again.
+fn twenty_viewers_stay(server: &Server, camera: &str, cause_outage: impl FnOnce()) {
     const VIEWERS: usize = 20;
     let watching = Barrier::new(VIEWERS + 1);
     let path = format!("/video_feed/{camera}");
@@ -69,11 +70,11 @@ fn twenty_viewers_stay(server: &Server, camera: &str, happen: impl FnOnce()) {
             })
             .collect();
         watching.wait();
-        happen();
+        cause_outage();
         viewers.into_iter().for_each(|viewer| viewer.join().unwrap());
     });
     assert!(!server.log().contains("panicked"), "{}", server.log());
-    // Nothing is left open.
+    // Every device is closed.
     server.wait_for_log(&format!("camera {camera}: closed"));
     wait_until("the capture thread has ended", || server.capture_threads() == 0);
     let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
@@ -87,7 +88,7 @@ pub fn unplugged() {
     twenty_viewers_stay(&server, "video0", || {
         control.set("FAKECAM_UNPLUGGED=1\n");
         server.wait_for_log("WARN camera video0: ");
-        // Who comes now sees why, and is told.
+        // A new viewer sees the placeholder, and a snapshot fails with the reason.
         let mut viewer = Viewer::watch(server.address, "/video_feed");
         placeholder(&mut viewer);
         let refused = get(server.address, "/snapshot");
@@ -109,7 +110,7 @@ pub fn back_under_another_node() {
     ];
     let server = serve(&settings, "cam=/dev/video0");
     twenty_viewers_stay(&server, "cam", || control.set("FAKECAM0_UNPLUGGED=1\n"));
-    server.wait_for_log("WARN the camera of /dev/video0 is at /dev/video1 now");
+    server.wait_for_log("WARN the camera from /dev/video0 is now at /dev/video1");
 }
 
 pub fn never_another_camera() {
@@ -125,7 +126,7 @@ pub fn never_another_camera() {
     stamp(&viewer.part().jpeg).unwrap();
     control.set("FAKECAM0_UNPLUGGED=1\n");
     placeholder(&mut viewer);
-    // It is tried again several times, and the other one is there.
+    // It is retried several times while the other camera is present.
     for _ in 0..4 {
         assert_eq!(stamp(&viewer.part().jpeg), None);
     }
@@ -154,7 +155,7 @@ pub fn stream_does_not_start() {
 }
 
 pub fn errors_of_dequeuing() {
-    // Passing ones are no reason to open it again.
+    // Temporary errors do not cause the camera to be reopened.
     let server = serve(&[("FAKECAM_FAIL", "DQBUF=EIO:9@20"), ("FAKECAM_STAMP", "1")], "/dev/video0");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     for _ in 0..60 {
@@ -171,7 +172,7 @@ pub fn stalled() {
     });
 }
 
-/// The images that come while every 5th is truncated, every 7th corrupt, every 11th flagged and every 13th empty.
+/// Every 5th image is truncated, every 7th corrupt, every 11th flagged and every 13th empty.
 pub fn damaged_frames() {
     let faults = [
         ("FAKECAM_STAMP", "1"),
@@ -185,18 +186,18 @@ pub fn damaged_frames() {
     let seen: Vec<_> = (0..200).map(|_| stamp(&viewer.part().jpeg).unwrap()).collect();
     let is_damaged = |number: &u64| [5, 7, 11, 13].iter().any(|every| (number + 1).is_multiple_of(*every));
     let damaged: Vec<_> = seen.iter().filter(|number| is_damaged(number)).collect();
-    assert!(damaged.is_empty(), "damaged ones were shown: {damaged:?}");
-    // How many of the good ones a viewer gets depends on the machine.
-    assert!(seen.is_sorted(), "one is shown after a newer one: {seen:?}");
+    assert!(damaged.is_empty(), "damaged images were sent: {damaged:?}");
+    // How many good images a viewer gets depends on the machine.
+    assert!(seen.is_sorted(), "an image was sent after a newer one: {seen:?}");
     drop(viewer);
-    // And all of it was counted: of so many frames, so many of each kind.
+    // The log reports the lost frames of each kind.
     let closed = server.wait_for_log("camera video0: closed");
     for cause in ["flagged", "empty", "malformed", "corrupt"] {
         assert!(closed.contains(cause), "{closed}");
     }
 }
 
-/// The pixels of an image, in red, green and blue.
+/// Decodes an image to RGB.
 pub fn decode(jpeg: &[u8]) -> Vec<u8> {
     JpegDecoder::new(ZCursor::new(jpeg)).decode().unwrap()
 }
@@ -206,11 +207,11 @@ pub fn without_tables() {
     let picture = get(server.address, "/snapshot");
     assert_eq!(picture.status, 200);
     let has_tables = picture.body.windows(2).any(|marker| marker == [0xFF, 0xC4]);
-    assert!(has_tables, "programs other than browsers need them");
+    assert!(has_tables, "the tables that programs other than browsers need are missing");
     let originals = std::fs::read_dir(frames()).unwrap().flatten();
     let mut originals = originals.filter(|file| file.file_name().to_string_lossy().starts_with("640x480"));
     let shown = decode(&picture.body);
-    assert!(originals.any(|file| decode(&std::fs::read(file.path()).unwrap()) == shown), "another picture");
+    assert!(originals.any(|file| decode(&std::fs::read(file.path()).unwrap()) == shown), "the picture has changed");
 }
 
 pub fn padded() {
@@ -221,7 +222,7 @@ pub fn padded() {
     }
 }
 
-/// The colours of the bars that the camera shows where it gives YUYV, from left to right: levels of BT.601.
+/// The colours of the bars in the camera's YUYV pictures from left to right, as BT.601 levels.
 const BARS: [[u8; 3]; 8] = [
     [180, 128, 128],
     [162, 44, 142],
@@ -233,21 +234,21 @@ const BARS: [[u8; 3]; 8] = [
     [16, 128, 128],
 ];
 
-/// Red, green and blue of a colour in limited range (BT.601).
+/// Converts a limited-range colour to RGB (BT.601).
 fn rgb([y, u, v]: [u8; 3]) -> [i32; 3] {
     let (y, u, v) = (f64::from(y) - 16.0, f64::from(u) - 128.0, f64::from(v) - 128.0);
     [1.164 * y + 1.596 * v, 1.164 * y - 0.392 * u - 0.813 * v, 1.164 * y + 2.017 * u]
         .map(|c| c.round().clamp(0.0, 255.0) as i32)
 }
 
-/// The number that the camera draws into a picture of YUYV: 32 squares, black or white, from the top left.
+/// Reads the frame number that the camera draws into a YUYV picture: 32 black or white squares from the top left.
 pub fn drawn_number(pixels: &[u8], width: usize) -> u64 {
     let square = width / 40;
     let is_white = |index: usize| pixels[(square / 2 * width + index * square + square / 2) * 3] > 127;
     (0..32).fold(0, |number, index| number << 1 | u64::from(is_white(index)))
 }
 
-/// Whether a picture is the one that the camera draws for the number in it, within what JPEG changes.
+/// Checks that a picture shows the bars that belong to the frame number in it, with a tolerance for JPEG. Returns the number.
 #[track_caller]
 pub fn assert_bars(jpeg: &[u8]) -> u64 {
     let (width, height) = jpeg_size(jpeg);
@@ -257,7 +258,7 @@ pub fn assert_bars(jpeg: &[u8]) -> u64 {
     let mut compared = 0;
     for x in (0..width).step_by(4) {
         let bar = |x: usize| (x + number as usize * 2) % width * 8 / width;
-        // Near the edge of a bar, its neighbour's colour bleeds into it.
+        // Colours bleed across the edge of a bar.
         if bar(x.saturating_sub(16)) != bar((x + 16).min(width - 1)) {
             continue;
         }
@@ -296,7 +297,7 @@ pub fn no_format() {
     let server = serve(&[], "/dev/video0,format=NV12");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     placeholder(&mut viewer);
-    server.wait_for_log("camera video0: /dev/video0 offers no NV12 but MJPG, YUYV; see `hotshoe cameras`");
+    server.wait_for_log("camera video0: /dev/video0 does not offer NV12 (offered: MJPG, YUYV); see `hotshoe cameras`");
 }
 
 pub fn one_of_two_stalled() {

@@ -34,7 +34,7 @@ fn invalid_options_are_usage_errors() {
     fails(&["--camera", "/dev/video0,control=gain"], 2, &["`gain` is not a control setting", "NAME:VALUE"]);
     fails(&["--camera", "emulated,format=MJPG"], 2, &["no option format="]);
     fails(&["--camera", "emulated,control=gain:1"], 1, &["camera emulated: there is no control `gain`", "pause"]);
-    fails(&["--camera", "emulated,control=pause:2"], 1, &["`pause` cannot be 2: give 0 or 1"]);
+    fails(&["--camera", "emulated,control=pause:2"], 1, &["`pause` cannot be 2; valid: 0 or 1"]);
     fails(&["--camera", "emulated,label=a\u{202e}b"], 2, &["is not a label", "label=Front door"]);
     fails(&["--camera", "emulated:a,b"], 2, &["unknown camera option `b`", "double a comma"]);
     fails(&["--camera", "a b=auto"], 2, &["`a b` is not a camera name"]);
@@ -46,7 +46,7 @@ fn invalid_options_are_usage_errors() {
 
 #[test]
 fn cameras_that_do_not_exist_or_share_a_name_are_errors() {
-    fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a camera", "no V4L2 device"]);
+    fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a usable camera", "not a V4L2 device"]);
     fails(&["--camera", "a=emulated", "--camera", "a=auto"], 1, &["two cameras are named `a`", "NAME="]);
 }
 

@@ -1,4 +1,4 @@
-//! When cameras open and close, and what may be one.
+//! When cameras open and close, and what they play.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, pictures, wait_until};
 
 #[test]
-fn the_log_says_which_camera_which_guest_and_the_address() {
+fn the_log_names_the_cameras_the_guest_and_the_address() {
     let server = Server::start(&["--camera", "front=emulated", "--camera", "yard=emulated"]);
     let log = server.log();
     let lines: Vec<_> = log.lines().map(|line| line.split_once(" INFO ").expect(line).1).collect();
@@ -21,7 +21,7 @@ fn the_log_says_which_camera_which_guest_and_the_address() {
 }
 
 #[test]
-fn two_cameras_may_be_one_device_and_the_log_says_that_one_streams_at_a_time() {
+fn the_log_warns_if_two_cameras_use_the_same_device() {
     let server = Server::start(&["--camera", "/dev/video987", "--camera", "b=/dev/video987"]);
     assert!(server.log().contains("/dev/video987 is the device of several cameras"), "{}", server.log());
 }
@@ -30,7 +30,7 @@ fn two_cameras_may_be_one_device_and_the_log_says_that_one_streams_at_a_time() {
 fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "0.3"]);
     get(server.address, "/");
-    assert_eq!(server.capture_threads(), 0, "the page alone opens no camera");
+    assert_eq!(server.capture_threads(), 0, "the page alone opened a camera");
     let mut first = Viewer::watch(server.address, "/video_feed");
     first.part();
     server.wait_for_log("camera emulated: opened at 640x480, 20 fps");
@@ -41,18 +41,18 @@ fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
     for _ in 0..20 {
         second.part();
     }
-    assert!(!server.log().contains("closed"), "it has a reader");
+    assert!(!server.log().contains("closed"), "it closed in spite of a reader");
     drop(second);
-    server.wait_for_log("camera emulated: closed, nobody watches; in all ");
-    wait_until("the thread has ended", || server.capture_threads() == 0);
-    // And again.
+    server.wait_for_log("camera emulated: closed, no readers left; ");
+    wait_until("the capture thread has ended", || server.capture_threads() == 0);
+    // It opens again.
     get(server.address, "/snapshot");
     server.wait_for_logs("camera emulated: open", 2);
     server.wait_for_logs("camera emulated: closed", 2);
 }
 
 #[test]
-fn a_reader_within_the_linger_finds_the_camera_open() {
+fn a_camera_stays_open_for_its_linger_time() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "5"]);
     for _ in 0..20 {
         get(server.address, "/snapshot");
@@ -64,7 +64,7 @@ fn a_reader_within_the_linger_finds_the_camera_open() {
 }
 
 #[test]
-fn a_camera_that_is_not_there_is_waited_for_and_viewers_see_why() {
+fn viewers_of_a_missing_camera_see_the_reason() {
     let server = Server::start(&["--camera", "front=/dev/video987", "--camera", "emulated,fps=20"]);
     let log = server.log();
     assert!(log.contains("WARN no device at /dev/video987"), "{log}");
@@ -78,14 +78,14 @@ fn a_camera_that_is_not_there_is_waited_for_and_viewers_see_why() {
     let snapshot = get(server.address, "/snapshot/front");
     assert_eq!((snapshot.status, snapshot.header("retry-after")), (503, Some("1")));
     assert!(snapshot.text().contains("no device at /dev/video987"), "{}", snapshot.text());
-    // And nothing of this concerns the other one.
+    // The other camera is not affected.
     assert_eq!(get(server.address, "/snapshot/emulated").status, 200);
     let log = server.log();
     assert_eq!(log.matches("camera front: no device").count(), 1, "once per cause:\n{log}");
 }
 
 #[test]
-fn a_camera_that_is_to_be_kept_open_is_open_without_readers() {
+fn keep_open_opens_a_camera_without_readers() {
     let server = Server::start(&["--camera", "emulated,fps=20,keep-open", "--linger", "0"]);
     server.wait_for_log("camera emulated: open");
     Viewer::watch(server.address, "/video_feed").part();
@@ -95,21 +95,21 @@ fn a_camera_that_is_to_be_kept_open_is_open_without_readers() {
 }
 
 #[test]
-fn the_binary_runs_from_an_empty_folder() {
+fn the_program_needs_no_files_and_leaves_none() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_in(folder.path(), &["--camera", "emulated,fps=20"]);
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     for _ in 0..6 {
         assert!(built_in_pictures().contains(&viewer.part().jpeg));
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing behind");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "it left files behind");
 }
 
 #[test]
-fn a_folder_is_played_in_name_order_in_a_loop() {
+fn a_folder_plays_in_name_order_in_a_loop() {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 5, 0);
-    // Names in any case; other files are left alone.
+    // Extensions may be upper case. Other files are ignored.
     fs::rename(folder.path().join("00003.jpg"), folder.path().join("00003.JPEG")).unwrap();
     fs::write(folder.path().join("README.txt"), "not a picture").unwrap();
     let server = Server::start(&["--camera", &format!("emulated:{},fps=10", folder.path().display())]);
@@ -118,7 +118,7 @@ fn a_folder_is_played_in_name_order_in_a_loop() {
     let mut last = pictures::number(&viewer.part().jpeg);
     for _ in 0..12 {
         let number = pictures::number(&viewer.part().jpeg);
-        // A viewer on a busy machine may miss one; it never goes back.
+        // A viewer on a busy machine may skip a picture but never goes back.
         assert!([1, 2].contains(&((number + 5 - last) % 5)), "{number} after {last}");
         last = number;
     }
@@ -135,7 +135,7 @@ fn padding_after_a_picture_is_not_sent() {
 }
 
 #[test]
-fn a_label_in_any_script_is_on_the_page_and_in_the_state() {
+fn labels_in_any_script_appear_on_the_page_and_in_the_state() {
     let label = "\u{7384}\u{95a2} & \u{5d7}\u{5e6}\u{5e8}, <Tor>";
     let server = Server::start(&[
         "--camera",
@@ -146,12 +146,12 @@ fn a_label_in_any_script_is_on_the_page_and_in_the_state() {
     let page = get(server.address, "/").text();
     assert!(page.contains("\u{7384}\u{95a2} &amp; \u{5d7}\u{5e6}\u{5e8}, &lt;Tor&gt;"), "{page}");
     assert_eq!(get(server.address, "/state").json()["result"]["label"], label);
-    // A camera without a label is called by its name.
+    // The name replaces a missing label.
     assert_eq!(get(server.address, "/state/emulated").json()["result"]["label"], "emulated");
 }
 
 #[test]
-fn cameras_without_a_name_get_unique_ones_and_commas_in_paths_are_doubled() {
+fn unnamed_cameras_get_unique_names_and_doubled_commas_are_part_of_paths() {
     let parent = tempfile::tempdir().unwrap();
     let long = "a-folder-whose-name-is-longer-than-a-name-may-be, part";
     let mut args = Vec::new();

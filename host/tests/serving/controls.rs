@@ -24,7 +24,7 @@ fn controls_are_listed_and_set() {
     assert_eq!(reply.json(), pause(1));
     assert_eq!(listed("/controls/b"), pause(1));
     assert_eq!(listed("/controls/a"), pause(0), "of the other camera");
-    server.wait_for_log("camera b: pause is 1");
+    server.wait_for_log("camera b: set pause to 1");
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn without_leave_nothing_is_shown_or_set() {
 fn what_cannot_be_set_is_refused_with_the_reason() {
     let server = Server::start(&["--camera", "emulated", "--allow-control"]);
     for (body, status, reason) in [
-        ("focus=1", 404, "there is no control `focus`; there are pause"),
-        ("pause=2", 400, "`pause` cannot be 2: give 0 or 1"),
+        ("focus=1", 404, "there is no control `focus`; available: pause"),
+        ("pause=2", 400, "`pause` cannot be 2; valid: 0 or 1"),
         ("pause", 400, "brightness=128"),
         ("{}", 400, "brightness=128"),
         ("", 400, "brightness=128"),

@@ -1,4 +1,4 @@
-//! Folders that an emulated camera plays: bad files, missing folders, and changes while viewers watch.
+//! Folders of the emulated camera: unusable files, missing folders, and changes while viewers watch.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ fn start(folder: &Path) -> Server {
 }
 
 #[test]
-fn one_bad_file_does_not_stop_the_server() {
+fn unusable_files_are_skipped_and_logged_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let picture = built_in_pictures().remove(0);
@@ -27,14 +27,14 @@ fn one_bad_file_does_not_stop_the_server() {
     let server = start(folder.path());
     assert!(server.log().contains("emulated: 1 picture from "), "{}", server.log());
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    // Files that were written just now are given some time to become pictures.
+    // Recently written files are reported only after a while, because they may still be incomplete.
     for skipped in [
-        "empty.jpg: it is not a whole JPEG image: it is empty",
-        "cut.jpg: it is not a whole JPEG image: it is cut off",
-        "._1.jpg: it is not a whole JPEG image: it does not begin as a JPEG does",
-        "folder.jpg: it is a folder and no regular file",
+        "empty.jpg: it is not a complete JPEG image: it is empty",
+        "cut.jpg: it is not a complete JPEG image: it is cut off",
+        "._1.jpg: it is not a complete JPEG image: it does not start like a JPEG",
+        "folder.jpg: it is a folder, not a regular file",
         "dangling.jpg: it is a link to a file that does not exist",
-        "pipe.jpg: it is a pipe and no regular file",
+        "pipe.jpg: it is a pipe, not a regular file",
     ] {
         while !server.log().contains(skipped) {
             assert_eq!(viewer.part().jpeg, picture);
@@ -48,7 +48,7 @@ fn one_bad_file_does_not_stop_the_server() {
 }
 
 #[test]
-fn a_folder_that_is_missing_is_waited_for_and_its_changes_are_seen() {
+fn a_missing_folder_may_appear_and_change_while_viewers_watch() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("pictures");
     let server = start(&folder);
@@ -63,7 +63,7 @@ fn a_folder_that_is_missing_is_waited_for_and_its_changes_are_seen() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("img10.jpg"), &pictures[0]).unwrap();
     while viewer.part().jpeg != pictures[0] {}
-    // Added, replaced, and removed, under the same viewer.
+    // The same viewer sees a file being added, one being replaced, and all being removed.
     fs::write(folder.join("img2.jpg"), &pictures[1]).unwrap();
     while viewer.part().jpeg != pictures[1] {}
     fs::write(folder.join("img10.jpg"), &pictures[2]).unwrap();

@@ -67,7 +67,7 @@ fn numbers_grow_over_all_openings_of_a_camera() {
     let server = Server::start(&["--camera", "emulated,fps=500", "--linger", "0"]);
     for opening in 1..6 {
         get(server.address, "/snapshot");
-        server.wait_for_logs("closed, nobody watches", opening);
+        server.wait_for_logs("closed, no readers left", opening);
     }
     let rows = rows(&get(server.address, "/log.csv").text());
     let numbers: Vec<u64> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
@@ -95,7 +95,7 @@ fn a_hundred_thousand_rows_are_streamed_at_constant_memory() {
         viewer.part();
     }
     drop((viewer, events));
-    wait_until("the camera is closed", || server.log().contains("closed, nobody watches"));
+    wait_until("the camera is closed", || server.log().contains("closed, no readers left"));
     // Once before, so that what is kept for the next time is there.
     let table = rows(&get(server.address, "/log.csv").text());
     assert_eq!(table.len(), ROWS);

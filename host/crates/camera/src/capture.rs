@@ -1,10 +1,9 @@
-//! The capture thread: opens a camera, reads it, hands over the newest frame, closes it.
+//! The capture thread: opens a camera, reads it, publishes the newest frame, closes it.
 //!
-//! There is one for each camera that is open, and none for one that is not. It hands frames to a single
-//! task (the camera's supervisor in [`super::hub`]), which wakes the readers from inside the runtime: a
-//! thread outside the runtime would pay one system call for each of them.
+//! Each open camera has one. It hands frames to a single task, the camera's supervisor, which wakes the readers from
+//! within the runtime: from a thread outside the runtime, each wake-up would cost a system call.
 //!
-//! What a camera gives as raw pixels is left to an encoding thread ([`super::encoding`]), while somebody reads it.
+//! While the camera has readers, raw images go to an encoding thread ([`super::encoding`]).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,44 +14,45 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
-use super::encoding::{EncodingThread, Negative, NoEncoder};
+use super::encoding::{EncoderStopped, EncodingThread, RawFrame};
 use super::error::SourceError;
 use super::frame::Frame;
-use super::record::{Place, Record};
-use super::source::{ImageData, Source, StreamMode};
+use super::frame_tracker::FrameTracker;
+use super::source::{ImageData, Source};
 use super::status::{Outage, OutageCause};
+use super::stream_mode::StreamMode;
 
-/// How long the thread waits for a picture before it looks whether it shall end: the longest that closing a
-/// camera can be delayed, and short enough that nobody notices.
-const WAIT: Duration = Duration::from_millis(200);
+/// How long the thread waits for an image before it checks whether to stop. This is the longest delay when closing a
+/// camera.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Linux cuts the name of a thread to 15 bytes; these leave 8 of them for the camera's name, or 7.
+/// Linux truncates thread names to 15 bytes, which leaves 7 or 8 for the name of the camera.
 const CAPTURE_THREAD: &str = "capture-";
 const ENCODING_THREAD: &str = "encode-";
-const THREAD_NAME_LIMIT: usize = 15;
+const MAX_THREAD_NAME: usize = 15;
 
-/// The name of a thread that works for the camera of this name.
-fn thread_name(work: &str, camera: &str) -> String {
-    work.chars().chain(camera.chars()).take(THREAD_NAME_LIMIT).collect()
+/// Returns the name of a thread that serves a camera.
+fn thread_name(prefix: &str, camera: &str) -> String {
+    prefix.chars().chain(camera.chars()).take(MAX_THREAD_NAME).collect()
 }
 
-/// Why a capture thread ended by itself.
+/// Why a capture thread stopped without being told to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CaptureError {
     /// The camera failed.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The operating system gave no thread.
-    #[error("cannot start a thread to capture with: {0}; the limit on processes may be reached (`ulimit -u`)")]
+    /// The operating system refused to create a thread.
+    #[error("cannot start a capture thread: {0}; the limit on processes may be reached (`ulimit -u`)")]
     Thread(io::Error),
-    /// The device does not even answer.
-    #[error("no answer from the camera for {} seconds; plug it in again", .0.as_secs())]
-    Silent(Duration),
-    /// Its images cannot be made pictures of.
+    /// The device does not respond at all.
+    #[error("no response from the camera for {} seconds; plug it in again", .0.as_secs())]
+    Unresponsive(Duration),
+    /// The camera's raw images cannot be encoded.
     #[error("the images of the camera cannot be encoded; try another format= or size=")]
     Encoding,
-    /// A defect of this program. It ends this opening of this camera and nothing else.
-    #[error("the capture thread panicked; please report this")]
+    /// A bug in this program. The camera is reopened like after any other failure.
+    #[error("the capture thread panicked; please report this bug")]
     Panicked,
 }
 
@@ -72,95 +72,95 @@ impl From<&CaptureError> for Outage {
             CaptureError::Source(
                 SourceError::NotCamera { .. } | SourceError::NeedsLibcamera { .. } | SourceError::NoFormat { .. },
             ) => OutageCause::Unsupported,
-            CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Silent(_) => OutageCause::Stalled,
+            CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Unresponsive(_) => OutageCause::Stalled,
             _ => OutageCause::Failed,
         };
         Self { cause, message: error.to_string().into() }
     }
 }
 
-/// What the capture thread last came to.
+/// What the capture thread last reported.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Progress {
     /// The device is being opened.
     #[default]
     Opening,
-    /// The device is open and has given no picture yet.
+    /// The device is open but has not delivered an image.
     Open(StreamMode),
-    /// It gives pictures, and none is made of them since nobody reads it.
-    Unseen(StreamMode),
-    /// The newest frame. Those that were not looked at in time are gone: latest wins.
+    /// The device delivers raw images, which are not encoded because the camera has no readers.
+    NotEncoded(StreamMode),
+    /// The newest frame. It replaces the previous one, whether or not that was read.
     Frame(StreamMode, Arc<Frame>),
 }
 
 impl Progress {
-    /// How the camera streams; none before it is open.
+    /// Returns the mode, or `None` until the camera is open.
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
             Self::Opening => None,
-            Self::Open(mode) | Self::Unseen(mode) | Self::Frame(mode, _) => Some(*mode),
+            Self::Open(mode) | Self::NotEncoded(mode) | Self::Frame(mode, _) => Some(*mode),
         }
     }
 }
 
-/// A running capture thread. Dropping it tells the thread to end, and does not wait for that.
+/// A running capture thread. Dropping it tells the thread to stop but does not wait.
 pub(super) struct CaptureThread {
     stop: Arc<AtomicBool>,
-    /// The newest that the thread has to tell.
+    /// The thread's latest report.
     pub(super) progress: watch::Receiver<Progress>,
-    /// How the thread ended.
-    end: oneshot::Receiver<Result<(), CaptureError>>,
+    result: oneshot::Receiver<Result<(), CaptureError>>,
 }
 
-/// What a capture thread works with.
-struct Work {
+/// What the capture thread works with.
+struct Worker {
     camera: String,
     source: Arc<dyn Source>,
     stop: Arc<AtomicBool>,
     progress: watch::Sender<Progress>,
-    record: Arc<Record>,
+    tracker: Arc<FrameTracker>,
     readers: watch::Receiver<usize>,
 }
 
 impl CaptureThread {
-    /// Start to read `source`. All frames that come and do not are put on `record`, and raw images are made pictures of
-    /// while there are `readers`.
+    /// Starts a thread that opens and reads `source`. It records all delivered and lost frames in `tracker`, and encodes
+    /// raw images only while `readers` is above 0.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,
-        record: Arc<Record>,
+        tracker: Arc<FrameTracker>,
         readers: watch::Receiver<usize>,
     ) -> Result<Self, CaptureError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (progress_sender, progress) = watch::channel(Progress::default());
-        let (end_sender, end) = oneshot::channel();
-        let work =
-            Work { camera: camera.to_owned(), source, stop: stop.clone(), progress: progress_sender, record, readers };
+        let (result_sender, result) = oneshot::channel();
+        let camera_name = camera.to_owned();
+        let worker =
+            Worker { camera: camera_name, source, stop: stop.clone(), progress: progress_sender, tracker, readers };
         thread::Builder::new()
             .name(thread_name(CAPTURE_THREAD, camera))
             .spawn(move || {
-                // A driver that returns nonsense must not take the server down, whatever we overlooked.
-                let result = catch_unwind(AssertUnwindSafe(|| work.run())).unwrap_or(Err(CaptureError::Panicked));
-                // All that this thread had to tell has been told when the other end sees it closed.
-                drop(work);
-                // Nobody listens any more when the server is ending.
-                let _ = end_sender.send(result);
+                // A bug that a driver's nonsense triggers must not take the server down.
+                let result = catch_unwind(AssertUnwindSafe(|| worker.run())).unwrap_or(Err(CaptureError::Panicked));
+                // Closes `progress` first, so that the supervisor sees every report before the result.
+                drop(worker);
+                // Fails if the server is shutting down and nobody waits for the result.
+                let _ = result_sender.send(result);
             })
             .map_err(CaptureError::Thread)?;
-        Ok(Self { stop, progress, end })
+        Ok(Self { stop, progress, result })
     }
 
-    /// Tell the thread to end and wait until the device is closed.
+    /// Tells the thread to stop and waits until it has closed the device.
     pub(super) async fn stop(mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        let _ = (&mut self.end).await;
+        let _ = (&mut self.result).await;
     }
 
-    /// Wait until the thread ends by itself, which it only does on a failure. Cancel-safe.
+    /// Waits until the thread stops by itself, which it does only on failure. Cancel-safe.
     pub(super) async fn failed(&mut self) -> CaptureError {
-        match (&mut self.end).await {
+        match (&mut self.result).await {
             Ok(Err(error)) => error,
-            // It ended without being told to, and without a word.
+            // It stopped without a reason.
             Ok(Ok(())) | Err(_) => CaptureError::Panicked,
         }
     }
@@ -172,60 +172,60 @@ impl Drop for CaptureThread {
     }
 }
 
-impl Work {
-    /// The body of the thread: open, read until told to stop, close.
+impl Worker {
+    /// The body of the thread: opens the camera, reads it until told to stop, and closes it.
     fn run(&self) -> Result<(), CaptureError> {
         let mut capture = self.source.open()?;
         let mode = capture.mode();
         self.progress.send_replace(Progress::Open(mode));
-        // Begun with the first raw image. Dropped before `capture` is, which ends it.
+        // Started with the first raw image, and dropped before `capture`.
         let mut encoding: Option<EncodingThread> = None;
         while !self.stop.load(Ordering::Relaxed) {
-            let captured = capture.next(Instant::now() + WAIT)?;
-            self.record.lose(captured.lost);
-            let Some(image) = captured.image else { continue };
-            let Place { sequence, lost_before } = self.record.place();
-            match image.content {
-                ImageData::Jpeg(picture) => {
-                    let frame = Frame { image: picture, timestamp: image.timestamp, sequence };
-                    // Before it can be seen.
-                    self.record.add(&frame, lost_before);
+            let outcome = capture.next(Instant::now() + STOP_CHECK_INTERVAL)?;
+            self.tracker.add_lost(outcome.lost);
+            let Some(captured) = outcome.image else { continue };
+            let (timestamp, position) = (captured.timestamp, self.tracker.next_position());
+            match captured.data {
+                ImageData::Jpeg(image) => {
+                    let frame = Frame { image, timestamp, sequence: position.sequence };
+                    // Recorded before readers can see it.
+                    self.tracker.add_frame(&frame, position.lost_before);
                     self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
                 }
-                ImageData::Raw(raw) if self.is_watched() => {
+                ImageData::Raw(image) if self.has_readers() => {
                     let encoding = match &mut encoding {
                         Some(encoding) => encoding,
                         none => none.insert(self.start_encoding(mode)?),
                     };
-                    let negative = Negative { raw, timestamp: image.timestamp, sequence, lost_before };
-                    let overtaken = encoding.encode(negative).map_err(|NoEncoder| CaptureError::Encoding)?;
-                    if overtaken {
-                        self.record.overtake();
+                    let frame = RawFrame { image, timestamp, position };
+                    let has_replaced = encoding.encode(frame).map_err(|EncoderStopped| CaptureError::Encoding)?;
+                    if has_replaced {
+                        self.tracker.add_replaced();
                     }
                 }
                 ImageData::Raw(_) => {
                     if let Some(encoding) = &encoding {
                         encoding.clear();
                     }
-                    // Who comes next must not find a picture of before.
-                    self.progress.send_replace(Progress::Unseen(mode));
+                    // Withdraws the last frame, so that the next reader does not get an old one.
+                    self.progress.send_replace(Progress::NotEncoded(mode));
                 }
             }
         }
         Ok(())
     }
 
-    fn is_watched(&self) -> bool {
+    fn has_readers(&self) -> bool {
         *self.readers.borrow() > 0
     }
 
     fn start_encoding(&self, mode: StreamMode) -> Result<EncodingThread, CaptureError> {
         let progress = self.progress.clone();
-        let record = self.record.clone();
-        let done = move |frame, lost_before| {
-            record.add(&frame, lost_before);
+        let tracker = self.tracker.clone();
+        let on_frame = move |frame, lost_before| {
+            tracker.add_frame(&frame, lost_before);
             progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
         };
-        EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), done).map_err(CaptureError::Thread)
+        EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), on_frame).map_err(CaptureError::Thread)
     }
 }

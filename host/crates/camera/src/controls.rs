@@ -1,121 +1,122 @@
-//! What can be set on a camera while it runs: brightness, exposure, focus and the like.
+//! Camera controls that can be set while the camera runs: brightness, exposure, focus and the like.
 
 use std::fmt;
 
 use super::error::SourceError;
 
-/// Something that can be set on a camera, as it is now.
+/// A control of a camera and its present value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Control {
-    /// Its name in commands: the label in small letters, with `_` for everything else, as `v4l2-ctl` shows it.
+    /// The name for commands: the label in lower case with `_` for everything but letters and digits, like `v4l2-ctl`.
     pub name: String,
-    /// Its name for people, as the driver gives it: `White Balance, Automatic`.
+    /// The driver's name for people: `White Balance, Automatic`.
     pub label: String,
-    /// What it can be set to.
+    /// The type of the control and its valid values.
     pub kind: ControlKind,
-    /// What it is set to; none for one that cannot be read.
+    /// The present value. `None` if the control is write-only or cannot be read.
     pub value: Option<i64>,
-    /// What it is set to by the driver at first.
+    /// The driver's default value.
     pub default: i64,
-    /// It can be read and not set.
+    /// Whether the control cannot be set.
     pub read_only: bool,
-    /// It has no effect for now, mostly because an automatic does its work.
+    /// Whether the control has no effect at the moment, usually because an automatic mode is on.
     pub inactive: bool,
 }
 
-/// What a control can be set to.
+/// The type of a control and its valid values.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ControlKind {
     /// A number.
     Integer {
-        /// The least.
+        /// The smallest value.
         minimum: i64,
-        /// The greatest.
+        /// The largest value.
         maximum: i64,
-        /// Between two of its values; at least 1.
+        /// The distance between values, at least 1.
         step: u64,
     },
     /// 0 for off, 1 for on.
     Boolean,
-    /// One of these.
+    /// One of these items.
     Menu(Vec<MenuItem>),
-    /// Nothing: setting it to any value does something once.
+    /// Has no value: setting it to any number triggers an action.
     Button,
 }
 
-/// One of the values of a menu.
+/// An item of a menu control.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MenuItem {
-    /// The value.
+    /// The value to set.
     pub value: i64,
-    /// What it means.
+    /// The meaning of the value.
     pub label: String,
 }
 
-/// Why a control cannot be read or set. One line each.
+/// Why a control cannot be read or set. Each message is a single line.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// The camera has none of this name.
-    #[error("there is no control `{name}`; there are {offered}")]
+    /// The camera has no control with this name.
+    #[error("there is no control `{name}`; available: {available}")]
     Unknown {
-        /// The name.
+        /// The requested name.
         name: String,
-        /// The names that there are.
-        offered: String,
+        /// The names of the camera's controls.
+        available: String,
     },
-    /// The value is none that it can have.
-    #[error("`{name}` cannot be {value}: give {allowed}")]
+    /// The control does not accept the value.
+    #[error("`{name}` cannot be {value}; valid: {valid}")]
     OutOfRange {
-        /// The control.
+        /// The name of the control.
         name: String,
-        /// The value.
+        /// The requested value.
         value: i64,
-        /// What it can be.
-        allowed: String,
+        /// The valid values.
+        valid: String,
     },
-    /// It cannot be set.
-    #[error("`{name}` can only be read")]
+    /// The control cannot be set.
+    #[error("`{name}` is read-only")]
     ReadOnly {
-        /// The control.
+        /// The name of the control.
         name: String,
     },
-    /// It cannot be set for now.
-    #[error("`{name}` has no effect while an automatic does its work; turn that off first")]
+    /// The control cannot be set at the moment.
+    #[error("`{name}` has no effect while an automatic mode controls it; turn that mode off first")]
     Inactive {
-        /// The control.
+        /// The name of the control.
         name: String,
     },
-    /// The camera cannot be talked to.
+    /// The camera failed.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
 
 impl Control {
-    /// Whether it can be set to this value.
+    /// Checks that the control accepts `value`. Does not check [`inactive`](Self::inactive): the driver refuses
+    /// inactive controls itself.
     pub fn check(&self, value: i64) -> Result<(), ControlError> {
         if self.read_only {
             return Err(ControlError::ReadOnly { name: self.name.clone() });
         }
-        if self.kind.allows(value) {
+        if self.kind.accepts(value) {
             return Ok(());
         }
-        Err(ControlError::OutOfRange { name: self.name.clone(), value, allowed: self.kind.to_string() })
+        Err(ControlError::OutOfRange { name: self.name.clone(), value, valid: self.kind.to_string() })
     }
 }
 
-/// The control of this name; the error names those that there are.
+/// Returns the control with this name. The error lists the available names.
 pub fn find<'a>(controls: &'a [Control], name: &str) -> Result<&'a Control, ControlError> {
     controls.iter().find(|control| control.name == name).ok_or_else(|| {
         let names: Vec<_> = controls.iter().map(|control| control.name.as_str()).collect();
-        let offered = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        ControlError::Unknown { name: name.to_owned(), offered }
+        let available = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        ControlError::Unknown { name: name.to_owned(), available }
     })
 }
 
 impl ControlKind {
-    fn allows(&self, value: i64) -> bool {
+    fn accepts(&self, value: i64) -> bool {
         match self {
-            // Drivers round to their steps themselves.
+            // Drivers round to the step themselves.
             Self::Integer { minimum, maximum, .. } => (*minimum..=*maximum).contains(&value),
             Self::Boolean => (0..=1).contains(&value),
             Self::Menu(items) => items.iter().any(|item| item.value == value),
@@ -124,6 +125,7 @@ impl ControlKind {
     }
 }
 
+/// Formats the valid values: `0 to 255`, `0 (Off), 1 (On)`.
 impl fmt::Display for ControlKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,9 +141,8 @@ impl fmt::Display for ControlKind {
     }
 }
 
-/// A control's name in commands, of its name for people: letters and digits in lower case, everything between them
-/// one `_`, as `v4l2-ctl` does.
-pub fn name_of(label: &str) -> String {
+/// Derives the name of a control from its label like `v4l2-ctl`: letters and digits in lower case, joined by `_`.
+pub fn name_from_label(label: &str) -> String {
     let words = label.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_")
 }
@@ -163,20 +164,20 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_v4l2_ctl() {
-        assert_eq!(name_of("White Balance, Automatic"), "white_balance_automatic");
-        assert_eq!(name_of("Brightness"), "brightness");
-        assert_eq!(name_of(" (odd)  Name-2 "), "odd_name_2");
-        assert_eq!(name_of("\u{fc}"), "");
+    fn names_match_v4l2_ctl() {
+        assert_eq!(name_from_label("White Balance, Automatic"), "white_balance_automatic");
+        assert_eq!(name_from_label("Brightness"), "brightness");
+        assert_eq!(name_from_label(" (odd)  Name-2 "), "odd_name_2");
+        assert_eq!(name_from_label("\u{fc}"), "");
     }
 
     #[test]
-    fn a_value_outside_of_what_there_is_is_refused_with_what_there_is() {
+    fn an_invalid_value_is_refused_with_the_valid_ones() {
         let number = control(ControlKind::Integer { minimum: -5, maximum: 10, step: 5 });
         assert!(number.check(-5).is_ok() && number.check(10).is_ok() && number.check(7).is_ok());
-        assert_eq!(number.check(11).unwrap_err().to_string(), "`c` cannot be 11: give -5 to 10 in steps of 5");
+        assert_eq!(number.check(11).unwrap_err().to_string(), "`c` cannot be 11; valid: -5 to 10 in steps of 5");
         let menu = control(ControlKind::Menu(vec![MenuItem { value: 1, label: "Manual".into() }]));
-        assert_eq!(menu.check(0).unwrap_err().to_string(), "`c` cannot be 0: give 1 (Manual)");
+        assert_eq!(menu.check(0).unwrap_err().to_string(), "`c` cannot be 0; valid: 1 (Manual)");
         assert!(control(ControlKind::Boolean).check(2).is_err());
         assert!(control(ControlKind::Button).check(-1).is_ok());
         let fixed = Control { read_only: true, ..control(ControlKind::Boolean) };
@@ -184,10 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_those_there_are() {
+    fn an_unknown_name_is_refused_with_the_available_ones() {
         let controls = [control(ControlKind::Boolean)];
         assert!(find(&controls, "c").is_ok());
-        assert_eq!(find(&controls, "d").unwrap_err().to_string(), "there is no control `d`; there are c");
-        assert_eq!(find(&[], "d").unwrap_err().to_string(), "there is no control `d`; there are none");
+        assert_eq!(find(&controls, "d").unwrap_err().to_string(), "there is no control `d`; available: c");
+        assert_eq!(find(&[], "d").unwrap_err().to_string(), "there is no control `d`; available: none");
     }
 }

@@ -1,6 +1,6 @@
 //! The size of a picture.
 
-/// A size in pixels.
+/// The size of a picture in pixels.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Dimensions {
     /// Width, at least 1.
@@ -9,6 +9,7 @@ pub struct Dimensions {
     pub height: u32,
 }
 
+/// Formats as `640x480`.
 impl std::fmt::Display for Dimensions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}x{}", self.width, self.height)

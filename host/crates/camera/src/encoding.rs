@@ -1,7 +1,7 @@
-//! The thread that makes pictures of raw images, beside the capture thread of a camera that gives such.
+//! The encoding thread, which runs beside the capture thread of a camera with raw images.
 //!
-//! Encoding takes longer than capturing, and a driver whose buffers come back late drops frames. So the capture
-//! thread leaves its newest image in a slot and goes on; what the encoder did not get to in time is overwritten.
+//! Encoding takes longer than capturing, and a driver that gets its buffers back late drops frames. So the capture thread
+//! hands over its newest image and continues. If encoding falls behind, newer images replace older ones.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -9,43 +9,42 @@ use std::thread::{self, JoinHandle};
 use tracing::warn;
 
 use super::frame::{Frame, JpegImage, Timestamp};
+use super::frame_tracker::StreamPosition;
 use super::jpeg::JpegError;
 use super::raw::{EncodeError, Encoder, Layout};
 use super::source::RawImage;
 
 /// A raw image on its way to the encoder.
-pub(super) struct Negative {
-    pub(super) raw: RawImage,
+pub(super) struct RawFrame {
+    pub(super) image: RawImage,
     pub(super) timestamp: Timestamp,
-    pub(super) sequence: u64,
-    /// How many nobody could see between the one before it and it.
-    pub(super) lost_before: u64,
+    pub(super) position: StreamPosition,
 }
 
-/// The place between the two threads.
+/// Holds the newest image for the encoding thread.
 #[derive(Default)]
-struct Slot {
-    state: Mutex<SlotState>,
+struct Mailbox {
+    state: Mutex<MailboxState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct SlotState {
-    newest: Option<Negative>,
-    /// Nothing more will come.
-    closed: bool,
+struct MailboxState {
+    newest: Option<RawFrame>,
+    /// No more images will come.
+    is_closed: bool,
 }
 
-impl Slot {
-    /// Poisoned or not: what is in there is whole at any time.
-    fn lock(&self) -> MutexGuard<'_, SlotState> {
+impl Mailbox {
+    /// Ignores poisoning: no critical section can leave the state inconsistent.
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wait for an image; none when there will be none.
-    fn take(&self) -> Option<Negative> {
-        let waiting = |state: &mut SlotState| state.newest.is_none() && !state.closed;
-        let mut state = self.changed.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for an image. Returns `None` once the mailbox is closed and empty.
+    fn receive(&self) -> Option<RawFrame> {
+        let is_empty = |state: &mut MailboxState| state.newest.is_none() && !state.is_closed;
+        let mut state = self.changed.wait_while(self.lock(), is_empty).unwrap_or_else(PoisonError::into_inner);
         state.newest.take()
     }
 }
@@ -55,85 +54,86 @@ impl Slot {
 pub(super) enum EncodingError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A defect of the encoder.
-    #[error("the encoder made no image: {0}")]
-    JpegImage(#[from] JpegError),
+    /// A bug in the encoder.
+    #[error("the encoder produced an invalid image: {0}")]
+    InvalidOutput(#[from] JpegError),
 }
 
-/// The thread has ended, with a word in the log.
-pub(super) struct NoEncoder;
+/// The thread has ended and logged the reason.
+pub(super) struct EncoderStopped;
 
-/// A running encoder. Dropping it ends the thread, and waits for that: an image at most.
+/// A running encoding thread. Dropping it waits for the thread to end, which takes at most as long as one image.
 pub(super) struct EncodingThread {
-    slot: Arc<Slot>,
+    mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl EncodingThread {
-    /// Start to encode; `done` is called on the thread with each frame, and the number of those lost before it.
-    pub(super) fn start(name: String, done: impl Fn(Frame, u64) + Send + 'static) -> std::io::Result<Self> {
-        let slot = Arc::new(Slot::default());
-        let source = slot.clone();
-        let thread = thread::Builder::new().name(name).spawn(move || encode_all(&source, &done))?;
-        Ok(Self { slot, thread: Some(thread) })
+    /// Starts the thread. It calls `on_frame` with each frame and the number of frames lost before it.
+    pub(super) fn start(name: String, on_frame: impl Fn(Frame, u64) + Send + 'static) -> std::io::Result<Self> {
+        let mailbox = Arc::new(Mailbox::default());
+        let receiver = mailbox.clone();
+        let thread = thread::Builder::new().name(name).spawn(move || encode_all(&receiver, &on_frame))?;
+        Ok(Self { mailbox, thread: Some(thread) })
     }
 
-    /// Encode this image next, instead of the one that waits. Returns whether one did: nobody will see that.
-    /// Fails if the thread has ended, since images cannot be encoded.
-    pub(super) fn encode(&self, mut negative: Negative) -> Result<bool, NoEncoder> {
+    /// Hands over an image. Returns whether it replaced one that was still waiting and is now lost.
+    ///
+    /// # Errors
+    ///
+    /// [`EncoderStopped`] if the thread has ended because an image could not be encoded.
+    pub(super) fn encode(&self, mut frame: RawFrame) -> Result<bool, EncoderStopped> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
-            return Err(NoEncoder);
+            return Err(EncoderStopped);
         }
-        let mut slot = self.slot.lock();
-        let overtaken = slot.newest.take().map(|overtaken| overtaken.lost_before + 1);
-        negative.lost_before += overtaken.unwrap_or_default();
-        slot.newest = Some(negative);
-        drop(slot);
-        self.slot.changed.notify_one();
-        Ok(overtaken.is_some())
+        let mut mailbox = self.mailbox.lock();
+        let replaced = mailbox.newest.take().map(|replaced| replaced.position.lost_before + 1);
+        frame.position.lost_before += replaced.unwrap_or_default();
+        mailbox.newest = Some(frame);
+        drop(mailbox);
+        self.mailbox.changed.notify_one();
+        Ok(replaced.is_some())
     }
 
-    /// Forget the image that waits.
+    /// Discards the waiting image.
     pub(super) fn clear(&self) {
-        self.slot.lock().newest = None;
+        self.mailbox.lock().newest = None;
     }
 }
 
 impl Drop for EncodingThread {
     fn drop(&mut self) {
-        self.slot.lock().closed = true;
-        self.slot.changed.notify_one();
+        self.mailbox.lock().is_closed = true;
+        self.mailbox.changed.notify_one();
         if let Some(thread) = self.thread.take() {
-            // An error is a panic, which was printed; the next image finds the thread ended.
+            // An error is a panic, which the panic hook has reported.
             let _ = thread.join();
         }
     }
 }
 
-/// The body of the thread: encode until there will be no more images, or one cannot be encoded, which none then can.
-fn encode_all(slot: &Slot, done: &dyn Fn(Frame, u64)) {
-    let mut prepared: Option<(Layout, u8, Encoder)> = None;
-    while let Some(negative) = slot.take() {
-        match encode(&mut prepared, &negative.raw) {
-            Ok(picture) => {
-                let frame = Frame { image: picture, timestamp: negative.timestamp, sequence: negative.sequence };
-                done(frame, negative.lost_before);
-            }
-            Err(error) => return warn!("an image cannot be encoded: {error}"),
+/// The body of the thread. Ends when the mailbox is closed, or when an image cannot be encoded, because the next ones would
+/// fail in the same way.
+fn encode_all(mailbox: &Mailbox, on_frame: &dyn Fn(Frame, u64)) {
+    let mut cached: Option<(Layout, u8, Encoder)> = None;
+    while let Some(RawFrame { image, timestamp, position }) = mailbox.receive() {
+        match encode(&mut cached, &image) {
+            Ok(image) => on_frame(Frame { image, timestamp, sequence: position.sequence }, position.lost_before),
+            Err(error) => return warn!("cannot encode an image: {error}"),
         }
     }
 }
 
-/// Make a picture, by the encoder that is prepared if it fits.
-fn encode(prepared: &mut Option<(Layout, u8, Encoder)>, raw: &RawImage) -> Result<JpegImage, EncodingError> {
-    let (_, _, encoder) = match prepared {
-        Some(fitting) if (fitting.0, fitting.1) == (raw.layout, raw.quality) => fitting,
+/// Encodes an image, with the cached encoder if it has the same layout and quality.
+fn encode(cached: &mut Option<(Layout, u8, Encoder)>, raw: &RawImage) -> Result<JpegImage, EncodingError> {
+    let (_, _, encoder) = match cached {
+        Some(same) if (same.0, same.1) == (raw.layout, raw.quality) => same,
         other => other.insert((raw.layout, raw.quality, Encoder::new(raw.layout, raw.quality)?)),
     };
-    picture(encoder, &raw.bytes)
+    encode_with(encoder, &raw.bytes)
 }
 
-/// Make a picture of these pixels.
-pub(super) fn picture(encoder: &mut Encoder, pixels: &[u8]) -> Result<JpegImage, EncodingError> {
+/// Encodes pixels with this encoder.
+pub(super) fn encode_with(encoder: &mut Encoder, pixels: &[u8]) -> Result<JpegImage, EncodingError> {
     Ok(JpegImage::new(encoder.encode(pixels)?)?)
 }

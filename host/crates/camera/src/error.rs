@@ -1,4 +1,4 @@
-//! Why there is no picture.
+//! Why a camera delivers no pictures.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,164 +6,165 @@ use std::time::Duration;
 
 use super::fourcc::FourCc;
 
-/// Why a camera can't be opened, or stopped giving pictures. One line each, with what to do about it.
+/// Why a camera cannot be opened, or stopped delivering images. Each message is a single line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The folder of an emulated camera can't be listed.
+    /// The folder of an emulated camera cannot be listed.
     #[error("cannot read the folder {}: {source}; check the path and its permissions", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The folder of an emulated camera has no picture.
-    #[error("no usable JPEG file (.jpg, .bytes) in the folder {}{}; put some there or name another folder", path.display(), skipped_text(*skipped))]
+    /// The folder of an emulated camera contains no picture.
+    #[error("no usable JPEG file (.jpg, .jpeg) in the folder {}{}; add some or choose another folder", path.display(), skipped_text(*skipped))]
     NoPictures {
         /// The folder.
         path: PathBuf,
-        /// How many files of such a name are no pictures. The log says why.
+        /// How many JPEG files are unusable. The log says why.
         skipped: usize,
     },
-    /// There is nothing at a device's path.
-    #[error("no device at {}; plug it in, or see `hotshoe cameras` for what is there", path.display())]
+    /// The path of a device does not exist.
+    #[error("no device at {}; plug it in, or run `hotshoe cameras` to list the devices", path.display())]
     NotFound {
-        /// The path.
+        /// The device node.
         path: PathBuf,
     },
-    /// The device is there, and this user may not use it.
+    /// The user of this process may not open the device.
     #[error("no permission to use {}; add the user to its group (usually: sudo usermod -aG video $USER) and log in again", path.display())]
     AccessDenied {
-        /// The path.
+        /// The device node.
         path: PathBuf,
     },
     /// Another program streams from the device.
-    #[error("{} is in use by {}", path.display(), culprits(path, by))]
+    #[error("{} is in use by {}", path.display(), users_text(path, users))]
     Busy {
-        /// The path.
+        /// The device node.
         path: PathBuf,
         /// The programs that have the device open, as far as this user may see them.
-        by: Vec<Holder>,
+        users: Vec<DeviceUser>,
     },
-    /// The node can never give a picture.
-    #[error("{} is not a camera that this program can use: {reason}; `hotshoe cameras` lists those that are", path.display())]
+    /// The device can never deliver a picture.
+    #[error("{} is not a usable camera: {reason}; run `hotshoe cameras` to list usable ones", path.display())]
     NotCamera {
-        /// The path.
+        /// The device node.
         path: PathBuf,
         /// What it is instead.
-        reason: NotCamera,
+        reason: NotCameraReason,
     },
-    /// The node gives the raw data of an image sensor, such as that of a Raspberry Pi camera module. The exposure, the
-    /// colours and the whole pipeline of devices behind it are left to libcamera.
-    #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy it to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in the README)", path.display())]
+    /// The device delivers raw sensor data, such as a Raspberry Pi camera module. Only libcamera can control the exposure,
+    /// the colours and the pipeline of devices behind such a sensor.
+    #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy its video to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in the README)", path.display())]
     NeedsLibcamera {
-        /// The path.
+        /// The device node.
         path: PathBuf,
     },
-    /// The device has no format that was asked for, or that can be served.
-    #[error("{} offers {} but {offered}; see `hotshoe cameras`", path.display(), asked.map_or("no format that can be served".to_owned(), |asked| format!("no {asked}")))]
+    /// The device does not offer the requested format, or no usable format at all.
+    #[error("{} {} (offered: {offered}); see `hotshoe cameras`", path.display(), requested.map_or("offers no usable format".to_owned(), |requested| format!("does not offer {requested}")))]
     NoFormat {
-        /// The path.
+        /// The device node.
         path: PathBuf,
-        /// The format that was asked for, if one was.
-        asked: Option<FourCc>,
-        /// The formats that it offers.
+        /// The requested format, if any.
+        requested: Option<FourCc>,
+        /// The formats that the device offers.
         offered: String,
     },
-    /// The bus that the device is on cannot carry its stream beside those of others.
-    #[error("the USB bus of {} has no room for its stream; ask for a smaller size or rate, or MJPG, or use another port", path.display())]
+    /// The bus cannot carry the stream in addition to those of other devices.
+    #[error("the USB bus of {} has no bandwidth left; request a smaller size, a lower rate or MJPG, or use another port", path.display())]
     NoBandwidth {
-        /// The path.
+        /// The device node.
         path: PathBuf,
     },
-    /// The device is gone while it was open.
+    /// The device disappeared while it was open.
     #[error("{} was unplugged; plug it in again", path.display())]
     Gone {
-        /// The path.
+        /// The device node.
         path: PathBuf,
     },
-    /// No whole picture came for too long.
+    /// The device delivered no complete image for too long.
     #[error("no picture from {} for {} seconds{}; check its cable, or plug it in again", path.display(), after.as_secs(), if *damaged > 0 { ", only damaged ones" } else { "" })]
     Stalled {
-        /// The path.
+        /// The device node.
         path: PathBuf,
-        /// How long it was waited for.
+        /// How long no complete image arrived.
         after: Duration,
-        /// How many damaged ones came meanwhile.
+        /// How many damaged images arrived meanwhile.
         damaged: u64,
     },
-    /// The kernel refused a step, for no reason known above.
+    /// The kernel refused an operation for any other reason.
     #[error("{} failed to {step}: {source}", path.display())]
     Device {
-        /// The path.
+        /// The device node.
         path: PathBuf,
-        /// What was tried, as in "failed to ...".
+        /// The operation, as in "failed to ...".
         step: &'static str,
-        /// The system's reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// Why a node can never give a picture.
+/// Why a device node can never deliver a picture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NotCamera {
-    /// It does not answer VIDIOC_QUERYCAP.
-    #[error("it is no V4L2 device")]
+pub enum NotCameraReason {
+    /// It does not implement VIDIOC_QUERYCAP.
+    #[error("it is not a V4L2 device")]
     NotV4l2,
-    /// A codec, a scaler or the like: it is given images and returns others.
-    #[error("it converts images for other programs (memory-to-memory) and has none of its own")]
+    /// A codec, a scaler or the like.
+    #[error("it converts images for other programs (memory-to-memory) and captures none")]
     MemoryToMemory,
     /// Data about images. Most webcams have such a node beside the one for video.
-    #[error("it captures metadata and no video; its images come from another node")]
+    #[error("it captures metadata; the video comes from another node of the device")]
     Metadata,
-    /// A display, or a loopback device that nothing writes to.
-    #[error("it takes video and captures none; if it is a loopback device, start the program that writes to it")]
+    /// A display, or a loopback device without a writer.
+    #[error("it is a video output; if it is a loopback device, start the program that writes to it")]
     Output,
-    /// A radio, a tuner of another kind, or nothing that is known.
+    /// A radio, another kind of tuner, or something unknown.
     #[error("it captures no video")]
     NoVideo,
-    /// It lists no video input (VIDIOC_ENUMINPUT), as an image signal processor.
+    /// It lists no video input (VIDIOC_ENUMINPUT), like an image signal processor.
     #[error(
-        "it has no video input, so it never gives a picture: it processes the images of a sensor for libcamera (ISP); \
-         a Raspberry Pi camera module needs libcamera, see the README"
+        "it has no video input: it processes the images of a sensor for libcamera (ISP); a Raspberry Pi camera module \
+         needs libcamera, see the README"
     )]
     NoInput,
-    /// Its images are in several buffers each.
-    #[error("it has multi-planar buffers only")]
+    /// It spreads each image over several buffers.
+    #[error("it supports only multi-planar buffers")]
     MultiPlanar,
-    /// It can be read by other means than memory mapping only.
-    #[error("its buffers cannot be mapped")]
+    /// It can only be read by other means than memory mapping.
+    #[error("its buffers cannot be memory-mapped")]
     NoStreaming,
 }
 
 /// A program that has a device open.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Holder {
-    /// Its process.
+pub struct DeviceUser {
+    /// The process ID.
     pub pid: u32,
-    /// Its name.
+    /// The name of the program.
     pub name: String,
 }
 
-impl fmt::Display for Holder {
+/// Formats as `cheese (process 4711)`.
+impl fmt::Display for DeviceUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (process {})", self.name, self.pid)
     }
 }
 
-/// Who uses a device, and what to do about that.
-fn culprits(path: &Path, by: &[Holder]) -> String {
-    let names: Vec<_> = by.iter().map(ToString::to_string).collect();
+/// Names the programs that use a device, and says what to do.
+fn users_text(path: &Path, users: &[DeviceUser]) -> String {
+    let names: Vec<_> = users.iter().map(ToString::to_string).collect();
     if names.is_empty() {
-        return format!("another program; end that (`sudo fuser -v {}` names it)", path.display());
+        return format!("another program; stop it (`sudo fuser -v {}` shows which one)", path.display());
     }
-    format!("another program, {}; end that", names.join(" or "))
+    format!("another program, {}; stop it", names.join(" or "))
 }
 
 fn skipped_text(count: usize) -> String {
     match count {
         0 => String::new(),
-        1 => ", and 1 that cannot be used".to_owned(),
-        count => format!(", and {count} that cannot be used"),
+        1 => " (1 file is unusable)".to_owned(),
+        count => format!(" ({count} files are unusable)"),
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a camera: one reader's place in its frames.
+//! A reader of a camera.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,34 +6,38 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::camera::Camera;
 use super::frame::{Frame, JpegImage};
-use super::hub::Camera;
 use super::status::{State, Status};
 
-/// One reader's place in the frames of one camera. While there is one, the camera is open.
+impl Camera {
+    /// Adds a reader. The camera opens if it is closed, and stays open until its last feed is dropped and its
+    /// [`Linger`](super::Linger) has passed.
+    pub fn feed(self: &Arc<Self>) -> Feed {
+        self.readers.send_modify(|readers| *readers += 1);
+        Feed { camera: self.clone(), status: self.status.subscribe(), last_sequence: None }
+    }
+}
+
+/// A reader of a camera, which keeps the camera open.
 pub struct Feed {
     camera: Arc<Camera>,
     status: watch::Receiver<Status>,
-    /// The number of the last frame that was given.
-    given: Option<u64>,
+    /// The sequence number of the last frame returned.
+    last_sequence: Option<u64>,
 }
 
 impl Feed {
-    /// A place for a reader that is counted already.
-    pub(super) fn new(camera: Arc<Camera>, status: watch::Receiver<Status>) -> Self {
-        Self { camera, status, given: None }
-    }
-
-    /// The camera that is read.
+    /// The camera of this feed.
     pub fn camera(&self) -> &Camera {
         &self.camera
     }
 
-    /// The newest frame, if this feed has not given it yet. Does not block.
+    /// Returns the newest frame, unless this feed has already returned it. Does not block.
     pub fn newest(&mut self) -> Option<Arc<Frame>> {
         let status = self.status.borrow_and_update();
-        let frame = status.frame.as_ref().filter(|frame| Some(frame.sequence) != self.given)?;
-        self.given = Some(frame.sequence);
+        let frame = status.frame.as_ref().filter(|frame| Some(frame.sequence) != self.last_sequence)?;
+        self.last_sequence = Some(frame.sequence);
         Some(frame.clone())
     }
 
@@ -42,30 +46,31 @@ impl Feed {
         self.status.borrow().placeholder.clone()
     }
 
-    /// Wait until [`newest`](Self::newest) has a frame to give. Cancel-safe.
+    /// Waits until [`newest`](Self::newest) would return a frame. Cancel-safe.
     pub async fn ready(&mut self) {
-        let given = self.given;
-        let is_new = |status: &Status| status.frame.as_ref().is_some_and(|frame| Some(frame.sequence) != given);
-        // The sender is in `self.camera`, so waiting can't fail.
-        let _ = self.status.wait_for(is_new).await;
+        let last_sequence = self.last_sequence;
+        // Cannot fail: `self.camera` holds the sender.
+        let _ = self.status.wait_for(|status| has_newer(status, last_sequence)).await;
     }
 
-    /// Wait for a frame to give, but not longer than `limit`, and not beyond the moment in which the camera
-    /// becomes lost. Cancel-safe.
+    /// Waits for a new frame until `limit` has passed or the camera becomes lost, and returns the frame if there is one.
+    /// Cancel-safe.
     pub async fn next(&mut self, limit: Duration) -> Option<Arc<Frame>> {
-        let given = self.given;
+        let last_sequence = self.last_sequence;
         let was_lost = matches!(self.status.borrow().state, State::Lost(_));
-        let is_worth_waking = |status: &Status| {
-            status.frame.as_ref().is_some_and(|frame| Some(frame.sequence) != given)
-                || (!was_lost && matches!(status.state, State::Lost(_)))
-        };
-        let _ = timeout(limit, self.status.wait_for(is_worth_waking)).await;
+        let is_done =
+            |status: &Status| has_newer(status, last_sequence) || (!was_lost && matches!(status.state, State::Lost(_)));
+        let _ = timeout(limit, self.status.wait_for(is_done)).await;
         self.newest()
     }
 }
 
+fn has_newer(status: &Status, last_sequence: Option<u64>) -> bool {
+    status.frame.as_ref().is_some_and(|frame| Some(frame.sequence) != last_sequence)
+}
+
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.camera.one_reader_less();
+        self.camera.readers.send_modify(|readers| *readers = readers.saturating_sub(1));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A pixel format's four-character code, such as `MJPG` or `YUYV` (Video for Linux API, "Image Formats").
+/// The four-character code of a pixel format, such as `MJPG` or `YUYV` (Video for Linux API, "Image Formats").
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct FourCc(pub [u8; 4]);
 
@@ -13,22 +13,22 @@ impl fmt::Display for FourCc {
     }
 }
 
-/// Not one to four letters and digits of ASCII.
+/// The text is not one to four ASCII letters and digits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a four-character code, such as MJPG or YUYV")]
+#[error("not a four-character code such as MJPG or YUYV")]
 pub struct NotFourCc;
 
 impl FromStr for FourCc {
     type Err = NotFourCc;
 
-    /// In any case, and without the spaces that fill up short codes (`Y16 `).
-    fn from_str(typed: &str) -> Result<Self, NotFourCc> {
-        if !(1..=4).contains(&typed.len()) || !typed.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    /// Accepts upper and lower case, and short codes without their trailing spaces (`Y16 `).
+    fn from_str(text: &str) -> Result<Self, NotFourCc> {
+        if !(1..=4).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(NotFourCc);
         }
         let mut code = [b' '; 4];
-        for (place, byte) in code.iter_mut().zip(typed.bytes()) {
-            *place = byte.to_ascii_uppercase();
+        for (target, byte) in code.iter_mut().zip(text.bytes()) {
+            *target = byte.to_ascii_uppercase();
         }
         Ok(Self(code))
     }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_typed_as_they_are_shown() {
+    fn codes_parse_from_the_text_that_they_format_to() {
         assert_eq!("mjpg".parse(), Ok(FourCc(*b"MJPG")));
         assert_eq!("Y16".parse(), Ok(FourCc(*b"Y16 ")));
         assert_eq!(FourCc(*b"Y16 ").to_string(), "Y16");

@@ -1,4 +1,4 @@
-//! One image of a camera: immutable, and shared by reference from the capture thread to the sockets.
+//! A frame: one image of a camera, immutable and shared by reference from the capture thread to the sockets.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,25 +8,25 @@ use rustix::time::{ClockId, clock_gettime};
 use super::dimensions::Dimensions;
 use super::jpeg::{self, JpegError, Options};
 
-/// The same moment by two clocks.
+/// A point in time, by two clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timestamp {
-    /// Time since boot by `CLOCK_MONOTONIC`, the clock that V4L2 drivers stamp their buffers with. Guests
-    /// see this very clock as `wasi:clocks/monotonic-clock`.
+    /// The time since boot by `CLOCK_MONOTONIC`, the clock of V4L2 buffer timestamps and of guests'
+    /// `wasi:clocks/monotonic-clock`.
     pub monotonic: Duration,
     /// The time of day.
     pub wall: SystemTime,
 }
 
 impl Timestamp {
-    /// This moment.
+    /// Reads both clocks.
     pub fn now() -> Self {
         Self { monotonic: monotonic_now(), wall: SystemTime::now() }
     }
 
-    /// The moment at which `CLOCK_MONOTONIC` showed `monotonic`. A time in the future, which only a broken
-    /// driver reports, is taken as now.
-    pub fn at(monotonic: Duration) -> Self {
+    /// Converts a reading of `CLOCK_MONOTONIC`. A time in the future, which only a broken driver reports, becomes the
+    /// present.
+    pub fn from_monotonic(monotonic: Duration) -> Self {
         let now = Self::now();
         match now.monotonic.checked_sub(monotonic) {
             Some(age) => Self { monotonic, wall: now.wall.checked_sub(age).unwrap_or(now.wall) },
@@ -35,46 +35,45 @@ impl Timestamp {
     }
 }
 
-/// The reading of `CLOCK_MONOTONIC`.
+/// Reads `CLOCK_MONOTONIC`.
 pub fn monotonic_now() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
-    // Since boot, thus neither part is negative.
+    // Counted from boot, so neither part is negative.
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }
 
-/// A whole JPEG image as it came from a source, before its camera numbers it.
+/// A complete JPEG image from a source, without a sequence number.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct JpegImage {
-    /// The image: from its start-of-image to its end-of-image marker, and nothing else.
+    /// The bytes from the start-of-image marker to the end-of-image marker.
     pub bytes: Bytes,
-    /// The size that the image's frame header states.
+    /// The size in the frame header.
     pub dimensions: Dimensions,
 }
 
 impl JpegImage {
-    /// Take `jpeg` as a picture, if it is a whole JPEG image. Padding after the image is cut off, and Huffman tables are
-    /// put in where they were left out.
+    /// Validates `bytes`, removes padding after the image, and adds omitted Huffman tables.
     ///
-    /// This is the only way to make one, so whatever has the type can be shown to a viewer.
-    pub fn new(mut jpeg: Bytes) -> Result<Self, JpegError> {
-        let whole = jpeg::validate(&jpeg, Options::default())?;
-        if whole.is_complete() {
-            jpeg.truncate(whole.length);
+    /// This is the only constructor, so every value of this type can be sent to viewers.
+    pub fn new(mut bytes: Bytes) -> Result<Self, JpegError> {
+        let info = jpeg::validate(&bytes, Options::default())?;
+        if info.is_complete() {
+            bytes.truncate(info.length);
         } else {
-            jpeg = jpeg::copy_complete(&jpeg, &whole);
+            bytes = jpeg::copy_complete(&bytes, &info);
         }
-        Ok(Self { bytes: jpeg, dimensions: whole.dimensions })
+        Ok(Self { bytes, dimensions: info.dimensions })
     }
 }
 
-/// One image of one camera.
+/// One frame of one camera.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The image.
     pub image: JpegImage,
     /// When it was captured.
     pub timestamp: Timestamp,
-    /// Its number: grows for as long as the host runs, also across reopening; gaps are frames lost at the device.
+    /// Increases for as long as the host runs, even when the camera is reopened. Gaps are lost frames.
     pub sequence: u64,
 }

@@ -1,23 +1,27 @@
-//! Cameras: where frames come from, and how each is shared among all who read it.
+//! Cameras: where frames come from, and how all readers of a camera share them.
 //!
 //! ```text
-//! Source (emulated, V4L2) ── open ──► Capture ── pictures ────────────► Camera (hub) ──► Feed, Feed, Feed …
-//!                                        └──── raw images ──► Encoder ──┘
+//! Source (emulated, V4L2) ── open ──► Capture ── JPEG images ──────────► Camera ──► Feed, Feed, Feed …
+//!                                        └─ raw images ──► Encoder ──────┘
 //! ```
 //!
-//! * [`frame`]: what flows: a [`JpegImage`], and the numbered [`Frame`] that is shared.
-//! * [`dimensions`], [`fourcc`]: a picture's size, and the names of pixel formats.
-//! * [`jpeg`]: which bytes may become a picture, and what cameras leave out of them.
-//! * [`raw`]: pixels as sensors give them, and making pictures of them.
-//! * [`source`], [`controls`], [`error`]: what every kind of camera is: what it does, what can be set, how it fails.
-//! * [`emulated`], [`v4l2`]: the kinds of camera.
-//! * `capture`, `encoding`: the threads that work for an open camera.
-//! * [`status`]: what a camera is doing, and what it has lost; `placeholder`: the picture that says so.
-//! * [`history`]: what is remembered of frames when their images are gone; `record`: who writes that down.
-//! * [`hub`], [`feed`]: opens the camera for its first reader, hands the newest frame to all, closes it after the last.
+//! From the bottom up:
 //!
-//! Nothing in here knows of WebAssembly or HTTP.
+//! * [`dimensions`], [`fourcc`]: the size of a picture, and the names of pixel formats.
+//! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images.
+//! * [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share.
+//! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
+//! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
+//! * [`emulated`], [`v4l2`]: the kinds of camera.
+//! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
+//! * `capture`, `encoding`: the threads that serve an open camera.
+//! * [`camera`], [`cameras`], `supervisor`, [`feed`]: open a camera for its first reader, hand the newest frame to all
+//!   readers, close it after the last.
+//!
+//! Nothing here depends on WebAssembly or HTTP.
 
+pub mod camera;
+pub mod cameras;
 mod capture;
 pub mod controls;
 pub mod dimensions;
@@ -27,21 +31,26 @@ pub mod error;
 pub mod feed;
 pub mod fourcc;
 pub mod frame;
+pub mod frame_counts;
+mod frame_tracker;
 pub mod history;
-pub mod hub;
 pub mod jpeg;
 mod placeholder;
 pub mod raw;
-mod record;
 pub mod source;
 pub mod status;
+pub mod stream_mode;
+mod supervisor;
 pub mod v4l2;
 
+pub use camera::{Camera, Linger};
+pub use cameras::Cameras;
 pub use dimensions::Dimensions;
 pub use error::SourceError;
 pub use feed::Feed;
 pub use fourcc::FourCc;
 pub use frame::{Frame, JpegImage, Timestamp};
-pub use hub::{Camera, Cameras, Linger};
-pub use source::{Capture, Source, StreamMode};
+pub use frame_counts::{FrameCounts, LostFrames};
+pub use source::{Capture, Source};
 pub use status::{State, Status};
+pub use stream_mode::StreamMode;

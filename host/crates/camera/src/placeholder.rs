@@ -1,6 +1,6 @@
-//! The picture that says why there is none.
+//! The placeholder: a picture that says why the camera has none.
 //!
-//! It has the size of the camera's own pictures, so that players which take the size from the first one go on.
+//! It has the size of the camera's pictures, because some players take the size from the first picture and keep it.
 
 use embedded_graphics::Drawable as _;
 use embedded_graphics::Pixel;
@@ -13,40 +13,39 @@ use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 use tracing::debug;
 
 use super::dimensions::Dimensions;
-use super::encoding::{self, EncodingError};
+use super::encoding::{EncodingError, encode_with};
 use super::frame::JpegImage;
 use super::raw::{Encoder, Layout, PixelFormat, Range};
 
 const FONT: &MonoFont = &FONT_10X20;
 
-/// Pictures have room for this many lines of text or a few more, so that the text can be read on a phone too: a line of
-/// 640x480 has 30 letters.
-const LINES: u32 = 12;
+/// The font is scaled so that at least this many lines fit. Then the text is readable on a phone as well; at 640x480, a
+/// line has 30 characters.
+const MIN_LINES: u32 = 12;
 
-/// White letters on black leave no doubt that this is not what the camera sees.
+/// Nobody mistakes white text on black for the camera's view.
 const BACKGROUND: u8 = 0;
 const HEADING: Gray8 = Gray8::WHITE;
 const TEXT: Gray8 = Gray8::new(200);
 
-/// Of flat areas and letters, more does not show.
+/// A higher quality makes no visible difference for text.
 const QUALITY: u8 = 70;
 
-/// Draw the picture for the camera of this name. None where it cannot be encoded, which the log then tells: nothing
-/// depends on it.
+/// Draws the placeholder of a camera. Returns `None` and logs the reason if it cannot be encoded, which does no harm.
 pub(super) fn draw(size: Dimensions, camera: &str, message: &str) -> Option<JpegImage> {
     let layout = Layout { format: PixelFormat::Grey, dimensions: size, stride: 0, range: Range::Full };
     let mut canvas = Canvas::new(size);
     canvas.write(&format!("{camera}: no picture"), message);
     let encoder = Encoder::new(layout, QUALITY).map_err(EncodingError::from);
-    let picture = encoder.and_then(|mut encoder| encoding::picture(&mut encoder, &canvas.pixels));
-    picture.inspect_err(|error| debug!("no placeholder: {error}")).ok()
+    let image = encoder.and_then(|mut encoder| encode_with(&mut encoder, &canvas.pixels));
+    image.inspect_err(|error| debug!("cannot draw a placeholder: {error}")).ok()
 }
 
-/// Pixels of grey, drawn to in larger ones.
+/// A grey picture, drawn in large pixels.
 struct Canvas {
     pixels: Vec<u8>,
     width: usize,
-    /// How many pixels each drawn one is wide and high.
+    /// The width and height of a drawn pixel.
     scale: usize,
     /// In drawn pixels.
     size: Size,
@@ -54,7 +53,7 @@ struct Canvas {
 
 impl Canvas {
     fn new(size: Dimensions) -> Self {
-        let scale = (size.height / (LINES * FONT.character_size.height)).max(1);
+        let scale = (size.height / (MIN_LINES * FONT.character_size.height)).max(1);
         Self {
             pixels: vec![BACKGROUND; size.width as usize * size.height as usize],
             width: size.width as usize,
@@ -63,7 +62,7 @@ impl Canvas {
         }
     }
 
-    /// Write a heading, and text below it, in the middle. What has no room is cut off at the end.
+    /// Writes a heading and a text below it, centred. Cuts off what does not fit at the end.
     fn write(&mut self, heading: &str, text: &str) {
         let letter = FONT.character_size;
         let margin = letter.width;
@@ -77,7 +76,7 @@ impl Canvas {
         let layout = TextStyleBuilder::new().alignment(Alignment::Center).baseline(Baseline::Top).build();
         for (line, colour) in lines {
             let style = MonoTextStyle::new(FONT, colour);
-            // Drawing to memory does not fail.
+            // Infallible, see `Canvas::Error`.
             let _ = Text::with_text_style(&line, Point::new(middle, top), style, layout).draw(self);
             top = top.saturating_add(letter.height as i32);
         }
@@ -97,7 +96,7 @@ impl DrawTarget for Canvas {
     fn draw_iter<I: IntoIterator<Item = Pixel<Gray8>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
         let area = self.bounding_box();
         for Pixel(at, colour) in pixels {
-            // Within the area, neither is negative.
+            // Inside the area, neither is negative.
             let (true, Ok(x), Ok(y)) = (area.contains(at), usize::try_from(at.x), usize::try_from(at.y)) else {
                 continue;
             };
@@ -109,7 +108,7 @@ impl DrawTarget for Canvas {
     }
 }
 
-/// Break text into lines of so many letters, between words where there is room.
+/// Breaks text into lines of `columns` characters, between words if possible.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -121,7 +120,7 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
                 line.extend(std::iter::repeat_n(' ', gap).chain(word));
                 break;
             }
-            // A path may be longer than a line.
+            // Split a word that is longer than a line, such as a path.
             if gap == 0 {
                 line.extend(word.drain(..columns.min(word.len())));
             }
@@ -136,17 +135,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_broken_between_words_and_nothing_is_lost() {
+    fn text_wraps_between_words_without_losing_any() {
         assert_eq!(wrap("no device at /dev/video0", 10), ["no device", "at", "/dev/video", "0"]);
         assert_eq!(wrap("", 10), [""]);
         assert_eq!(wrap("abc", 1), ["a", "b", "c"]);
     }
 
     #[test]
-    fn it_has_the_size_that_was_asked_for_and_letters_in_it() {
+    fn the_placeholder_has_the_requested_size_and_contains_text() {
         for (width, height) in [(640, 480), (1920, 1080), (321, 241), (16, 16), (1, 1)] {
-            let picture = draw(Dimensions { width, height }, "front", "no device at /dev/video0").unwrap();
-            assert_eq!(picture.dimensions, Dimensions { width, height });
+            let image = draw(Dimensions { width, height }, "front", "no device at /dev/video0").unwrap();
+            assert_eq!(image.dimensions, Dimensions { width, height });
         }
         let empty = draw(Dimensions { width: 640, height: 480 }, "", "").unwrap();
         let written = draw(Dimensions { width: 640, height: 480 }, "", "no device at /dev/video0").unwrap();

@@ -11,8 +11,8 @@ use super::bindings::hotshoe::camera::cameras as wit;
 use super::bindings::hotshoe::camera::frames::Frame;
 use super::frames::dimensions;
 use super::resources::{HeldFeed, HeldWatcher};
-use crate::camera::status::{FrameCounts, LostFrames, Outage, OutageCause};
-use crate::camera::{Camera, JpegImage, State, StreamMode};
+use crate::camera::status::{Outage, OutageCause};
+use crate::camera::{Camera, FrameCounts, JpegImage, LostFrames, State, StreamMode};
 use crate::sandbox::state::GuestState;
 
 /// The maximum number of feeds that one instance may hold. Enough for a guest that combines several cameras into one

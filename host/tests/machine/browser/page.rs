@@ -55,7 +55,7 @@ pub fn is_live_after_being_hidden_and_shown_five_times(kind: Kind) {
         if tab.is_none() {
             tell(true);
         }
-        server.wait_for_logs("camera c3: closed, nobody watches", round);
+        server.wait_for_logs("camera c3: closed, no readers left", round);
         wait_until("its events are closed as well", || server.generations()["current"]["under_way"] == 0);
         match tab {
             Some(tab) => browser.close_tab(&tab).unwrap(),

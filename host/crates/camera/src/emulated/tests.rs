@@ -1,4 +1,4 @@
-//! Folders with files of all kinds, that change while they are played.
+//! Folders with all kinds of files, which change while they are played.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,53 +14,57 @@ use super::{EMBEDDED, Emulated};
 use crate::error::SourceError;
 use crate::source::{Capture, ImageData, Source};
 
-/// What is waited for comes long before.
+/// Long enough for everything that a test waits for.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Fast, but not so fast that pictures are left out, even where files are read again for each.
+/// Fast, but not so fast that pictures are skipped, even if each is read from the disk.
 const RATE: f64 = 50.0;
 
-/// The number of the next picture, from 1.
+/// Returns the number of the next picture, from 1.
 fn next(capture: &mut dyn Capture) -> Result<usize, SourceError> {
     loop {
         let captured = capture.next(Instant::now() + DEADLINE)?;
         let Some(image) = captured.image else { continue };
-        let ImageData::Jpeg(picture) = image.content else { panic!("it has raw images") };
-        return Ok(EMBEDDED.iter().position(|jpeg| *jpeg == &picture.bytes[..]).expect("a picture of the folder") + 1);
+        let ImageData::Jpeg(picture) = image.data else { panic!("the image is raw") };
+        return Ok(EMBEDDED
+            .iter()
+            .position(|jpeg| *jpeg == &picture.bytes[..])
+            .expect("the picture is one of the embedded ones")
+            + 1);
     }
 }
 
-/// Wait until these pictures are shown, one after the other, in a loop.
-fn until_loop(capture: &mut dyn Capture, expected: &[usize]) {
+/// Waits until exactly these pictures are played in a loop.
+fn wait_for_loop(capture: &mut dyn Capture, expected: &[usize]) {
     let deadline = Instant::now() + DEADLINE;
     let mut seen = Vec::new();
     while Instant::now() < deadline {
         seen.push(next(capture).unwrap());
-        // Two rounds, so that it is no part of a longer loop; on a busy machine some are left out.
+        // Two rounds, to exclude a longer loop. A busy machine may skip pictures before that.
         if seen.len() >= 2 * expected.len() && expected.repeat(3).windows(2 * expected.len()).any(|w| seen.ends_with(w))
         {
             return;
         }
     }
-    panic!("{expected:?} are not played, but {seen:?}");
+    panic!("played {seen:?} instead of {expected:?}");
 }
 
+/// Writes a picture atomically.
 fn put(folder: &Path, name: &str, number: usize) {
-    // As a program that is careful writes a file.
     let temporary = folder.join("temporary");
     fs::write(&temporary, EMBEDDED[number - 1]).unwrap();
     fs::rename(temporary, folder.join(name)).unwrap();
 }
 
 #[test]
-fn the_embedded_pictures_are_whole_and_played_in_a_loop() {
+fn the_embedded_pictures_are_valid_and_play_in_a_loop() {
     let camera = Emulated::embedded(RATE);
     assert_eq!(camera.description(), "emulated: 3 built-in pictures");
-    until_loop(&mut *camera.open().unwrap(), &[1, 2, 3]);
+    wait_for_loop(&mut *camera.open().unwrap(), &[1, 2, 3]);
 }
 
 #[test]
-fn files_are_played_in_the_natural_order_of_their_names() {
+fn files_play_in_natural_order() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "img10.jpg", 3);
     put(folder.path(), "img2.JPEG", 2);
@@ -68,11 +72,11 @@ fn files_are_played_in_the_natural_order_of_their_names() {
     fs::write(folder.path().join("notes.txt"), "no picture").unwrap();
     let camera = Emulated::from_folder(folder.path(), RATE);
     assert_eq!(camera.description(), format!("emulated: 3 pictures from {}", folder.path().display()));
-    until_loop(&mut *camera.open().unwrap(), &[1, 2, 3]);
+    wait_for_loop(&mut *camera.open().unwrap(), &[1, 2, 3]);
 }
 
 #[test]
-fn what_is_no_picture_is_skipped_and_nothing_is_waited_for() {
+fn unusable_files_are_skipped_without_blocking() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     put(folder.path(), "c.jpg", 1);
@@ -92,16 +96,16 @@ fn what_is_no_picture_is_skipped_and_nothing_is_waited_for() {
     let camera = Emulated::from_folder(folder.path(), RATE);
     assert_eq!(camera.description(), format!("emulated: 2 pictures from {}", folder.path().display()));
     let mut capture = camera.open().unwrap();
-    until_loop(&mut *capture, &[1, 2]);
-    // A link to a picture is a picture; and one that is mended becomes one.
+    wait_for_loop(&mut *capture, &[1, 2]);
+    // A link to a picture works, also once its target appears.
     symlink("c.jpg", path("q-link.jpg")).unwrap();
-    until_loop(&mut *capture, &[1, 2, 1]);
+    wait_for_loop(&mut *capture, &[1, 2, 1]);
     fs::write(path("nothing"), EMBEDDED[2]).unwrap();
-    until_loop(&mut *capture, &[1, 3, 2, 1]);
+    wait_for_loop(&mut *capture, &[1, 3, 2, 1]);
 }
 
 #[test]
-fn a_folder_without_a_picture_is_an_outage_until_it_has_one() {
+fn an_empty_folder_is_an_outage_until_it_has_a_picture() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("pictures");
     let camera = Emulated::from_folder(&folder, RATE);
@@ -114,7 +118,7 @@ fn a_folder_without_a_picture_is_an_outage_until_it_has_one() {
     fs::write(folder.join("a.jpg"), "GIF89a").unwrap();
     let deadline = Instant::now() + DEADLINE;
     while !matches!(camera.open().err(), Some(SourceError::NoPictures { skipped: 1, .. })) {
-        assert!(Instant::now() < deadline, "the file is not seen");
+        assert!(Instant::now() < deadline, "the file is not noticed");
     }
     put(&folder, "a.jpg", 1);
     let mut capture = loop {
@@ -126,45 +130,45 @@ fn a_folder_without_a_picture_is_an_outage_until_it_has_one() {
     assert_eq!(next(&mut *capture).unwrap(), 1);
     fs::remove_dir_all(&folder).unwrap();
     while next(&mut *capture).is_ok() {
-        assert!(Instant::now() < deadline, "it goes on without a folder");
+        assert!(Instant::now() < deadline, "it still plays without a folder");
     }
 }
 
 #[test]
-fn files_that_are_added_changed_and_removed_are_seen_while_it_plays() {
+fn added_changed_and_removed_files_are_noticed_while_playing() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "1.jpg", 1);
     let camera = Emulated::from_folder(folder.path(), RATE);
     let mut capture = camera.open().unwrap();
-    until_loop(&mut *capture, &[1]);
+    wait_for_loop(&mut *capture, &[1]);
     put(folder.path(), "2.jpg", 2);
-    until_loop(&mut *capture, &[1, 2]);
+    wait_for_loop(&mut *capture, &[1, 2]);
     put(folder.path(), "1.jpg", 3);
-    until_loop(&mut *capture, &[3, 2]);
-    // In place, where the folder does not change.
+    wait_for_loop(&mut *capture, &[3, 2]);
+    // Overwritten in place, so the folder itself does not change.
     fs::write(folder.path().join("2.jpg"), EMBEDDED[0]).unwrap();
-    until_loop(&mut *capture, &[3, 1]);
+    wait_for_loop(&mut *capture, &[3, 1]);
     assert_eq!(camera.description(), format!("emulated: 2 pictures from {}", folder.path().display()));
     fs::remove_file(folder.path().join("1.jpg")).unwrap();
-    until_loop(&mut *capture, &[1]);
+    wait_for_loop(&mut *capture, &[1]);
     fs::remove_file(folder.path().join("2.jpg")).unwrap();
     let deadline = Instant::now() + DEADLINE;
     while next(&mut *capture).is_ok() {
-        assert!(Instant::now() < deadline, "a picture that is gone is shown");
+        assert!(Instant::now() < deadline, "a removed picture is played");
     }
 }
 
 #[test]
-fn a_file_that_is_being_written_is_shown_when_it_is_whole() {
+fn a_file_that_is_being_written_plays_once_it_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "1.jpg", 1);
     put(folder.path(), "2.jpg", 2);
     let camera = Emulated::from_folder(folder.path(), RATE);
     let mut capture = camera.open().unwrap();
-    until_loop(&mut *capture, &[1, 2]);
+    wait_for_loop(&mut *capture, &[1, 2]);
     let (old, new) = (EMBEDDED[1], EMBEDDED[2]);
     let path = folder.path().join("2.jpg");
-    // Written from the start on over what was there. `next` refuses every picture that is neither the old nor the new one.
+    // Overwrites the file from its start. `next` panics on any picture but the old and the new one.
     for part in [new.len() / 4, new.len() / 2] {
         for _ in 0..5 {
             fs::write(&path, &new[..part]).unwrap();
@@ -177,16 +181,16 @@ fn a_file_that_is_being_written_is_shown_when_it_is_whole() {
         }
     }
     fs::write(&path, new).unwrap();
-    until_loop(&mut *capture, &[1, 3]);
+    wait_for_loop(&mut *capture, &[1, 3]);
 }
 
 #[test]
-fn pictures_that_do_not_fit_in_memory_are_skipped_until_they_do() {
+fn pictures_beyond_the_memory_limit_are_skipped_until_they_fit() {
     let directory = tempfile::tempdir().unwrap();
     for number in 1..=3 {
         put(directory.path(), &format!("{number}.jpg"), number);
     }
-    // One byte too few.
+    // One byte too small for all three.
     let total: usize = EMBEDDED.iter().map(|jpeg| jpeg.len()).sum();
     let mut folder = Folder::new(directory.path(), total as u64 - 1);
     let length = folder.length();
@@ -194,10 +198,10 @@ fn pictures_that_do_not_fit_in_memory_are_skipped_until_they_do() {
     assert_eq!(length.load(Ordering::Relaxed), 2);
     fs::remove_file(directory.path().join("1.jpg")).unwrap();
     let deadline = Instant::now() + DEADLINE;
-    let mut shown = None;
+    let mut current = None;
     let mut seen = Vec::new();
     while !seen.contains(&EMBEDDED[2].len()) {
-        assert!(Instant::now() < deadline, "what fits now is not shown");
-        seen.push(folder.advance(&mut shown, 1).unwrap().bytes.len());
+        assert!(Instant::now() < deadline, "the picture that fits now is not played");
+        seen.push(folder.advance(&mut current, 1).unwrap().bytes.len());
     }
 }

@@ -1,39 +1,51 @@
-//! Is this a whole JPEG image, and how large is its picture?
+//! Validates JPEG images from cameras without decoding a pixel.
 //!
-//! Cheap webcams send truncated, empty, damaged and mislabelled buffers, and some leave out what every decoder
-//! has anyway. A viewer must never see the former, and must get the latter completed. Four steps, from cheap
-//! to dear, none of which decodes a pixel:
+//! Cheap webcams deliver truncated, empty, damaged and mislabelled buffers, and some omit Huffman tables that every
+//! Motion JPEG decoder has built in. Viewers must never see the former and must get the latter completed. Four steps,
+//! from cheap to expensive:
 //!
-//! - [`find_image`] finds the image in a driver's buffer, where it may begin late or twice.
-//! - [`validate`] walks the segments from the start of the image to the first scan, and finds its end.
-//! - [`ScanChecker`] walks the Huffman codes of the scan: are all blocks of the picture there, and nothing else?
-//! - [`copy_complete`] copies the image out of the driver's buffer, with the Huffman tables and the end marker put
-//!   in where the camera left them out.
+//! - [`find_image`] finds the image in a driver's buffer, where it may start late or twice.
+//! - [`validate`] parses the segments up to the first scan and finds the end of the image.
+//! - [`ScanChecker`] walks the Huffman codes of the scan to check that it holds every block and nothing else.
+//! - [`copy_complete`] copies the image out of the buffer and adds missing Huffman tables and a missing end marker.
 //!
-//! Section numbers in the comments are those of ITU-T T.81.
+//! # Why not a decoder
+//!
+//! zune-jpeg has a strict mode, which could replace the walk along the Huffman codes. `examples/jpeg_damage.rs`
+//! compares the two. Share of damaged images that each one detects, over the 3 pictures in `frames/` and the 7 fixtures
+//! of the tests, 2000 damages of each kind (the last two columns count only damages that change the decoded picture
+//! visibly):
+//!
+//! | damage to the entropy-coded data | walk | zune-jpeg 0.5, strict | visible: walk | visible: strict |
+//! | --- | --- | --- | --- | --- |
+//! | one bit flipped | 47 % | 5 % | 70 % | 8 % |
+//! | one byte changed | 62 % | 7 % | 73 % | 10 % |
+//! | 1 to 1024 bytes zeroed | 87 % | 4 % | 95 % | 5 % |
+//! | 1 to 1024 bytes overwritten | 94 % | 47 % | 95 % | 52 % |
+//! | 1 to 1024 bytes removed | 97 % | 8 % | 98 % | 9 % |
+//! | 1 to 1024 bytes inserted | 94 % | 14 % | 96 % | 16 % |
+//! | the end cut off, end marker in place | 100 % | 0 % | 100 % | 0 % |
+//!
+//! For a picture of 640x480, the walk takes 95 µs and strict decoding 1.1 ms, both at `opt-level` 1. So the walk stays:
+//! it detects more and costs a tenth.
+//!
+//! Section numbers in the comments refer to ITU-T T.81.
 
-mod bits;
+mod bit_reader;
+mod complete;
+mod error;
+mod find;
 mod headers;
 mod huffman;
-mod locate;
+mod markers;
 mod scan;
-mod tables;
+mod standard_tables;
 mod validate;
 
-pub use headers::{Component, Definition, Headers};
-pub use locate::{check_image, find_image};
-pub use scan::{SLACK, ScanChecker, check_scan};
-pub use tables::copy_complete;
-pub use validate::{ImageInfo, JpegError, MIN_LENGTH, Options, validate};
-
-const MARKER: u8 = 0xFF;
-const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
-const DQT: u8 = 0xDB;
-const DRI: u8 = 0xDD;
-const DHT: u8 = 0xC4;
-const JPG: u8 = 0xC8;
-const DAC: u8 = 0xCC;
-const TEM: u8 = 0x01;
-const RST0: u8 = 0xD0;
+pub use bit_reader::MAX_TRAILING_BYTES;
+pub use complete::copy_complete;
+pub use error::JpegError;
+pub use find::{check_image, find_image};
+pub use headers::{Component, Headers, TableRange};
+pub use scan::{ScanChecker, check_scan};
+pub use validate::{ImageInfo, MIN_LENGTH, Options, validate};

@@ -1,44 +1,41 @@
-//! The check of an image's data: all its blocks are there, and nothing else (annex F).
+//! Checks the entropy-coded data: every block is present, and nothing else (annex F).
 
-use super::bits::{Beyond, Bits};
-use super::headers::{Component, Definition};
-use super::huffman::{AC_BITS, AC_MOST, AcTable, DC_MOST, DcTable, ends_block};
-use super::tables::STANDARD;
-use super::{ImageInfo, JpegError};
+use super::bit_reader::{BitReader, ZeroPadding};
+use super::error::JpegError;
+use super::headers::{Component, TableRange};
+use super::huffman::{AC_INDEX_BITS, AC_MAX_BITS, AcTable, DC_MAX_BITS, DcTable, ends_block};
+use super::standard_tables::STANDARD_TABLES;
+use super::validate::ImageInfo;
 
-/// How many bytes without a meaning may stand before the end marker and before a restart marker: some encoders
-/// fill a word. More would let damage pass that ends a few blocks early.
-pub const SLACK: u64 = 4;
+/// The largest magnitude of a dequantized DC coefficient. In 8-bit images it is 1024, eight times the largest mean (A.3.3);
+/// the rest allows for inexact transforms.
+const MAX_DC: u32 = 1024 + 16;
 
-/// The largest DC coefficient that a picture of 8 bit can have is 1024, eight times its mean (A.3.3). The rest is for
-/// transforms that are not exact.
-const DC_RANGE: u32 = 1024 + 16;
-
-/// Checks the data of images, and keeps their Huffman tables from one to the next: those of a camera stay the same.
+/// Checks the data of images. Keeps the Huffman tables from one image to the next, because a camera rarely changes them.
 #[derive(Default)]
 pub struct ScanChecker {
-    dc: [Slot<DcTable>; 4],
-    ac: [Slot<AcTable>; 4],
+    dc: [CachedTable<DcTable>; 4],
+    ac: [CachedTable<AcTable>; 4],
 }
 
-/// A table, and the definition that it was made of.
-struct Slot<T> {
+/// A table and the definition it was built from.
+struct CachedTable<T> {
     definition: Vec<u8>,
     table: Option<Box<T>>,
 }
 
-impl<T> Default for Slot<T> {
+impl<T> Default for CachedTable<T> {
     fn default() -> Self {
         Self { definition: Vec::new(), table: None }
     }
 }
 
-impl<T> Slot<T> {
-    /// Have the table of this definition, made by `make` if it is another than before.
-    fn prepare(&mut self, definition: &[u8], make: fn(&[u8]) -> Result<T, JpegError>) -> Result<(), JpegError> {
+impl<T> CachedTable<T> {
+    /// Builds the table unless the definition is the same as before.
+    fn update(&mut self, definition: &[u8], build: fn(&[u8]) -> Result<T, JpegError>) -> Result<(), JpegError> {
         if self.table.is_none() || self.definition != definition {
             self.table = None;
-            self.table = Some(Box::new(make(definition)?));
+            self.table = Some(Box::new(build(definition)?));
             self.definition.clear();
             self.definition.extend_from_slice(definition);
         }
@@ -46,170 +43,171 @@ impl<T> Slot<T> {
     }
 }
 
-/// The blocks of one component in an MCU.
+/// A component during the walk.
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    blocks: u32,
-    /// The DC coefficient of the last block. Each is coded as the difference from the one before (F.1.1.5.1).
-    dc_last: i32,
-    /// The largest that makes sense.
-    dc_limit: u32,
+struct ScanComponent<'a> {
+    blocks_per_mcu: u32,
+    /// The DC coefficient of the previous block, from which the next one differs (F.1.1.5.1).
+    previous_dc: i32,
+    /// The largest magnitude of a quantized DC coefficient.
+    max_dc: u32,
     dc: &'a DcTable,
     ac: &'a AcTable,
 }
 
-/// Check the data of the image that [`validate`](super::validate) found in `bytes`, with a new [`ScanChecker`].
-pub fn check_scan(bytes: &[u8], whole: &ImageInfo) -> Result<(), JpegError> {
-    ScanChecker::default().check(bytes, whole)
+/// Checks the data of the image that [`validate`](super::validate) found in `bytes`, with a new [`ScanChecker`].
+pub fn check_scan(bytes: &[u8], info: &ImageInfo) -> Result<(), JpegError> {
+    ScanChecker::default().check(bytes, info)
 }
 
 impl ScanChecker {
-    /// Check the data of the image that [`validate`](super::validate) found in `bytes`: that they are as many blocks
-    /// as the picture has, each of valid Huffman codes and of no more than 64 coefficients, none brighter than
-    /// white or darker than black on the average, with the restart markers in place.
+    /// Checks the data of the image that [`validate`](super::validate) found in `bytes`: the picture has all its blocks,
+    /// each of valid Huffman codes and at most 64 coefficients, none brighter than white or darker than black on average,
+    /// with the restart markers in place.
     ///
-    /// What a decoder could not make sense of is found, and so is nearly all that gets lost or is overwritten. A
-    /// single changed bit is found less than half the time: it may change no more than a coefficient's value.
+    /// Detects everything a decoder would fail on, and nearly all data that were lost or overwritten. Detects fewer than
+    /// half of all single flipped bits: many only change the value of a coefficient.
     ///
-    /// Images that are not [plain](super::Headers::plain) pass unchecked.
+    /// Accepts images that are not [single-scan](super::Headers::single_scan) without a check.
     ///
-    /// `bytes` should be all that the camera sent: the zeros after an image without an end marker may be data.
-    pub fn check(&mut self, bytes: &[u8], whole: &ImageInfo) -> Result<(), JpegError> {
-        let headers = &whole.headers;
-        if !headers.plain {
+    /// `bytes` should be everything the camera sent, because zeros after an image without an end marker may be data.
+    pub fn check(&mut self, bytes: &[u8], info: &ImageInfo) -> Result<(), JpegError> {
+        let headers = &info.headers;
+        if !headers.single_scan {
             return Ok(());
         }
-        self.prepare(bytes, whole)?;
-        let mut parts = [None; 4];
-        for (part, component) in parts.iter_mut().zip(headers.components.into_iter().flatten()) {
-            *part = Some(self.part(component).ok_or(JpegError::MissingHuffmanTable)?);
+        self.update_tables(bytes, info)?;
+        let mut components = [None; 4];
+        for (slot, component) in components.iter_mut().zip(headers.components.into_iter().flatten()) {
+            *slot = Some(self.scan_component(component).ok_or(JpegError::MissingHuffmanTable)?);
         }
-        let end = if whole.lacks_end { whole.length } else { whole.length.saturating_sub(2) };
-        let spare = if whole.lacks_end { bytes.len().saturating_sub(end) as u64 * 8 } else { 0 };
-        let data = bytes.get(headers.data_at..end).unwrap_or_default();
-        walk(Bits::new(data), Beyond::new(spare), &mut parts, whole)
+        let end = if info.lacks_end { info.length } else { info.length.saturating_sub(2) };
+        let zero_bits = if info.lacks_end { bytes.len().saturating_sub(end) as u64 * 8 } else { 0 };
+        let data = bytes.get(headers.data_offset..end).unwrap_or_default();
+        check_data(BitReader::new(data), ZeroPadding::new(zero_bits), &mut components, info)
     }
 
-    /// Have all tables that the scan uses.
-    fn prepare(&mut self, bytes: &[u8], whole: &ImageInfo) -> Result<(), JpegError> {
-        let [dc_definitions, ac_definitions] = &whole.headers.tables;
-        let [dc_standard, ac_standard] = &STANDARD;
-        for component in whole.headers.components.iter().flatten() {
+    /// Builds all tables that the scan uses.
+    fn update_tables(&mut self, bytes: &[u8], info: &ImageInfo) -> Result<(), JpegError> {
+        let [dc_ranges, ac_ranges] = &info.headers.huffman_tables;
+        let [dc_standard, ac_standard] = &STANDARD_TABLES;
+        for component in info.headers.components.iter().flatten() {
             let (dc, ac) = (usize::from(component.dc), usize::from(component.ac));
-            let dc_slot = self.dc.get_mut(dc).ok_or(JpegError::MissingHuffmanTable)?;
-            dc_slot.prepare(definition(bytes, dc_definitions, dc_standard, dc)?, DcTable::new)?;
-            let ac_slot = self.ac.get_mut(ac).ok_or(JpegError::MissingHuffmanTable)?;
-            ac_slot.prepare(definition(bytes, ac_definitions, ac_standard, ac)?, AcTable::new)?;
+            let dc_table = self.dc.get_mut(dc).ok_or(JpegError::MissingHuffmanTable)?;
+            dc_table.update(definition(bytes, dc_ranges, dc_standard, dc)?, DcTable::new)?;
+            let ac_table = self.ac.get_mut(ac).ok_or(JpegError::MissingHuffmanTable)?;
+            ac_table.update(definition(bytes, ac_ranges, ac_standard, ac)?, AcTable::new)?;
         }
         Ok(())
     }
 
-    fn part(&self, component: Component) -> Option<Part<'_>> {
+    fn scan_component(&self, component: Component) -> Option<ScanComponent<'_>> {
         let dc = self.dc.get(usize::from(component.dc))?.table.as_deref()?;
         let ac = self.ac.get(usize::from(component.ac))?.table.as_deref()?;
-        let blocks = u32::from(component.horizontal) * u32::from(component.vertical);
-        // Rounded up, as the encoder may have done.
-        let dc_limit = DC_RANGE.checked_div(u32::from(component.dc_step)).map_or(u32::MAX, |limit| limit + 1);
-        Some(Part { blocks, dc_last: 0, dc_limit, dc, ac })
+        let blocks_per_mcu = u32::from(component.horizontal) * u32::from(component.vertical);
+        // Rounded up, because the encoder may round up.
+        let max_dc = MAX_DC.checked_div(u32::from(component.dc_step)).map_or(u32::MAX, |limit| limit + 1);
+        Some(ScanComponent { blocks_per_mcu, previous_dc: 0, max_dc, dc, ac })
     }
 }
 
-/// The bytes that define a table: the image's own, or else the standard's.
+/// Returns the bytes that define a table: the image's own, or else the standard's.
 fn definition<'a>(
     bytes: &'a [u8],
-    own: &[Option<Definition>; 4],
+    own: &[Option<TableRange>; 4],
     standard: &[&'static [u8]; 2],
     number: usize,
 ) -> Result<&'a [u8], JpegError> {
     match own.get(number).copied().flatten() {
-        Some(place) => bytes.get(place.start..place.end),
+        Some(range) => bytes.get(range.start..range.end),
         None => standard.get(number).copied(),
     }
     .ok_or(JpegError::MissingHuffmanTable)
 }
 
-/// Walk all MCUs of the picture, from one restart marker to the next.
-fn walk(
-    mut bits: Bits<'_>,
-    mut beyond: Beyond,
-    parts: &mut [Option<Part<'_>>; 4],
-    whole: &ImageInfo,
+/// Walks all restart intervals of the scan.
+fn check_data(
+    mut bits: BitReader<'_>,
+    mut padding: ZeroPadding,
+    components: &mut [Option<ScanComponent<'_>>; 4],
+    info: &ImageInfo,
 ) -> Result<(), JpegError> {
-    let mut left = count_mcus(parts, whole)?;
-    let interval = match whole.headers.restart_interval {
-        0 => left,
+    let mut mcus_left = count_mcus(components, info)?;
+    let interval = match info.headers.restart_interval {
+        0 => mcus_left,
         interval => u64::from(interval),
     };
     for number in 0.. {
-        bits = walk_interval(bits, &mut beyond, parts, left.min(interval))?;
-        left = left.saturating_sub(interval);
-        if left == 0 {
+        bits = check_interval(bits, &mut padding, components, mcus_left.min(interval))?;
+        mcus_left = mcus_left.saturating_sub(interval);
+        if mcus_left == 0 {
             break;
         }
-        bits = bits.restart(number, &mut beyond)?;
-        parts.iter_mut().flatten().for_each(|part| part.dc_last = 0);
+        bits = bits.restart(number, &mut padding)?;
+        components.iter_mut().flatten().for_each(|component| component.previous_dc = 0);
     }
-    bits.finish(beyond).map(|_| ())
+    bits.finish(padding).map(|_| ())
 }
 
-/// How many MCUs the picture has (A.2). If there is but one component, an MCU is one block of it.
-fn count_mcus(parts: &mut [Option<Part<'_>>; 4], whole: &ImageInfo) -> Result<u64, JpegError> {
+/// Returns the number of MCUs in the picture (A.2). With a single component, an MCU is one block.
+fn count_mcus(components: &mut [Option<ScanComponent<'_>>; 4], info: &ImageInfo) -> Result<u64, JpegError> {
     let (mut width, mut height) = (1, 1);
-    let components = || whole.headers.components.iter().flatten();
-    if components().count() == 1 {
-        parts.iter_mut().flatten().for_each(|part| part.blocks = 1);
+    let headers = || info.headers.components.iter().flatten();
+    if headers().count() == 1 {
+        components.iter_mut().flatten().for_each(|component| component.blocks_per_mcu = 1);
     } else {
-        width = components().map(|component| component.horizontal).max().unwrap_or(1);
-        height = components().map(|component| component.vertical).max().unwrap_or(1);
+        width = headers().map(|component| component.horizontal).max().unwrap_or(1);
+        height = headers().map(|component| component.vertical).max().unwrap_or(1);
     }
-    // An MCU has no more than ten blocks (B.2.3).
-    if parts.iter().flatten().map(|part| part.blocks).sum::<u32>() > 10 {
+    // An MCU has at most ten blocks (B.2.3).
+    if components.iter().flatten().map(|component| component.blocks_per_mcu).sum::<u32>() > 10 {
         return Err(JpegError::InvalidHeaders);
     }
-    let across = whole.dimensions.width.div_ceil(8 * u32::from(width));
-    let down = whole.dimensions.height.div_ceil(8 * u32::from(height));
+    let across = info.dimensions.width.div_ceil(8 * u32::from(width));
+    let down = info.dimensions.height.div_ceil(8 * u32::from(height));
     Ok(u64::from(across) * u64::from(down))
 }
 
-/// Walk this many MCUs. All in one function: results of others would keep [`Bits`] out of the registers, and make
-/// it take three times as long.
-fn walk_interval<'a>(
-    mut bits: Bits<'a>,
-    beyond: &mut Beyond,
-    parts: &mut [Option<Part<'_>>; 4],
+/// Walks `mcus` MCUs. A single function, because returning results from helpers would keep [`BitReader`] out of the
+/// registers and triple the time.
+fn check_interval<'a>(
+    mut bits: BitReader<'a>,
+    padding: &mut ZeroPadding,
+    components: &mut [Option<ScanComponent<'_>>; 4],
     mcus: u64,
-) -> Result<Bits<'a>, JpegError> {
+) -> Result<BitReader<'a>, JpegError> {
     for _ in 0..mcus {
-        for part in parts.iter_mut().flatten() {
-            for _ in 0..part.blocks {
-                bits = bits.fill(beyond);
-                let (length, size) = part.dc.look_up(bits.peek::<16>())?;
-                part.dc_last = part.dc_last.wrapping_add(bits.number(length, size));
-                if part.dc_last.unsigned_abs() > part.dc_limit {
+        for component in components.iter_mut().flatten() {
+            for _ in 0..component.blocks_per_mcu {
+                bits = bits.refill(padding);
+                let (length, size) = component.dc.look_up(bits.peek::<16>())?;
+                component.previous_dc = component.previous_dc.wrapping_add(bits.receive_extend(length, size));
+                if component.previous_dc.unsigned_abs() > component.max_dc {
                     return Err(JpegError::InvalidData);
                 }
-                bits = bits.skip(length + size);
+                bits = bits.consume(length + size);
                 let mut index = 1;
-                // What was filled in is enough for one DC and one AC entry, or for two AC entries.
-                const { assert!(DC_MOST + AC_MOST <= 56 && 2 * AC_MOST <= 56) };
+                // A refill suffices for one DC and one AC entry, or for two AC entries.
+                const { assert!(DC_MAX_BITS + AC_MAX_BITS <= 56 && 2 * AC_MAX_BITS <= 56) };
                 let mut entries = 1;
                 'block: loop {
                     for _ in 0..entries {
-                        let entry = part.ac.look_up(bits.peek::<AC_BITS>());
+                        let entry = component.ac.look_up(bits.peek::<AC_INDEX_BITS>());
                         let next = index + entry.advance();
                         if next < 64 {
-                            bits = bits.skip(entry.bits());
+                            bits = bits.consume(entry.bits());
                             index = next;
                             continue;
                         }
                         if ends_block(next) {
-                            bits = bits.skip(entry.bits());
+                            bits = bits.consume(entry.bits());
                             break 'block;
                         }
-                        // The code is a long one, or more are resolved than this block has.
-                        bits = bits.fill(beyond);
-                        let (count, advance) = part.ac.decode(bits.peek::<16>())?;
-                        bits = bits.skip(count);
+                        // The code is longer than the index, or the entry covers more coefficients than the block has
+                        // left.
+                        bits = bits.refill(padding);
+                        let (count, advance) = component.ac.decode(bits.peek::<16>())?;
+                        bits = bits.consume(count);
                         index += advance;
                         if ends_block(index) {
                             break 'block;
@@ -219,12 +217,12 @@ fn walk_interval<'a>(
                         }
                         break;
                     }
-                    bits = bits.fill(beyond);
+                    bits = bits.refill(padding);
                     entries = 2;
                 }
             }
         }
-        if bits.is_beyond(beyond) {
+        if bits.is_past_end(padding) {
             return Err(JpegError::MissingData);
         }
     }

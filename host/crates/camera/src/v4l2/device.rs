@@ -1,5 +1,5 @@
-//! What the rest of this module needs of V4L2, as traits: so that everything that devices do wrong can be played by a
-//! script (`scripted`), for tests without a camera. [`super::kernel`] is the real one.
+//! The part of V4L2 that this module uses, as traits: [`super::kernel`] implements them with system calls, and
+//! `scripted` with scripted faults for tests without a camera.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,126 +10,129 @@ use v4l::v4l_sys as sys;
 
 use crate::controls::MenuItem;
 use crate::dimensions::Dimensions;
-use crate::error::Holder;
+use crate::error::DeviceUser;
 use crate::fourcc::FourCc;
+
+/// The directory of the device nodes.
+pub(super) const DEV: &str = "/dev";
 
 /// A machine with V4L2 devices.
 pub(crate) trait System: Send + Sync {
-    /// The paths `/dev/video*`, in the order of their numbers. Most cameras have two: one for video, and one for
-    /// metadata.
+    /// Lists the nodes `/dev/video*` by number. Most cameras have two: one for video and one for metadata.
     fn nodes(&self) -> Vec<PathBuf>;
 
-    /// Open the node at `path`, not blocking.
+    /// Opens the node at `path` in non-blocking mode.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Device>>;
 
-    /// Changes when a node was made, or its permissions were set, and so a camera may have been plugged in.
-    fn arrivals(&self) -> watch::Receiver<()>;
+    /// A receiver that changes when a node is created or its permissions change: a camera may have been plugged in.
+    fn hotplug_events(&self) -> watch::Receiver<()>;
 
-    /// The other programs that have the node at `path` open, as far as this user may see them.
-    fn holders(&self, path: &Path) -> Vec<Holder>;
+    /// Lists the other programs that have the node at `path` open, as far as this user may see them.
+    fn users(&self, path: &Path) -> Vec<DeviceUser>;
 }
 
 /// An open device node. Dropping it closes the node.
 ///
-/// Any number of programs may have a node open. One of them streams; the others get EBUSY when they try.
+/// Any number of programs may open a node, but only one can stream; the others get EBUSY.
 pub(crate) trait Device: Send {
-    /// What the device says of itself (VIDIOC_QUERYCAP). Fails with ENOTTY for a file that is no V4L2 device.
-    fn capability(&self) -> io::Result<Capability>;
+    /// Queries what the device is (VIDIOC_QUERYCAP). Fails with ENOTTY for a file that is not a V4L2 device.
+    fn capabilities(&self) -> io::Result<Capabilities>;
 
-    /// Whether the device has a video input (VIDIOC_ENUMINPUT). Every camera has one; image signal processors do not
-    /// answer. The kernel itself answers for nodes that are [`DeviceCaps::MEDIA_CONTROLLER`].
+    /// Whether the device has a video input (VIDIOC_ENUMINPUT). Cameras have one; image signal processors do not implement
+    /// the call. For [`DeviceCaps::MEDIA_CONTROLLER`] nodes, the kernel answers itself.
     fn has_input(&self) -> bool;
 
-    /// The formats that the device offers for capturing, in the driver's order (VIDIOC_ENUM_FMT).
+    /// Lists the capture formats in the driver's order (VIDIOC_ENUM_FMT).
     fn formats(&self) -> Vec<OfferedFormat>;
 
-    /// The sizes that the device offers in a format, in the driver's order (VIDIOC_ENUM_FRAMESIZES).
+    /// Lists the frame sizes for a format in the driver's order (VIDIOC_ENUM_FRAMESIZES).
     fn sizes(&self, code: FourCc) -> Vec<OfferedSize>;
 
-    /// The rates in frames per second that the device offers at a size (VIDIOC_ENUM_FRAMEINTERVALS); of a
-    /// continuous range, its ends.
-    fn rates(&self, code: FourCc, size: Dimensions) -> Vec<f64>;
+    /// Lists the frame rates at a size in frames per second (VIDIOC_ENUM_FRAMEINTERVALS), or both ends of a continuous
+    /// range.
+    fn frame_rates(&self, code: FourCc, size: Dimensions) -> Vec<f64>;
 
-    /// The format that is set now (VIDIOC_G_FMT).
+    /// Returns the present format (VIDIOC_G_FMT).
     fn format(&self) -> io::Result<Format>;
 
-    /// Ask for a format (VIDIOC_S_FMT). Returns what the driver made of it, which may be another size or even format.
-    /// Fails with EBUSY while another program streams.
+    /// Requests a format (VIDIOC_S_FMT). Returns the format that the driver chose, which may have another size or even
+    /// another code. Fails with EBUSY while another program streams.
     fn set_format(&self, code: FourCc, size: Dimensions) -> io::Result<Format>;
 
-    /// The rate in frames per second that is set now (VIDIOC_G_PARM); none where the driver does not say.
-    fn rate(&self) -> Option<f64>;
+    /// Returns the present frame rate in frames per second (VIDIOC_G_PARM), or `None` if the driver does not report it.
+    fn frame_rate(&self) -> Option<f64>;
 
-    /// Ask for a rate in frames per second (VIDIOC_S_PARM). Returns what the driver made of it, as [`rate`](Self::rate).
-    fn set_rate(&self, rate: f64) -> Option<f64>;
+    /// Requests a frame rate in frames per second (VIDIOC_S_PARM). Returns the rate that the driver chose, like
+    /// [`frame_rate`](Self::frame_rate).
+    fn set_frame_rate(&self, rate: f64) -> Option<f64>;
 
-    /// What can be set, in the driver's order (VIDIOC_QUERY_EXT_CTRL), without what is disabled, and without what is
-    /// not one number (texts, arrays, 64 bits).
+    /// Lists the controls in the driver's order (VIDIOC_QUERY_EXT_CTRL), except disabled ones and those whose value is not
+    /// a single number of at most 32 bits.
     fn controls(&self) -> Vec<OfferedControl>;
 
-    /// What a control is set to (VIDIOC_G_CTRL).
+    /// Reads a control (VIDIOC_G_CTRL).
     fn control(&self, id: u32) -> io::Result<i64>;
 
-    /// Set a control (VIDIOC_S_CTRL). Returns what the driver made of the value. Fails with EACCES for one that is
-    /// inactive, or can only be read.
+    /// Sets a control (VIDIOC_S_CTRL). Returns the value that the driver accepted. Fails with EACCES for a read-only or
+    /// inactive control.
     fn set_control(&self, id: u32, value: i64) -> io::Result<i64>;
 
-    /// Map up to `count` buffers, give all of them to the driver, and start the stream (VIDIOC_STREAMON).
-    /// Fails with EBUSY while another program streams.
+    /// Maps up to `count` buffers, queues them all, and starts the stream (VIDIOC_STREAMON). Fails with EBUSY while
+    /// another program streams.
     fn start(self: Box<Self>, count: u32) -> io::Result<Box<dyn Stream>>;
 }
 
-/// A started stream: the device and its buffers. Dropping it stops the stream and closes the device.
+/// A running stream: the device and its buffers. Dropping it stops the stream and closes the device.
 pub(crate) trait Stream: Send {
-    /// Wait until a buffer is filled, the device fails, or `deadline` has passed. Returns whether there is
-    /// something to dequeue, be it an error.
+    /// Waits until a buffer is filled, the device fails, or `deadline` has passed. Returns whether
+    /// [`dequeue`](Self::dequeue) has a result, which may be an error.
     fn wait(&self, deadline: Instant) -> io::Result<bool>;
 
-    /// Take the oldest filled buffer (VIDIOC_DQBUF); none if no buffer is filled. Never blocks.
-    fn dequeue(&mut self) -> io::Result<Option<Filled>>;
+    /// Dequeues the oldest filled buffer (VIDIOC_DQBUF), or returns `None` if none is filled. Does not block.
+    fn dequeue(&mut self) -> io::Result<Option<DequeuedBuffer>>;
 
-    /// The bytes that the driver wrote: never more than it says, nor than the buffer holds.
-    fn bytes<'a>(&'a self, filled: &'a Filled) -> &'a [u8];
+    /// Returns the bytes that the driver wrote, at most the length of the buffer.
+    fn bytes<'a>(&'a self, buffer: &'a DequeuedBuffer) -> &'a [u8];
 
-    /// Give a buffer back to the driver (VIDIOC_QBUF).
-    fn queue(&mut self, filled: Filled) -> io::Result<()>;
+    /// Returns a buffer to the driver (VIDIOC_QBUF).
+    fn queue(&mut self, buffer: DequeuedBuffer) -> io::Result<()>;
 }
 
-/// What a device says of itself.
+/// What a device says about itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Capability {
+pub(crate) struct Capabilities {
     /// The name for people: `HD Webcam C270`.
     pub(crate) card: String,
-    /// Where it is attached: `usb-0000:00:14.0-1`.
+    /// Where the device is attached: `usb-0000:00:14.0-1`.
     pub(crate) bus: String,
-    /// The number of this node among those of the device; none where that is not known.
+    /// The number of this node among the nodes of the device, if known.
     pub(crate) index: Option<u32>,
-    /// What this very node can do.
+    /// The capabilities of this node.
     pub(crate) caps: DeviceCaps,
 }
 
-/// What a node can do: the `device_caps` of VIDIOC_QUERYCAP.
+/// The capabilities of a node: `device_caps` of VIDIOC_QUERYCAP.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct DeviceCaps(pub(crate) u32);
 
 impl DeviceCaps {
-    /// It captures video into single-planar buffers.
+    /// Captures video into single-planar buffers.
     pub(crate) const VIDEO_CAPTURE: u32 = sys::V4L2_CAP_VIDEO_CAPTURE;
-    /// It captures video into multi-planar buffers.
+    /// Captures video into multi-planar buffers.
     pub(crate) const VIDEO_CAPTURE_MPLANE: u32 = sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE;
-    /// It converts images.
+    /// Converts images from memory to memory.
     pub(crate) const MEM_TO_MEM: u32 = sys::V4L2_CAP_VIDEO_M2M | sys::V4L2_CAP_VIDEO_M2M_MPLANE;
-    /// It takes video, to show it.
+    /// Outputs video.
     pub(crate) const VIDEO_OUTPUT: u32 =
         sys::V4L2_CAP_VIDEO_OUTPUT | sys::V4L2_CAP_VIDEO_OUTPUT_MPLANE | sys::V4L2_CAP_VIDEO_OUTPUT_OVERLAY;
-    /// It captures data about images, or takes them.
+    /// Captures or outputs metadata.
     pub(crate) const METADATA: u32 = sys::V4L2_CAP_META_CAPTURE | sys::V4L2_CAP_META_OUTPUT;
-    /// Its buffers can be mapped.
+    /// Supports streaming I/O, such as memory-mapped buffers.
     pub(crate) const STREAMING: u32 = sys::V4L2_CAP_STREAMING;
-    /// It is one end of a pipeline that must be set up by the media controller before it can stream.
+    /// Is part of a pipeline that must be set up through the media controller before it can stream.
     pub(crate) const MEDIA_CONTROLLER: u32 = sys::V4L2_CAP_IO_MC;
 
-    /// Whether it has any of these flags.
+    /// Whether any of these flags is set.
     pub(crate) fn has(self, flags: u32) -> bool {
         self.0 & flags != 0
     }
@@ -143,23 +146,23 @@ pub(crate) struct OfferedFormat {
     pub(crate) name: String,
 }
 
-/// Sizes that a device offers in a format.
+/// Frame sizes that a device offers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum OfferedSize {
-    /// One size.
-    One(Dimensions),
-    /// All sizes in between, in some steps.
-    Range(Dimensions, Dimensions),
+    /// A single size.
+    Discrete(Dimensions),
+    /// A range of sizes, from the smallest to the largest.
+    Stepwise(Dimensions, Dimensions),
 }
 
-/// The negotiated format.
+/// A negotiated format.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Format {
     pub(crate) code: FourCc,
     pub(crate) dimensions: Dimensions,
-    /// Bytes from one row to the next, of raw formats; 0 where the driver does not say.
+    /// For raw formats, the bytes from one row to the next (`bytesperline`), or 0 if the driver does not report it.
     pub(crate) stride: usize,
-    /// Whether the luma of YUV formats uses all of 0 to 255, and not 16 to 235.
+    /// Whether luma uses 0 to 255 instead of 16 to 235 (`quantization`).
     pub(crate) full_range: bool,
 }
 
@@ -167,41 +170,41 @@ pub(crate) struct Format {
 #[derive(Clone, Debug)]
 pub(crate) struct OfferedControl {
     pub(crate) id: u32,
-    /// Its name for people.
+    /// The driver's name for it.
     pub(crate) label: String,
-    pub(crate) kind: OfferedKind,
+    pub(crate) control_type: ControlType,
     pub(crate) minimum: i64,
     pub(crate) maximum: i64,
     pub(crate) step: u64,
     pub(crate) default: i64,
     pub(crate) read_only: bool,
     pub(crate) inactive: bool,
-    /// Setting it does something, and leaves no value behind: a button, or a step from where it is.
+    /// Setting the control triggers an action and stores no value: a button, or a relative movement.
     pub(crate) momentary: bool,
 }
 
-/// The kinds of control that are one number.
+/// The types of control whose value is a single number.
 #[derive(Clone, Debug)]
-pub(crate) enum OfferedKind {
+pub(crate) enum ControlType {
     Integer,
     Boolean,
     Menu(Vec<MenuItem>),
     Button,
 }
 
-/// A buffer that the driver has filled and handed over; it is ours until it is given back.
+/// A filled buffer that belongs to this process until it is queued again.
 ///
-/// Not `Clone`, and made by dequeuing alone: who holds it has the buffer to itself, which is what makes reading its
-/// memory sound.
+/// Not `Clone`, and created only by dequeuing: whoever holds it owns the buffer exclusively, so reading its memory is
+/// sound.
 #[derive(Debug)]
-pub(crate) struct Filled {
+pub(crate) struct DequeuedBuffer {
     pub(super) index: u32,
-    /// How many bytes the driver says it wrote (`bytesused`).
-    pub(super) used: u32,
-    /// The driver itself says that the contents are damaged (V4L2_BUF_FLAG_ERROR).
-    pub(super) flagged: bool,
-    /// The driver's count of frames; it wraps.
+    /// The number of bytes that the driver claims to have written (`bytesused`).
+    pub(super) bytes_used: u32,
+    /// Whether the driver reports damaged contents (`V4L2_BUF_FLAG_ERROR`).
+    pub(super) is_flagged: bool,
+    /// The driver's frame count, which wraps.
     pub(super) sequence: u32,
-    /// When it was captured, by `CLOCK_MONOTONIC`; none where the driver uses another clock.
+    /// When the frame was captured, by `CLOCK_MONOTONIC`. `None` if the driver uses another clock.
     pub(super) timestamp: Option<Duration>,
 }

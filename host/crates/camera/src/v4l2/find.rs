@@ -1,166 +1,120 @@
-//! Which node is the camera at? A camera that was unplugged may come back under another number.
+//! Finds the node of a camera. A camera that was unplugged may come back with another number.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use super::device::{Capability, Device, DeviceCaps, System};
+use super::device::{Capabilities, Device, DeviceCaps, System};
 use super::errors::device_error;
-use crate::error::{NotCamera, SourceError};
+use super::registry::{DeviceIdentity, DeviceRegistry, RegisteredDevice};
+use crate::error::{NotCameraReason, SourceError};
 
-/// Links in here name a device by what it is, or by its plug. Who gives one means that and nothing else.
-const STABLE_NAMES: &str = "/dev/v4l";
+/// The links in here name a device by its serial number or its port. A camera configured with such a link must not be
+/// searched for elsewhere.
+const STABLE_LINKS: &str = "/dev/v4l";
 
-/// What tells one camera from another.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Identity {
-    /// The device's name.
-    pub(super) card: String,
-    /// Where it is attached.
-    pub(super) bus: String,
-    /// Which of the device's nodes it is: some have one for colour and one for infrared.
-    pub(super) index: Option<u32>,
-}
-
-/// Which devices the cameras of this program are, by the paths that they were asked for by. So that none is taken for
-/// another of the same make that is away.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Claims {
-    by_path: Arc<Mutex<HashMap<PathBuf, Claim>>>,
-}
-
-/// What is known of a camera since it was last found.
-#[derive(Clone, Debug)]
-struct Claim {
-    identity: Identity,
-    /// The nodes that there were beside its own: it cannot be what is there.
-    neighbours: Vec<PathBuf>,
-}
-
-impl Claims {
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Claim>> {
-        self.by_path.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The device that the camera of this path was when it was last found.
-    fn known(&self, path: &Path) -> Option<Claim> {
-        self.lock().get(path).cloned()
-    }
-
-    /// Whether the program has another camera of this make.
-    fn has_another(&self, path: &Path, card: &str) -> bool {
-        self.lock().iter().any(|(other, claim)| other != path && claim.identity.card == card)
-    }
-
-    /// Have the camera of this path be this device, unless another one is. Returns whether it is now.
-    fn claim(&self, path: &Path, identity: &Identity, neighbours: Vec<PathBuf>) -> bool {
-        let mut by_path = self.lock();
-        if by_path.iter().any(|(other, claim)| other != path && claim.identity == *identity) {
-            return false;
-        }
-        by_path.insert(path.to_owned(), Claim { identity: identity.clone(), neighbours });
-        true
-    }
-}
-
-/// An open camera, and where it is.
-pub(super) struct Found {
+/// An open camera.
+pub(super) struct OpenCamera {
     pub(super) device: Box<dyn Device>,
-    pub(super) identity: Identity,
-    /// The path that was asked for, or the node that it came back as.
+    pub(super) identity: DeviceIdentity,
+    /// The configured path, or the node as which the camera came back.
     pub(super) node: PathBuf,
-    /// Whether it only streams once its pipeline has been set up (see [`DeviceCaps::MEDIA_CONTROLLER`]).
+    /// Whether the camera streams only once its pipeline has been set up (see [`DeviceCaps::MEDIA_CONTROLLER`]).
     pub(super) is_media_controlled: bool,
 }
 
-/// Open the camera that is asked for by `path`: the very device that it was before, wherever it is now; else what is
-/// at the path; else one of the same make that was plugged in since, if it can be no other.
-pub(super) fn find(system: &dyn System, path: &Path, claims: &Claims) -> Result<Found, SourceError> {
-    let asked = open_camera(system, path);
-    let found = match (asked, claims.known(path)) {
-        (asked, None) => asked,
-        (asked, _) if path.starts_with(STABLE_NAMES) => asked,
-        (Ok(found), Some(known)) if found.identity == known.identity => Ok(found),
-        // It is somewhere else, or away. Any other failure is of the camera itself.
-        (asked @ (Ok(_) | Err(SourceError::NotFound { .. } | SourceError::Gone { .. })), Some(known)) => {
-            elsewhere(system, path, &known, claims).map_or(asked, Ok)
+/// Opens the camera that was configured with `path`. Prefers the same device as before, wherever it is now; then whatever
+/// is at the path; then a device of the same model that was plugged in since, if it cannot be any other.
+pub(super) fn find(system: &dyn System, path: &Path, registry: &DeviceRegistry) -> Result<OpenCamera, SourceError> {
+    let at_path = open_camera(system, path);
+    let camera = match (at_path, registry.get(path)) {
+        (at_path, None) => at_path,
+        (at_path, _) if path.starts_with(STABLE_LINKS) => at_path,
+        (Ok(camera), Some(known)) if camera.identity == known.identity => Ok(camera),
+        // The camera is missing or has moved. Any other error comes from the camera itself.
+        (at_path @ (Ok(_) | Err(SourceError::NotFound { .. } | SourceError::Gone { .. })), Some(known)) => {
+            find_elsewhere(system, path, &known, registry).map_or(at_path, Ok)
         }
-        (asked @ Err(_), Some(_)) => asked,
+        (at_path @ Err(_), Some(_)) => at_path,
     }?;
-    let neighbours = system.nodes().into_iter().filter(|node| *node != found.node).collect();
-    if !claims.claim(path, &found.identity, neighbours) {
+    let other_nodes = system.nodes().into_iter().filter(|node| *node != camera.node).collect();
+    if !registry.register(path, RegisteredDevice { identity: camera.identity.clone(), other_nodes }) {
         return Err(SourceError::NotFound { path: path.to_owned() });
     }
-    Ok(found)
+    Ok(camera)
 }
 
-/// This camera under another node.
-fn elsewhere(system: &dyn System, path: &Path, known: &Claim, claims: &Claims) -> Option<Found> {
+/// Looks for a known camera at the other nodes.
+fn find_elsewhere(
+    system: &dyn System,
+    path: &Path,
+    known: &RegisteredDevice,
+    registry: &DeviceRegistry,
+) -> Option<OpenCamera> {
     let nodes = system.nodes().into_iter().filter(|node| node != path);
-    let mut of_its_make: Vec<_> = nodes
+    let mut same_model: Vec<_> = nodes
         .filter_map(|node| open_camera(system, &node).ok())
-        .filter(|found| found.identity.card == known.identity.card && found.identity.index == known.identity.index)
+        .filter(|camera| camera.identity.card == known.identity.card && camera.identity.index == known.identity.index)
         .collect();
-    if let Some(same) = of_its_make.iter().position(|found| found.identity == known.identity) {
-        return Some(of_its_make.swap_remove(same));
+    if let Some(same) = same_model.iter().position(|camera| camera.identity == known.identity) {
+        return Some(same_model.swap_remove(same));
     }
-    // At another plug. It could be mistaken for those that were there before, or that others of ours could be.
-    of_its_make.retain(|found| !known.neighbours.contains(&found.node));
-    let is_clear = of_its_make.len() == 1 && !claims.has_another(path, &known.identity.card);
-    if is_clear { of_its_make.pop() } else { None }
+    // The camera may be at another port. Accept only an unambiguous candidate: one new node, and no other camera of this
+    // program is the same model.
+    same_model.retain(|camera| !known.other_nodes.contains(&camera.node));
+    let is_unambiguous = same_model.len() == 1 && !registry.has_other_of_model(path, &known.identity.card);
+    if is_unambiguous { same_model.pop() } else { None }
 }
 
-/// Open the node, and check that it is a camera.
-pub(super) fn open_camera(system: &dyn System, path: &Path) -> Result<Found, SourceError> {
-    let (device, capability) = open_device(system, path)?;
-    check_camera(&*device, &capability, path)?;
-    let Capability { card, bus, index, caps } = capability;
+/// Opens the node and checks that it is a camera.
+fn open_camera(system: &dyn System, path: &Path) -> Result<OpenCamera, SourceError> {
+    let (device, capabilities) = open_device(system, path)?;
+    check_camera(&*device, &capabilities, path)?;
+    let Capabilities { card, bus, index, caps } = capabilities;
     let is_media_controlled = caps.has(DeviceCaps::MEDIA_CONTROLLER);
-    Ok(Found { device, identity: Identity { card, bus, index }, node: path.to_owned(), is_media_controlled })
+    Ok(OpenCamera { device, identity: DeviceIdentity { card, bus, index }, node: path.to_owned(), is_media_controlled })
 }
 
-/// Open the node, and ask what it is.
-pub(super) fn open_device(system: &dyn System, path: &Path) -> Result<(Box<dyn Device>, Capability), SourceError> {
+/// Opens the node and queries its capabilities.
+pub(super) fn open_device(system: &dyn System, path: &Path) -> Result<(Box<dyn Device>, Capabilities), SourceError> {
     let device = system.open(path).map_err(|error| device_error(system, path, "open", error))?;
-    let capability = device.capability().map_err(|error| match Errno::from_io_error(&error) {
+    let capabilities = device.capabilities().map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::NOTTY | Errno::INVAL) => {
-            SourceError::NotCamera { path: path.to_owned(), reason: NotCamera::NotV4l2 }
+            SourceError::NotCamera { path: path.to_owned(), reason: NotCameraReason::NotV4l2 }
         }
-        _ => device_error(system, path, "tell what it is", error),
+        _ => device_error(system, path, "report its capabilities", error),
     })?;
-    Ok((device, capability))
+    Ok((device, capabilities))
 }
 
-/// Check that a node can give pictures. One that is controlled by the media controller can if somebody has set up the
-/// pipeline that it belongs to, so it passes.
-pub(super) fn check_camera(device: &dyn Device, capability: &Capability, path: &Path) -> Result<(), SourceError> {
-    let caps = capability.caps;
+/// Checks that a node can deliver pictures. Accepts a single-planar media-controlled node, because it can once its
+/// pipeline has been set up.
+pub(super) fn check_camera(device: &dyn Device, capabilities: &Capabilities, path: &Path) -> Result<(), SourceError> {
+    let caps = capabilities.caps;
     let not_camera = |reason| Err(SourceError::NotCamera { path: path.to_owned(), reason });
     if caps.has(DeviceCaps::MEM_TO_MEM) {
-        return not_camera(NotCamera::MemoryToMemory);
+        return not_camera(NotCameraReason::MemoryToMemory);
     }
-    // A loopback device may both capture video and take it; a camera, both video and metadata.
+    // A loopback device may have both video capture and output; a camera, both video and metadata.
     if !caps.has(DeviceCaps::VIDEO_CAPTURE | DeviceCaps::VIDEO_CAPTURE_MPLANE) {
         return not_camera(match caps {
-            _ if caps.has(DeviceCaps::METADATA) => NotCamera::Metadata,
-            _ if caps.has(DeviceCaps::VIDEO_OUTPUT) => NotCamera::Output,
-            _ => NotCamera::NoVideo,
+            _ if caps.has(DeviceCaps::METADATA) => NotCameraReason::Metadata,
+            _ if caps.has(DeviceCaps::VIDEO_OUTPUT) => NotCameraReason::Output,
+            _ => NotCameraReason::NoVideo,
         });
     }
     if !device.has_input() {
-        return not_camera(NotCamera::NoInput);
+        return not_camera(NotCameraReason::NoInput);
     }
     if !caps.has(DeviceCaps::VIDEO_CAPTURE) {
         return if caps.has(DeviceCaps::MEDIA_CONTROLLER) {
             Err(SourceError::NeedsLibcamera { path: path.to_owned() })
         } else {
-            not_camera(NotCamera::MultiPlanar)
+            not_camera(NotCameraReason::MultiPlanar)
         };
     }
     if !caps.has(DeviceCaps::STREAMING) {
-        return not_camera(NotCamera::NoStreaming);
+        return not_camera(NotCameraReason::NoStreaming);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What to ask a device for, and what to say of what it gave.
+//! Negotiates the format, the frame size and the frame rate with a device.
 
 use std::path::Path;
 
@@ -10,154 +10,154 @@ use crate::dimensions::Dimensions;
 use crate::error::SourceError;
 use crate::fourcc::FourCc;
 use crate::raw::PixelFormat;
-use crate::source::StreamMode;
+use crate::stream_mode::StreamMode;
 
-/// The formats whose buffers are JPEG images. UVC cameras say the first, a few others the second.
+/// The formats whose buffers hold JPEG images. UVC cameras offer the first, a few others the second.
 pub(super) const JPEG_FORMATS: [FourCc; 2] = [FourCc(*b"MJPG"), FourCc(*b"JPEG")];
 
-/// How far a rate may be from what was asked for and count as that: rates are fractions of whole numbers, so 29.97 may
-/// be asked for, and 30000/1001 given.
+/// The relative difference up to which two frame rates count as equal. Frame intervals are fractions of integers: the
+/// request may be 29.97, and the result 30000/1001.
 const RATE_TOLERANCE: f64 = 0.01;
 
-/// What is asked of a device. What is not asked is left to the driver.
+/// The mode requested from a device. The driver chooses whatever is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Wish {
+pub(super) struct RequestedMode {
     pub(super) size: Option<Dimensions>,
     /// In frames per second, greater than 0.
     pub(super) rate: Option<f64>,
     pub(super) format: Option<FourCc>,
 }
 
-/// What the device agreed to.
+/// The mode that the device chose.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Agreement {
+pub(super) struct NegotiatedMode {
     pub(super) format: Format,
     pub(super) mode: StreamMode,
 }
 
-/// Ask the device for what is wished.
+/// Requests a mode from the device.
 pub(super) fn negotiate(
     system: &dyn System,
     device: &dyn Device,
     path: &Path,
-    wish: &Wish,
-) -> Result<Agreement, SourceError> {
+    requested: &RequestedMode,
+) -> Result<NegotiatedMode, SourceError> {
     let failed = |step| move |error| device_error(system, path, step, error);
     let offered: Vec<_> = device.formats().into_iter().map(|format| format.code).collect();
-    let Some(code) = choose(device, &offered, wish) else {
-        return Err(no_format(path, wish.format, &offered));
+    let Some(code) = choose(device, &offered, requested) else {
+        return Err(no_format(path, requested.format, &offered));
     };
-    let current = device.format().map_err(failed("tell its format"))?.dimensions;
-    let format = device.set_format(code, wish.size.unwrap_or(current)).map_err(failed("set its format"))?;
-    // Some drivers give another one than they were asked for.
-    if format.code != code && (wish.format.is_some() || !is_usable(format.code)) {
+    let current = device.format().map_err(failed("report its format"))?.dimensions;
+    let format = device.set_format(code, requested.size.unwrap_or(current)).map_err(failed("set its format"))?;
+    // Some drivers choose another format than the requested one.
+    if format.code != code && (requested.format.is_some() || !is_usable(format.code)) {
         let offered = format.code.to_string();
-        return Err(SourceError::NoFormat { path: path.to_owned(), asked: Some(code), offered });
+        return Err(SourceError::NoFormat { path: path.to_owned(), requested: Some(code), offered });
     }
-    let rate = wish.rate.map_or_else(|| device.rate(), |rate| device.set_rate(rate));
+    let rate = requested.rate.map_or_else(|| device.frame_rate(), |rate| device.set_frame_rate(rate));
     let mode = StreamMode { dimensions: format.dimensions, rate, format: Some(format.code), quality: None };
-    Ok(Agreement { format, mode })
+    Ok(NegotiatedMode { format, mode })
 }
 
-/// What it means that none of the formats that are offered can be served, or not the one that was asked for.
-pub(super) fn no_format(path: &Path, asked: Option<FourCc>, offered: &[FourCc]) -> SourceError {
+/// The error for a device that offers neither the requested format nor, without a request, a usable one.
+pub(super) fn no_format(path: &Path, requested: Option<FourCc>, offered: &[FourCc]) -> SourceError {
     let path = path.to_owned();
-    if asked.is_none() && offered.iter().any(is_bayer) {
+    if requested.is_none() && offered.iter().any(is_bayer) {
         return SourceError::NeedsLibcamera { path };
     }
     let offered: Vec<_> = offered.iter().map(ToString::to_string).collect();
-    let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
-    SourceError::NoFormat { path, asked, offered }
+    let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+    SourceError::NoFormat { path, requested, offered }
 }
 
-/// Whether a format is what the pixels of a sensor give, each behind a filter of one colour ("Raw Bayer Formats").
+/// Whether this is a raw sensor format, with a filter of one colour in front of each pixel ("Raw Bayer Formats").
 fn is_bayer(code: &FourCc) -> bool {
     match &code.0 {
-        // 8 bits for each pixel, and 16.
+        // 8 and 16 bits per pixel.
         b"BA81" | b"GBRG" | b"GRBG" | b"RGGB" | b"BYR2" => true,
-        // 10 to 16 bits, in words.
+        // 10 to 16 bits per pixel, in 16-bit words.
         [b'B', b'G' | b'A', b'1', _] | [b'G', b'B' | b'R', b'1', _] | [b'R', b'G', b'1', _] => true,
-        // 10 to 14 bits, packed.
+        // 10 to 14 bits per pixel, packed.
         [b'p', b'B' | b'G' | b'g' | b'R', b'A' | b'C' | b'E', _] => true,
         _ => false,
     }
 }
 
-/// Of the formats that are offered and can be served, the one to take: one that reaches the size and the rate; of
-/// those JPEG, since it is passed on as it is; else, with colour before grey, the one of the fewest bits, which cost the
-/// bus and the encoder least.
-fn choose(device: &dyn Device, offered: &[FourCc], wish: &Wish) -> Option<FourCc> {
-    if let Some(asked) = wish.format {
-        return offered.contains(&asked).then_some(asked).filter(|code| is_usable(*code));
+/// Chooses a usable format. Prefers formats that reach the requested size and rate; among those JPEG, which needs no
+/// encoding; then colour over grey; then fewer bits per pixel, which saves bandwidth and encoding time.
+fn choose(device: &dyn Device, offered: &[FourCc], requested: &RequestedMode) -> Option<FourCc> {
+    if let Some(format) = requested.format {
+        return offered.contains(&format).then_some(format).filter(|code| is_usable(*code));
     }
     let preference = |code: &FourCc| {
         let raw = PixelFormat::from_code(code.0).filter(|_| !JPEG_FORMATS.contains(code));
-        (!reaches(device, *code, wish), raw.map(|raw| (!raw.has_colour(), raw.bits_per_pixel())))
+        (!reaches(device, *code, requested), raw.map(|raw| (!raw.has_colour(), raw.bits_per_pixel())))
     };
-    // The first of equals, as the driver lists them.
+    // Among equals, takes the first in the driver's order.
     offered.iter().copied().filter(|code| is_usable(*code)).min_by_key(preference)
 }
 
-/// Whether frames of this format can be served.
+/// Whether this program can serve frames in this format.
 pub(super) fn is_usable(code: FourCc) -> bool {
     JPEG_FORMATS.contains(&code) || PixelFormat::from_code(code.0).is_some()
 }
 
-/// Whether the device offers the size in this format, and the rate at that size. A device that does not say might.
-fn reaches(device: &dyn Device, code: FourCc, wish: &Wish) -> bool {
+/// Whether the device offers the requested size in this format, and the requested rate at that size. Assumes so if the
+/// device does not list sizes or rates.
+fn reaches(device: &dyn Device, code: FourCc, requested: &RequestedMode) -> bool {
     let sizes = device.sizes(code);
-    let has_size = |asked: Dimensions| {
+    let has_size = |requested: Dimensions| {
         sizes.is_empty()
             || sizes.iter().any(|size| match *size {
-                OfferedSize::One(size) => size == asked,
-                OfferedSize::Range(least, most) => {
-                    (least.width..=most.width).contains(&asked.width)
-                        && (least.height..=most.height).contains(&asked.height)
+                OfferedSize::Discrete(size) => size == requested,
+                OfferedSize::Stepwise(smallest, largest) => {
+                    (smallest.width..=largest.width).contains(&requested.width)
+                        && (smallest.height..=largest.height).contains(&requested.height)
                 }
             })
     };
-    let size = wish.size.or_else(|| device.format().ok().map(|format| format.dimensions));
-    let has_rate = |asked: f64| {
-        let rates = size.map(|size| device.rates(code, size)).unwrap_or_default();
-        rates.is_empty() || rates.iter().any(|rate| *rate >= asked * (1.0 - RATE_TOLERANCE))
+    let size = requested.size.or_else(|| device.format().ok().map(|format| format.dimensions));
+    let has_rate = |requested: f64| {
+        let rates = size.map(|size| device.frame_rates(code, size)).unwrap_or_default();
+        rates.is_empty() || rates.iter().any(|rate| *rate >= requested * (1.0 - RATE_TOLERANCE))
     };
-    wish.size.is_none_or(has_size) && wish.rate.is_none_or(has_rate)
+    requested.size.is_none_or(has_size) && requested.rate.is_none_or(has_rate)
 }
 
-/// Say in the log what was asked for and not given, with what the device offers instead.
-pub(super) fn say_what_was_not_granted(device: &dyn Device, path: &Path, wish: &Wish, given: &StreamMode) {
+/// Logs where the negotiated mode differs from the requested one, and what the device offers instead.
+pub(super) fn log_differences(device: &dyn Device, path: &Path, requested: &RequestedMode, mode: &StreamMode) {
     let path = path.display();
-    let Some(code) = given.format else { return };
-    if let Some(asked) = wish.size.filter(|asked| *asked != given.dimensions) {
+    let Some(code) = mode.format else { return };
+    if let Some(size) = requested.size.filter(|size| *size != mode.dimensions) {
         let offered = list(device.sizes(code).iter().map(size_text));
-        warn!("{path}: asked for {asked}, the driver gave {}; in {code} it offers {offered}", given.dimensions);
+        warn!("{path}: requested {size}, got {}; {code} sizes: {offered}", mode.dimensions);
     }
-    if let (Some(asked), Some(rate)) = (wish.rate, given.rate)
-        && (asked - rate).abs() > RATE_TOLERANCE * asked
+    if let (Some(requested), Some(rate)) = (requested.rate, mode.rate)
+        && (requested - rate).abs() > RATE_TOLERANCE * requested
     {
-        let offered = list(device.rates(code, given.dimensions).into_iter().map(rate_text));
+        let offered = list(device.frame_rates(code, mode.dimensions).into_iter().map(rate_text));
         warn!(
-            "{path}: asked for {asked} frames a second, the driver gave {}; in {code} at {} it offers {offered}",
+            "{path}: requested {requested} fps, got {} fps; {code} rates at {}: {offered}",
             rate_text(rate),
-            given.dimensions
+            mode.dimensions
         );
     }
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {
     let items: Vec<_> = items.collect();
-    if items.is_empty() { "what it does not say".to_owned() } else { items.join(", ") }
+    if items.is_empty() { "unknown".to_owned() } else { items.join(", ") }
 }
 
-/// A size that is offered, to show.
+/// Formats a size for people.
 pub(super) fn size_text(size: &OfferedSize) -> String {
     match size {
-        OfferedSize::One(size) => size.to_string(),
-        OfferedSize::Range(least, most) => format!("{least} to {most}"),
+        OfferedSize::Discrete(size) => size.to_string(),
+        OfferedSize::Stepwise(smallest, largest) => format!("{smallest} to {largest}"),
     }
 }
 
-/// A rate to show: two decimals for 29.97, none for 30.
+/// Formats a rate for people: two decimals for 29.97, none for 30.
 pub(super) fn rate_text(rate: f64) -> String {
     ((rate * 100.0).round() / 100.0).to_string()
 }

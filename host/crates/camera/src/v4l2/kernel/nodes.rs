@@ -1,14 +1,14 @@
-//! Which device nodes there are, and who has them open.
+//! Lists device nodes, and the programs that have them open.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::Holder;
-use crate::v4l2::list::DEVICES;
+use crate::error::DeviceUser;
+use crate::v4l2::device::DEV;
 
-/// The nodes `/dev/video*` in the order of their numbers.
+/// Lists the nodes `/dev/video*` by number.
 pub(super) fn all() -> Vec<PathBuf> {
-    let mut nodes: Vec<(u32, PathBuf)> = fs::read_dir(DEVICES)
+    let mut nodes: Vec<(u32, PathBuf)> = fs::read_dir(DEV)
         .into_iter()
         .flatten()
         .flatten()
@@ -21,23 +21,22 @@ pub(super) fn all() -> Vec<PathBuf> {
     nodes.into_iter().map(|(_, path)| path).collect()
 }
 
-/// The number of a node among those of its device, as the kernel tells in sysfs.
+/// Returns the number of a node among the nodes of its device, from sysfs.
 pub(super) fn index(path: &Path) -> Option<u32> {
     let node = fs::canonicalize(path).ok()?;
     let index = Path::new("/sys/class/video4linux").join(node.file_name()?).join("index");
     fs::read_to_string(index).ok()?.trim().parse().ok()
 }
 
-/// The processes but this one that have the node at `path` open (proc_pid_fd(5)). Those of other users are only seen
-/// by root.
-pub(super) fn holders(path: &Path) -> Vec<Holder> {
+/// Lists the other processes that have the node at `path` open (proc_pid_fd(5)). Only root sees those of other users.
+pub(super) fn users(path: &Path) -> Vec<DeviceUser> {
     let Ok(device) = fs::canonicalize(path) else { return Vec::new() };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid| *pid != std::process::id() && has_open(*pid, &device))
         .map(|pid| {
             let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            Holder { pid, name: name.trim_end().to_owned() }
+            DeviceUser { pid, name: name.trim_end().to_owned() }
         })
         .collect()
 }
@@ -53,8 +52,8 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn who_has_a_file_open_is_named() {
-        let file = std::env::temp_dir().join(format!("hotshoe-holders-{}", std::process::id()));
+    fn programs_with_the_file_open_are_listed() {
+        let file = std::env::temp_dir().join(format!("hotshoe-users-{}", std::process::id()));
         fs::write(&file, "").unwrap();
         let mut child = Command::new("sleep")
             .arg("60")
@@ -63,14 +62,14 @@ mod tests {
             .spawn()
             .unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        // Until it has become what it was started as, it has our name.
-        let mut found = holders(&file);
-        while found.iter().all(|holder| holder.name != "sleep") && std::time::Instant::now() < deadline {
-            found = holders(&file);
+        // Between fork and exec, the child has the name of this process.
+        let mut found = users(&file);
+        while found.iter().all(|user| user.name != "sleep") && std::time::Instant::now() < deadline {
+            found = users(&file);
         }
         child.kill().unwrap();
         child.wait().unwrap();
         fs::remove_file(&file).unwrap();
-        assert_eq!(found, [Holder { pid: child.id(), name: "sleep".into() }]);
+        assert_eq!(found, [DeviceUser { pid: child.id(), name: "sleep".into() }]);
     }
 }

@@ -1,69 +1,76 @@
-//! Reading the entropy-coded data of a scan bit by bit (F.2.2.5), many at a time.
+//! Reads entropy-coded data bit by bit (F.2.2.5), many bits at a time.
 
-use super::{JpegError, MARKER, RST0, scan::SLACK};
+use super::error::JpegError;
+use super::markers::{MARKER, RST0};
 
-/// A place in the data. It is passed by value and never fails, which lets the compiler keep it in registers.
+/// The most unused bytes accepted before the end marker and before a restart marker: some encoders pad to a whole word.
+/// A larger limit would accept damage that ends an image a few blocks early.
+pub const MAX_TRAILING_BYTES: u64 = 4;
+
+/// A position in the data. Passed by value and infallible, so that the compiler keeps it in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Bits<'a> {
+pub(super) struct BitReader<'a> {
     data: &'a [u8],
     /// The next byte to read into the buffer.
     position: usize,
-    /// The bits that come next, from the highest on. Those below `count` are zeros, or what `position` has.
+    /// The next bits, from the most significant bit down. The bits below `count` are zero, or equal the bits at
+    /// `position`.
     buffer: u64,
-    /// How many bits of the buffer are read.
+    /// The number of valid bits in the buffer.
     count: u32,
 }
 
-/// What is behind the end of the data: zero bits, without end.
+/// Counts the zero bits that the reader supplies after the end of the data.
 #[derive(Clone, Copy)]
-pub(super) struct Beyond {
-    /// How many are in the buffer, or have been used.
-    given: u64,
-    /// How many may be used.
+pub(super) struct ZeroPadding {
+    /// Zero bits that were put into the buffer so far.
+    supplied: u64,
+    /// Zero bits that may be consumed.
     allowed: u64,
 }
 
-impl Beyond {
-    /// This many zero bits may be part of the data.
+impl ZeroPadding {
+    /// Allows `allowed` zero bits to count as data.
     pub(super) fn new(allowed: u64) -> Self {
-        Self { given: 0, allowed }
+        Self { supplied: 0, allowed }
     }
 }
 
-impl<'a> Bits<'a> {
-    /// The bits of `data`.
+impl<'a> BitReader<'a> {
+    /// Starts at the first bit of `data`.
     pub(super) fn new(data: &'a [u8]) -> Self {
         Self { data, position: 0, buffer: 0, count: 0 }
     }
 
-    /// The next `COUNT` bits as a number. At least as many must have been filled in.
+    /// Returns the next `COUNT` bits without consuming them. The buffer must hold that many.
     #[inline(always)]
     pub(super) fn peek<const COUNT: u32>(self) -> usize {
         (self.buffer >> (u64::BITS - COUNT)) as usize
     }
 
-    /// The number that `size` bits encode, behind the next `before` bits (F.2.2.1: RECEIVE and EXTEND). At most 32
-    /// bits in all.
+    /// Returns the signed number of `size` bits that follows the next `before` bits (F.2.2.1: RECEIVE and EXTEND).
+    /// `before + size` must be at most 32.
     #[inline(always)]
-    pub(super) fn number(self, before: u32, size: u32) -> i32 {
+    pub(super) fn receive_extend(self, before: u32, size: u32) -> i32 {
         let bits = self.buffer << before;
         let value = (bits >> 1 >> (63 - size)) as i32;
-        // A first bit of 0 makes it negative.
+        // A leading 0 means that the number is negative.
         if bits >> 63 == 0 { value + 1 - (1 << size) } else { value }
     }
 
-    /// Go on by `count` bits, which must have been filled in.
+    /// Consumes `count` bits. The buffer must hold that many.
     #[inline(always)]
-    pub(super) fn skip(self, count: u32) -> Self {
+    pub(super) fn consume(self, count: u32) -> Self {
         Self { buffer: self.buffer << count, count: self.count.wrapping_sub(count), ..self }
     }
 
-    /// Have at least 56 bits to peek at.
+    /// Fills the buffer to at least 56 bits.
     #[inline(always)]
-    pub(super) fn fill(self, beyond: &mut Beyond) -> Self {
+    pub(super) fn refill(self, padding: &mut ZeroPadding) -> Self {
         if let Some(chunk) = self.data.get(self.position..).and_then(|rest| rest.first_chunk()) {
             let word = u64::from_be_bytes(*chunk);
-            // As many whole bytes as there is room for. Bits of one more get in, and once again later.
+            // Counts only whole bytes. The buffer also receives bits of the byte after them, and again at the next
+            // refill, which sets the same bits.
             let room = 63 - self.count;
             if !has_marker_byte(word, room & !7) {
                 return Self {
@@ -74,36 +81,37 @@ impl<'a> Bits<'a> {
                 };
             }
         }
-        let (position, buffer, count) = fill_slowly(self.data, self.position, self.buffer, self.count, beyond);
+        let (position, buffer, count) = refill_bytewise(self.data, self.position, self.buffer, self.count, padding);
         Self { position, buffer, count, ..self }
     }
 
-    /// Have more bits been used than there are?
-    pub(super) fn is_beyond(self, beyond: &Beyond) -> bool {
-        beyond.given > u64::from(self.count) + beyond.allowed
+    /// Whether more bits were consumed than the data and the allowed padding contain.
+    pub(super) fn is_past_end(self, padding: &ZeroPadding) -> bool {
+        padding.supplied > u64::from(self.count) + padding.allowed
     }
 
-    /// Check that the data end here, up to a marker or for good. Returns where.
-    pub(super) fn finish(self, mut beyond: Beyond) -> Result<usize, JpegError> {
-        let (position, buffer, count) = fill_slowly(self.data, self.position, self.buffer, self.count, &mut beyond);
+    /// Checks that the data end here, at a marker or at the end of the slice. Returns the position of the end.
+    pub(super) fn finish(self, mut padding: ZeroPadding) -> Result<usize, JpegError> {
+        let (position, buffer, count) =
+            refill_bytewise(self.data, self.position, self.buffer, self.count, &mut padding);
         let filled = Self { position, buffer, count, ..self };
-        if filled.is_beyond(&beyond) {
+        if filled.is_past_end(&padding) {
             return Err(JpegError::MissingData);
         }
-        // Up to seven bits pad the last byte (F.1.2.3). They should be ones, but not all encoders care.
-        let left = u64::from(count).saturating_sub(beyond.given) / 8;
-        let more = match (self.data.get(position), self.data.get(position + 1)) {
+        // Up to seven bits pad the last byte (F.1.2.3). They should be ones, but some encoders do not care.
+        let unused_bytes = u64::from(count).saturating_sub(padding.supplied) / 8;
+        let has_more = match (self.data.get(position), self.data.get(position + 1)) {
             (None, _) | (Some(&MARKER), None) => false,
             (Some(&MARKER), Some(&next)) => next == 0,
             _ => true,
         };
-        if more || left > SLACK { Err(JpegError::ExcessData) } else { Ok(position) }
+        if has_more || unused_bytes > MAX_TRAILING_BYTES { Err(JpegError::ExcessData) } else { Ok(position) }
     }
 
-    /// Go on behind the restart marker with this number, which must be next.
-    pub(super) fn restart(self, number: usize, beyond: &mut Beyond) -> Result<Self, JpegError> {
-        let position = self.finish(*beyond)?;
-        *beyond = Beyond::new(beyond.allowed);
+    /// Consumes the restart marker `number` (modulo 8), which must come next.
+    pub(super) fn restart(self, number: usize, padding: &mut ZeroPadding) -> Result<Self, JpegError> {
+        let position = self.finish(*padding)?;
+        *padding = ZeroPadding::new(padding.allowed);
         match self.data.get(position + 1) {
             Some(&marker) if usize::from(marker) == usize::from(RST0) + number % 8 => {
                 Ok(Self { position: position + 2, ..Self::new(self.data) })
@@ -113,16 +121,16 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// [`Bits::fill`] byte by byte: there is a byte FF among the next, or an end. The fields are arguments of their own
-/// since a reference to them would keep them in memory.
+/// [`BitReader::refill`] byte by byte, for an FF or the end among the next bytes. Takes the fields as separate arguments
+/// because a reference to the reader would force it into memory.
 #[cold]
 #[inline(never)]
-fn fill_slowly(
+fn refill_bytewise(
     data: &[u8],
     mut position: usize,
     mut buffer: u64,
     mut count: u32,
-    beyond: &mut Beyond,
+    padding: &mut ZeroPadding,
 ) -> (usize, u64, u32) {
     while count < 56 {
         let (byte, width) = match (data.get(position), data.get(position + 1)) {
@@ -133,11 +141,11 @@ fn fill_slowly(
                 continue;
             }
             (Some(&MARKER), _) | (None, _) => {
-                // Without the bits of the marker.
+                // Clear bits of the marker that an earlier refill put in.
                 buffer &= !(u64::MAX >> count);
                 let room = (63 - count) & !7;
                 count += room;
-                beyond.given += u64::from(room);
+                padding.supplied += u64::from(room);
                 break;
             }
             (Some(&byte), _) => (byte, 1),
@@ -149,11 +157,11 @@ fn fill_slowly(
     (position, buffer, count)
 }
 
-/// Is any of the bytes in the first `bits` of this word FF? At most 63 bits.
+/// Whether one of the bytes in the first `bits` bits of `word` is FF. `bits` must be at most 63.
 #[inline(always)]
 fn has_marker_byte(word: u64, bits: u32) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    // A byte whose highest bit stays set is FF, or follows (towards higher bits) an FF in the word.
+    // The top bit of a byte stays set if the byte is FF, or is above an FF in the word.
     let found = (!word).wrapping_sub(ONES) & word & (ONES << 7);
     found & !(u64::MAX >> bits) != 0
 }
@@ -163,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_ff_is_found_where_it_is_asked_for() {
+    fn an_ff_byte_is_found_within_the_given_bits_only() {
         for place in 0..7 {
             let word = 0x7E7E_7E7E_7E7E_7E7E_u64 | 0xFF << (56 - 8 * place);
             for bits in 0..7 {
@@ -174,18 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_the_same_however_many_are_taken_at_once() {
+    fn bits_do_not_depend_on_the_number_consumed_at_once() {
         let bytes: Vec<u8> = (0..200_u8).map(|i| if i % 23 == 0 { MARKER } else { i }).collect();
         let data: Vec<u8> =
             bytes.iter().flat_map(|byte| if *byte == MARKER { vec![MARKER, 0] } else { vec![*byte] }).collect();
         let expected: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
         for step in 1..=56 {
-            let (mut bits, mut beyond, mut text) = (Bits::new(&data), Beyond::new(0), String::new());
+            let (mut bits, mut padding, mut text) = (BitReader::new(&data), ZeroPadding::new(0), String::new());
             while text.len() < expected.len() {
-                bits = bits.fill(&mut beyond);
+                bits = bits.refill(&mut padding);
                 for _ in 0..step {
                     text += if bits.peek::<1>() == 1 { "1" } else { "0" };
-                    bits = bits.skip(1);
+                    bits = bits.consume(1);
                 }
             }
             text.truncate(expected.len());
@@ -194,25 +202,25 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_the_standard() {
-        // From table F.1: by size, the first and the last of each half.
+    fn signed_numbers_follow_table_f_1() {
+        // The first and the last number of each half, by size.
         for (byte, size, number) in
             [(0, 0, 0), (0xFF, 0, 0), (0, 1, -1), (0x80, 1, 1), (0, 3, -7), (0x60, 3, -4), (0x80, 3, 4), (0xE0, 3, 7)]
         {
             let data = [0xA5, byte];
-            let bits = Bits::new(&data).fill(&mut Beyond::new(0));
-            assert_eq!(bits.number(8, size), number, "{byte:02x}, {size} bits");
+            let bits = BitReader::new(&data).refill(&mut ZeroPadding::new(0));
+            assert_eq!(bits.receive_extend(8, size), number, "{byte:02x}, {size} bits");
         }
     }
 
     #[test]
-    fn data_that_are_over_are_noticed() {
-        let read = |data: &[u8], spare, count| {
-            let (mut bits, mut beyond) = (Bits::new(data), Beyond::new(spare));
+    fn reading_past_the_end_is_detected() {
+        let read = |data: &[u8], allowed, count| {
+            let (mut bits, mut padding) = (BitReader::new(data), ZeroPadding::new(allowed));
             for _ in 0..count {
-                bits = bits.fill(&mut beyond).skip(1);
+                bits = bits.refill(&mut padding).consume(1);
             }
-            bits.finish(beyond)
+            bits.finish(padding)
         };
         for data in [&[1, 2, 3][..], &[1, 2, 3, MARKER], &[1, 2, 3, MARKER, RST0, 1, 2], &[1, 2, 3, MARKER, MARKER, 1]]
         {
@@ -225,10 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn a_few_bytes_left_are_tolerated_and_more_are_not() {
+    fn only_a_few_unused_bytes_are_accepted() {
         for length in 0..40 {
-            let left = Bits::new(&vec![0x55; length]).finish(Beyond::new(0));
-            assert_eq!(left.is_ok(), length as u64 <= SLACK, "{length}");
+            let unused = BitReader::new(&vec![0x55; length]).finish(ZeroPadding::new(0));
+            assert_eq!(unused.is_ok(), length as u64 <= MAX_TRAILING_BYTES, "{length}");
         }
     }
 }

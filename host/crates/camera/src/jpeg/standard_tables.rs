@@ -1,11 +1,7 @@
-//! The Huffman tables that cameras leave out, and the copy that has them.
+//! The Huffman tables of annex K.3, which Motion JPEG cameras may omit.
 
-use bytes::Bytes;
-
-use super::{DHT, EOI, ImageInfo, MARKER};
-
-/// A table's definition as a DHT segment has it (B.2.4.2): 16 counts of codes, by length, then their symbols.
-/// This one is table K.3: DC coefficients of luminance.
+/// Table K.3: DC coefficients of luminance. Like the others, in the form of a DHT segment (B.2.4.2): the number of codes
+/// of each length from 1 to 16, then the symbols.
 #[rustfmt::skip]
 const LUMINANCE_DC: [u8; 28] = [
     0x00, 0x01, 0x05, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -53,44 +49,6 @@ const CHROMINANCE_AC: [u8; 178] = [
     0xF9, 0xFA,
 ];
 
-/// The standard tables for DC and for AC coefficients, by their number.
-pub(super) const STANDARD: [[&[u8]; 2]; 2] = [[&LUMINANCE_DC, &CHROMINANCE_DC], [&LUMINANCE_AC, &CHROMINANCE_AC]];
-
-/// The length of the segment that has all four: its length field, the tables, and a byte before each.
-const SEGMENT_LENGTH: u16 = 2 + 2 * (1 + 28 + 1 + 178);
-
-/// Copy the image that [`validate`](super::validate) found in `bytes`, without padding and with what it lacks: the
-/// standard Huffman tables (K.3), and the end marker. The result is complete.
-///
-/// One allocation of the exact size and one copy, however much is lacking.
-pub fn copy_complete(bytes: &[u8], whole: &ImageInfo) -> Bytes {
-    let image = bytes.get(..whole.length).unwrap_or(bytes);
-    let added_tables = if whole.lacks_tables { 2 + usize::from(SEGMENT_LENGTH) } else { 0 };
-    let added_end = if whole.lacks_end { 2 } else { 0 };
-    let mut copy = Vec::with_capacity(image.len() + added_tables + added_end);
-    if whole.lacks_tables
-        && let Some((before, after)) = image.split_at_checked(whole.headers.tables_at)
-    {
-        copy.extend_from_slice(before);
-        extend_with_tables(&mut copy);
-        copy.extend_from_slice(after);
-    } else {
-        copy.extend_from_slice(image);
-    }
-    if whole.lacks_end {
-        copy.extend_from_slice(&[MARKER, EOI]);
-    }
-    Bytes::from(copy)
-}
-
-/// One segment that defines the standard tables.
-fn extend_with_tables(copy: &mut Vec<u8>) {
-    copy.extend_from_slice(&[MARKER, DHT]);
-    copy.extend_from_slice(&SEGMENT_LENGTH.to_be_bytes());
-    for (class, tables) in (0_u8..).zip(STANDARD) {
-        for (number, table) in (0_u8..).zip(tables) {
-            copy.push(class << 4 | number);
-            copy.extend_from_slice(table);
-        }
-    }
-}
+/// The standard tables: DC tables, then AC tables, by table number.
+pub(super) const STANDARD_TABLES: [[&[u8]; 2]; 2] =
+    [[&LUMINANCE_DC, &CHROMINANCE_DC], [&LUMINANCE_AC, &CHROMINANCE_AC]];

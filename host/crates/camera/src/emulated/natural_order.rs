@@ -1,9 +1,9 @@
-//! The order of file names that people expect: `img2.jpg` before `img10.jpg`.
+//! Natural order of file names: `img2.jpg` before `img10.jpg`.
 
 use std::cmp::Ordering;
 use std::ffi::{OsStr, OsString};
 
-/// A file's name, ordered naturally: digits in a row are compared as one number, everything else byte by byte.
+/// A file name in natural order: consecutive digits compare as one number, everything else byte by byte.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct NaturalName(OsString);
 
@@ -20,7 +20,7 @@ impl NaturalName {
 impl Ord for NaturalName {
     fn cmp(&self, other: &Self) -> Ordering {
         let (name, other) = (self.0.as_encoded_bytes(), other.0.as_encoded_bytes());
-        // `img01` and `img1` are different names.
+        // Keeps `img01` and `img1` distinct.
         compare(name, other).then_with(|| name.cmp(other))
     }
 }
@@ -40,7 +40,7 @@ fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
             let (number_a, number_b);
             (number_a, a) = split_number(a);
             (number_b, b) = split_number(b);
-            // Without leading zeros, the longer number is the larger one.
+            // Without leading zeros, the longer number is larger.
             number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
         } else {
             (a, b) = (rest_a, rest_b);
@@ -52,7 +52,7 @@ fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
     }
 }
 
-/// The digits at the start, without leading zeros, and the rest.
+/// Splits the digits at the start, without leading zeros, from the rest.
 fn split_number(name: &[u8]) -> (&[u8], &[u8]) {
     let digits = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let zeros = name.iter().take_while(|byte| **byte == b'0').count();
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_compared_by_value() {
+    fn numbers_compare_by_value() {
         let huge = format!("img{}.jpg", "9".repeat(100));
         let sorted = [
             "",
@@ -89,7 +89,7 @@ mod tests {
             "\u{e9}10",
         ]
         .map(|name| NaturalName::new(name.into()));
-        // Every pair, so that the order is known to be total.
+        // Compares every pair, which shows that the order is total.
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
                 assert_eq!(a.cmp(b), i.cmp(&j), "{a:?} and {b:?}");

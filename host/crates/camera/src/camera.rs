@@ -1,0 +1,133 @@
+//! A camera, shared by all its readers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tracing::info;
+
+use super::controls::{Control, ControlError};
+use super::error::SourceError;
+use super::frame_counts::FrameCounts;
+use super::frame_tracker::FrameTracker;
+use super::history::FrameRecord;
+use super::source::Source;
+use super::status::Status;
+
+/// How long a camera stays open without readers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Linger {
+    /// For this long after the last reader has left.
+    For(Duration),
+    /// Forever; the camera opens at once and never closes.
+    Always,
+}
+
+/// A camera, shared by all its readers.
+///
+/// Readers wait on one slot that holds the camera's [`Status`] with its newest frame. Nothing queues: a slow reader skips
+/// to the newest frame, and the camera never waits for a reader.
+pub struct Camera {
+    pub(super) name: String,
+    label: Option<String>,
+    pub(super) source: Arc<dyn Source>,
+    /// Written only by the supervisor; readers wait on it.
+    pub(super) status: watch::Sender<Status>,
+    /// The number of feeds. The supervisor waits on it.
+    pub(super) readers: watch::Sender<usize>,
+    pub(super) tracker: Arc<FrameTracker>,
+    pub(super) linger: Linger,
+    controls: Arc<AsyncMutex<()>>,
+    /// Incremented when the state or the mode changes. [`Cameras`](super::Cameras) shares one among all cameras.
+    state_changes: Arc<watch::Sender<u64>>,
+}
+
+impl Camera {
+    /// Creates a closed camera. It opens only while [`supervise`](Self::supervise) runs.
+    pub fn new(name: String, source: Arc<dyn Source>, linger: Linger) -> Self {
+        Self {
+            name,
+            label: None,
+            source,
+            status: watch::Sender::default(),
+            readers: watch::Sender::default(),
+            tracker: Arc::default(),
+            linger,
+            controls: Arc::default(),
+            state_changes: Arc::default(),
+        }
+    }
+
+    /// Sets the display name.
+    pub fn with_label(self, label: Option<String>) -> Self {
+        Self { label, ..self }
+    }
+
+    /// Counts state changes with this sender.
+    pub(super) fn with_state_changes(self, state_changes: Arc<watch::Sender<u64>>) -> Self {
+        Self { state_changes, ..self }
+    }
+
+    /// The display name, or the name if there is none. It may contain anything but control characters.
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The name, unique among the cameras.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Describes the camera in a single line for people: what it is and where.
+    pub fn description(&self) -> String {
+        self.source.description()
+    }
+
+    /// Returns the present status.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Returns how many frames the camera delivered and lost since the host started.
+    pub fn counts(&self) -> FrameCounts {
+        self.tracker.counts()
+    }
+
+    /// Returns up to `limit` records of past frames, oldest first, starting at index `first` or at the oldest record,
+    /// whichever is later.
+    pub fn history(&self, first: u64, limit: usize) -> Vec<FrameRecord> {
+        self.tracker.history(first, limit)
+    }
+
+    /// Locks the controls. Hold this lock on a thread pool while reading or setting controls, so that an unresponsive
+    /// device blocks at most one of the pool's threads.
+    pub async fn lock_controls(&self) -> OwnedMutexGuard<()> {
+        self.controls.clone().lock_owned().await
+    }
+
+    /// Lists the controls. Blocks for as long as the device takes to respond.
+    pub fn controls(&self) -> Result<Vec<Control>, SourceError> {
+        self.source.controls()
+    }
+
+    /// Sets a control now and whenever the camera is opened. Returns the value that the device accepted. Blocks for as
+    /// long as the device takes to respond.
+    pub fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
+        let value = self.source.set_control(name, value)?;
+        info!(camera = self.name, "set {name} to {value}");
+        Ok(value)
+    }
+
+    /// Changes the status. Signals a state change if more than the frame changed.
+    pub(super) fn update_status(&self, update: impl FnOnce(&mut Status)) {
+        let mut is_state_change = false;
+        self.status.send_modify(|status| {
+            let before = (status.state.clone(), status.mode);
+            update(status);
+            is_state_change = (&before.0, before.1) != (&status.state, status.mode);
+        });
+        if is_state_change {
+            self.state_changes.send_modify(|changes| *changes += 1);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Numbers, counts and records the frames of a camera.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::frame::Frame;
+use super::frame_counts::{FrameCounts, LostFrames};
+use super::history::{FrameRecord, History};
+
+/// Numbers, counts and records the frames of a camera since the host started, across all times it is opened. Written by
+/// the threads that serve the camera; readable by anyone.
+#[derive(Debug, Default)]
+pub(super) struct FrameTracker {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    counts: FrameCounts,
+    history: History,
+    /// The sequence number of the next frame, lost or not.
+    next_sequence: u64,
+    /// Frames lost since the last numbered image.
+    lost: u64,
+}
+
+/// The position of an image in its camera's stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StreamPosition {
+    /// The sequence number.
+    pub(super) sequence: u64,
+    /// The number of frames lost between the previous image and this one.
+    pub(super) lost_before: u64,
+}
+
+impl FrameTracker {
+    /// Counts frames that were lost before the next image.
+    pub(super) fn add_lost(&self, lost: LostFrames) {
+        let mut state = self.state();
+        state.counts.lost += lost;
+        state.next_sequence += lost.total();
+        state.lost += lost.total();
+    }
+
+    /// Numbers a captured image.
+    pub(super) fn next_position(&self) -> StreamPosition {
+        let mut state = self.state();
+        let position = StreamPosition { sequence: state.next_sequence, lost_before: state.lost };
+        state.next_sequence += 1;
+        state.lost = 0;
+        position
+    }
+
+    /// Counts a numbered image that was replaced before it was encoded.
+    pub(super) fn add_replaced(&self) {
+        self.state().counts.lost.late += 1;
+    }
+
+    /// Counts and records a frame that is about to be delivered.
+    pub(super) fn add_frame(&self, frame: &Frame, lost_before: u64) {
+        let mut state = self.state();
+        state.counts.frames += 1;
+        state.history.add(frame, lost_before);
+    }
+
+    /// Returns the counts so far.
+    pub(super) fn counts(&self) -> FrameCounts {
+        self.state().counts
+    }
+
+    /// Returns up to `limit` records, like [`History::records`].
+    pub(super) fn history(&self, first: u64, limit: usize) -> Vec<FrameRecord> {
+        self.state().history.records(first, limit).collect()
+    }
+
+    /// Ignores poisoning: no critical section can leave the state inconsistent.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

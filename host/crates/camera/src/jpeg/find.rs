@@ -1,0 +1,77 @@
+//! Finds the image in a driver's buffer.
+
+use memchr::memmem;
+
+use super::error::JpegError;
+use super::markers::{MARKER, SOI};
+use super::validate::{ImageInfo, Options, validate};
+
+/// The most start markers tried in a buffer. Cameras send one too many; more than a few are noise, and each try walks
+/// the whole buffer.
+const MAX_STARTS: usize = 8;
+
+/// A start-of-image marker and the first byte of the marker that follows.
+const START: &[u8] = &[MARKER, SOI, MARKER];
+
+/// Finds the image in a driver's buffer. Returns the bytes from the start of the image to the end of the buffer, and
+/// what [`validate`] found there.
+///
+/// Some cameras (Logitech's among them) send a few stray bytes before the image, or start an image, stop, and start
+/// again. Therefore the last start that yields a complete image wins. A start inside a header segment is a thumbnail and
+/// is ignored, and so is a start after the end of the image, which may be a leftover from an older image.
+///
+/// # Errors
+///
+/// What is wrong with the image at the first start, if no start yields a complete image.
+pub fn find_image(bytes: &[u8], options: Options) -> Result<(&[u8], ImageInfo), JpegError> {
+    let mut tries_left = MAX_STARTS;
+    let mut found = find_first(bytes, options, &mut tries_left)?;
+    while let Some(restart) = start_in_data(&found)
+        && let Ok(later) = find_first(restart, options, &mut tries_left)
+        // Both slices end with the buffer, so this difference is the distance between the two starts.
+        && found.0.len() - later.0.len() < found.1.length
+    {
+        found = later;
+    }
+    Ok(found)
+}
+
+/// Checks that [`find_image`] would find an image. Costs only a search for its end.
+pub fn check_image(bytes: &[u8], options: Options) -> Result<(), JpegError> {
+    find_first(bytes, options, &mut { MAX_STARTS }).map(drop)
+}
+
+/// Finds the first start that yields a complete image.
+fn find_first<'a>(
+    bytes: &'a [u8],
+    options: Options,
+    tries_left: &mut usize,
+) -> Result<(&'a [u8], ImageInfo), JpegError> {
+    let mut first_error = None;
+    let mut start = if bytes.starts_with(&[MARKER, SOI]) { Some(bytes) } else { next_start(bytes) };
+    while let Some(image) = start
+        && let Some(left) = tries_left.checked_sub(1)
+    {
+        *tries_left = left;
+        match validate(image, options) {
+            Ok(info) => return Ok((image, info)),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+        start = next_start(image);
+    }
+    Err(first_error.unwrap_or(if bytes.is_empty() { JpegError::Empty } else { JpegError::MissingSoi }))
+}
+
+/// Returns the bytes from the first start marker inside the image's entropy-coded data, which must not contain one
+/// (B.1.1.5).
+fn start_in_data<'a>((image, info): &(&'a [u8], ImageInfo)) -> Option<&'a [u8]> {
+    let data_offset = info.headers.data_offset;
+    let offset = memmem::find(image.get(data_offset..info.length)?, START)?;
+    image.get(data_offset + offset..)
+}
+
+/// Returns the bytes from the next start marker after the first byte.
+fn next_start(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.get(1..)?;
+    rest.get(memmem::find(rest, START)?..)
+}

@@ -1,0 +1,220 @@
+//! The supervisor of a camera: a task that opens the camera for its first reader, publishes its frames, reopens it after
+//! failures, and closes it some time after its last reader has left.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::camera::{Camera, Linger};
+use super::capture::{CaptureError, CaptureThread, Progress};
+use super::dimensions::Dimensions;
+use super::frame::Frame;
+use super::placeholder;
+use super::status::{Outage, State, Status};
+use super::stream_mode::StreamMode;
+
+/// The delays before a failed camera is retried: at first about the time that a USB device takes to come back, then up to
+/// `MAX_RETRY_DELAY`, because opening a broken device may keep its bus busy.
+const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// How long a device may take to open or close before its readers learn that it does not respond. Opening takes several
+/// USB requests, and the kernel gives up on each after 5 seconds.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// How long to wait after a device node appears: its permissions are set later, and one device creates several nodes.
+const HOTPLUG_SETTLE_TIME: Duration = Duration::from_millis(100);
+
+/// The size of the placeholder for a camera that was never open.
+const DEFAULT_PLACEHOLDER_SIZE: Dimensions = Dimensions { width: 640, height: 480 };
+
+impl Camera {
+    /// Runs this camera until the future is dropped: opens it for its first reader, closes it after its last, and reopens
+    /// it after failures while it has readers.
+    ///
+    /// Dropping the future tells the capture thread to stop.
+    pub async fn supervise(self: Arc<Self>) {
+        Supervisor { camera: self, logged_outage: None }.run().await;
+    }
+}
+
+struct Supervisor {
+    camera: Arc<Camera>,
+    /// The outage that was last logged. `None` once the camera has delivered an image since.
+    logged_outage: Option<Outage>,
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        let camera = self.camera.clone();
+        let mut hotplug_events = camera.source.hotplug_events();
+        loop {
+            let mut readers = camera.readers.subscribe();
+            if camera.linger != Linger::Always {
+                // Cannot fail: `camera` holds the sender.
+                let _ = readers.wait_for(|readers| *readers > 0).await;
+            }
+            let mut idle = Box::pin(idle(readers, camera.linger));
+            camera.update_status(|status| status.state = State::Starting);
+            let mut retry_delay = MIN_RETRY_DELAY;
+            // Reopen after each failure until the camera is idle.
+            let was_open = loop {
+                match self.run_until_failure(idle.as_mut()).await {
+                    Ok(was_open) => break was_open,
+                    Err(error) => {
+                        if camera.status.borrow().state == State::Live {
+                            retry_delay = MIN_RETRY_DELAY;
+                        }
+                        self.report_outage(&error).await;
+                    }
+                }
+                tokio::select! {
+                    () = &mut idle => break false,
+                    () = sleep(retry_delay) => retry_delay = (retry_delay * 2).min(MAX_RETRY_DELAY),
+                    () = hotplug(&mut hotplug_events) => retry_delay = MIN_RETRY_DELAY,
+                }
+            };
+            self.set_closed();
+            if was_open {
+                info!(camera = camera.name, "closed, no readers left; {} since the start", camera.counts());
+            }
+        }
+    }
+
+    /// Opens the camera and publishes its frames until `idle` completes or the camera fails. Once idle, closes the camera
+    /// and returns whether it had been open.
+    async fn run_until_failure(&mut self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<bool, CaptureError> {
+        let camera = &*self.camera;
+        let (source, tracker) = (camera.source.clone(), camera.tracker.clone());
+        let mut thread = CaptureThread::start(&camera.name, source, tracker, camera.readers.subscribe())?;
+        let mut is_open = false;
+        let mut has_logged_open = false;
+        let mut has_timed_out = false;
+        let mut open_timeout = Box::pin(sleep(RESPONSE_TIMEOUT));
+        loop {
+            tokio::select! {
+                () = &mut idle => {
+                    self.close(thread).await;
+                    return Ok(is_open);
+                }
+                // The thread keeps waiting for the device.
+                () = &mut open_timeout, if !is_open && !has_timed_out => {
+                    self.report_outage(&CaptureError::Unresponsive(RESPONSE_TIMEOUT)).await;
+                    has_timed_out = true;
+                }
+                // Fails once the thread has stopped and all its reports were seen.
+                changed = thread.progress.changed() => match changed {
+                    Ok(()) => {
+                        let progress = thread.progress.borrow_and_update().clone();
+                        is_open = progress.mode().is_some();
+                        let has_image = matches!(progress, Progress::Frame(..) | Progress::NotEncoded(_));
+                        // After an outage, log success only once the camera delivers images again.
+                        if let Some(mode) = progress.mode()
+                            && !has_logged_open
+                            && (has_image || self.logged_outage.is_none())
+                        {
+                            info!(camera = self.camera.name, "opened at {mode}");
+                            has_logged_open = true;
+                        }
+                        if has_image {
+                            self.logged_outage = None;
+                        }
+                        self.publish(progress);
+                    }
+                    Err(_) => return Err(thread.failed().await),
+                }
+            }
+        }
+    }
+
+    /// Stops the capture thread and waits for as long as the device takes. Readers who arrive meanwhile must wait too, so
+    /// reports an outage to them if it takes too long.
+    async fn close(&mut self, thread: CaptureThread) {
+        self.set_closed();
+        let mut stopping = Box::pin(thread.stop());
+        loop {
+            tokio::select! {
+                () = &mut stopping => return,
+                () = sleep(RESPONSE_TIMEOUT) => {
+                    if *self.camera.readers.borrow() > 0 {
+                        self.report_outage(&CaptureError::Unresponsive(RESPONSE_TIMEOUT)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Publishes that the camera is closed, and withdraws the last frame so that the next reader starts with a fresh one.
+    fn set_closed(&self) {
+        self.camera.update_status(|status| *status = Status { mode: status.mode, ..Status::default() });
+    }
+
+    /// Publishes a report of the capture thread.
+    fn publish(&self, progress: Progress) {
+        match progress {
+            Progress::Opening => {}
+            Progress::Open(mode) => self.camera.update_status(|status| {
+                status.mode = Some(mode);
+                status.frame = None;
+            }),
+            Progress::NotEncoded(mode) => self.set_live(mode, None),
+            Progress::Frame(mode, frame) => self.set_live(mode, Some(frame)),
+        }
+    }
+
+    /// Publishes that the camera works, and its newest frame.
+    fn set_live(&self, mode: StreamMode, frame: Option<Arc<Frame>>) {
+        self.camera.update_status(|status| {
+            *status = Status { state: State::Live, mode: Some(mode), frame, placeholder: None };
+        });
+    }
+
+    /// Logs a failure, once for each cause, and publishes it with a placeholder.
+    async fn report_outage(&mut self, error: &CaptureError) {
+        let camera = &*self.camera;
+        let outage = Outage::from(error);
+        if self.logged_outage.as_ref() != Some(&outage) {
+            warn!(camera = camera.name, "{error}; retrying until it works");
+            self.logged_outage = Some(outage.clone());
+        }
+        let lost = State::Lost(outage.clone());
+        if camera.status.borrow().state == lost {
+            return;
+        }
+        let size = camera.status.borrow().mode.map_or(DEFAULT_PLACEHOLDER_SIZE, |mode| mode.dimensions);
+        let name = camera.name.clone();
+        let drawn = spawn_blocking(move || placeholder::draw(size, &name, &outage.message)).await;
+        let placeholder = drawn.unwrap_or_default();
+        camera.update_status(|status| {
+            *status = Status { state: lost, mode: status.mode, frame: None, placeholder };
+        });
+    }
+}
+
+/// Waits until the camera has had no readers for its linger time.
+async fn idle(mut readers: watch::Receiver<usize>, linger: Linger) {
+    let Linger::For(linger) = linger else { return std::future::pending().await };
+    loop {
+        let _ = readers.wait_for(|readers| *readers == 0).await;
+        if timeout(linger, readers.wait_for(|readers| *readers > 0)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until a device is plugged in. Never completes without notifications.
+async fn hotplug(events: &mut Option<watch::Receiver<()>>) {
+    if let Some(events) = events
+        && events.changed().await.is_ok()
+    {
+        sleep(HOTPLUG_SETTLE_TIME).await;
+        events.mark_unchanged();
+    } else {
+        std::future::pending().await
+    }
+}

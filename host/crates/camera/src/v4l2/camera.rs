@@ -1,0 +1,177 @@
+//! A V4L2 camera.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::control_settings::{self, ControlSettings};
+use super::device::System;
+use super::errors::device_error;
+use super::extract::ImageExtractor;
+use super::find::{OpenCamera, find};
+use super::frame_sampling::FrameSampling;
+use super::negotiate::{RequestedMode, log_differences, negotiate};
+use super::registry::DeviceRegistry;
+use super::streaming::{BUFFERS, Streaming};
+use crate::controls::{Control, ControlError};
+use crate::dimensions::Dimensions;
+use crate::error::SourceError;
+use crate::fourcc::FourCc;
+use crate::source::{Capture, Source};
+use crate::stream_mode::StreamMode;
+
+/// The default JPEG quality for raw formats: similar to that of webcams.
+pub const DEFAULT_QUALITY: u8 = 80;
+
+/// The configuration of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraOptions {
+    /// The size of the pictures. `None` keeps the driver's present size.
+    pub size: Option<Dimensions>,
+    /// The frame rate in frames per second, greater than 0. `None` keeps the driver's present rate.
+    pub rate: Option<f64>,
+    /// The pixel format. `None` chooses the best available one.
+    pub format: Option<FourCc>,
+    /// The JPEG quality for raw formats, from 1 to 100.
+    pub quality: u8,
+    /// Accepts JPEG images without an end marker, which a few cameras never send.
+    pub allow_truncated: bool,
+    /// Controls to set whenever the camera is opened, by name, in this order.
+    pub controls: Vec<(String, i64)>,
+}
+
+impl Default for CameraOptions {
+    fn default() -> Self {
+        Self {
+            size: None,
+            rate: None,
+            format: None,
+            quality: DEFAULT_QUALITY,
+            allow_truncated: false,
+            controls: Vec::new(),
+        }
+    }
+}
+
+/// A V4L2 camera with its configuration.
+pub struct V4l2Camera {
+    system: Arc<dyn System>,
+    registry: DeviceRegistry,
+    /// The configured path.
+    path: PathBuf,
+    requested: RequestedMode,
+    quality: u8,
+    allow_truncated: bool,
+    controls: ControlSettings,
+    sampling: Arc<Mutex<FrameSampling>>,
+    last_seen: Mutex<LastSeen>,
+}
+
+/// What the camera was when it was last found.
+#[derive(Default)]
+struct LastSeen {
+    /// Its model name.
+    card: Option<String>,
+    /// Its node, if that is not the configured path.
+    moved_to: Option<PathBuf>,
+    /// The last mode whose differences from the request were logged, so that retries do not log them again.
+    logged_mode: Option<StreamMode>,
+}
+
+impl V4l2Camera {
+    /// Creates a camera. Does not open the device.
+    pub(super) fn new(system: Arc<dyn System>, registry: DeviceRegistry, path: &Path, options: CameraOptions) -> Self {
+        let CameraOptions { size, rate, format, quality, allow_truncated, controls } = options;
+        Self {
+            system,
+            registry,
+            path: path.to_owned(),
+            requested: RequestedMode { size, rate, format },
+            quality,
+            allow_truncated,
+            controls: ControlSettings::new(controls),
+            sampling: Arc::default(),
+            last_seen: Mutex::default(),
+        }
+    }
+
+    /// Ignores poisoning: no critical section can leave the state inconsistent.
+    fn last_seen(&self) -> MutexGuard<'_, LastSeen> {
+        self.last_seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the device, wherever it is now.
+    pub(super) fn find(&self) -> Result<OpenCamera, SourceError> {
+        let camera = find(&*self.system, &self.path, &self.registry)?;
+        let mut last_seen = self.last_seen();
+        let moved_to = (camera.node != self.path).then(|| camera.node.clone());
+        if moved_to.is_some() && moved_to != last_seen.moved_to {
+            warn!("the camera from {} is now at {}", self.path.display(), camera.node.display());
+        }
+        last_seen.moved_to = moved_to;
+        last_seen.card = Some(camera.identity.card.clone());
+        Ok(camera)
+    }
+
+    /// Configures the device and starts its stream.
+    fn start(&self, camera: OpenCamera) -> Result<Box<dyn Capture>, SourceError> {
+        let OpenCamera { device, node, .. } = camera;
+        let negotiated = negotiate(&*self.system, &*device, &node, &self.requested)?;
+        let mode = negotiated.mode;
+        if self.last_seen().logged_mode.replace(mode) != Some(mode) {
+            log_differences(&*device, &node, &self.requested, &mode);
+        }
+        // `negotiate` returns only supported formats.
+        let sampling = self.sampling.clone();
+        let Some(extractor) = ImageExtractor::new(&negotiated, self.quality, self.allow_truncated, sampling) else {
+            let offered = negotiated.format.code.to_string();
+            return Err(SourceError::NoFormat { path: node, requested: None, offered });
+        };
+        // The camera may have come back with a bad cable.
+        self.sampling.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
+        self.controls.apply(&*device, &node);
+        let failed = |error| device_error(&*self.system, &node, "start its stream", error);
+        let stream = device.start(BUFFERS).map_err(failed)?;
+        let mode = StreamMode { quality: extractor.quality(), ..mode };
+        Ok(Box::new(Streaming::new(self.system.clone(), node, stream, mode, extractor)))
+    }
+}
+
+impl Source for V4l2Camera {
+    fn description(&self) -> String {
+        let last_seen = self.last_seen();
+        let node = last_seen.moved_to.as_ref().unwrap_or(&self.path).display();
+        match &last_seen.card {
+            Some(card) => format!("{card} at {node}"),
+            None => format!("a camera at {node}"),
+        }
+    }
+
+    fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
+        let camera = self.find()?;
+        let node = camera.node.clone();
+        let is_media_controlled = camera.is_media_controlled;
+        self.start(camera).map_err(|error| match error {
+            // The pipeline has not been set up. The kernel's own error (EINVAL, EPIPE) would not help.
+            SourceError::Device { .. } | SourceError::NoFormat { .. } if is_media_controlled => {
+                SourceError::NeedsLibcamera { path: node }
+            }
+            error => error,
+        })
+    }
+
+    fn hotplug_events(&self) -> Option<watch::Receiver<()>> {
+        Some(self.system.hotplug_events())
+    }
+
+    fn controls(&self) -> Result<Vec<Control>, SourceError> {
+        Ok(control_settings::list(&*self.find()?.device))
+    }
+
+    fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
+        let OpenCamera { device, node, .. } = self.find()?;
+        self.controls.set(&*self.system, &*device, &node, name, value)
+    }
+}

@@ -1,0 +1,113 @@
+//! Extracts images from a driver's buffers, and rejects buffers without one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::frame_sampling::FrameSampling;
+use super::negotiate::{JPEG_FORMATS, NegotiatedMode};
+use crate::frame::JpegImage;
+use crate::jpeg::{self, JpegError, Options, ScanChecker};
+use crate::raw::{Layout, PixelFormat, Range};
+use crate::source::{ImageData, RawImage};
+
+/// Extracts the images of an open camera from its buffers.
+pub(super) enum ImageExtractor {
+    Jpeg(Box<JpegExtractor>),
+    Raw { layout: Layout, quality: u8 },
+}
+
+/// For buffers with JPEG images.
+#[derive(Default)]
+pub(super) struct JpegExtractor {
+    options: Options,
+    checker: ScanChecker,
+    /// Belongs to the camera, because it must outlast this opening.
+    sampling: Arc<Mutex<FrameSampling>>,
+}
+
+/// Why a buffer holds no image.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum BufferError {
+    #[error("it is empty")]
+    Empty,
+    #[error(transparent)]
+    InvalidJpeg(#[from] JpegError),
+    #[error("it has {actual} bytes instead of {needed}")]
+    Short { actual: usize, needed: usize },
+}
+
+impl ImageExtractor {
+    /// Creates the extractor for a mode, or returns `None` if its format is not supported. `quality`, from 1 to 100, is
+    /// for encoding raw images.
+    pub(super) fn new(
+        negotiated: &NegotiatedMode,
+        quality: u8,
+        allow_truncated: bool,
+        sampling: Arc<Mutex<FrameSampling>>,
+    ) -> Option<Self> {
+        let format = negotiated.format;
+        if JPEG_FORMATS.contains(&format.code) {
+            let options = Options { allow_truncated };
+            return Some(Self::Jpeg(Box::new(JpegExtractor { options, sampling, ..JpegExtractor::default() })));
+        }
+        let range = if format.full_range { Range::Full } else { Range::Limited };
+        PixelFormat::from_code(format.code.0).map(|code| Self::Raw {
+            layout: Layout { format: code, dimensions: format.dimensions, stride: format.stride, range },
+            quality,
+        })
+    }
+
+    /// The quality with which the images will be encoded, or `None` for JPEG.
+    pub(super) fn quality(&self) -> Option<u8> {
+        match self {
+            Self::Jpeg(_) => None,
+            Self::Raw { quality, .. } => Some(*quality),
+        }
+    }
+
+    /// Checks that a buffer holds an image. Costs only a search for its end.
+    pub(super) fn check(&self, bytes: &[u8]) -> Result<(), BufferError> {
+        match self {
+            _ if bytes.is_empty() => Err(BufferError::Empty),
+            Self::Jpeg(extractor) => Ok(jpeg::check_image(bytes, extractor.options)?),
+            Self::Raw { layout, .. } => pixels(bytes, layout).map(drop),
+        }
+    }
+
+    /// Copies the image out of a buffer. This is the only copy of a frame's bytes.
+    pub(super) fn copy(&self, bytes: &[u8]) -> Result<ImageData, BufferError> {
+        match self {
+            Self::Jpeg(extractor) => {
+                let (image, info) = jpeg::find_image(bytes, extractor.options)?;
+                Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_complete(image, &info))?))
+            }
+            Self::Raw { layout, quality } => {
+                let pixels = pixels(bytes, layout)?;
+                Ok(ImageData::Raw(RawImage { bytes: pixels.to_vec(), layout: *layout, quality: *quality }))
+            }
+        }
+    }
+
+    /// Checks the entropy-coded data of a JPEG image if the camera's [`FrameSampling`] selects it.
+    pub(super) fn check_data(&mut self, data: &ImageData) -> Result<(), BufferError> {
+        let (Self::Jpeg(extractor), ImageData::Jpeg(image)) = (self, data) else { return Ok(()) };
+        let JpegExtractor { checker, sampling, .. } = &mut **extractor;
+        let mut sampling = sampling.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(sampling.apply(|| {
+            let info = jpeg::validate(&image.bytes, Options::default())?;
+            checker.check(&image.bytes, &info)
+        })?)
+    }
+
+    /// Records that a buffer held no image.
+    pub(super) fn note_damage(&mut self) {
+        if let Self::Jpeg(extractor) = self {
+            extractor.sampling.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
+        }
+    }
+}
+
+/// Returns the pixels of a raw image without padding after them.
+fn pixels<'a>(bytes: &'a [u8], layout: &Layout) -> Result<&'a [u8], BufferError> {
+    let needed = layout.frame_length();
+    bytes.get(..needed).ok_or(BufferError::Short { actual: bytes.len(), needed })
+}

@@ -1,0 +1,118 @@
+//! Decides which images of a camera get their entropy-coded data checked.
+//!
+//! For large images, checking the data costs more than everything else that happens to a frame. Damage comes in series,
+//! usually from a bad cable or an overloaded bus, and a camera without damage will very likely stay that way. So every
+//! image is checked until many in a row were good, and then only one in [`SAMPLE_INTERVAL`].
+
+use tracing::warn;
+
+use crate::jpeg::JpegError;
+
+/// The number of good images in a row after which sampling starts: about three seconds.
+const GOOD_BEFORE_SAMPLING: u32 = 100;
+
+/// While sampling, one image out of this many is checked.
+const SAMPLE_INTERVAL: u32 = 16;
+
+/// Checking stops for good after this many damaged images if fewer than one good image came with
+/// [`BAD_PER_GOOD`] of them. Then the camera violates the standard rather than losing data, and viewers' decoders must
+/// cope.
+const BAD_BEFORE_GIVING_UP: u32 = 30;
+const BAD_PER_GOOD: u32 = 10;
+
+/// Decides which images to check. Outlasts an opening of the camera, because a camera whose images are all rejected stalls
+/// and is reopened.
+#[derive(Debug, Default)]
+pub(super) struct FrameSampling {
+    /// Images since the last damage, checked or not.
+    good_in_a_row: u32,
+    /// All images that were checked and good.
+    good: u32,
+    /// All images that were checked and damaged.
+    bad: u32,
+    has_given_up: bool,
+}
+
+impl FrameSampling {
+    /// Runs `check` on the next image, or accepts the image without.
+    pub(super) fn apply(&mut self, check: impl FnOnce() -> Result<(), JpegError>) -> Result<(), JpegError> {
+        let is_sampling = self.good_in_a_row >= GOOD_BEFORE_SAMPLING;
+        if self.has_given_up || (is_sampling && !self.good_in_a_row.is_multiple_of(SAMPLE_INTERVAL)) {
+            self.good_in_a_row = self.good_in_a_row.wrapping_add(1).max(GOOD_BEFORE_SAMPLING);
+            return Ok(());
+        }
+        match check() {
+            Ok(()) => {
+                self.good = self.good.saturating_add(1);
+                self.good_in_a_row = self.good_in_a_row.wrapping_add(1);
+                Ok(())
+            }
+            Err(error) => {
+                self.good_in_a_row = 0;
+                self.bad = self.bad.saturating_add(1);
+                if self.bad >= BAD_BEFORE_GIVING_UP && self.good < self.bad / BAD_PER_GOOD {
+                    self.has_given_up = true;
+                    warn!("nearly all images from this camera look damaged ({error}); forwarding them unchecked");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends sampling until enough images in a row are good again. Called when a buffer held no image at all.
+    pub(super) fn note_damage(&mut self) {
+        self.good_in_a_row = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Applies `sampling` to `count` images with this result. Returns how many were checked.
+    fn checked(sampling: &mut FrameSampling, count: u32, result: Result<(), JpegError>) -> u32 {
+        let mut checked = 0;
+        for _ in 0..count {
+            let _ = sampling.apply(|| {
+                checked += 1;
+                result
+            });
+        }
+        checked
+    }
+
+    #[test]
+    fn a_good_camera_is_only_sampled() {
+        let mut sampling = FrameSampling::default();
+        assert_eq!(checked(&mut sampling, GOOD_BEFORE_SAMPLING, Ok(())), GOOD_BEFORE_SAMPLING);
+        let sampled = checked(&mut sampling, 10 * SAMPLE_INTERVAL, Ok(()));
+        assert!((9..=11).contains(&sampled), "{sampled}");
+    }
+
+    #[test]
+    fn any_damage_ends_sampling() {
+        let mut sampling = FrameSampling::default();
+        checked(&mut sampling, 1000, Ok(()));
+        sampling.note_damage();
+        assert_eq!(checked(&mut sampling, 50, Ok(())), 50);
+        checked(&mut sampling, 1000, Ok(()));
+        let mut damaged = 0;
+        while damaged == 0 {
+            damaged = checked(&mut sampling, 1, Err(JpegError::InvalidData));
+        }
+        assert_eq!(checked(&mut sampling, 50, Ok(())), 50);
+    }
+
+    #[test]
+    fn a_camera_whose_images_all_look_damaged_is_served_anyway() {
+        let mut sampling = FrameSampling::default();
+        assert_eq!(checked(&mut sampling, 1000, Err(JpegError::ExcessData)), BAD_BEFORE_GIVING_UP);
+        assert!(sampling.apply(|| Err(JpegError::ExcessData)).is_ok());
+        // A camera with a third of good images is still checked.
+        let mut sampling = FrameSampling::default();
+        for _ in 0..1000 {
+            assert_eq!(checked(&mut sampling, 1, Ok(())), 1);
+            assert_eq!(checked(&mut sampling, 2, Err(JpegError::InvalidData)), 2);
+        }
+    }
+}

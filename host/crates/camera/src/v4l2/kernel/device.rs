@@ -1,0 +1,183 @@
+//! Capabilities, formats and frame rates of an open node.
+
+use std::io;
+
+use rustix::io::Errno;
+use v4l::v4l_sys as sys;
+use v4l::v4l2::vidioc;
+
+use super::node::{CAPTURE, Node, text, zeroed};
+use super::{controls, nodes, stream};
+use crate::dimensions::Dimensions;
+use crate::fourcc::FourCc;
+use crate::v4l2::device::{
+    Capabilities, Device, DeviceCaps, Format, OfferedControl, OfferedFormat, OfferedSize, Stream,
+};
+
+/// The denominator of requested frame rates. Thousandths distinguish 29.97 from 30, and 7.5 from 7.
+const RATE_PRECISION: u32 = 1000;
+
+impl Device for Node {
+    fn capabilities(&self) -> io::Result<Capabilities> {
+        let mut raw: sys::v4l2_capability = zeroed();
+        self.ioctl(vidioc::VIDIOC_QUERYCAP, &mut raw)?;
+        // `device_caps` are those of this node, `capabilities` those of the whole device.
+        let has_device_caps = raw.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;
+        let flags = if has_device_caps { raw.device_caps } else { raw.capabilities };
+        Ok(Capabilities {
+            card: text(&raw.card),
+            bus: text(&raw.bus_info),
+            index: nodes::index(&self.path),
+            caps: DeviceCaps(flags),
+        })
+    }
+
+    fn has_input(&self) -> bool {
+        let mut raw: sys::v4l2_input = zeroed();
+        match self.ioctl(vidioc::VIDIOC_ENUMINPUT, &mut raw).map_err(|error| Errno::from_io_error(&error)) {
+            // Not implemented, or an empty list. Any other error says nothing about inputs.
+            Err(Some(Errno::NOTTY | Errno::INVAL)) => false,
+            _ => true,
+        }
+    }
+
+    fn formats(&self) -> Vec<OfferedFormat> {
+        self.list(|index| {
+            let mut raw: sys::v4l2_fmtdesc = zeroed();
+            raw.index = index;
+            raw.type_ = CAPTURE;
+            self.ioctl(vidioc::VIDIOC_ENUM_FMT, &mut raw).ok()?;
+            Some(OfferedFormat { code: FourCc(raw.pixelformat.to_le_bytes()), name: text(&raw.description) })
+        })
+    }
+
+    fn sizes(&self, code: FourCc) -> Vec<OfferedSize> {
+        self.list(|index| {
+            let mut raw: sys::v4l2_frmsizeenum = zeroed();
+            raw.index = index;
+            raw.pixel_format = u32::from_le_bytes(code.0);
+            self.ioctl(vidioc::VIDIOC_ENUM_FRAMESIZES, &mut raw).ok()?;
+            // SAFETY: a union of two structures that contain only u32, for which any bytes are valid. `type_` says which
+            // of the two the driver filled in.
+            unsafe {
+                if raw.type_ == sys::v4l2_frmsizetypes_V4L2_FRMSIZE_TYPE_DISCRETE {
+                    let size = raw.__bindgen_anon_1.discrete;
+                    Some(OfferedSize::Discrete(Dimensions { width: size.width, height: size.height }))
+                } else {
+                    let size = raw.__bindgen_anon_1.stepwise;
+                    Some(OfferedSize::Stepwise(
+                        Dimensions { width: size.min_width, height: size.min_height },
+                        Dimensions { width: size.max_width, height: size.max_height },
+                    ))
+                }
+            }
+        })
+    }
+
+    fn frame_rates(&self, code: FourCc, size: Dimensions) -> Vec<f64> {
+        let rates: Vec<Vec<f64>> = self.list(|index| {
+            let mut raw: sys::v4l2_frmivalenum = zeroed();
+            raw.index = index;
+            raw.pixel_format = u32::from_le_bytes(code.0);
+            raw.width = size.width;
+            raw.height = size.height;
+            self.ioctl(vidioc::VIDIOC_ENUM_FRAMEINTERVALS, &mut raw).ok()?;
+            // SAFETY: as in `sizes`: a union of two structures that contain only u32.
+            let intervals = unsafe {
+                if raw.type_ == sys::v4l2_frmivaltypes_V4L2_FRMIVAL_TYPE_DISCRETE {
+                    vec![raw.__bindgen_anon_1.discrete]
+                } else {
+                    vec![raw.__bindgen_anon_1.stepwise.max, raw.__bindgen_anon_1.stepwise.min]
+                }
+            };
+            Some(intervals.into_iter().filter_map(rate_from_interval).collect())
+        });
+        rates.into_iter().flatten().collect()
+    }
+
+    fn format(&self) -> io::Result<Format> {
+        let mut raw: sys::v4l2_format = zeroed();
+        raw.type_ = CAPTURE;
+        self.ioctl(vidioc::VIDIOC_G_FMT, &mut raw)?;
+        Ok(format_from(&raw))
+    }
+
+    fn set_format(&self, code: FourCc, size: Dimensions) -> io::Result<Format> {
+        let mut raw: sys::v4l2_format = zeroed();
+        raw.type_ = CAPTURE;
+        raw.fmt.pix = sys::v4l2_pix_format {
+            width: size.width,
+            height: size.height,
+            pixelformat: u32::from_le_bytes(code.0),
+            field: sys::v4l2_field_V4L2_FIELD_ANY,
+            ..zeroed()
+        };
+        self.ioctl(vidioc::VIDIOC_S_FMT, &mut raw)?;
+        Ok(format_from(&raw))
+    }
+
+    fn frame_rate(&self) -> Option<f64> {
+        let mut raw: sys::v4l2_streamparm = zeroed();
+        raw.type_ = CAPTURE;
+        self.ioctl(vidioc::VIDIOC_G_PARM, &mut raw).ok()?;
+        // SAFETY: the structure for capture, which contains only u32.
+        rate_from_interval(unsafe { raw.parm.capture.timeperframe })
+    }
+
+    fn set_frame_rate(&self, rate: f64) -> Option<f64> {
+        let mut raw: sys::v4l2_streamparm = zeroed();
+        raw.type_ = CAPTURE;
+        raw.parm.capture = sys::v4l2_captureparm {
+            timeperframe: sys::v4l2_fract {
+                numerator: RATE_PRECISION,
+                denominator: (rate * f64::from(RATE_PRECISION)) as u32,
+            },
+            ..zeroed()
+        };
+        match self.ioctl(vidioc::VIDIOC_S_PARM, &mut raw) {
+            // SAFETY: as in `frame_rate`.
+            Ok(()) => rate_from_interval(unsafe { raw.parm.capture.timeperframe }),
+            // Not every driver supports this.
+            Err(_) => self.frame_rate(),
+        }
+    }
+
+    fn controls(&self) -> Vec<OfferedControl> {
+        controls::all(self)
+    }
+
+    fn control(&self, id: u32) -> io::Result<i64> {
+        controls::get(self, id)
+    }
+
+    fn set_control(&self, id: u32, value: i64) -> io::Result<i64> {
+        controls::set(self, id, value)
+    }
+
+    fn start(self: Box<Self>, count: u32) -> io::Result<Box<dyn Stream>> {
+        Ok(Box::new(stream::MmapStream::start(*self, count)?))
+    }
+}
+
+fn format_from(raw: &sys::v4l2_format) -> Format {
+    // SAFETY: the structure for capture, which the driver fills in for this buffer type; it contains only u32.
+    let pix = unsafe { raw.fmt.pix };
+    // YUV defaults to the limited range, except in the JPEG colour space ("Colorspaces", Table 2.14).
+    let full_range = match pix.quantization {
+        sys::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE => true,
+        sys::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE => false,
+        _ => pix.colorspace == sys::v4l2_colorspace_V4L2_COLORSPACE_JPEG,
+    };
+    Format {
+        code: FourCc(pix.pixelformat.to_le_bytes()),
+        dimensions: Dimensions { width: pix.width, height: pix.height },
+        stride: pix.bytesperline as usize,
+        full_range,
+    }
+}
+
+/// Converts a frame interval to frames per second. Returns `None` if the driver left it empty.
+fn rate_from_interval(interval: sys::v4l2_fract) -> Option<f64> {
+    (interval.numerator > 0 && interval.denominator > 0)
+        .then(|| f64::from(interval.denominator) / f64::from(interval.numerator))
+}

@@ -1,0 +1,210 @@
+//! The capture loop: dequeues all filled buffers, copies the newest image and queues the buffers again.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use tracing::debug;
+
+use super::device::{DequeuedBuffer, Stream, System};
+use super::errors::device_error;
+use super::extract::{BufferError, ImageExtractor};
+use crate::error::SourceError;
+use crate::frame::Timestamp;
+use crate::frame_counts::LostFrames;
+use crate::source::{Capture, CaptureOutcome, CapturedImage};
+use crate::stream_mode::StreamMode;
+
+/// The number of buffers to request: one being filled, one waiting, one being copied, and one in reserve for when this
+/// process is not scheduled. Images are copied at once, so more buffers would only hold older ones.
+pub(super) const BUFFERS: u32 = 4;
+
+/// The shortest time without an image after which the device counts as stalled. Longer than the longest exposure of
+/// webcams in the dark.
+const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The number of frame intervals without an image after which a slow device counts as stalled.
+const STALL_FRAMES: f64 = 3.0;
+
+/// How many times in a row a driver may be ready without a buffer, or fail with EIO, which "can also indicate temporary
+/// problems like signal loss" (VIDIOC_DQBUF). More would turn the loop into a busy loop.
+const MAX_EMPTY_DEQUEUES: u32 = 10;
+
+/// An open V4L2 camera.
+pub(super) struct Streaming {
+    system: Arc<dyn System>,
+    /// The node that is open.
+    node: PathBuf,
+    stream: Box<dyn Stream>,
+    mode: StreamMode,
+    extractor: ImageExtractor,
+    /// How long no image may arrive.
+    stall_timeout: Duration,
+    /// When the last image arrived, or the stream started.
+    last_image: Instant,
+    /// Frames lost since then.
+    lost_since: LostFrames,
+    /// How many times in a row there was nothing to dequeue.
+    empty_dequeues: u32,
+    /// The driver's sequence number for the next frame. `None` before the first.
+    next_sequence: Option<u32>,
+}
+
+impl Streaming {
+    /// Reads a stream that was just started.
+    pub(super) fn new(
+        system: Arc<dyn System>,
+        node: PathBuf,
+        stream: Box<dyn Stream>,
+        mode: StreamMode,
+        extractor: ImageExtractor,
+    ) -> Self {
+        // The rate is greater than 0, but may be so small that a `Duration` cannot hold the interval.
+        let slow = mode.rate.and_then(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate).ok());
+        Self {
+            system,
+            node,
+            stream,
+            mode,
+            extractor,
+            stall_timeout: slow.map_or(MIN_STALL_TIMEOUT, |slow| MIN_STALL_TIMEOUT.max(slow)),
+            last_image: Instant::now(),
+            lost_since: LostFrames::default(),
+            empty_dequeues: 0,
+            next_sequence: None,
+        }
+    }
+}
+
+impl Capture for Streaming {
+    fn mode(&self) -> StreamMode {
+        self.mode
+    }
+
+    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
+        let is_ready = self.stream.wait(deadline).map_err(|error| self.error("wait for a picture", error))?;
+        let outcome = if is_ready { self.newest()? } else { CaptureOutcome::default() };
+        if outcome.image.is_some() {
+            self.last_image = Instant::now();
+            self.lost_since = LostFrames::default();
+            return Ok(outcome);
+        }
+        self.lost_since += outcome.lost;
+        if self.last_image.elapsed() > self.stall_timeout {
+            let damaged = self.lost_since.damaged();
+            return Err(SourceError::Stalled { path: self.node.clone(), after: self.stall_timeout, damaged });
+        }
+        Ok(outcome)
+    }
+}
+
+impl Streaming {
+    /// Dequeues all filled buffers, copies the newest image, and queues the buffers again.
+    fn newest(&mut self) -> Result<CaptureOutcome, SourceError> {
+        let mut lost = LostFrames::default();
+        let mut newest: Option<DequeuedBuffer> = None;
+        let mut dequeued = 0;
+        // Reported if there is nothing to dequeue too many times in a row.
+        let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
+        // At most all buffers are filled before the first is queued again. The limit matters if the driver fills buffers
+        // faster than this loop dequeues them.
+        while dequeued < BUFFERS {
+            let buffer = match self.stream.dequeue() {
+                Ok(Some(buffer)) => buffer,
+                Ok(None) => break,
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::IO) => {
+                    reason = error;
+                    break;
+                }
+                Err(error) => return Err(self.error("deliver a picture", error)),
+            };
+            dequeued += 1;
+            self.empty_dequeues = 0;
+            lost.dropped += self.gap_before(&buffer);
+            if let Err(rejection) = self.check(&buffer) {
+                self.note_rejection(&mut lost, buffer.sequence, rejection);
+                self.requeue(buffer)?;
+            } else if let Some(older) = newest.replace(buffer) {
+                lost.late += 1;
+                self.requeue(older)?;
+            }
+        }
+        if dequeued == 0 {
+            self.empty_dequeues += 1;
+            if self.empty_dequeues > MAX_EMPTY_DEQUEUES {
+                return Err(self.error("stream", reason));
+            }
+        }
+        let Some(buffer) = newest else { return Ok(CaptureOutcome { image: None, lost }) };
+        let copied = self.extractor.copy(self.stream.bytes(&buffer));
+        let timestamp = buffer.timestamp.map_or_else(Timestamp::now, Timestamp::from_monotonic);
+        let sequence = buffer.sequence;
+        // The driver gets its buffer back before the copy is checked.
+        self.requeue(buffer)?;
+        let checked = copied.and_then(|data| self.extractor.check_data(&data).map(|()| data));
+        let image = match checked {
+            Ok(data) => Some(CapturedImage { data, timestamp }),
+            Err(error) => {
+                self.note_rejection(&mut lost, sequence, Rejection::Corrupt(error));
+                None
+            }
+        };
+        Ok(CaptureOutcome { image, lost })
+    }
+
+    /// Returns how many frames the driver numbered but did not deliver before this one.
+    fn gap_before(&mut self, buffer: &DequeuedBuffer) -> u64 {
+        let gap = self.next_sequence.map_or(0, |next| buffer.sequence.wrapping_sub(next));
+        self.next_sequence = Some(buffer.sequence.wrapping_add(1));
+        // A driver that restarts its count or repeats a number has not dropped billions of frames.
+        if gap > u32::MAX / 2 { 0 } else { gap.into() }
+    }
+
+    /// Checks that a buffer holds an image.
+    fn check(&self, buffer: &DequeuedBuffer) -> Result<(), Rejection> {
+        if buffer.is_flagged {
+            return Err(Rejection::Flagged);
+        }
+        self.extractor.check(self.stream.bytes(buffer)).map_err(Rejection::Invalid)
+    }
+
+    fn note_rejection(&mut self, lost: &mut LostFrames, sequence: u32, rejection: Rejection) {
+        debug!("{}: dropped frame {sequence}: {rejection}", self.node.display());
+        match rejection {
+            Rejection::Flagged => lost.flagged += 1,
+            Rejection::Invalid(BufferError::Empty) => lost.empty += 1,
+            Rejection::Invalid(BufferError::InvalidJpeg(_) | BufferError::Short { .. }) => lost.malformed += 1,
+            Rejection::Corrupt(_) => lost.corrupt += 1,
+        }
+        if !matches!(rejection, Rejection::Corrupt(_)) {
+            self.extractor.note_damage();
+        }
+    }
+
+    fn requeue(&mut self, buffer: DequeuedBuffer) -> Result<(), SourceError> {
+        let queued = self.stream.queue(buffer);
+        queued.map_err(|error| self.error("take a buffer back", error))
+    }
+
+    fn error(&self, step: &'static str, error: io::Error) -> SourceError {
+        device_error(&*self.system, &self.node, step, error)
+    }
+}
+
+/// Why a buffer is not used.
+#[derive(Debug, thiserror::Error)]
+enum Rejection {
+    #[error("the driver flagged it as damaged")]
+    Flagged,
+    /// Its structure is invalid.
+    #[error(transparent)]
+    Invalid(BufferError),
+    /// Its structure is valid but its data are damaged.
+    #[error(transparent)]
+    Corrupt(BufferError),
+}

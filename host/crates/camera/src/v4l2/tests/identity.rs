@@ -1,0 +1,139 @@
+//! Which device a camera is after it was unplugged.
+
+use rustix::io::Errno;
+
+use super::{NODE, OTHER_NODE, start, wait_for_starts, within_deadline};
+use crate::error::SourceError;
+use crate::source::Source;
+use crate::status::OutageCause;
+use crate::v4l2::camera::CameraOptions;
+use crate::v4l2::scripted::{Operation, ScriptedCamera, ScriptedSystem};
+
+#[tokio::test]
+async fn a_camera_is_found_at_another_node() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    let mut fixture = start(&system, CameraOptions::default());
+    within_deadline(async {
+        fixture.picture(NODE).await;
+        system.unplug(NODE);
+        fixture.lost(OutageCause::NotFound).await;
+        // It comes back at another node, and another camera at its old one.
+        system.plug(NODE, ScriptedCamera::webcam("Other"));
+        system.plug(OTHER_NODE, ScriptedCamera::webcam("Cam"));
+        fixture.picture(OTHER_NODE).await;
+    })
+    .await;
+    assert_eq!(fixture.camera.description(), format!("Cam at {OTHER_NODE}"));
+    assert_eq!(system.pending_steps(NODE), 0);
+}
+
+#[tokio::test]
+async fn a_camera_is_found_at_another_port() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    let mut fixture = start(&system, CameraOptions::default());
+    within_deadline(async {
+        fixture.picture(NODE).await;
+        system.unplug(NODE);
+        system.plug(OTHER_NODE, ScriptedCamera { bus: "usb-elsewhere".into(), ..ScriptedCamera::webcam("Cam") });
+        fixture.picture(OTHER_NODE).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_camera_is_never_confused_with_another_of_its_model() {
+    let system = ScriptedSystem::default();
+    let second = ScriptedCamera { bus: "usb-second".into(), ..ScriptedCamera::webcam("Cam") };
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    system.plug(OTHER_NODE, second.clone());
+    let devices = system.devices();
+    let first = devices.camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    let _other = devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap();
+    system.unplug(NODE);
+    assert!(matches!(first.open().err(), Some(SourceError::NotFound { .. })), "the other camera was used");
+    // Not even if the other camera comes back at its node.
+    system.unplug(OTHER_NODE);
+    system.plug(NODE, second);
+    assert!(matches!(first.open().err(), Some(SourceError::NotFound { .. })), "the other camera was used");
+}
+
+#[tokio::test]
+async fn a_device_of_the_same_model_that_was_always_present_is_not_used() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    system.plug(OTHER_NODE, ScriptedCamera { bus: "usb-other".into(), ..ScriptedCamera::webcam("Cam") });
+    let mut fixture = start(&system, CameraOptions::default());
+    within_deadline(async {
+        fixture.picture(NODE).await;
+        system.unplug(NODE);
+        fixture.lost(OutageCause::NotFound).await;
+        assert!(fixture.camera.controls().is_err(), "the controls are those of the other device");
+        system.plug(NODE, ScriptedCamera::webcam("Cam"));
+        wait_for_starts(&system, 2).await;
+        fixture.picture(NODE).await;
+    })
+    .await;
+}
+
+#[test]
+fn a_camera_that_cannot_be_opened_is_not_searched_elsewhere() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    let camera = system.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    system.plug(OTHER_NODE, ScriptedCamera { bus: "usb-other".into(), ..ScriptedCamera::webcam("Cam") });
+    // As after every hotplug, until the permissions are set.
+    system.fail(NODE, Operation::Open, Errno::ACCESS.raw_os_error(), 1);
+    assert!(matches!(camera.open().err(), Some(SourceError::AccessDenied { .. })));
+}
+
+#[test]
+fn an_ambiguous_device_is_assigned_to_no_camera() {
+    let system = ScriptedSystem::default();
+    let scripted = |bus: &str| ScriptedCamera { bus: bus.into(), ..ScriptedCamera::webcam("Cam") };
+    system.plug(NODE, scripted("usb-1"));
+    system.plug(OTHER_NODE, scripted("usb-2"));
+    let devices = system.devices();
+    let first = devices.camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    let second = devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap();
+    system.unplug(NODE);
+    system.unplug(OTHER_NODE);
+    system.plug("/dev/video7", scripted("usb-3"));
+    assert!(matches!(first.open().err(), Some(SourceError::NotFound { .. })));
+    assert!(matches!(second.open().err(), Some(SourceError::NotFound { .. })));
+    // The port identifies each camera.
+    system.plug("/dev/video8", scripted("usb-2"));
+    assert!(second.open().is_ok());
+    assert!(first.open().is_err());
+}
+
+#[test]
+fn a_camera_configured_by_id_is_not_searched_elsewhere() {
+    const BY_ID: &str = "/dev/v4l/by-id/usb-Cam_1234-video-index0";
+    let system = ScriptedSystem::default();
+    system.plug(BY_ID, ScriptedCamera::webcam("Cam"));
+    let camera = system.devices().camera(BY_ID.as_ref(), CameraOptions::default()).unwrap();
+    system.unplug(BY_ID);
+    system.plug(NODE, ScriptedCamera { bus: "usb-other".into(), ..ScriptedCamera::webcam("Cam") });
+    assert!(matches!(camera.open().err(), Some(SourceError::NotFound { .. })));
+    // The link follows the camera to another port.
+    system.plug(BY_ID, ScriptedCamera { bus: "usb-elsewhere".into(), ..ScriptedCamera::webcam("Cam") });
+    assert!(camera.open().is_ok());
+}
+
+#[tokio::test]
+async fn a_different_camera_at_the_same_node_replaces_the_old_one() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    let mut fixture = start(&system, CameraOptions::default());
+    within_deadline(async {
+        fixture.picture(NODE).await;
+        system.unplug(NODE);
+        system.plug(NODE, ScriptedCamera::webcam("Better"));
+        fixture.lost(OutageCause::NotFound).await;
+        fixture.picture(NODE).await;
+    })
+    .await;
+    assert_eq!(fixture.camera.description(), format!("Better at {NODE}"));
+}
