@@ -18,7 +18,6 @@ const KNOWN_UPWARDS: &[(&str, &str)] = &[];
 /// Folders with cycles that have yet to be removed.
 const KNOWN_CYCLES: &[&str] = &[
     "guest/src",
-    "host/crates/camera/src",
     "host/crates/conformance/src",
     "host/crates/fakecam/src/usb",
 ];
