@@ -16,8 +16,8 @@ pub enum AdminAddress {
 impl FromStr for AdminAddress {
     type Err = ParseListenAddressError;
 
-    fn from_str(typed: &str) -> Result<Self, ParseListenAddressError> {
-        if typed == "off" { Ok(Self::Off) } else { typed.parse().map(Self::Listen) }
+    fn from_str(input: &str) -> Result<Self, ParseListenAddressError> {
+        if input == "off" { Ok(Self::Off) } else { input.parse().map(Self::Listen) }
     }
 }
 

@@ -103,8 +103,8 @@ fn is_valid_name(name: &str) -> bool {
 impl FromStr for CameraSpec {
     type Err = CameraSpecError;
 
-    fn from_str(typed: &str) -> Result<Self, Self::Err> {
-        let mut parts = split_at_commas(typed).into_iter();
+    fn from_str(input: &str) -> Result<Self, Self::Err> {
+        let mut parts = split_at_commas(input).into_iter();
         let first = parts.next().unwrap_or_default();
         let first = first.as_str();
         // Paths may contain `=`. Names contain neither `/` nor `:`.
@@ -165,14 +165,14 @@ impl FromStr for CameraSpec {
 impl FromStr for SourceSpec {
     type Err = CameraSpecError;
 
-    fn from_str(typed: &str) -> Result<Self, Self::Err> {
-        match typed.split_once(':') {
+    fn from_str(input: &str) -> Result<Self, Self::Err> {
+        match input.split_once(':') {
             Some(("emulated", directory)) if !directory.is_empty() => {
                 return Ok(Self::Emulated(Some(directory.into())));
             }
             _ => {}
         }
-        match typed {
+        match input {
             "auto" => Ok(Self::Auto),
             "emulated" => Ok(Self::Emulated(None)),
             path if path.contains('/') => Ok(Self::Device(path.into())),
@@ -182,9 +182,9 @@ impl FromStr for SourceSpec {
 }
 
 /// Splits at single commas. A doubled comma stands for one that does not separate.
-fn split_at_commas(typed: &str) -> Vec<String> {
+fn split_at_commas(input: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
-    let mut chars = typed.chars().peekable();
+    let mut chars = input.chars().peekable();
     while let Some(char) = chars.next() {
         if char == ',' && chars.next_if_eq(&',').is_none() {
             parts.push(String::new());
@@ -195,40 +195,40 @@ fn split_at_commas(typed: &str) -> Vec<String> {
     parts
 }
 
-fn parse_size(typed: &str) -> Result<Dimensions, CameraSpecError> {
+fn parse_size(input: &str) -> Result<Dimensions, CameraSpecError> {
     let side = |side: &str| side.parse().ok().filter(|side| (1..=MAX_SIDE).contains(side));
-    typed
+    input
         .split_once(['x', 'X'])
         .and_then(|(width, height)| Some(Dimensions { width: side(width)?, height: side(height)? }))
-        .ok_or_else(|| CameraSpecError::InvalidSize(typed.to_owned()))
+        .ok_or_else(|| CameraSpecError::InvalidSize(input.to_owned()))
 }
 
-fn parse_rate(typed: &str) -> Result<f64, CameraSpecError> {
-    typed
+fn parse_rate(input: &str) -> Result<f64, CameraSpecError> {
+    input
         .parse()
         .ok()
         .filter(|rate| (MIN_RATE..=MAX_RATE).contains(rate))
-        .ok_or_else(|| CameraSpecError::InvalidRate(typed.to_owned()))
+        .ok_or_else(|| CameraSpecError::InvalidRate(input.to_owned()))
 }
 
-fn parse_quality(typed: &str) -> Result<u8, CameraSpecError> {
-    let quality = typed.parse().ok().filter(|quality| (1..=100).contains(quality));
-    quality.ok_or_else(|| CameraSpecError::InvalidQuality(typed.to_owned()))
+fn parse_quality(input: &str) -> Result<u8, CameraSpecError> {
+    let quality = input.parse().ok().filter(|quality| (1..=100).contains(quality));
+    quality.ok_or_else(|| CameraSpecError::InvalidQuality(input.to_owned()))
 }
 
-fn parse_control(typed: &str) -> Result<(String, i64), CameraSpecError> {
-    let control = typed.split_once(':').filter(|(name, _)| !name.is_empty());
+fn parse_control(input: &str) -> Result<(String, i64), CameraSpecError> {
+    let control = input.split_once(':').filter(|(name, _)| !name.is_empty());
     control
         .and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
-        .ok_or_else(|| CameraSpecError::InvalidControl(typed.to_owned()))
+        .ok_or_else(|| CameraSpecError::InvalidControl(input.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(typed: &str) -> Result<CameraSpec, CameraSpecError> {
-        typed.parse()
+    fn parse(input: &str) -> Result<CameraSpec, CameraSpecError> {
+        input.parse()
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_doubled_comma_belongs_to_the_path_or_value() {
-        let folder = |typed| match parse(typed).unwrap().source {
+        let folder = |input| match parse(input).unwrap().source {
             SourceSpec::Emulated(Some(folder)) => folder,
             other => panic!("{other:?}"),
         };
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(folder("yard=emulated:a,,,fps=5"), PathBuf::from("a,"), "the first two are one comma");
         assert_eq!(parse("/dev/v4l/by-id/a,,b,fps=5").unwrap().source, SourceSpec::Device("/dev/v4l/by-id/a,b".into()));
         assert_eq!(parse("auto,,fps=5"), Err(CameraSpecError::InvalidName("auto,fps".into())));
-        let label = |typed: &str| parse(typed).unwrap().label.unwrap().to_string();
+        let label = |input: &str| parse(input).unwrap().label.unwrap().to_string();
         assert_eq!(label("auto,label=\u{7384}\u{95a2}=a:b/c,fps=5"), "\u{7384}\u{95a2}=a:b/c");
         assert!(matches!(parse("auto,label="), Err(CameraSpecError::InvalidLabel(..))));
         assert!(matches!(parse("auto,label=a\nb"), Err(CameraSpecError::InvalidLabel(..))));

@@ -1,4 +1,4 @@
-//! The command line, and the text of `--help`. [`super::cameras`](super) and the application interpret the values.
+//! The command line, and the texts of `--help`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub enum Command {
         #[command(subcommand)]
         command: GuestCommand,
     },
-    /// Compile a guest. The server runs this command in a process of its own
+    /// Compile a guest, as a child process of a server
     #[command(hide = true)]
     Compile(CompileArgs),
 }

@@ -19,8 +19,8 @@ pub struct ParseLabelError;
 impl FromStr for Label {
     type Err = ParseLabelError;
 
-    fn from_str(typed: &str) -> Result<Self, ParseLabelError> {
-        let text = typed.trim();
+    fn from_str(input: &str) -> Result<Self, ParseLabelError> {
+        let text = input.trim();
         let is_valid = text.chars().any(|char| !is_invisible(char))
             && !text.chars().any(is_control)
             && text.chars().count() <= MAX_LABEL_LENGTH;

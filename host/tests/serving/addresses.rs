@@ -28,8 +28,8 @@ fn status_at(ip: impl Into<IpAddr>, port: u16) -> u16 {
 
 #[test]
 fn localhost_listens_at_both_loopback_addresses() {
-    for typed in ["localhost:0", "0"] {
-        let server = Server::start(&["--camera", "emulated", "--listen", typed]);
+    for input in ["localhost:0", "0"] {
+        let server = Server::start(&["--camera", "emulated", "--listen", input]);
         let port = server.address.port();
         assert_eq!(status_at(Ipv4Addr::LOCALHOST, port), 200);
         let mut expected = vec![format!("http://127.0.0.1:{port}/")];

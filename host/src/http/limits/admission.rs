@@ -112,8 +112,6 @@ impl Drop for ClientPermit {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-
     use super::*;
 
     #[test]

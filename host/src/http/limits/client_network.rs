@@ -16,8 +16,6 @@ pub fn client_network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-
     use super::*;
 
     #[test]

@@ -222,8 +222,6 @@ impl ConnectionTable {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-
     use std::future::pending;
 
     use tokio::net::UnixStream;

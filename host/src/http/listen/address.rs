@@ -44,8 +44,8 @@ fn is_loopback(ip: IpAddr) -> bool {
 impl FromStr for ListenAddress {
     type Err = ParseListenAddressError;
 
-    fn from_str(typed: &str) -> Result<Self, ParseListenAddressError> {
-        if let Some(path) = typed.strip_prefix("unix:") {
+    fn from_str(input: &str) -> Result<Self, ParseListenAddressError> {
+        if let Some(path) = input.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseListenAddressError) } else { Ok(Self::Unix(path.into())) };
         }
         let port = |digits: &str| {
@@ -53,11 +53,11 @@ impl FromStr for ListenAddress {
             let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
             digits.parse().ok().filter(|_| is_number).ok_or(ParseListenAddressError)
         };
-        match typed.rsplit_once(':') {
-            None => port(typed).map(Self::Localhost),
+        match input.rsplit_once(':') {
+            None => port(input).map(Self::Localhost),
             Some(("", digits)) => port(digits).map(Self::AllAddresses),
             Some((host, digits)) if host.eq_ignore_ascii_case("localhost") => port(digits).map(Self::Localhost),
-            Some(_) => typed.parse().map(Self::Tcp).map_err(|_| ParseListenAddressError),
+            Some(_) => input.parse().map(Self::Tcp).map_err(|_| ParseListenAddressError),
         }
     }
 }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn addresses_parse_and_print() {
-        for (typed, address) in [
+        for (input, address) in [
             ("127.0.0.1:0", ListenAddress::Tcp(([127, 0, 0, 1], 0).into())),
             ("0.0.0.0:5000", ListenAddress::Tcp(([0, 0, 0, 0], 5000).into())),
             ("[::]:5000", ListenAddress::Tcp("[::]:5000".parse().unwrap())),
@@ -91,8 +91,8 @@ mod tests {
             ("unix:/run/hotshoe.sock", ListenAddress::Unix("/run/hotshoe.sock".into())),
             ("unix:a:1", ListenAddress::Unix("a:1".into())),
         ] {
-            assert_eq!(typed.parse(), Ok(address.clone()), "{typed}");
-            assert_eq!(address.to_string().parse(), Ok(address), "{typed}");
+            assert_eq!(input.parse(), Ok(address.clone()), "{input}");
+            assert_eq!(address.to_string().parse(), Ok(address), "{input}");
         }
     }
 
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn loopback_addresses_and_unix_sockets_are_local() {
-        let is_local = |typed: &str| typed.parse::<ListenAddress>().unwrap().is_local();
+        let is_local = |input: &str| input.parse::<ListenAddress>().unwrap().is_local();
         for local in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1", "1", "unix:a"] {
             assert!(is_local(local), "{local}");
         }

@@ -39,7 +39,7 @@ impl Listeners {
     pub fn bind(addresses: &[ListenAddress], option: &'static str, access: SocketAccess) -> Result<Self, ListenError> {
         let mut listeners = Vec::new();
         for address in addresses {
-            let failed = |typed: String| move |error| ListenError::new(error, typed, option);
+            let failed = |address: String| move |error| ListenError::new(error, address, option);
             match address {
                 ListenAddress::Tcp(tcp) => listeners.push(listen_tcp(*tcp).map_err(failed(address.to_string()))?),
                 ListenAddress::Localhost(port) => {

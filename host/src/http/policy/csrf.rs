@@ -61,7 +61,7 @@ impl CsrfProtection {
         self.check_origin(request, authority)
     }
 
-    /// Checks a request as [`check`](Self::check) does, but whatever its method.
+    /// Checks a request like [`check`](Self::check), but with any method.
     pub fn check_origin(&self, request: &Parts, authority: Option<&Authority>) -> Result<(), CsrfError> {
         let origin = request.headers.get(ORIGIN);
         if origin.is_some_and(|origin| self.allowed.allows(origin)) {

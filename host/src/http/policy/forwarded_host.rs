@@ -35,14 +35,9 @@ impl RequestedHost {
     /// TLS. If a proxied host has no port, any port matches: an origin at another port of the proxy's machine counts as
     /// the same, as it does for cookies.
     pub fn matches(&self, origin: &Origin) -> bool {
-        let default_port = |scheme: &str| match scheme {
-            "http" => Some(80),
-            "https" => Some(443),
-            _ => None,
-        };
         let scheme_matches = self.scheme.as_deref().is_none_or(|scheme| scheme == origin.scheme());
         let port_matches = match self.port {
-            Some(port) => origin.port().or(default_port(origin.scheme())) == Some(port),
+            Some(port) => origin.port_or_default() == Some(port),
             None => self.is_proxied || origin.port().is_none(),
         };
         scheme_matches && port_matches && self.host == *origin.host()

@@ -11,10 +11,12 @@ pub struct Origin {
     host: Host,
     /// `None` for the default port of the scheme.
     port: Option<u16>,
+    /// The default port of the scheme, if it has one.
+    default_port: Option<u16>,
 }
 
 impl Origin {
-    /// Parses an `Origin` header or a value that the user typed. Returns `None` unless it is exactly
+    /// Parses an `Origin` header or a value of `--allow-origin`. Returns `None` unless it is exactly
     /// `SCHEME://HOST[:PORT]`.
     pub fn parse(value: &str) -> Option<Self> {
         // The URL parser would remove or replace these.
@@ -28,7 +30,8 @@ impl Origin {
         let url = Url::parse(value).ok()?;
         // The URL parser does not normalize the host of an unknown scheme, such as `capacitor`.
         let host = Host::parse(url.host_str()?).ok()?;
-        Some(Self { scheme: url.scheme().to_owned(), host, port: url.port() })
+        let (port, default_port) = (url.port(), url.port_or_known_default());
+        Some(Self { scheme: url.scheme().to_owned(), host, port, default_port })
     }
 
     /// Returns the scheme, in lower case.
@@ -44,6 +47,11 @@ impl Origin {
     /// Returns the port, or `None` for the default port of the scheme.
     pub fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// Returns the port, or the default port of the scheme. Returns `None` if the scheme has none.
+    pub fn port_or_default(&self) -> Option<u16> {
+        self.port.or(self.default_port)
     }
 }
 
@@ -61,7 +69,7 @@ mod tests {
 
     #[test]
     fn origins_are_serialized_as_browsers_send_them() {
-        for (typed, sent) in [
+        for (input, sent) in [
             ("http://printer.local", "http://printer.local"),
             ("HTTPS://Cam.Example:8443", "https://cam.example:8443"),
             ("http://printer.local:80", "http://printer.local"),
@@ -73,7 +81,7 @@ mod tests {
             ("http://bücher.de", "http://xn--bcher-kva.de"),
             ("capacitor://Localhost", "capacitor://localhost"),
         ] {
-            assert_eq!(Origin::parse(typed).map(|origin| origin.to_string()).as_deref(), Some(sent), "{typed}");
+            assert_eq!(Origin::parse(input).map(|origin| origin.to_string()).as_deref(), Some(sent), "{input}");
         }
     }
 

@@ -53,8 +53,6 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-
     use http::HeaderValue;
 
     use super::*;
