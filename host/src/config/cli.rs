@@ -290,11 +290,11 @@ pub struct ServeArgs {
 }
 
 /// Parses a number of seconds, with optional decimals.
-fn seconds(typed: &str) -> Result<Duration, String> {
-    typed
+fn seconds(input: &str) -> Result<Duration, &'static str> {
+    input
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|duration| *duration < MAX_DURATION)
-        .ok_or_else(|| format!("`{typed}` is not a number of seconds; use one such as 10 or 0.5"))
+        .ok_or("use a number of seconds, such as 10 or 0.5")
 }

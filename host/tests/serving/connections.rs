@@ -171,7 +171,7 @@ fn a_client_that_half_closes_gets_its_response() {
 }
 
 #[test]
-fn a_client_that_closes_is_told_from_one_that_half_closes() {
+fn a_client_that_closes_before_its_response_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::component(folder.path(), guests::NEVER_ANSWERS);
     let guest = ["--guest", guest.to_str().unwrap(), "--answer-timeout", "3600", "--max-requests", "1"];

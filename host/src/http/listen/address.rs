@@ -21,7 +21,7 @@ pub enum ListenAddress {
 /// The text is not an address to listen at.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "give an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; or unix:PATH"
+    "use an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; or unix:PATH"
 )]
 pub struct ParseListenAddressError;
 

@@ -32,7 +32,7 @@ impl fmt::Display for ListenError {
             ),
             io::ErrorKind::AddrNotAvailable => write!(
                 formatter,
-                "{address} is not an address of this machine; choose one that is with {option}, or 0.0.0.0 for all"
+                "{address} is not an address of this machine; choose another address with {option}, or :PORT for all"
             ),
             // Binding a Unix socket never replaces a file of another type.
             io::ErrorKind::AlreadyExists => {

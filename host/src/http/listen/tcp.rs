@@ -48,8 +48,8 @@ fn bind_with(address: SocketAddr, configure: impl FnOnce(&Socket) -> io::Result<
     // Each part is one write, so Nagle's algorithm would only delay it, by up to 40 ms.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_LIMIT)?;
-    // `TCP_USER_TIMEOUT` is not set: it would also end connections of clients that read slowly. `StallDetector` tells them
-    // from clients that do not read.
+    // `TCP_USER_TIMEOUT` is not set: it would also end connections of clients that read slowly. `StallDetector` ends only
+    // those of clients that do not read.
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))?;
     socket.bind(&address.into())?;

@@ -33,9 +33,9 @@ pub enum AllowedHost {
 }
 
 impl FromStr for AllowedHost {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(value: &str) -> Result<Self, String> {
+    fn from_str(value: &str) -> Result<Self, &'static str> {
         if value == "*" {
             return Ok(Self::Any);
         }
@@ -43,9 +43,7 @@ impl FromStr for AllowedHost {
             Some(parent) => normalize(parent).map(|parent| Self::Subdomains(format!(".{parent}"))),
             None => normalize(value).map(Self::Name),
         };
-        allowed.ok_or_else(|| {
-            format!("`{value}` is not a host name; give one without scheme and port, such as cam.example.com or *.example.com")
-        })
+        allowed.ok_or("use a host name without scheme and port, such as cam.example.com or *.example.com")
     }
 }
 

@@ -16,16 +16,16 @@ pub enum AllowedOrigin {
 }
 
 impl FromStr for AllowedOrigin {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(value: &str) -> Result<Self, String> {
+    fn from_str(value: &str) -> Result<Self, &'static str> {
         if value == "*" {
             return Ok(Self::Any);
         }
         Origin::parse(value)
             .and_then(|origin| HeaderValue::from_str(&origin.to_string()).ok())
             .map(Self::One)
-            .ok_or_else(|| format!("`{value}` is not an origin; give one such as http://printer.local, or * for all"))
+            .ok_or("use a scheme and a host, such as http://printer.local, or * for all origins")
     }
 }
 

@@ -17,16 +17,18 @@ pub enum TrustedProxy {
 }
 
 impl FromStr for TrustedProxy {
-    type Err = String;
+    type Err = &'static str;
 
-    fn from_str(value: &str) -> Result<Self, String> {
+    fn from_str(value: &str) -> Result<Self, &'static str> {
         if value == "none" {
             return Ok(Self::None);
         }
         let address = || value.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
-        value.parse::<IpNet>().or_else(|_| address()).map(Self::Network).map_err(|_| {
-            format!("`{value}` is not an address; give an IP address such as 192.168.1.2, a network such as 10.0.0.0/8, or none")
-        })
+        value
+            .parse::<IpNet>()
+            .or_else(|_| address())
+            .map(Self::Network)
+            .map_err(|_| "use an address such as 192.168.1.2, a network such as 10.0.0.0/8, or none")
     }
 }
 
