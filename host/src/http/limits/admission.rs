@@ -67,7 +67,7 @@ impl Admission {
         Ok(Permit { _capacity: capacity, client })
     }
 
-    /// Exchanges the permit of a request whose response is a stream for a permit of a stream.
+    /// Exchanges the permit of a request for that of a stream, once its response turns out to be one.
     pub fn admit_stream(&self, permit: Permit) -> Result<Permit, AdmissionError> {
         let capacity = self.streams.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
         Ok(Permit { _capacity: capacity, client: permit.client })

@@ -21,7 +21,7 @@ pub struct Limits {
     pub per_address: usize,
 }
 
-/// No connection can be closed to make room for a new one: all have a request in progress.
+/// A limit is reached, and every connection that counts has a request in progress, so none can be closed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum LimitReached {
     /// The server has reached its limit.
@@ -82,12 +82,12 @@ struct TrackedConnection {
 }
 
 impl ConnectionTable {
-    /// Makes room for a new connection of `client`, by closing its longest idle connection if it has reached its limit, or
-    /// else the longest idle of all if the server has.
+    /// Makes room for a new connection of `client`: closes the client's longest idle connection if the client has reached
+    /// its limit, or else the longest idle of all if the server has. If one is closing already, closes no other. On
+    /// [`Capacity::Pending`], call again after the next [`remove`](Self::remove): another new connection may have been first.
     pub(super) fn make_room(&mut self, limits: Limits, client: Option<IpAddr>) -> Result<Capacity, LimitReached> {
         let client = client.and_then(|client| self.clients.get(&client));
         if let Some(client) = client.filter(|client| client.count >= limits.per_address) {
-            // See below.
             if client.closing > 0 {
                 return Ok(Capacity::Pending);
             }
@@ -99,7 +99,6 @@ impl ConnectionTable {
         if self.connections.len() < limits.total {
             return Ok(Capacity::Available);
         }
-        // One is closing already. If another new connection takes its room, the caller calls again.
         if self.closing > 0 {
             return Ok(Capacity::Pending);
         }

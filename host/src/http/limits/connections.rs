@@ -94,7 +94,7 @@ impl OpenConnection {
         self.id
     }
 
-    /// Marks the connection as active until the returned value is dropped. To be called once a request's head has arrived.
+    /// Marks the connection as active until the returned value is dropped. Call it when the head of a request has arrived.
     pub fn begin_request(self: &Arc<Self>) -> ActiveRequest {
         self.connections.table().set_active(self.id);
         ActiveRequest(self.clone())
