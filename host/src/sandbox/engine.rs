@@ -4,17 +4,11 @@ use tracing::warn;
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 use super::epoch_ticker;
+use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
 use super::load::compile_cache::CompileCache;
 
 /// The pool prefers this number of free slots over slots that were never used: the kernel has page tables for them.
 const WARM_SLOTS: u32 = 16;
-
-/// The most core instances and memories in one component. A `wasm32-wasip2` component has one core module with a memory,
-/// and a few adapter modules. A component composed of several others has more.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
-
-/// The most tables in one component.
-const TABLES_PER_COMPONENT: u32 = 4;
 
 /// Why the sandbox cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -95,11 +89,15 @@ fn base_config(memory_bytes: usize) -> Config {
 fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_tables_per_component(TABLES_PER_COMPONENT)
-        // The totals are for typical guests, which have one memory and three core modules.
-        .total_core_instances(instances.saturating_mul(4))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_CORE_INSTANCES)
+        .max_tables_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_module(MAX_CORE_INSTANCES)
+        .max_tables_per_module(MAX_CORE_INSTANCES)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        // A total of core instances takes nothing in advance. Memories and tables reserve address space, so their totals are
+        // for typical guests, which have one memory and one or two tables.
+        .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))
         .total_stacks(instances)

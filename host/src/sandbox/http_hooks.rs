@@ -13,7 +13,7 @@ impl WasiHttpHooks for HttpHooks {
         BUFFERED_WRITES
     }
 
-    /// Denies the request. Never called, since the linker does not offer `outgoing-handler`.
+    /// Denies the request: guests have no outgoing HTTP.
     fn send_request(
         &mut self,
         _: http::Request<WasiBody>,

@@ -17,7 +17,11 @@ pub(super) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// The most elements in all tables of an instance together, that is, functions that can be called indirectly. The
 /// built-in guest has 30, an interpreter for another language a few thousand.
-const MAX_TABLE_ELEMENTS: usize = 100_000;
+pub(super) const MAX_TABLE_ELEMENTS: usize = 100_000;
+
+/// The most core instances in one component, the most memories and the most tables. Components from Rust have about four
+/// core instances; those from interpreted languages have more, since each extension module is one. NumPy needs 34.
+pub(super) const MAX_CORE_INSTANCES: u32 = 200;
 
 /// What an instance may still allocate. A guest sees a failed `memory.grow` or `table.grow` and can handle it.
 pub(super) struct InstanceLimits {
@@ -51,6 +55,19 @@ impl ResourceLimiter for InstanceLimits {
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(reserve(&mut self.table_elements_left, desired.saturating_sub(current)))
+    }
+
+    // The instance pool has the same limits, but not every system has the address space for the pool.
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
     }
 }
 

@@ -41,5 +41,5 @@ pub use load::compile_cache::{CacheError, CompileCache};
 pub use load::compiler::{Cancellation, CompileError, CompileGuard, Priority};
 pub use load::compiler_process;
 pub use load::error::{COMPONENT_LIMIT, LoadError};
-pub use load::loader::{LoadedGuest, load_guest};
+pub use load::loader::{LoadedGuest, describe_imports, load_guest};
 pub use load::origin::Origin;

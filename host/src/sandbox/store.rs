@@ -41,6 +41,9 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
     let wasi = WasiCtx::builder()
         .monotonic_clock(SystemMonotonicClock)
         .max_random_size(MAX_RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
         .stdout(GuestLog { name: "stdout", generation: lifecycle.number })
         .stderr(GuestLog { name: "stderr", generation: lifecycle.number })
         .build();

@@ -82,15 +82,15 @@ fn files_that_are_not_guests_are_errors() {
     assert_error(&file("cut", &whole[..whole.len() - 5]), &["is not a valid component"]);
     let no_handler = wat::parse_str("(component)").unwrap();
     assert_error(&file("no-handler", &no_handler), &["does not export wasi:http/incoming-handler"]);
-    let sockets = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "x" (func)))))"#;
+    let sockets = r#"(component (import "wasi:sockets/tcp@0.3.0" (instance (export "x" (func)))))"#;
     assert_error(
         &file("sockets", &wat::parse_str(sockets).unwrap()),
-        &["wasi:sockets/tcp@0.2.0", "hotshoe guest imports"],
+        &["wasi:sockets/tcp@0.3.0", "hotshoe guest imports"],
     );
-    let outgoing = r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))"#;
-    assert_error(&file("outgoing", &wat::parse_str(outgoing).unwrap()), &["wasi:http/outgoing-handler@0.2.0"]);
-    let files = r#"(component (import "wasi:filesystem/preopens@0.2.0" (instance (export "get-directories" (func)))))"#;
-    assert_error(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.2.0"]);
+    let outgoing = r#"(component (import "wasi:http/outgoing-handler@0.3.0" (instance (export "handle" (func)))))"#;
+    assert_error(&file("outgoing", &wat::parse_str(outgoing).unwrap()), &["wasi:http/outgoing-handler@0.3.0"]);
+    let files = r#"(component (import "wasi:filesystem/preopens@0.3.0" (instance (export "get-directories" (func)))))"#;
+    assert_error(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.3.0"]);
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn all_missing_imports_are_reported_at_once_before_anything_is_compiled() {
     let data = "x".repeat(20 << 20);
     let component = wat::parse_str(format!(
         r#"(component
-            (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func))))
+            (import "wasi:sockets/tcp@0.3.0" (instance (export "connect" (func))))
             (import "wasi:io/poll@0.2.0" (instance
                 (export "pollable" (type (sub resource))) (export "poll-twice" (func)) (export "poll-thrice" (func))))
             (import "own:thing/it@1.0.0" (instance (export "f" (func))))
@@ -148,6 +148,6 @@ fn all_missing_imports_are_reported_at_once_before_anything_is_compiled() {
     let reply = server.put_guest(&component);
     let error = reply.json()["error"].as_str().unwrap().to_owned();
     assert_eq!(reply.status, 422, "{error}");
-    let missing = "own:thing/it@1.0.0, wasi:io/poll@0.2.0 (poll-twice, poll-thrice), wasi:sockets/tcp@0.2.0";
+    let missing = "own:thing/it@1.0.0, wasi:io/poll@0.2.0 (poll-twice, poll-thrice), wasi:sockets/tcp@0.3.0";
     assert!(error.contains(missing) && error.contains("does not export wasi:http/incoming-handler"), "{error}");
 }

@@ -75,9 +75,9 @@ fn precompiled_machine_code_is_refused() {
 }
 
 #[test]
-fn a_component_that_imports_sockets_is_refused() {
-    let component = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func)))))"#;
-    assert_refused(&wat::parse_str(component).unwrap(), "wasi:sockets/tcp@0.2.0");
+fn a_component_that_imports_an_unknown_version_is_refused() {
+    let component = r#"(component (import "wasi:sockets/tcp@0.3.0" (instance (export "connect" (func)))))"#;
+    assert_refused(&wat::parse_str(component).unwrap(), "wasi:sockets/tcp@0.3.0");
 }
 
 #[test]

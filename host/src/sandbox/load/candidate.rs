@@ -64,12 +64,6 @@ impl Candidate {
         &self.bytes
     }
 
-    /// Lists its imports as lines of text: each interface, followed by its functions. A guest can reach nothing else. Fails
-    /// if this is not a component.
-    pub fn imports(&self) -> Result<String, LoadError> {
-        Ok(self.interfaces()?.describe_imports())
-    }
-
     /// Reads its imports and exports. Fails if this is not a component.
     pub(super) fn interfaces(&self) -> Result<Interfaces, LoadError> {
         let origin = || self.origin.clone();

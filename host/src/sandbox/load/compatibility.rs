@@ -1,21 +1,27 @@
 //! Checks whether the host provides what a component imports, and whether the component exports what the host calls.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use wasmtime::component::{Linker, ResourceType};
 
 use super::interfaces::{ImportKind, Interfaces, Item, ItemKind};
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 7] = [
+const PROVIDED_PACKAGES: [(&str, &str); 9] = [
     ("hotshoe:camera", "0.2.0"),
     ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
     ("wasi:clocks", "0.2.12"),
+    ("wasi:filesystem", "0.2.12"),
     ("wasi:http", "0.2.12"),
     ("wasi:io", "0.2.12"),
     ("wasi:random", "0.2.12"),
+    ("wasi:sockets", "0.2.12"),
 ];
+
+/// The packages and interfaces that refuse every call. Toolchains import them for programs that never use them.
+pub(in crate::sandbox) const DENIED_INTERFACES: [&str; 3] =
+    ["wasi:filesystem/", "wasi:http/outgoing-handler@", "wasi:sockets/"];
 
 /// The interface that a guest must export, in any version that is compatible with its package in [`PROVIDED_PACKAGES`].
 const HANDLER: &str = "wasi:http/incoming-handler";
@@ -34,30 +40,80 @@ pub(super) enum Incompatible {
     NoHandler,
 }
 
-/// Checks a component against this linker, and lists everything that is missing.
-///
-/// Finds out what the linker has by defining each item again, which fails if it exists. So the linker cannot be used
-/// afterwards.
-pub(super) fn check<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> Result<(), Incompatible> {
-    let mut missing = BTreeMap::new();
-    for import in &interfaces.imports {
-        let missing_items = match &import.kind {
-            ImportKind::Interface(items) => missing_items(&mut linker, &import.name, items),
-            ImportKind::Type => None,
-            ImportKind::Function | ImportKind::Other => Some(Vec::new()),
-        };
-        if let Some(missing_items) = missing_items {
-            missing.insert(import.name.as_str(), missing_items);
-        }
-    }
+/// What the host makes of an import.
+#[derive(Debug, Eq, PartialEq)]
+enum Access<'a> {
+    /// The host provides it.
+    Granted,
+    /// The host provides it, but refuses every call.
+    Denied,
+    /// The host lacks the listed functions and resources, or all of it if the list is empty.
+    Missing(Vec<&'a str>),
+}
+
+/// Checks a component against this linker, which is consumed, and lists everything that is missing.
+pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> Result<(), Incompatible> {
+    let mut missing: Vec<_> = accesses(interfaces, linker)
+        .into_iter()
+        .filter_map(|(name, access)| match access {
+            Access::Granted | Access::Denied => None,
+            Access::Missing(items) if items.is_empty() => Some(name.to_owned()),
+            Access::Missing(items) => Some(format!("{name} ({})", items.join(", "))),
+        })
+        .collect();
+    missing.sort();
     let has_handler = interfaces.exports.iter().any(|export| {
         export.split_once('@').is_some_and(|(name, _)| name == HANDLER) && provided_name(export).is_some()
     });
     match (missing.is_empty(), has_handler) {
         (true, true) => Ok(()),
         (true, false) => Err(Incompatible::NoHandler),
-        (false, has_handler) => Err(Incompatible::MissingImports { missing: format_list(&missing), has_handler }),
+        (false, has_handler) => Err(Incompatible::MissingImports { missing: missing.join(", "), has_handler }),
     }
+}
+
+/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing, followed
+/// by the functions that the component uses.
+pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> String {
+    let mut text = String::new();
+    for (import, (name, access)) in interfaces.imports.iter().zip(accesses(interfaces, linker)) {
+        let (word, missing) = match &access {
+            Access::Granted => ("granted", &[][..]),
+            Access::Denied => ("denied", &[][..]),
+            Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name}: {word}");
+        let ImportKind::Interface(items) = &import.kind else { continue };
+        for item in items.iter().filter(|item| item.kind == ItemKind::Function) {
+            let mark = if missing.contains(&item.name.as_str()) { ": missing" } else { "" };
+            let _ = writeln!(text, "    {}{mark}", item.name);
+        }
+    }
+    text
+}
+
+/// Looks up each import in this linker. Finds out what the linker has by defining each item again, which fails if it exists.
+/// So the linker cannot be used afterwards.
+fn accesses<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> Vec<(&str, Access<'_>)> {
+    interfaces
+        .imports
+        .iter()
+        .map(|import| {
+            let missing = match &import.kind {
+                ImportKind::Interface(items) => missing_items(&mut linker, &import.name, items),
+                ImportKind::Type => None,
+                ImportKind::Function | ImportKind::Other => Some(Vec::new()),
+            };
+            let is_denied = DENIED_INTERFACES.iter().any(|denied| import.name.starts_with(denied));
+            let access = match missing {
+                Some(items) => Access::Missing(items),
+                None if is_denied => Access::Denied,
+                None => Access::Granted,
+            };
+            (import.name.as_str(), access)
+        })
+        .collect()
 }
 
 /// The items of an interface that the linker lacks. Returns `None` if it has all, and an empty list if it has none.
@@ -104,14 +160,6 @@ fn are_compatible(one: &str, other: &str) -> bool {
     one == other || significant(one).is_some_and(|version| significant(other) == Some(version))
 }
 
-/// Formats missing imports: `wasi:sockets/tcp@0.2.0, wasi:io/poll@0.2.12 (poll, [method]pollable.ready)`.
-fn format_list(missing: &BTreeMap<&str, Vec<&str>>) -> String {
-    let entries = missing.iter().map(|(interface, items)| {
-        if items.is_empty() { (*interface).to_owned() } else { format!("{interface} ({})", items.join(", ")) }
-    });
-    entries.collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use wasmtime::Engine;
@@ -150,6 +198,7 @@ mod tests {
             r#"(import "wasi:cli/run@0.2.0" (instance (export "run" (func (result (result))))))"#,
             r#"(import "wasi:random/insecure@0.2.0" (instance (export "get-insecure-random-u64" (func (result u64)))))"#,
             r#"(import "wasi:sockets/network@0.2.0" (instance (export "network" (type (sub resource)))))"#,
+            r#"(import "wasi:sockets/raw@0.2.0" (instance (export "raw" (type (sub resource)))))"#,
             r#"(import "wasi:filesystem/preopens@0.2.0" (instance (export "f" (func))))"#,
             r#"(import "hotshoe:server/instances@0.2.0" (instance (export "allow-reuse" (func))))"#,
             r#"(import "hotshoe:server/instances@0.2.7" (instance (export "allow-reuse" (func))))"#,
@@ -169,13 +218,13 @@ mod tests {
     fn all_missing_imports_are_listed_at_once() {
         let list = missing(
             r#"(component
-                (import "wasi:sockets/tcp@0.2.0" (instance (export "a" (func)) (export "b" (func))))
+                (import "wasi:sockets/tcp@0.3.0" (instance (export "a" (func)) (export "b" (func))))
                 (import "wasi:io/poll@0.2.0" (instance
                     (export "pollable" (type (sub resource))) (export "nothing" (func)) (export "void" (func))))
                 (import "wasi:clocks/wall-clock@0.3.0" (instance (export "now" (func))))
                 (import "own" (func)))"#,
         );
-        let expected = "own, wasi:clocks/wall-clock@0.3.0, wasi:io/poll@0.2.0 (nothing, void), wasi:sockets/tcp@0.2.0";
+        let expected = "own, wasi:clocks/wall-clock@0.3.0, wasi:io/poll@0.2.0 (nothing, void), wasi:sockets/tcp@0.3.0";
         assert_eq!(list, expected);
     }
 
@@ -205,6 +254,8 @@ mod tests {
                 "hotshoe:server" => "instances",
                 "wasi:cli" => "environment",
                 "wasi:clocks" => "wall-clock",
+                "wasi:filesystem" => "preopens",
+                "wasi:sockets" => "instance-network",
                 "wasi:http" => "types",
                 "wasi:io" => "streams",
                 _ => "random",
@@ -217,6 +268,8 @@ mod tests {
                 "hotshoe:server" => "allow-reuse",
                 "wasi:cli" => "get-environment",
                 "wasi:clocks" => "now",
+                "wasi:filesystem" => "get-directories",
+                "wasi:sockets" => "instance-network",
                 "wasi:http" => "[constructor]fields",
                 "wasi:io" => "[method]input-stream.read",
                 _ => "get-random-u64",

@@ -3,7 +3,6 @@
 //! Compiling a large component takes seconds, so unsuitable ones are refused before. Only the sections of the component
 //! itself are parsed. Its modules, which are most of its bytes, are skipped.
 
-use std::fmt::Write as _;
 use std::rc::Rc;
 
 use wasmparser::{
@@ -115,21 +114,6 @@ impl Interfaces {
                 _ => {}
             }
         }
-    }
-
-    /// Lists the imports as lines of text: each interface, followed by its functions.
-    pub(super) fn describe_imports(&self) -> String {
-        let mut text = String::new();
-        for import in &self.imports {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}", import.name);
-            if let ImportKind::Interface(items) = &import.kind {
-                for item in items.iter().filter(|item| item.kind == ItemKind::Function) {
-                    let _ = writeln!(text, "    {}", item.name);
-                }
-            }
-        }
-        text
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
@@ -14,8 +15,12 @@ use super::linker::linker;
 use super::origin::Origin;
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::imports::bindings::PublishingPre;
+use crate::sandbox::limits::MAX_CORE_INSTANCES;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::wasmtime_error::one_line;
+
+/// The size of a page of linear memory, in bytes (WebAssembly core specification, section 4.2.8).
+const WASM_PAGE: u64 = 65_536;
 
 /// A compiled and linked component, ready to be instantiated.
 #[derive(Clone)]
@@ -52,6 +57,8 @@ pub fn load_guest(
         }
     })?;
     let component = compiled(candidate, sandbox, priority, cancellation)?;
+    check_limits(&component, sandbox.memory_bytes())
+        .map_err(|reason| LoadError::Invalid { origin: origin(), reason })?;
     // This also compares the types of the imports, which requires the compiled component.
     let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(link_error)?;
     // Fails only if the export is missing.
@@ -59,6 +66,30 @@ pub fn load_guest(
     let handler = ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(origin()))?;
     let (digest, length) = (candidate.digest.clone(), candidate.bytes().len());
     Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length })
+}
+
+/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing, followed
+/// by the functions that the component uses. A guest can reach nothing else. Fails if this is not a component.
+pub fn describe_imports(candidate: &Candidate) -> Result<String, LoadError> {
+    let link_error =
+        |error: wasmtime::Error| LoadError::Link { origin: candidate.origin.clone(), reason: one_line(&error) };
+    let linker = linker(&Engine::default()).map_err(link_error)?;
+    Ok(compatibility::describe_imports(&candidate.interfaces()?, linker))
+}
+
+/// Checks that an instance may have what a component needs at the start. The instance pool checks the same, but there may
+/// be none. The number of core instances shows only when the component is instantiated.
+fn check_limits(component: &Component, memory_bytes: usize) -> Result<(), String> {
+    // `None` if the component imports a module. No host provides one, so linking fails.
+    let Some(required) = component.resources_required() else { return Ok(()) };
+    let memory = required.max_initial_memory_size.unwrap_or_default().saturating_mul(WASM_PAGE);
+    if required.num_memories > MAX_CORE_INSTANCES || required.num_tables > MAX_CORE_INSTANCES {
+        return Err(format!("it has more than {MAX_CORE_INSTANCES} memories or tables"));
+    }
+    if memory > memory_bytes as u64 {
+        return Err(format!("one of its memories has {} MiB at the start", memory >> 20));
+    }
+    Ok(())
 }
 
 /// Loads the compiled component from the cache, or compiles it and stores it there.
