@@ -83,7 +83,7 @@ fn the_imports_of_any_component_can_be_shown() {
     let path = folder.path().join("guest.wasm");
     std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
     let output = run(["guest".as_ref(), "imports".as_ref(), path.as_os_str()]);
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "wasi:sockets/tcp@0.2.0: partly missing\n");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "wasi:sockets/tcp@0.2.0: missing\n    connect\n");
 }
 
 #[test]

@@ -446,6 +446,12 @@ pub fn serving(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, true), "guest")
 }
 
+/// As [`serving`], with more imports before those of the prelude.
+pub fn importing(imports: &str, misbehave: &str) -> Vec<u8> {
+    let module = format!("(module {imports} {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})");
+    encode(&module, "guest")
+}
+
 /// The same, but it misbehaves at `/` as well, which it is asked for before it may serve.
 pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, false), "guest")
@@ -502,17 +508,28 @@ fn module(rest: &str, answers_index: bool) -> String {
     format!("(module {PRELUDE} (global $answers_index i32 (i32.const {})) {rest})", i32::from(answers_index))
 }
 
+/// The interfaces of WASI that guests may import besides those of their world.
+const STANDARD_LIBRARY_IMPORTS: [&str; 7] = [
+    "wasi:cli/stdout",
+    "wasi:filesystem/preopens",
+    "wasi:http/outgoing-handler",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp-create-socket",
+];
+
 /// A core module against this world, made a component.
 fn encode(module: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
     resolve.push_dir(workspace().join("wit/server")).unwrap();
-    // Printing is no part of the contract's worlds: what needs it are languages' standard libraries.
-    let printing = format!(
-        "package test:guests; world printing {{ include hotshoe:server/{world}@0.2.0; import wasi:cli/stdout@0.2.12; }}"
-    );
-    let package = resolve.push_str("printing.wit", &printing).unwrap();
-    let world = resolve.select_world(&[package], Some("printing")).unwrap();
+    // Interfaces that the world leaves out, but that the standard libraries of languages import. Those that a module does
+    // not import are left out of its component.
+    let imports: String = STANDARD_LIBRARY_IMPORTS.iter().map(|name| format!("import {name}@0.2.12; ")).collect();
+    let text = format!("package test:guests; world tested {{ include hotshoe:server/{world}@0.2.0; {imports} }}");
+    let package = resolve.push_str("tested.wit", &text).unwrap();
+    let world = resolve.select_world(&[package], Some("tested")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

@@ -1,0 +1,68 @@
+//! Components of many core instances, as interpreters have them.
+
+use std::process::Command;
+
+use hotshoe_test_support::client::get;
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::{Server, program, run};
+use wasmparser::{Parser, Payload};
+
+/// A guest with this many core instances besides its own, which are at most four.
+fn guest_of(core_instances: u8) -> Vec<u8> {
+    let mut component = guests::serving(guests::TRAPS);
+    let is_module = |payload: &Payload<'_>| matches!(payload, Payload::ModuleSection { .. });
+    let modules = Parser::new(0).parse_all(&component).filter(|payload| is_module(payload.as_ref().unwrap())).count();
+    // Component Model, Binary.md: section 1 is a core module, here an empty one; section 2 is core instances, of which each
+    // is 0 (instantiate), the index of a module, and no arguments.
+    component.extend([1, 8]);
+    component.extend(b"\0asm\x01\0\0\0");
+    let instances = [0, u8::try_from(modules).unwrap(), 0].repeat(core_instances.into());
+    component.push(2);
+    leb128(&mut component, instances.len() + if core_instances < 128 { 1 } else { 2 });
+    leb128(&mut component, core_instances.into());
+    component.extend(instances);
+    component
+}
+
+/// Appends an unsigned number in LEB128.
+fn leb128(bytes: &mut Vec<u8>, mut number: usize) {
+    while number >= 128 {
+        bytes.push(u8::try_from(number % 128).unwrap() | 128);
+        number /= 128;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+}
+
+/// Serves this guest with the instance pool, or without it for want of address space.
+fn start(guest: &str, has_pool: bool) -> Server {
+    let args = ["--camera", "emulated", "--guest", guest, "--no-cache"];
+    if has_pool {
+        return Server::start(&args);
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v 8000000 && exec \"$0\" \"$@\""]).arg(program()).args(args);
+    command.args(["--listen", "127.0.0.1:0", "--admin", "off"]);
+    Server::start_command(command)
+}
+
+#[test]
+fn a_guest_may_have_196_core_instances_besides_its_own_with_and_without_the_instance_pool() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guest.wasm");
+    std::fs::write(&path, guest_of(196)).unwrap();
+    for has_pool in [true, false] {
+        let server = start(path.to_str().unwrap(), has_pool);
+        assert_eq!(server.log().contains("reserving it per instance"), !has_pool, "{}", server.log());
+        assert_eq!(get(server.address, "/ok").text(), "ok\n");
+    }
+}
+
+#[test]
+fn a_guest_of_more_than_200_core_instances_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guest.wasm");
+    std::fs::write(&path, guest_of(201)).unwrap();
+    let output = run(["--camera", "emulated", "--guest", path.to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("200"), "{error}");
+}
