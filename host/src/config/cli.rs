@@ -1,5 +1,11 @@
 //! The command line, and the texts of `--help`.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::bare_urls,
+    reason = "doc comments are the texts of --help, which are not Markdown"
+)]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

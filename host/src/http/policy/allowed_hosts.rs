@@ -61,7 +61,7 @@ impl AllowedHosts {
         Self { allowed }
     }
 
-    /// Whether the server answers to this host, as parsed by [`host_of`](super::host::host_of).
+    /// Whether the server answers to this host, as parsed by `host_of`.
     pub fn allows(&self, host: &Host) -> bool {
         let Host::Domain(name) = host else { return true };
         let name = name.strip_suffix('.').unwrap_or(name);
