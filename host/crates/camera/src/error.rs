@@ -55,7 +55,7 @@ pub enum SourceError {
     },
     /// The device delivers raw sensor data, such as a Raspberry Pi camera module. Only libcamera can control the exposure,
     /// the colours and the pipeline of devices behind such a sensor.
-    #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy its video to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in the README)", path.display())]
+    #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy its video to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in docs/cameras.md)", path.display())]
     NeedsLibcamera {
         /// The device node.
         path: PathBuf,
@@ -125,7 +125,7 @@ pub enum NotCameraReason {
     /// It lists no video input (VIDIOC_ENUMINPUT), like an image signal processor.
     #[error(
         "it has no video input: it processes the images of a sensor for libcamera (ISP); a Raspberry Pi camera module \
-         needs libcamera, see the README"
+         needs libcamera, see docs/cameras.md"
     )]
     NoInput,
     /// It spreads each image over several buffers.

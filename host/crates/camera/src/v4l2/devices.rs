@@ -53,7 +53,7 @@ impl Devices {
             Err(error) => warn!("{error}; retrying while it has viewers"),
             Ok(found) if found.is_media_controlled => warn!(
                 "{} streams only after its pipeline has been set up, for example with media-ctl; a Raspberry Pi camera \
-                 module needs libcamera (see the README)",
+                 module needs libcamera (see docs/cameras.md)",
                 path.display()
             ),
             Ok(_) => {}
