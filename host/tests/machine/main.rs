@@ -25,6 +25,7 @@ mod faults;
 mod guest_target;
 mod link_down;
 mod nginx;
+mod toolchains;
 
 use std::process::{Command, ExitCode};
 
@@ -43,6 +44,10 @@ fn main() -> ExitCode {
     // The longest test comes first, so that the others run beside it.
     let mut trials =
         vec![trial("viewers_whose_link_goes_down_are_dropped", &link_down::missing(), link_down::viewers_are_dropped)];
+    // Compiling an interpreter takes a minute of one processor.
+    let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
+    trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
+    trials.push(trial("a_python_application_serves", &python, toolchains::python));
     trials.extend(browser::trials());
     trials.extend([
         trial("ci_fails_if_a_test_is_ignored_without_excuse", &None, ci::fails_without_excuse),
