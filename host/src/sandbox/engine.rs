@@ -7,7 +7,8 @@ use super::epoch_ticker;
 use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
 use super::load::compile_cache::CompileCache;
 
-/// The pool prefers this number of free slots over slots that were never used: the kernel has page tables for them.
+/// How many freed slots the pool reuses before it takes slots that were never used. The kernel still has page tables for
+/// freed ones.
 const WARM_SLOTS: u32 = 16;
 
 /// Why the sandbox cannot be set up.

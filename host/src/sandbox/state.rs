@@ -24,14 +24,14 @@ pub(super) struct GuestState {
     pub(super) channels: Channels,
     /// Whether the guest exports `publisher`.
     pub(super) can_publish: bool,
-    /// The channels that the guest joined with the body of its response.
-    pub(super) joined: Arc<Mutex<Option<Subscription>>>,
+    /// The channels that will write the body of the response, if the guest has joined any.
+    pub(super) subscription: Arc<Mutex<Option<Subscription>>>,
     pub(super) table: ResourceTable,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,
     /// The number of images that the guest holds.
     pub(super) images_held: u32,
-    /// How often the epoch deadline has interrupted the guest since it was last polled. The poller resets it.
+    /// The number of epoch interruptions during the current poll. `RunningCall` resets it.
     pub(super) interruptions: Arc<AtomicU32>,
     /// Whether the guest allows this instance to handle another request after the current one.
     pub(super) reuse_allowed: bool,
@@ -61,8 +61,8 @@ impl GuestState {
     /// Prepares the state for another request. The guest's memory stays as it is.
     pub(super) fn reset(&mut self) {
         self.reuse_allowed = false;
-        // Replaced and not cleared, to drop what the last request may have left in it.
-        self.joined = Arc::default();
+        // Drops a subscription that the last request has joined but not used.
+        self.subscription = Arc::default();
     }
 }
 

@@ -21,10 +21,9 @@ use crate::channels::Channels;
 /// The number of epochs after which a guest is interrupted.
 const EPOCH_DEADLINE: u64 = 1;
 
-/// The number of interruptions per poll that do not prove that the guest is computing. Epochs pass while a guest waits, so
-/// the first interruption may come right after the poll begins. Before each further one, the guest has computed for a
-/// whole epoch.
-pub(super) const FREE_INTERRUPTIONS: u32 = 1;
+/// The number of interruptions to ignore in each poll. Epochs also pass while a guest waits, so the first interruption may
+/// come right after the poll begins. Before each further one, the guest has computed for a whole epoch.
+pub(super) const IGNORED_INTERRUPTIONS: u32 = 1;
 
 /// What the instances of all guests share.
 pub(super) struct HostContext {
@@ -53,7 +52,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
         lifecycle,
         channels: host.channels.clone(),
         can_publish,
-        joined: Arc::default(),
+        subscription: Arc::default(),
         table,
         feeds_held: 0,
         images_held: 0,
@@ -71,7 +70,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
     store.set_epoch_deadline(EPOCH_DEADLINE);
     store.epoch_deadline_callback(|store| {
         let interruptions = store.data().interruptions.fetch_add(1, Ordering::Relaxed);
-        Ok(if interruptions < FREE_INTERRUPTIONS {
+        Ok(if interruptions < IGNORED_INTERRUPTIONS {
             UpdateDeadline::Continue(EPOCH_DEADLINE)
         } else {
             // Lets other tasks run. A future that merely wakes itself would be polled again at once.

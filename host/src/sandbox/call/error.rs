@@ -39,13 +39,13 @@ pub enum CallError {
     #[error("the guest responded with an error: {0}")]
     ErrorCode(ErrorCode),
     /// The guest did not start its response in time.
-    #[error("the guest did not start its response within {} seconds", .0.as_secs_f64())]
+    #[error("the guest did not start its response within {} seconds (--answer-timeout)", .0.as_secs_f64())]
     TimedOut(Duration),
     /// The guest dropped its response body without finishing it, or returned without finishing it.
     #[error("the guest did not finish its response")]
     Unfinished,
     /// The guest was replaced, and had not finished its response at the end of the drain time.
-    #[error("the guest was replaced before it finished its response")]
+    #[error("the guest was replaced before it finished its response (--drain)")]
     Replaced,
     /// The guest cannot publish a channel, because it does not export `publisher`.
     #[error("the guest does not publish channels")]

@@ -24,8 +24,8 @@ use crate::buf_list::BufList;
 /// The body of a response that a guest writes.
 pub struct GuestBody {
     state: State,
-    /// What the guest has written and not yet been sent. Polled without a waker, since it changes only when the guest runs,
-    /// and only this body runs the guest.
+    /// What the guest has written and this body has not returned yet. Polled without a waker, since it changes only when the
+    /// guest runs, and only this body runs the guest.
     output: HyperOutgoingBody,
     /// How the output ended. Taken when all data before it was returned.
     output_end: Option<OutputEnd>,
@@ -42,7 +42,7 @@ pub struct GuestBody {
 enum State {
     /// The guest is running. Boxed, since it is much larger than the other variants.
     Running(Box<RunningCall<IdleInstance>>),
-    /// The guest has returned. What it wrote may be sent. Has the instance until it is added to the idle ones.
+    /// The guest has returned. What it wrote may be sent. Owns the instance until that is added to the idle ones.
     Returned(Option<Box<IdleInstance>>),
     /// The guest has failed. What it wrote before may be sent; then the body fails.
     Failed(CallError),
@@ -77,9 +77,9 @@ impl GuestBody {
         Self { state, output, output_end: None, idle_instances, request_body, has_run: false }
     }
 
-    /// Whether the guest waits for something. After this body returned `Pending`, everything the guest wrote was returned
-    /// then, so a stream is between two parts. False if the guest was interrupted while it computed, which may be in the
-    /// middle of a part.
+    /// Whether the guest waits for something. If the last poll returned `Pending`, everything it wrote has been returned, so
+    /// a stream is between two parts. False if the guest was interrupted while it computed, which may be in the middle of a
+    /// part.
     pub fn is_waiting(&self) -> bool {
         matches!(&self.state, State::Running(call) if call.is_waiting())
     }

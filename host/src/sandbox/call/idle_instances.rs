@@ -1,4 +1,4 @@
-//! Instances that wait for another request. Their guest allows reuse.
+//! Instances that have handled a request and wait for another, because their guest allows reuse.
 //!
 //! Creating and dropping an instance takes longer than everything the built-in guest does in it for a new viewer.
 
@@ -27,7 +27,7 @@ const MAX_REQUESTS: u32 = 128;
 /// How long an instance may be idle. Most are needed for a burst only, and each may hold [`MAX_IDLE_MEMORY`].
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The idle instances of one generation's guest.
+/// The idle instances of one generation.
 #[derive(Default)]
 pub struct IdleInstances {
     inner: Mutex<Inner>,

@@ -37,11 +37,11 @@ pub struct Invoker {
     answer_timeout: Duration,
 }
 
-/// The body of a response.
+/// Who writes the body of a response.
 pub enum ResponseBody {
-    /// Written by the guest.
+    /// The guest.
     Guest(GuestBody),
-    /// Written by the channels that the guest joined. The guest has no more part in it.
+    /// The channels that the guest has joined. Its instance is no longer needed.
     Channel(Subscription),
 }
 
@@ -128,7 +128,7 @@ impl Invoker {
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(invalid)?;
         let outparam = store.data_mut().http().new_response_outparam(sender).map_err(invalid)?;
         let interruptions = store.data().interruptions.clone();
-        let joined = store.data().joined.clone();
+        let subscription = store.data().subscription.clone();
         let handler_pre = guest.handler.clone();
         let call = async move {
             let proxy = match proxy {
@@ -148,13 +148,13 @@ impl Invoker {
             Ok(IdleInstance { store, proxy, requests: requests + 1 })
         };
         let mut call = RunningCall::new(Box::pin(call), interruptions);
-        let response = self.with_timeout(response_start(&mut call, receiver, &monitor), &monitor).await?;
-        if let Some(joined) = joined.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let response = self.with_answer_timeout(response_start(&mut call, receiver, &monitor), &monitor).await?;
+        if let Some(subscription) = subscription.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Reuse the instance only if its call has returned. Otherwise drop it, since nobody polls the call any more.
             if let Some(instance) = call.take_output() {
                 idle_instances.put(instance);
             }
-            return Ok(response.map(|_| ResponseBody::Channel(joined)));
+            return Ok(response.map(|_| ResponseBody::Channel(subscription)));
         }
         // From here on, the compute limit applies and not the answer timeout.
         call.reset_busy_time();
@@ -162,7 +162,7 @@ impl Invoker {
     }
 
     /// Limits `future` to the answer timeout, without the time in which the guest waits for its client.
-    async fn with_timeout<T>(
+    async fn with_answer_timeout<T>(
         &self,
         future: impl Future<Output = Result<T, CallError>>,
         monitor: &BodyMonitor,
@@ -194,7 +194,7 @@ async fn response_start(
 ) -> Result<Response<HyperOutgoingBody>, CallError> {
     std::future::poll_fn(|context| {
         let polled = call.poll(context);
-        // Takes precedence, whatever the guest made of it.
+        // A failure of the client takes precedence over whatever the guest made of it.
         if let Some(error) = monitor.error() {
             return Poll::Ready(Err(error));
         }

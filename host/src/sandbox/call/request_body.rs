@@ -1,5 +1,5 @@
-//! The body of a request, with limits on slow clients. If the client stops sending, the host ends the call. The guest is not
-//! blamed for that.
+//! The body of a request, with limits on slow clients. If the client stops sending, the host ends the call, and that
+//! does not count against the guest.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

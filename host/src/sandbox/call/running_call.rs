@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::task::AtomicWaker;
 
 use super::error::{COMPUTE_LIMIT, CallError};
-use crate::sandbox::store::FREE_INTERRUPTIONS;
+use crate::sandbox::store::IGNORED_INTERRUPTIONS;
 
 /// The future of a call. It owns the instance.
 pub(super) type CallFuture<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
@@ -49,7 +49,7 @@ impl<T> RunningCall<T> {
         }
         let started = Instant::now();
         let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
-        if self.interruptions.swap(0, Ordering::Relaxed) > FREE_INTERRUPTIONS {
+        if self.interruptions.swap(0, Ordering::Relaxed) > IGNORED_INTERRUPTIONS {
             self.busy_time += started.elapsed();
         } else {
             self.busy_time = Duration::ZERO;

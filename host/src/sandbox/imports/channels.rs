@@ -62,13 +62,13 @@ impl GuestState {
         if !self.can_publish {
             return Ok(Err(wit::ErrorCode::NoPublisher));
         }
-        let mut joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
-        if joined.is_some() {
+        let mut subscription = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        if subscription.is_some() {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
         }
         let wit::ViewerOptions { opening, closing, max_rate, label } = options;
         let options = ViewerOptions { opening: opening.into(), closing: closing.into(), max_rate, label };
-        Ok(join(&self.channels, options).map(|viewer| *joined = Some(viewer)).map_err(error_code))
+        Ok(join(&self.channels, options).map(|joined| *subscription = Some(joined)).map_err(error_code))
     }
 }
 

@@ -4,7 +4,7 @@
 //! Candidate ── interfaces, compatibility ──► compile_cache or compiler ── artifact ──► linker ──► LoadedGuest
 //! ```
 //!
-//! * `candidate`: the bytes, with their [`origin`] and digest; `error`: why they cannot be the guest.
+//! * `candidate`: the bytes, with their `origin` and digest; `error`: why they cannot be the guest.
 //! * `loader`: all steps in order.
 //! * `interfaces`: what the component imports and exports; `compatibility`: whether the host matches.
 //! * `compiler`: runs the compiler process; `compiler_process`: the inside of that process.
