@@ -6,6 +6,7 @@
 //!
 //! * [`camera`]: cameras and their frames, in a crate of its own.
 //! * [`logging`]: the log. [`process`]: threads, memory, open files and background tasks.
+//! * [`buf_list`]: a list of byte strings as one buffer.
 //! * [`channels`]: streams that are built once and sent to many viewers.
 //! * [`sandbox`]: runs guests, and implements the WIT interfaces that they import.
 //! * [`swap`]: decides which guest serves, and replaces it while streams run.

@@ -22,7 +22,7 @@ pub struct ActiveGuest {
     deployment: Arc<Deployment>,
     /// Held while a candidate is compiled and checked, so that candidates serve in the order in which they were
     /// offered, and only one is compiled at a time. A compiler that nobody waits for any more holds it until it ends.
-    replacement: Arc<Mutex<()>>,
+    replacement_lock: Arc<Mutex<()>>,
 }
 
 impl ActiveGuest {
@@ -30,12 +30,12 @@ impl ActiveGuest {
     /// continue.
     pub async fn start(invoker: Invoker, candidate: Candidate, drain_limit: Duration) -> Result<Self, SwapError> {
         let invoker = Arc::new(invoker);
-        let replacement = Arc::<Mutex<()>>::default();
-        let lock = replacement.clone().lock_owned().await;
+        let replacement_lock = Arc::<Mutex<()>>::default();
+        let lock = replacement_lock.clone().lock_owned().await;
         let (_lock, guest) = check::compile(invoker.clone(), candidate, Priority::Normal, lock).await?;
         check::send_test_request(&invoker, &guest, FIRST).await?;
         let deployment = Arc::new(Deployment::start(guest, drain_limit));
-        Ok(Self { invoker, deployment, replacement })
+        Ok(Self { invoker, deployment, replacement_lock })
     }
 
     /// Lets the current guest answer a request.
@@ -78,7 +78,7 @@ impl ActiveGuest {
     /// If the candidate fails, the current guest continues; the log says why. Dropping the future early changes nothing.
     /// Must be called inside a Tokio runtime.
     pub async fn replace(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
-        let lock = self.replacement.clone().lock_owned().await;
+        let lock = self.replacement_lock.clone().lock_owned().await;
         let result = match candidate {
             Ok(candidate) => self.check_and_replace(candidate, lock).await,
             Err(error) => Err(error.into()),
