@@ -73,7 +73,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
         Ok(if interruptions < IGNORED_INTERRUPTIONS {
             UpdateDeadline::Continue(EPOCH_DEADLINE)
         } else {
-            // Lets other tasks run. A future that merely wakes itself would be polled again at once.
+            // Lets other tasks run. A future that only wakes itself would be polled again at once.
             UpdateDeadline::YieldCustom(EPOCH_DEADLINE, Box::pin(tokio::task::yield_now()))
         })
     });

@@ -93,8 +93,8 @@ fn an_infinite_loop_becomes_504_and_does_not_delay_other_requests() {
     let address = setup.server.address;
     // More than there are threads that run guests.
     let looping: Vec<_> = (0..8).map(|_| std::thread::spawn(move || get(address, "/bad").status)).collect();
-    let begun = Instant::now();
-    while begun.elapsed().as_millis() < 500 {
+    let started = Instant::now();
+    while started.elapsed().as_millis() < 500 {
         setup.still_serves();
     }
     for status in looping {

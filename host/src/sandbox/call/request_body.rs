@@ -191,9 +191,9 @@ mod tests {
     async fn a_client_that_sends_nothing_times_out() {
         let limits = BodyLimits { idle_timeout: Duration::from_millis(50), min_rate: 1 };
         let (_sender, mut body) = body(limits);
-        let begun = Instant::now();
+        let started = Instant::now();
         assert!(body.frame().await.unwrap().is_err());
-        assert!(begun.elapsed() >= limits.idle_timeout && body.monitor().waited() >= limits.idle_timeout);
+        assert!(started.elapsed() >= limits.idle_timeout && body.monitor().waited() >= limits.idle_timeout);
         assert_eq!(body.error(), Some(BodyError::TimedOut));
         assert!(matches!(body.monitor().error(), Some(CallError::RequestBodyTimedOut)));
     }

@@ -1,7 +1,7 @@
 //! The inside of the compiler process, `hotshoe compile`. Only the server runs it.
 //!
 //! The process reads a component from standard input and writes an artifact to standard output. The server keeps standard
-//! input open while it wants the result. When it closes the pipe, or dies, the process exits.
+//! input open while it needs the result. When it closes the pipe, or dies, the process exits.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -30,7 +30,7 @@ const KILL_DELAY: u64 = 5;
 pub(super) const INVALID: u8 = 3;
 /// The exit code after [`TIME_LIMIT`].
 pub(super) const TIMED_OUT: u8 = 4;
-/// The exit code if the server no longer wants the result.
+/// The exit code if the server no longer needs the result.
 pub(super) const CANCELLED: u8 = 5;
 
 /// The nice value while streams are served, which take precedence.

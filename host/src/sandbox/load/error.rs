@@ -53,7 +53,7 @@ pub enum LoadError {
     },
     /// It imports interfaces or functions that the host does not provide.
     #[error(
-        "{origin} imports what this host does not provide: {missing}{}; compare `hotshoe guest imports`, which lists the imports of the built-in guest",
+        "{origin} imports what this host does not provide: {missing}{}; run `hotshoe guest imports FILE` for the full list",
         if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler" }
     )]
     MissingImports {
