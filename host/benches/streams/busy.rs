@@ -1,5 +1,5 @@
-//! What viewers notice of downloads: a hundred of `/log` and a hundred of `/`, each again and again, on the same
-//! processors as the server and the viewers.
+//! Viewers beside downloads: a hundred clients download `/log` and a hundred `/`, again and again, on the same processors
+//! as the server and the viewers.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -19,20 +19,20 @@ use socket2::SockRef;
 use super::figures::{median, milliseconds};
 use super::load::Load;
 use super::servers::{RATE, fill, pin_load, unpin_load};
-use super::{Asked, ROUNDS};
+use super::viewer::MSG_TRUNC;
+use super::{ROUNDS, Selection};
 
+/// Frame size in bytes.
 const SIZE: usize = 30_000;
 const VIEWERS: usize = 50;
-/// Of each of the two paths.
+/// The number of clients of each of the two paths.
 const DOWNLOADS: usize = 100;
-/// How many frames a camera remembers.
+/// The number of frames in a camera's history.
 const HISTORY: u64 = 100_000;
 const WARM_UP: Duration = Duration::from_secs(2);
 const WINDOW: Duration = Duration::from_secs(8);
-/// Linux's number for it (recv(2)).
-const MSG_TRUNC: i32 = 0x20;
 
-pub fn table(_: &Asked) {
+pub fn table(_: &Selection) {
     println!(
         "{VIEWERS} viewers beside {DOWNLOADS} downloads of a log and {DOWNLOADS} of the page, all on two processors; frames \
          of {} kB, medians of {ROUNDS} rounds. Goals: 29 fps, no gap over 150 ms.\n",
@@ -73,7 +73,7 @@ fn round(pictures: &Path, log: Option<&'static str>) -> Round {
     let fast = format!("fast=emulated:{},fps=10000", pictures.display());
     command.args(["--camera", &camera, "--camera", &fast, "--linger", "0", "--admin", "off"]);
     let server = Server::start_command(command);
-    remember(&server);
+    fill_history(&server);
     let mut load = Load::connect(server.address, VIEWERS);
     let stop = Arc::new(AtomicBool::new(false));
     let downloads = log.map(|log| {
@@ -81,15 +81,15 @@ fn round(pictures: &Path, log: Option<&'static str>) -> Round {
         thread::spawn(move || download(address, [log, "/"], &stop))
     });
     load.run_for(WARM_UP);
-    load.forget();
+    load.reset();
     load.run_for(WINDOW);
     stop.store(true, Ordering::Relaxed);
     let [logs, pages] = downloads.map(|downloads| downloads.join().unwrap()).unwrap_or_default();
     Round { slowest_rate: load.slowest_rate(), longest_gap: load.longest_gap(), logs, pages }
 }
 
-/// Fill the history of the fast camera, which closes after that.
-fn remember(server: &Server) {
+/// Fills the history of the fast camera, which then closes.
+fn fill_history(server: &Server) {
     let mut viewer = Load::new(server.address);
     viewer.watch("/video_feed/fast?fps=10");
     loop {
@@ -102,7 +102,7 @@ fn remember(server: &Server) {
     }
 }
 
-/// What came of the downloads of one path.
+/// The downloads of one path.
 #[derive(Default)]
 struct Downloads {
     done: usize,
@@ -118,25 +118,25 @@ impl Downloads {
 
 struct Download {
     stream: TcpStream,
-    begun: Instant,
-    /// Whether its head was looked at.
-    is_answered: bool,
+    start: Instant,
+    /// Whether the response's head was read.
+    has_head: bool,
 }
 
-/// Download each of these paths [`DOWNLOADS`] times at once, again and again, until told to stop.
+/// Downloads each of these paths [`DOWNLOADS`] times at once, again and again, until `stop`.
 fn download(address: SocketAddr, paths: [&str; 2], stop: &AtomicBool) -> [Downloads; 2] {
     let poller = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-    let begin = |number: usize| {
+    let request = |number: usize| {
         let mut stream = TcpStream::connect(address).unwrap();
         let path = paths[number % 2];
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
         stream.set_nonblocking(true).unwrap();
         epoll::add(&poller, &stream, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN).unwrap();
-        Download { stream, begun: Instant::now(), is_answered: false }
+        Download { stream, start: Instant::now(), has_head: false }
     };
-    let mut all: Vec<_> = (0..2 * DOWNLOADS).map(begin).collect();
+    let mut all: Vec<_> = (0..2 * DOWNLOADS).map(request).collect();
     let mut totals: [Downloads; 2] = Default::default();
-    let begun = Instant::now();
+    let start = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let mut events = Vec::with_capacity(all.len());
         let timeout = rustix::time::Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -149,31 +149,31 @@ fn download(address: SocketAddr, paths: [&str; 2], stop: &AtomicBool) -> [Downlo
             if read_to_end(&mut all[number]) {
                 let total = &mut totals[number % 2];
                 total.done += 1;
-                total.slowest = total.slowest.max(all[number].begun.elapsed());
-                all[number] = begin(number);
+                total.slowest = total.slowest.max(all[number].start.elapsed());
+                all[number] = request(number);
             }
         }
     }
     for (number, download) in all.iter().enumerate() {
-        // One that never ends counts as well.
-        totals[number % 2].slowest = totals[number % 2].slowest.max(download.begun.elapsed());
+        // Downloads that never end count as well.
+        totals[number % 2].slowest = totals[number % 2].slowest.max(download.start.elapsed());
     }
-    totals.map(|total| Downloads { time: begun.elapsed(), ..total })
+    totals.map(|total| Downloads { time: start.elapsed(), ..total })
 }
 
-/// Read until there is nothing more for now. Returns whether that was all.
+/// Reads what has arrived. Returns whether the download is complete.
 fn read_to_end(download: &mut Download) -> bool {
     loop {
-        let result = if download.is_answered {
-            // Thrown away by the kernel.
-            let mut nowhere = [MaybeUninit::<u8>::uninit(); 1 << 18];
-            SockRef::from(&download.stream).recv_with_flags(&mut nowhere, MSG_TRUNC)
+        let result = if download.has_head {
+            // The kernel discards the bytes.
+            let mut buffer = [MaybeUninit::<u8>::uninit(); 1 << 18];
+            SockRef::from(&download.stream).recv_with_flags(&mut buffer, MSG_TRUNC)
         } else {
             let mut head = [0; 12];
             let result = download.stream.read(&mut head);
             if result.is_ok() {
                 assert_eq!(&head, b"HTTP/1.1 200");
-                download.is_answered = true;
+                download.has_head = true;
             }
             result
         };

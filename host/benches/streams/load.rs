@@ -1,4 +1,4 @@
-//! Viewers: many of them in one thread.
+//! Many viewers in one thread.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use rustix::event::epoll;
 use super::figures::percentile;
 use super::viewer::Viewer;
 
-/// What is watched.
+/// The path of the stream.
 pub const PATH: &str = "/video_feed";
 
 /// All viewers of one server.
@@ -16,28 +16,29 @@ pub struct Load {
     address: SocketAddr,
     viewers: Vec<Viewer>,
     epoll: rustix::fd::OwnedFd,
+    /// How long the viewers have been reading since the last reset.
     window: Duration,
 }
 
 impl Load {
-    /// Nobody watches this server yet.
+    /// Creates a load without viewers.
     pub fn new(address: SocketAddr) -> Self {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
         Self { address, viewers: Vec::new(), epoll, window: Duration::ZERO }
     }
 
-    /// Connect this many viewers, and wait until each has its first part.
+    /// Connects this many viewers, and waits until each has its first frame.
     pub fn connect(address: SocketAddr, count: usize) -> Self {
         let mut load = Self::new(address);
-        load.join(count);
+        load.add(count);
         load
     }
 
-    /// Connect this many more viewers, and wait until each has its first part.
-    pub fn join(&mut self, count: usize) {
+    /// Connects this many more viewers, and waits until each has its first frame.
+    pub fn add(&mut self, count: usize) {
         for _ in 0..count {
             self.watch(PATH);
-            // So that nobody waits for those who come later.
+            // Read what has arrived, so that earlier viewers do not wait for later ones.
             self.poll(Duration::ZERO);
         }
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -47,35 +48,35 @@ impl Load {
         }
     }
 
-    /// Put another viewer in the place of this one, who leaves.
+    /// Disconnects a viewer and connects another with the same number.
     pub fn replace(&mut self, number: usize) {
-        let viewer = self.begin(number, PATH);
+        let viewer = self.connect_viewer(number, PATH);
         self.viewers[number] = viewer;
     }
 
-    /// Connect one more viewer, of this path, and do not wait for its first part.
+    /// Connects one more viewer, of this path. Does not wait for its first frame.
     pub fn watch(&mut self, path: &str) {
-        let viewer = self.begin(self.viewers.len(), path);
+        let viewer = self.connect_viewer(self.viewers.len(), path);
         self.viewers.push(viewer);
     }
 
-    fn begin(&self, number: usize, path: &str) -> Viewer {
-        let viewer = Viewer::connect(self.address, path);
+    fn connect_viewer(&self, number: usize, path: &str) -> Viewer {
+        let viewer = Viewer::connect(self.address, path, None);
         let data = epoll::EventData::new_u64(number as u64);
         epoll::add(&self.epoll, &viewer.stream, data, epoll::EventFlags::IN).unwrap();
         viewer
     }
 
-    /// Read what comes, for this long.
+    /// Reads for this long.
     pub fn run_for(&mut self, time: Duration) {
-        let begun = Instant::now();
-        while let Some(left) = time.checked_sub(begun.elapsed()) {
+        let start = Instant::now();
+        while let Some(left) = time.checked_sub(start.elapsed()) {
             self.poll(left);
         }
-        self.window += begun.elapsed();
+        self.window += start.elapsed();
     }
 
-    /// Wait until something comes, or for this long, and read it. Returns the numbers of those who got something.
+    /// Waits until something arrives, or for this long, and reads it. Returns the numbers of the viewers that read.
     pub fn poll(&mut self, timeout: Duration) -> Vec<usize> {
         let mut events = Vec::with_capacity(self.viewers.len().max(1));
         let timeout =
@@ -91,34 +92,34 @@ impl Load {
         numbers
     }
 
-    /// Begin to count.
-    pub fn forget(&mut self) {
-        self.viewers.iter_mut().for_each(Viewer::forget);
+    /// Resets all counts.
+    pub fn reset(&mut self) {
+        self.viewers.iter_mut().for_each(Viewer::reset);
         self.window = Duration::ZERO;
     }
 
-    /// All viewers, in the order in which they came.
+    /// Returns all viewers, by number.
     pub fn viewers(&self) -> &[Viewer] {
         &self.viewers
     }
 
-    /// How many parts were read whole.
+    /// Returns how many frames were read completely.
     pub fn frames(&self) -> usize {
         self.viewers.iter().map(|viewer| viewer.latencies.len()).sum()
     }
 
-    /// The rate of the viewer that was sent the fewest parts, per second.
+    /// Returns the frames per second of the slowest viewer.
     pub fn slowest_rate(&self) -> f64 {
         let fewest = self.viewers.iter().map(|viewer| viewer.latencies.len()).min().unwrap();
         fewest as f64 / self.window.as_secs_f64()
     }
 
-    /// The longest time that any viewer waited from one part to the next.
+    /// Returns the longest time between two frames of any viewer.
     pub fn longest_gap(&self) -> Duration {
         self.viewers.iter().map(|viewer| viewer.longest_gap).max().unwrap()
     }
 
-    /// The time from capture until a viewer has the whole part: so many of a hundred are shorter.
+    /// Returns the latency that this many percent are shorter than: the time from capture until a viewer has the frame.
     pub fn latency_percentile(&self, percent: usize) -> Duration {
         percentile(self.viewers.iter().flat_map(|viewer| &viewer.latencies).copied(), percent)
     }

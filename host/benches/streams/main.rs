@@ -1,33 +1,32 @@
-//! What a stream costs: Hotshoe against two servers written by hand, on the same pictures, in the same run.
+//! The cost of a stream: Hotshoe compared with two minimal servers, with the same pictures, in the same run.
 //!
 //! ```text
 //! cargo bench --bench streams                    # all tables, three rounds each: twenty minutes
 //! cargo bench --bench streams -- slow connects   # only these tables
-//! cargo bench --bench streams -- 100 300         # only the first table, and of it these numbers of viewers
-//! cargo bench --bench streams -- 100kB 1000      # and only frames of this size
+//! cargo bench --bench streams -- 100 300         # only the table `cost`, with these numbers of viewers
+//! cargo bench --bench streams -- 100kB 1000      # only with frames of this size
 //! ```
 //!
-//! The server has one processor and the viewers another. The figures that count are the ratios to the server on
-//! hyper, each the median over the rounds: absolute times differ between machines, and on one machine from hour to
-//! hour.
+//! The server runs on one processor and the viewers on another. Compare the ratios to the server on hyper, which are
+//! medians of the rounds: absolute times differ between machines, and on one machine from hour to hour.
 //!
-//! The tables, by the names that they are asked for with:
+//! The tables:
 //!
-//! * `cost`: what viewers cost: processor time, latency, memory. Three quarters of the time go into it.
-//! * `slow`: what a viewer that reads slowly gets, and what the others notice of it.
-//! * `crowd`: what many viewers that read slowly cost beside as many that keep up.
-//! * `first`: how long many who come at once wait for their first frame.
-//! * `connects`: how many can come and go in a second.
-//! * `start`: how long it takes from the start of the server to a frame.
-//! * `fakecam`: what viewers of a V4L2 camera cost.
-//! * `memory`: what a viewer takes of it.
-//! * `busy`: what viewers notice of downloads on the same processors.
+//! * `cost`: processor time, latency and memory. Takes three quarters of the time.
+//! * `slow`: a viewer that reads slowly, and the viewers beside it.
+//! * `crowd`: the cost of many viewers that read slowly beside as many that keep up.
+//! * `first`: the time to the first frame for many viewers that connect at once.
+//! * `connects`: how many viewers can come and go per second.
+//! * `start`: the time from the start of the server to the first frame.
+//! * `fakecam`: the cost of viewers of a V4L2 camera.
+//! * `memory`: the memory for each viewer.
+//! * `busy`: viewers beside downloads on the same processors.
 //!
-//! And what they are made with:
+//! The other modules:
 //!
-//! * `load`: many viewers; `viewer`: one, and what it sees.
-//! * `servers`: those that are measured; `reference`: of them, those to compare with.
-//! * `figures`: medians and the like.
+//! * `load`: many viewers; `viewer`: one viewer.
+//! * `servers`: the servers that are measured; `reference`: the minimal servers among them.
+//! * `figures`: medians, percentiles and ratios.
 
 #![allow(
     missing_docs,
@@ -35,7 +34,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a benchmark ends at what goes wrong, and prints"
+    reason = "a benchmark fails by panicking, and prints"
 )]
 
 mod busy;
@@ -55,7 +54,7 @@ mod viewer;
 
 const ROUNDS: usize = 3;
 
-type Table = (&'static str, fn(&Asked));
+type Table = (&'static str, fn(&Selection));
 
 const TABLES: [Table; 9] = [
     ("cost", cost::table),
@@ -69,49 +68,49 @@ const TABLES: [Table; 9] = [
     ("busy", busy::table),
 ];
 
-/// What was asked for on the command line; all there is, where nothing was.
+/// What the command line selects. An empty list selects everything.
 #[derive(Default)]
-struct Asked {
+struct Selection {
     tables: Vec<String>,
     viewers: Vec<usize>,
-    /// In kB.
+    /// Frame sizes in kB.
     sizes: Vec<usize>,
 }
 
-impl Asked {
+impl Selection {
     fn parse(args: impl Iterator<Item = String>) -> Self {
-        let mut asked = Self::default();
+        let mut selection = Self::default();
         // cargo adds `--bench`.
         for arg in args.filter(|arg| !arg.starts_with('-')) {
             if let Ok(viewers) = arg.parse() {
-                asked.viewers.push(viewers);
+                selection.viewers.push(viewers);
             } else if let Some(size) = arg.strip_suffix("kB").and_then(|size| size.parse().ok()) {
-                asked.sizes.push(size);
+                selection.sizes.push(size);
             } else {
-                assert!(TABLES.iter().any(|(name, _)| *name == arg), "there is no table {arg}");
-                asked.tables.push(arg);
+                assert!(TABLES.iter().any(|(name, _)| *name == arg), "unknown table {arg}");
+                selection.tables.push(arg);
             }
         }
-        // Only the first has them.
-        if asked.tables.is_empty() && (!asked.viewers.is_empty() || !asked.sizes.is_empty()) {
-            asked.tables.push("cost".to_owned());
+        // Only `cost` has numbers of viewers and sizes to select from.
+        if selection.tables.is_empty() && (!selection.viewers.is_empty() || !selection.sizes.is_empty()) {
+            selection.tables.push("cost".to_owned());
         }
-        asked
+        selection
     }
 }
 
 fn main() {
-    servers::serve_if_told();
-    let asked = Asked::parse(std::env::args().skip(1));
+    servers::serve_if_reference();
+    let selection = Selection::parse(std::env::args().skip(1));
     servers::pin_load();
     let mut is_first = true;
     for (name, table) in TABLES {
-        if asked.tables.is_empty() || asked.tables.iter().any(|table| table == name) {
+        if selection.tables.is_empty() || selection.tables.iter().any(|table| table == name) {
             if !is_first {
                 println!();
             }
             is_first = false;
-            table(&asked);
+            table(&selection);
         }
     }
 }

@@ -1,36 +1,32 @@
-//! What a viewer takes of the server's memory, also the plain way.
+//! The server's memory for each viewer.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::figures::median;
+use super::figures::Rounds;
 use super::load::Load;
 use super::servers::{HYPER, RATE, SERVERS, fill, memory_kib, start};
-use super::{Asked, ROUNDS};
+use super::{ROUNDS, Selection};
 
+/// Frame size in bytes.
 const SIZE: usize = 30_000;
 const VIEWERS: usize = 300;
-/// Until all have been sent some frames.
+/// Until every viewer has been sent some frames.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-pub fn table(_: &Asked) {
+pub fn table(_: &Selection) {
     println!(
         "Memory of the server for each of {VIEWERS} viewers, frames of {} kB; medians of {ROUNDS} rounds. Goals: 16 KiB \
-         for Hotshoe, 70 kB (68 KiB) the plain way.\n",
+         for Hotshoe, 70 kB (68 KiB) without channels.\n",
         SIZE / 1000
     );
     println!("| server | KiB per viewer | ratio |");
     println!("| --- | --- | --- |");
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path(), SIZE);
-    let rounds: Vec<Vec<f64>> =
-        (0..ROUNDS).map(|_| SERVERS.iter().map(|server| measure(server, folder.path())).collect()).collect();
+    let rounds = Rounds::measure(ROUNDS, &SERVERS, HYPER, |server| measure(server, folder.path()));
     for (number, server) in SERVERS.iter().enumerate() {
-        println!(
-            "| {server} | {:.1} | {:.2} |",
-            median(rounds.iter().map(|servers| servers[number])),
-            median(rounds.iter().map(|servers| servers[number] / servers[HYPER])),
-        );
+        println!("| {server} | {:.1} | {:.2} |", rounds.median(number, |kib| *kib), rounds.ratio(number, |kib| *kib));
     }
 }
 

@@ -1,7 +1,7 @@
-//! The servers to compare with: the least that can send these streams, without a sandbox, without anything else.
+//! The reference servers: the least code that sends these streams, without a sandbox or other features.
 //!
-//! * `hyper`: what one would write by hand today: hyper, a task for each connection, the newest part shared.
-//! * `raw`: the floor: one thread that writes each part to all sockets.
+//! * `hyper`: a typical server: hyper, a task for each connection, the newest part in a watch.
+//! * `raw`: the lower bound: one thread that writes each part to all sockets.
 
 use std::convert::Infallible;
 use std::fs;
@@ -26,11 +26,11 @@ use tokio::sync::watch;
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
 const OPENING: &[u8] = b"--frame\r\n";
-/// The same limits on what the kernel and hyper hold as Hotshoe's, for `hyper`; `raw` has none.
+/// The limits on buffers in the kernel and in hyper, as in Hotshoe. `raw` has no limits.
 const UNSENT: u32 = 128 * 1024;
 const BUFFER: usize = 8 * 1024;
 
-/// Serve these pictures at this rate, as the server of this name, until killed. Says where as Hotshoe does.
+/// Runs the reference server with this name until it is killed. Prints its address like Hotshoe.
 pub fn serve(role: &str, folder: &Path, rate: u32) {
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "jpg"));
@@ -46,7 +46,7 @@ pub fn serve(role: &str, folder: &Path, rate: u32) {
     }
 }
 
-/// A part of the stream, in one piece.
+/// Returns a part of the stream.
 fn part(picture: &[u8]) -> Bytes {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let head = format!(
@@ -84,7 +84,7 @@ fn serve_hyper(listener: StdListener, pictures: Vec<Bytes>, period: Duration) {
                     async move { Ok::<_, Infallible>(response(newest)) }
                 });
                 let mut builder = http1::Builder::new();
-                // Fails when the viewer leaves.
+                // Fails if the viewer leaves.
                 let _ = builder.max_buf_size(BUFFER).serve_connection(TokioIo::new(stream), answer).await;
             });
         }
@@ -101,10 +101,12 @@ fn response(newest: watch::Receiver<Bytes>) -> Response<impl http_body::Body<Dat
     Response::builder().header("Content-Type", CONTENT_TYPE).body(StreamBody::new(parts)).unwrap()
 }
 
-/// A viewer that has not taken all of a part yet.
+/// A viewer of `raw`.
 struct Viewer {
     stream: TcpStream,
+    /// The current part.
     part: Bytes,
+    /// How many bytes of it are written.
     written: usize,
 }
 
@@ -118,14 +120,14 @@ fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration) {
         loop {
             while let Ok((mut stream, _)) = listener.accept() {
                 stream.set_nodelay(true).unwrap();
-                // The request is one piece, and small.
+                // The request is small and arrives at once.
                 let _ = stream.read(&mut [0; 4096]);
                 stream.set_nonblocking(true).unwrap();
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\nConnection: close\r\n\r\n");
                 let _ = stream.write_vectored(&[IoSlice::new(head.as_bytes()), IoSlice::new(OPENING)]);
                 viewers.push(Viewer { stream, part: Bytes::new(), written: 0 });
             }
-            // Those that are in the middle of a part get its rest; the others the newest, once.
+            // Finish parts that were begun. Send the newest part once to the other viewers.
             viewers.retain_mut(|viewer| {
                 if viewer.written == viewer.part.len() && viewer.part.as_ptr() != newest.as_ptr() {
                     viewer.part = newest.clone();
@@ -137,14 +139,14 @@ fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration) {
             let behind = viewers.iter().any(|viewer| viewer.written < viewer.part.len());
             let timeout = if behind { left.min(Duration::from_millis(1)) } else { left };
             let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
-            // Who comes between two frames gets the newest at once.
+            // Wake up for new viewers, which are sent the newest part at once.
             let _ = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout));
         }
     }
 }
 
 impl Viewer {
-    /// Send what the socket takes. Returns false if the viewer has left.
+    /// Writes what the socket accepts. Returns false if the viewer has left.
     fn send(&mut self) -> bool {
         while self.written < self.part.len() {
             match self.stream.write(&self.part[self.written..]) {

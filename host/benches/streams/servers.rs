@@ -1,4 +1,4 @@
-//! The servers that are measured: how they are started, and what they use.
+//! The servers that are measured: starting them, and measuring what they use.
 
 use std::fs;
 use std::path::Path;
@@ -11,30 +11,33 @@ use hotshoe_test_support::{built_in_pictures, guests};
 
 use super::reference;
 
-/// Names the reference server that this program is to be, instead of the benchmark.
+/// The environment variable with the name of the reference server that this program runs instead of the benchmark.
 const ROLE: &str = "HOTSHOE_BENCH_ROLE";
-/// The folder with its pictures.
+/// The environment variable with the folder of its pictures.
 const PICTURES: &str = "HOTSHOE_BENCH_PICTURES";
-/// How many of them it sends in a second.
+/// The environment variable with its frames per second.
 const FRAME_RATE: &str = "HOTSHOE_BENCH_RATE";
 
-/// Frames per second, but where a table says otherwise.
+/// Frames per second, unless a table has its own rate.
 pub const RATE: u32 = 30;
 
-/// Two references, Hotshoe, and Hotshoe with a guest that does not use channels.
+/// The reference servers, Hotshoe, and Hotshoe with a guest that does not use channels.
 pub const SERVERS: [&str; 4] = ["raw", "hyper", "hotshoe", "plain"];
+/// Indexes of [`SERVERS`].
+pub const RAW: usize = 0;
 pub const HYPER: usize = 1;
 pub const HOTSHOE: usize = 2;
+pub const PLAIN: usize = 3;
 
-/// Be a reference server, if that is what this program was started as: then this never returns.
-pub fn serve_if_told() {
+/// Runs a reference server, and never returns, if this program was started as one.
+pub fn serve_if_reference() {
     if let Ok(role) = std::env::var(ROLE) {
         let rate = std::env::var(FRAME_RATE).unwrap().parse().unwrap();
         reference::serve(&role, Path::new(&std::env::var(PICTURES).unwrap()), rate);
     }
 }
 
-/// Start a server on the first processor, with these pictures at this rate.
+/// Starts a server on the first processor, with these pictures and this frame rate.
 pub fn start(server: &str, pictures: &Path, rate: u32) -> Server {
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", "0"]);
@@ -53,24 +56,25 @@ pub fn start(server: &str, pictures: &Path, rate: u32) -> Server {
     Server::start_command(pinned)
 }
 
-/// This program, as a reference server.
+/// Returns the command that runs this program as a reference server.
 pub fn reference_command(server: &str, pictures: &Path, rate: u32) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(ROLE, server).env(PICTURES, pictures).env(FRAME_RATE, rate.to_string());
     command
 }
 
+/// Returns the arguments of Hotshoe.
 pub fn hotshoe_arguments(pictures: &Path, rate: u32) -> Vec<String> {
     let camera = format!("emulated=emulated:{},fps={rate}", pictures.display());
     ["--camera", &camera, "--max-requests", "2000", "--admin", "off"].map(str::to_owned).into()
 }
 
-/// Keep the load off the servers' processor: run this thread, and those that it starts, on the second alone.
+/// Pins this thread, and those that it starts, to the second processor: the first is the servers'.
 pub fn pin_load() {
     set_processors("1");
 }
 
-/// Let this thread, and what it starts, run on all processors again.
+/// Lets this thread, and the threads and processes that it starts, run on all processors again.
 pub fn unpin_load() {
     set_processors(&format!("0-{}", available_parallelism().map_or(0, |count| count.get().max(2) - 1)));
 }
@@ -78,12 +82,12 @@ pub fn unpin_load() {
 fn set_processors(list: &str) {
     let mut command = Command::new("taskset");
     command.args(["-p", "-c", list, &std::process::id().to_string()]).stdout(Stdio::null());
-    // Fails where there is only one, and all is measured on that.
+    // Fails if there is only one processor. Then everything runs on it.
     let _ = command.status().unwrap();
 }
 
-/// The processor time that a process has used, all its threads together (proc_pid_schedstat: in nanoseconds). The
-/// thread of a preloaded camera is left out: with a real one, its work is the kernel's and the camera's.
+/// Returns the processor time of all threads of a process (`/proc/pid/task/tid/schedstat`, in nanoseconds). Does not count
+/// the thread of the emulated V4L2 camera: the kernel and the hardware do the work of a real one.
 pub fn processor_time(pid: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let times = tasks.filter_map(|task| {
@@ -97,21 +101,21 @@ pub fn processor_time(pid: u32) -> Duration {
     Duration::from_nanos(times.sum())
 }
 
-/// The memory that a process has in use and shares with nobody, in KiB.
+/// Returns the proportional set size of a process, in KiB (`/proc/pid/smaps_rollup`).
 pub fn memory_kib(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let line = text.lines().find(|line| line.starts_with("Pss:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Thirty pictures of this many bytes.
+/// Fills a folder with thirty pictures of this many bytes.
 pub fn fill(folder: &Path, size: usize) {
     let base = &built_in_pictures()[0];
     for number in 0..30_u8 {
         let mut picture = base[..2].to_vec();
         let mut missing = size - base.len();
         while missing > 0 {
-            // A comment: its marker, its length with the two bytes that hold it, and what it says.
+            // A comment segment: marker, length including its own two bytes, text.
             let length = missing.clamp(4, 60_000);
             picture.extend([0xFF, 0xFE]);
             picture.extend(u16::try_from(length - 2).unwrap().to_be_bytes());
