@@ -1,6 +1,6 @@
-//! Generated from `wit/`: what the host offers, and what it calls.
+//! The imports and exports of the guest, generated from `wit/`.
 
-#![allow(missing_docs, unsafe_code, clippy::all, reason = "generated; the documentation is in wit/")]
+#![allow(missing_docs, unsafe_code, clippy::all, reason = "generated; wit/ contains the documentation")]
 
 wit_bindgen::generate!({
     world: "hotshoe:server/publishing-guest",
@@ -8,7 +8,7 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-// The names of a component's exports are none for a native library.
+// A native library cannot export symbols with the names of component exports.
 #[cfg(target_family = "wasm")]
 export!(Guest);
 #[cfg(target_family = "wasm")]

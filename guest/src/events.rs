@@ -1,8 +1,8 @@
-//! `/events`: what the page has to know at once, as server-sent events (HTML Living Standard, section 9.2).
+//! `/events`: the state of the server as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! There is one kind, `state`: the guest that serves and all cameras, as JSON. It comes when something becomes of a
-//! camera, and every second. Each has the whole state, so that none needs those before it: they are parts of a channel,
-//! and a slow client skips some. When another guest serves, its events come next.
+//! There is one type of event, `state`: the serving guest and all cameras, as JSON. It is sent every second and whenever
+//! the state of a camera changes. Each event is complete by itself. Events are parts of a channel, so a slow client skips
+//! some, and after a swap the events of the new guest follow on the same connection.
 
 use alloc::format;
 use alloc::string::String;
@@ -14,93 +14,93 @@ use crate::bindings::hotshoe::server::generations;
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::json;
-use crate::measure::measure;
-use crate::part::Format;
-use crate::reply::{self, Head};
+use crate::measurement::measure;
+use crate::multipart::Format;
+use crate::response::{self, Head};
 
-/// The channel's name: no camera's, since those have no `/`.
+/// The name of the channel. No camera has a `/` in its name.
 pub const CHANNEL: &str = "/events";
 
-/// How long a browser waits before it comes back, where the server was away.
+/// How long a browser waits before it reconnects.
 const RETRY_MILLISECONDS: u32 = 250;
 
-/// How often rates and numbers of viewers are told. It also shows proxies and clients that the stream is alive.
-const PERIOD_NANOSECONDS: u64 = 1_000_000_000;
+/// The interval between events if no camera changes. Frame rates and viewer counts are up to date within this time, and
+/// proxies and clients see that the connection is alive.
+const INTERVAL_NANOSECONDS: u64 = 1_000_000_000;
 
-/// Answer with the events.
+/// Responds with the stream of events.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
-    let headers = reply::fresh_and(&reply::UNBUFFERED);
+    let headers = response::no_cache_and(&response::UNBUFFERED);
     let head = Head { status: 200, headers: &headers };
     let opening = format!("retry: {RETRY_MILLISECONDS}\n\n").into_bytes();
-    // An event ends with its empty line, so nothing has to close the stream.
-    let viewing = ViewerOptions { opening, closing: Vec::new(), max_rate: None, label: String::new() };
-    reply::shared(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &viewing);
+    // An event ends with an empty line, so the stream needs no closing.
+    let options = ViewerOptions { opening, closing: Vec::new(), max_rate: None, label: String::new() };
+    response::join_channels(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &options);
 }
 
-/// Push event after event.
+/// Publishes the events.
 pub fn publish(channel: &Channel) {
     let watcher = Watcher::new();
     loop {
-        // Fails only if the event is too large, and then the next one is too.
-        let event = format!("event: state\ndata: {}\n\n", state());
+        let event = format!("event: state\ndata: {}\n\n", state_json());
+        // Fails only if the event is too large. The next one would be as large.
         if channel.push(event.as_bytes(), None, b"").is_err() {
             return;
         }
-        watcher.blocking_changed(PERIOD_NANOSECONDS);
+        watcher.blocking_changed(INTERVAL_NANOSECONDS);
     }
 }
 
-/// All there is to know at this moment.
-fn state() -> String {
+fn state_json() -> String {
     let guest = generations::get_generation();
     let now = wall_clock::now();
     format!(
         "{{\"guest\":{{\"number\":{},\"since\":{},\"digest\":{}}},\"now\":{}.{:03},\"cameras\":{}}}",
         guest.number,
         guest.since.seconds,
-        json::text(&guest.digest),
+        json::string(&guest.digest),
         now.seconds,
         now.nanoseconds / 1_000_000,
-        json::list(list_cameras().iter().map(camera_state))
+        json::list(list_cameras().iter().map(camera_json))
     )
 }
 
-fn camera_state(camera: &CameraInfo) -> String {
+fn camera_json(camera: &CameraInfo) -> String {
     let (state, outage) = match &camera.state {
         CameraState::Idle => ("idle", None),
         CameraState::Starting => ("starting", None),
         CameraState::Live => ("live", None),
         CameraState::Lost(outage) => ("lost", Some(outage)),
     };
-    let measured = measure(camera);
+    let measurement = measure(camera);
     let mode = camera.mode.as_ref();
     let counts = &camera.counts;
     let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
     format!(
         "{{\"name\":{},\"label\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
          \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost}}}",
-        json::text(&camera.name),
-        json::text(&camera.label),
-        json::text(&camera.description),
-        json::optional(outage.map(|outage| json::text(cause_name(outage.cause)))),
-        json::optional(outage.map(|outage| json::text(&outage.message))),
+        json::string(&camera.name),
+        json::string(&camera.label),
+        json::string(&camera.description),
+        json::optional(outage.map(|outage| json::string(cause_name(outage.cause)))),
+        json::optional(outage.map(|outage| json::string(&outage.message))),
         json::optional(mode.map(|mode| mode.dimensions.width)),
         json::optional(mode.map(|mode| mode.dimensions.height)),
-        json::hundredths(measured.rate),
-        json::optional(mode.and_then(|mode| mode.frame_rate).map(json::hundredths)),
-        json::optional(mode.and_then(|mode| mode.pixel_format.as_deref()).map(json::text)),
-        viewers(&camera.name),
-        json::optional(measured.age_nanoseconds.map(|age| json::hundredths(age as f64 / 1e9))),
+        json::two_decimals(measurement.frame_rate),
+        json::optional(mode.and_then(|mode| mode.frame_rate).map(json::two_decimals)),
+        json::optional(mode.and_then(|mode| mode.pixel_format.as_deref()).map(json::string)),
+        count_stream_viewers(&camera.name),
+        json::optional(measurement.age_nanoseconds.map(|age| json::two_decimals(age as f64 / 1e9))),
         counts.frames,
     )
 }
 
-/// How many watch this camera's stream.
-pub fn viewers(camera: &str) -> u32 {
+/// Returns the number of viewers of a camera's streams, in all formats.
+fn count_stream_viewers(camera: &str) -> u32 {
     Format::ALL.iter().map(|format| count_viewers(&format.channel(camera))).sum()
 }
 
-/// As in the WIT.
+/// Returns the name of a cause as in the WIT.
 fn cause_name(cause: OutageCause) -> &'static str {
     match cause {
         OutageCause::NotFound => "not-found",

@@ -1,49 +1,55 @@
-//! Reading a camera: its feed and its first frame, or the answer that says why there is none.
+//! Finding cameras and reading their first frame, or responding with the reason why that fails.
+//!
+//! Functions that return an `Option` with the `ResponseOutparam` have sent an error response if they return `None`.
 
 use alloc::format;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Feed, list_cameras};
 use crate::bindings::hotshoe::camera::frames::Frame;
 use crate::bindings::wasi::http::types::ResponseOutparam;
-use crate::reply;
-use crate::route::Which;
+use crate::response;
+use crate::route::CameraSelector;
 
-/// How long to wait for a frame. A USB camera takes one or two seconds from opening to its first.
-pub const WAIT_NANOSECONDS: u64 = 4_000_000_000;
+/// How long to wait for a frame. A USB camera takes one or two seconds from opening to its first frame.
+pub const FRAME_TIMEOUT_NANOSECONDS: u64 = 4_000_000_000;
 
-/// This camera. Answers with 404 itself if there is none.
-pub fn find(out: ResponseOutparam, head_only: bool, which: Which<'_>) -> Option<(CameraInfo, ResponseOutparam)> {
+/// Returns the selected camera, or responds with 404.
+pub fn find_camera(
+    out: ResponseOutparam,
+    head_only: bool,
+    selector: CameraSelector<'_>,
+) -> Option<(CameraInfo, ResponseOutparam)> {
     let mut cameras = list_cameras().into_iter();
-    let found = match which {
-        Which::First => cameras.next(),
-        Which::Named(name) => cameras.find(|camera| camera.name == name),
-        Which::Numbered(number) => cameras.nth(number),
+    let found = match selector {
+        CameraSelector::First => cameras.next(),
+        CameraSelector::Name(name) => cameras.find(|camera| camera.name == name),
+        CameraSelector::Index(index) => cameras.nth(index),
     };
     match found {
         Some(camera) => Some((camera, out)),
         None => {
-            no_camera(out, head_only);
+            unknown_camera(out, head_only);
             None
         }
     }
 }
 
-/// Answer with 404.
-pub fn no_camera(out: ResponseOutparam, head_only: bool) {
-    reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no camera of that name; see /\n");
+/// Responds with 404.
+pub fn unknown_camera(out: ResponseOutparam, head_only: bool) {
+    response::send_line(out, head_only, &response::NOT_FOUND, "404 there is no camera with this name; see /\n");
 }
 
-/// Start to read this camera. Answers with 404 itself if there is none.
-pub fn open(out: ResponseOutparam, head_only: bool, camera: Which<'_>) -> Option<(Feed, ResponseOutparam)> {
-    let (camera, out) = find(out, head_only, camera)?;
-    // It is there, and a request opens no other feed.
+/// Opens a feed of the selected camera, or responds with 404.
+pub fn open(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>) -> Option<(Feed, ResponseOutparam)> {
+    let (camera, out) = find_camera(out, head_only, camera)?;
+    // The camera exists, and a request opens no other feed, so this cannot fail.
     Some((Feed::open(&camera.name).ok()?, out))
 }
 
-/// The camera's first frame for us. Answers with 503 itself, and the reason, if there is none soon.
+/// Returns the first frame of the feed, or responds with 503 and the reason.
 pub fn first_frame(feed: &Feed, out: ResponseOutparam, head_only: bool) -> Option<(Frame, ResponseOutparam)> {
-    // A lost camera is not waited for. One that is being opened is, until it works or is lost.
-    let frame = if is_lost(feed) { None } else { feed.blocking_next(WAIT_NANOSECONDS).ok().flatten() };
+    // Wait for a camera that is opening, but not for one that is lost.
+    let frame = if is_lost(feed) { None } else { feed.blocking_next(FRAME_TIMEOUT_NANOSECONDS).ok().flatten() };
     match frame {
         Some(frame) => Some((frame, out)),
         None => {
@@ -53,16 +59,16 @@ pub fn first_frame(feed: &Feed, out: ResponseOutparam, head_only: bool) -> Optio
     }
 }
 
-/// Whether the host is trying to get the camera back.
+/// Whether the camera is in an outage.
 pub fn is_lost(feed: &Feed) -> bool {
     matches!(feed.camera().state, CameraState::Lost(_))
 }
 
-/// Answer with 503, and why there is no picture.
+/// Responds with 503 and the reason why there is no picture.
 pub fn no_picture(out: ResponseOutparam, head_only: bool, feed: &Feed) {
     let line = match feed.camera().state {
         CameraState::Lost(outage) => format!("503 no picture: {}\n", outage.message),
         CameraState::Idle | CameraState::Starting | CameraState::Live => "503 no picture yet, try again soon\n".into(),
     };
-    reply::text(out, head_only, &reply::NO_PICTURE, &line);
+    response::send_line(out, head_only, &response::UNAVAILABLE, &line);
 }

@@ -1,16 +1,15 @@
-//! The guest that Hotshoe comes with: the page, snapshots and streams, events, states and logs, controls.
+//! The built-in guest of Hotshoe: the page, snapshots, streams, events, the state, the log and controls.
 //!
-//! It is also the example to start one's own from. Requests come in at `Guest::handle`; `route` and `query` say what
-//! each asks for; `page`, `snapshot`, `stream`, `events`, `state`, `log` and `controls` answer. Streams and events are
-//! given to channels, which `publish` fills, once for all who watch. `feed` opens cameras and `measure` looks at what
-//! they gave; `part` holds the bytes of the multipart format, `request` and `reply` what `wasi:http` needs for requests
-//! with a body and for responses; `json` and `date` write what they are named after.
+//! It also serves as the example for other guests; `hotshoe guest new` copies it. Requests arrive at `Guest::handle`, and
+//! `route` and `query` parse them. `page`, `snapshot`, `stream`, `events`, `state`, `log` and `controls` respond. Streams
+//! and events are channels, and `publish` publishes them. `feed` opens cameras, `measurement` computes their frame rates,
+//! `multipart` writes the multipart format, `request` and `response` wrap `wasi:http`, `json` and `date` format values.
 //!
-//! It is built without Rust's standard library, which imports an environment, standard streams and a way to
-//! exit whether they are used or not. So the list of what this guest can reach is as short as it can be:
-//! `hotshoe guest imports` prints it. A guest may use `std` all the same; the host offers what it imports.
+//! The guest does not use the Rust standard library, because that imports an environment, standard streams and an exit
+//! function even if a program does not use them. So its list of imports, which `hotshoe guest imports` prints, is as
+//! short as possible. Other guests can use `std`: the host provides what it imports.
 //!
-//! On other targets than WebAssembly the crate only serves its own unit tests.
+//! For targets other than WebAssembly, the crate only contains the unit tests.
 #![cfg_attr(target_family = "wasm", no_std)]
 
 extern crate alloc;
@@ -22,13 +21,13 @@ mod events;
 mod feed;
 mod json;
 mod log;
-mod measure;
+mod measurement;
+mod multipart;
 mod page;
-mod part;
 mod publish;
 mod query;
-mod reply;
 mod request;
+mod response;
 mod route;
 mod snapshot;
 mod state;
@@ -43,28 +42,31 @@ use route::{Request, Route};
 struct Guest;
 
 impl incoming_handler::Guest for Guest {
-    /// Answer one request. The host calls this in a new instance, or in one that has answered before.
+    /// Responds to a request.
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        // Nothing is kept here from one request to the next but the allocator's memory.
+        // The guest keeps no state between requests except for the memory of the allocator.
         instances::allow_reuse();
         let path = request.path_with_query().unwrap_or_default();
         let path = query::percent_decode(&path);
         let query = Query::of(&path);
-        let Some(Request { route, camera }) = route::route(&path) else {
+        let Some(Request { route, camera }) = route::parse(&path) else {
             let head_only = matches!(request.method(), Method::Head);
-            return reply::text(out, head_only, &reply::NOT_FOUND, "404 there is no such page; try /\n");
+            return response::send_line(out, head_only, &response::NOT_FOUND, "404 there is no such page; try /\n");
         };
         let head_only = match (request.method(), route) {
             (Method::Get, _) => false,
             (Method::Head, _) => true,
-            (Method::Options, Route::Controls) => return reply::empty(out, &reply::OPTIONS_OF_CONTROLS),
-            (Method::Options, _) => return reply::empty(out, &reply::OPTIONS),
+            (Method::Options, Route::Controls) => return response::send_empty(out, &response::CONTROLS_OPTIONS),
+            (Method::Options, _) => return response::send_empty(out, &response::OPTIONS),
             (Method::Post, Route::Controls) => return controls::set(out, request, camera),
             (_, Route::Controls) => {
-                let line = "405 controls are read by GET and set by POST\n";
-                return reply::text(out, false, &reply::METHOD_NOT_ALLOWED_HERE, line);
+                let line = "405 GET reads controls, POST sets them\n";
+                return response::send_line(out, false, &response::CONTROLS_METHOD_NOT_ALLOWED, line);
             }
-            _ => return reply::text(out, false, &reply::METHOD_NOT_ALLOWED, "405 this server answers GET and HEAD\n"),
+            _ => {
+                let line = "405 only GET and HEAD are supported here\n";
+                return response::send_line(out, false, &response::METHOD_NOT_ALLOWED, line);
+            }
         };
         match route {
             Route::Index => page::serve(out, head_only),
@@ -74,7 +76,7 @@ impl incoming_handler::Guest for Guest {
             Route::Snapshot => snapshot::serve(out, head_only, camera),
             Route::State => state::serve(out, head_only, camera),
             Route::Log => log::serve(out, head_only, camera, query, log::Format::Html),
-            Route::LogAsCsv => log::serve(out, head_only, camera, query, log::Format::Csv),
+            Route::LogCsv => log::serve(out, head_only, camera, query, log::Format::Csv),
             Route::Controls => controls::list(out, head_only, camera),
         }
     }

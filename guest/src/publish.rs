@@ -1,4 +1,4 @@
-//! What channels are filled with: the stream of a camera, or the events.
+//! The publisher of the channels: streams of cameras, and events.
 
 use crate::bindings::exports::hotshoe::server::publisher;
 use crate::bindings::hotshoe::camera::cameras::Feed;
@@ -6,26 +6,19 @@ use crate::bindings::hotshoe::camera::frames::{Frame, Image};
 use crate::bindings::hotshoe::server::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::events;
-use crate::part::{Clocks, Extra, Format, PartInfo};
+use crate::multipart::{Clocks, Format, PartInfo, StreamStatus};
 
-/// After this long without a new frame the newest is sent again. It tells browsers that the part is
-/// complete, and clients that time out that the stream is alive.
-const REPEAT_AFTER_NANOSECONDS: u64 = 1_000_000_000;
+/// The newest picture is sent again if there is no new frame for this long. It tells browsers that the part is complete,
+/// and keeps clients from timing out.
+const REPEAT_NANOSECONDS: u64 = 1_000_000_000;
 
-const SECOND_NANOSECONDS: u64 = 1_000_000_000;
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
-/// The host's clocks.
-pub const CLOCKS: Clocks = Clocks {
-    monotonic: monotonic_clock::now,
-    wall: || {
-        let now = wall_clock::now();
-        (now.seconds, now.nanoseconds)
-    },
-};
+/// The clocks of the host.
+pub const CLOCKS: Clocks = Clocks { monotonic: monotonic_clock::now, wall: wall_clock::now };
 
 impl publisher::Guest for crate::Guest {
-    /// Fill a channel, part by part. The host calls this in an instance of its own, and ends that when nobody watches
-    /// any more.
+    /// Publishes a channel. The host ends the instance after the last viewer has left.
     fn publish(channel: Channel) {
         match channel.name().as_str() {
             events::CHANNEL => events::publish(&channel),
@@ -34,19 +27,19 @@ impl publisher::Guest for crate::Guest {
     }
 }
 
-/// Push part after part, each with the newest frame of the camera that the channel is named after.
+/// Publishes the stream that the channel is named after.
 fn publish_camera(channel: &Channel, name: &str) {
     let (camera, format) = Format::of_channel(name);
-    // `stream` names channels after cameras, so it is there.
+    // `stream` derives the names of channels from existing cameras, so this cannot fail.
     let Ok(feed) = Feed::open(camera) else { return };
     let mut newest: Option<Picture> = None;
     let mut last_sequence = None;
-    let mut pushes = Pushes::default();
+    let mut rate = PushRate::default();
     loop {
-        // Only one or two images are held at a time, so this cannot fail.
-        newest = match feed.blocking_next(REPEAT_AFTER_NANOSECONDS) {
+        // At most two images are held at a time, so there is no error.
+        newest = match feed.blocking_next(REPEAT_NANOSECONDS) {
             Ok(Some(frame)) => Some(Picture::of_frame(frame)),
-            // No new frame: either the camera is lost, and viewers see why, or the newest picture is repeated.
+            // No new frame: if the camera is lost, show why; otherwise repeat the newest picture.
             _ => {
                 let placeholder = feed.placeholder().ok().flatten();
                 placeholder.map(|image| Picture::of_placeholder(image, last_sequence)).or(newest)
@@ -57,68 +50,60 @@ fn publish_camera(channel: &Channel, name: &str) {
             if *is_live {
                 last_sequence = Some(info.sequence);
             }
-            let extra = |now| Extra { live: *is_live, skipped, rate: pushes.count(now) };
-            let (head, tail) = format.around(camera, info, extra, CLOCKS);
-            // Head and tail are much shorter than the limit, so this cannot fail.
+            let status = |now| StreamStatus { is_live: *is_live, skipped, rate: rate.count(now) };
+            let (head, tail) = format.around(camera, info, status, CLOCKS);
+            // Fails only if the headers are too long, which they are not.
             let _ = channel.push(head.as_bytes(), Some(image), tail.as_bytes());
         }
     }
 }
 
-/// An image to push.
+/// The image of a part.
 struct Picture {
     image: Image,
     info: PartInfo,
-    /// Whether it is a frame, rather than a placeholder.
+    /// Whether it is a frame rather than a placeholder.
     is_live: bool,
 }
 
 impl Picture {
     fn of_frame(frame: Frame) -> Self {
         let Frame { sequence, monotonic_time, wall_time, image } = frame;
-        let described = image.info();
-        let info = PartInfo {
-            sequence,
-            monotonic_time,
-            wall_time,
-            dimensions: described.dimensions,
-            length: described.length,
-        };
+        let info = PartInfo { sequence, monotonic_time, wall_time, image: image.info() };
         Self { image, info, is_live: true }
     }
 
-    /// A placeholder has neither a number nor a time of capture. Clients are told the number of the last frame, or 0, and
-    /// the current time.
+    /// Creates a picture of a placeholder, which has neither a sequence number nor a time of capture. Clients receive the
+    /// number of the last frame, or 0, and the current time.
     fn of_placeholder(image: Image, last_sequence: Option<u64>) -> Self {
-        let described = image.info();
         let info = PartInfo {
             sequence: last_sequence.unwrap_or_default(),
             monotonic_time: monotonic_clock::now(),
             wall_time: wall_clock::now(),
-            dimensions: described.dimensions,
-            length: described.length,
+            image: image.info(),
         };
         Self { image, info, is_live: false }
     }
 }
 
-/// Counts the parts of each second.
+/// Counts the parts per second.
 #[derive(Default)]
-struct Pushes {
-    /// When the present second began.
-    begun: u64,
-    /// Its parts so far, and those of the one before.
-    parts: u32,
-    last: u32,
+struct PushRate {
+    /// When the current second began, in nanoseconds.
+    began: u64,
+    /// The number of parts in the current second.
+    current: u32,
+    /// The number of parts in the second before.
+    previous: u32,
 }
 
-impl Pushes {
-    /// One more at this moment, in nanoseconds. Returns how many there were in the last whole second.
+impl PushRate {
+    /// Counts a part that is pushed now, in nanoseconds. Returns the number of parts in the last complete second.
     fn count(&mut self, now: u64) -> u32 {
-        if now.saturating_sub(self.begun) >= SECOND_NANOSECONDS {
-            (self.begun, self.last, self.parts) = (now, self.parts, 0);
+        if now.saturating_sub(self.began) >= NANOSECONDS_PER_SECOND {
+            (self.began, self.previous, self.current) = (now, self.current, 0);
         }
-        self.parts += 1;
-        self.last
+        self.current += 1;
+        self.previous
     }
 }

@@ -1,14 +1,13 @@
-//! What a query asks for. Clients append parameters of their own to get past caches; those are ignored.
+//! Query parameters. Unknown ones are ignored: clients add them to bypass caches.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A path with its query, with every percent-encoded byte decoded (RFC 3986, section 2.1).
+/// Decodes every percent-encoded byte of a path with its query (RFC 3986, section 2.1).
 ///
-/// It is decoded as a whole, before it is taken apart: clients that encode too much (`/%3Faction%3Dstream`) are
-/// understood, and no name or value that matters here contains a separator. Escapes that are not well-formed stay, and so
-/// does everything if the result is not UTF-8.
+/// It is decoded before it is split, so that clients that encode too much (`/%3Faction%3Dstream`) work. No name or value that
+/// matters here contains a separator. Invalid escapes stay as they are, and so does everything if the result is not UTF-8.
 pub fn percent_decode(path_with_query: &str) -> Cow<'_, str> {
     if !path_with_query.contains('%') {
         return Cow::Borrowed(path_with_query);
@@ -32,38 +31,38 @@ pub fn percent_decode(path_with_query: &str) -> Cow<'_, str> {
     String::from_utf8(decoded).map_or(Cow::Borrowed(path_with_query), Cow::Owned)
 }
 
-/// The part of a path behind `?`.
+/// The part of a path after `?`.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a>(pub &'a str);
 
 impl<'a> Query<'a> {
-    /// The query of this path, which must be [decoded](percent_decode); an empty one if it has none.
+    /// Returns the query of a [decoded](percent_decode) path. It is empty if the path has none.
     pub fn of(path_with_query: &'a str) -> Self {
         Self(path_with_query.split_once('?').map_or("", |(_, query)| query))
     }
 
-    /// The first value of this name, in any case, without spaces around it.
+    /// Returns the first value with this name, ignoring case, without spaces around it.
     ///
-    /// Parameters end at `&`, at `;`, which is left of an `&amp;` that was not decoded, and at a second `?`: programs that
-    /// add a parameter to a URL that has a query already often begin a second one.
+    /// Parameters are separated by `&`, by `;`, which remains of an `&amp;` that a client did not decode, and by further `?`:
+    /// programs that append a parameter often start a second query.
     pub fn get(self, name: &str) -> Option<&'a str> {
         self.0.split(['&', ';', '?']).find_map(|pair| {
             let (found, value) = pair.split_once('=')?;
-            // In a query, `+` stands for a space (URL Standard, application/x-www-form-urlencoded).
+            // `+` represents a space (URL Standard, application/x-www-form-urlencoded).
             found.eq_ignore_ascii_case(name).then(|| value.trim_matches([' ', '+']))
         })
     }
 
-    /// Whether this is set, as ustreamer takes it: to `true`, `yes`, or anything that begins with `1`.
+    /// Whether the value is `true`, `yes` or starts with `1`, as in ustreamer.
     pub fn is_set(self, name: &str) -> bool {
         let is_yes = |value: &str| ["true", "yes"].iter().any(|yes| value.eq_ignore_ascii_case(yes));
         self.get(name).is_some_and(|value| value.starts_with('1') || is_yes(value))
     }
 
-    /// The pictures per second of `fps=`: a number greater than 0, such as 5 or 0.5.
+    /// Returns the value of `fps=`, in pictures per second, if it is a number greater than 0, such as 5 or 0.5.
     pub fn rate(self) -> Option<f64> {
         let value = self.get("fps")?;
-        // The standard library's parser of such numbers is larger than half of this guest.
+        // Parsing an `f64` with the standard library would take more code than half of the guest.
         let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
         let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(decimals) {
@@ -75,7 +74,7 @@ impl<'a> Query<'a> {
         (rate > 0.0).then_some(rate)
     }
 
-    /// By which name a client wants to find itself among the viewers: `key=`, up to 40 letters, digits, `-`, `_`.
+    /// Returns the value of `key=`, with which a client finds itself among the viewers: up to 40 letters, digits, `-`, `_`.
     pub fn key(self) -> Option<&'a str> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         self.get("key").filter(|key| (1..=40).contains(&key.len()) && key.bytes().all(allowed))
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_found_by_their_whole_names() {
+    fn names_are_matched_completely() {
         let query = Query::of("/?t=1&action=stream&xaction=a&flag=YES&off=0&action=b");
         assert_eq!(query.get("action"), Some("stream"));
         assert_eq!((query.get("act"), query.get("stream"), query.get("")), (None, None, None));
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_ends_wherever_clients_end_it() {
+    fn values_end_at_every_known_separator() {
         for path in [
             "/?a=1",
             "/?a=1&b=2",
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_percent_encoded_is_decoded_once() {
+    fn percent_encoding_is_decoded_once() {
         for (path, decoded) in [
             ("/stream", "/stream"),
             ("/%3Faction%3dstream", "/?action=stream"),
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_a_number_greater_than_0() {
+    fn rates_are_numbers_greater_than_0() {
         for five in ["fps=5", "FPS=5.0", "fps=5?t=1", "fps=5;x"] {
             assert_eq!(Query(five).rate(), Some(5.0), "{five}");
         }
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_cannot_become_anything_else() {
+    fn keys_contain_only_safe_characters() {
         for key in ["key=front-1_a", "key=front-1_a?t=1", "key=front-1_a;b"] {
             assert_eq!(Query(key).key(), Some("front-1_a"));
         }

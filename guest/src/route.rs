@@ -1,9 +1,9 @@
-//! Which page a path asks for, of which camera.
+//! Parsing of paths: which page of which camera a request is for.
 //!
-//! Beside the paths of this server's own there are those that clients know from mjpg-streamer (`/?action=stream`) and
-//! ustreamer (`/stream`, `/state`), so that they work with what is set up for those.
+//! In addition to its own paths, the guest supports those of mjpg-streamer (`/?action=stream`) and ustreamer (`/stream`,
+//! `/state`), so that clients configured for these servers work.
 
-use crate::part::Boundary;
+use crate::multipart::Boundary;
 use crate::query::Query;
 
 /// A page.
@@ -13,8 +13,7 @@ pub enum Route {
     Index,
     /// `/events`
     Events,
-    /// `/video_feed`; `/stream`, `/stream.mjpg`, `/?action=stream`, with the boundary of the servers that these are
-    /// known from
+    /// `/video_feed`, or, with the boundary of other servers, `/stream`, `/stream.mjpg`, `/?action=stream`
     Stream(Boundary),
     /// `/pictures`
     Pictures,
@@ -25,52 +24,52 @@ pub enum Route {
     /// `/log`
     Log,
     /// `/log.csv`
-    LogAsCsv,
+    LogCsv,
     /// `/controls`
     Controls,
 }
 
-/// A camera, as a path names it.
+/// The camera that a path selects.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Which<'a> {
-    /// None was named, which means the first.
+pub enum CameraSelector<'a> {
+    /// The path does not name a camera.
     First,
     /// `/stream/NAME`
-    Named(&'a str),
-    /// `/?action=stream_N`: counted from 0.
-    Numbered(usize),
+    Name(&'a str),
+    /// `/?action=stream_N`, counted from 0
+    Index(usize),
 }
 
-/// What a path asks for.
+/// The parsed path of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Request<'a> {
     /// The page.
     pub route: Route,
-    /// The camera, where the page is of one.
-    pub camera: Which<'a>,
+    /// The camera. Some pages ignore it.
+    pub camera: CameraSelector<'a>,
 }
 
-/// What this path asks for. `None` if there is no such page. It must be [decoded](crate::query::percent_decode).
+/// Parses a [decoded](crate::query::percent_decode) path. Returns `None` if there is no such page.
 ///
-/// Slashes at the end and double ones make no difference: people and programs put them together from pieces.
-pub fn route(path_with_query: &str) -> Option<Request<'_>> {
+/// Double slashes and slashes at the end are ignored, because people and programs concatenate paths.
+pub fn parse(path_with_query: &str) -> Option<Request<'_>> {
     let path = path_with_query.split('?').next()?;
-    // Empty in a request for `http://host?action=stream`, which means the same as with `/` (RFC 9110, section 4.2.3).
+    // The path is empty in a request for `http://host?action=stream` and equivalent to `/` (RFC 9110, section 4.2.3).
     if !path.is_empty() && !path.starts_with('/') {
         return None;
     }
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let Some(page) = segments.next() else {
         return match Query::of(path_with_query).get("action") {
-            Some(action) => by_action(action),
-            None => Some(Request { route: Route::Index, camera: Which::First }),
+            Some(action) => parse_action(action),
+            None => Some(Request { route: Route::Index, camera: CameraSelector::First }),
         };
     };
     let name = segments.next();
     if segments.next().is_some() {
         return None;
     }
-    // Names of cameras have no dots.
+    // Names of cameras contain no dots.
     let (page, name, extension) = match name {
         Some(name) => {
             let (name, extension) = split_extension(name);
@@ -89,24 +88,24 @@ pub fn route(path_with_query: &str) -> Option<Request<'_>> {
         ("snapshot", None | Some("jpg")) => Route::Snapshot,
         ("state", None) => Route::State,
         ("log", None) => Route::Log,
-        ("log", Some("csv")) => Route::LogAsCsv,
+        ("log", Some("csv")) => Route::LogCsv,
         ("controls", None) => Route::Controls,
         _ => return None,
     };
-    Some(Request { route, camera: name.map_or(Which::First, Which::Named) })
+    Some(Request { route, camera: name.map_or(CameraSelector::First, CameraSelector::Name) })
 }
 
-/// The last part of a path, and what stands behind its first dot.
+/// Splits the last segment of a path at its first dot.
 fn split_extension(last: &str) -> (&str, Option<&str>) {
     last.split_once('.').map_or((last, None), |(name, extension)| (name, Some(extension)))
 }
 
-/// What begins with `stream` or `snapshot`, in any case: the first camera, or that of the number behind a `_`. As in
-/// mjpg-streamer, whatever comes then makes no difference.
-fn by_action(action: &str) -> Option<Request<'_>> {
+/// Parses an action that starts with `stream` or `snapshot`, ignoring case, optionally followed by `_` and the index of a
+/// camera. As in mjpg-streamer, everything after that is ignored.
+fn parse_action(action: &str) -> Option<Request<'_>> {
     let rest = |name: &str| {
-        let (begin, rest) = action.split_at_checked(name.len())?;
-        begin.eq_ignore_ascii_case(name).then_some(rest)
+        let (prefix, rest) = action.split_at_checked(name.len())?;
+        prefix.eq_ignore_ascii_case(name).then_some(rest)
     };
     let (route, rest) = rest("stream")
         .map(|rest| (Route::Stream(Boundary::DoNotCross), rest))
@@ -114,8 +113,8 @@ fn by_action(action: &str) -> Option<Request<'_>> {
     let suffix = rest.strip_prefix('_').unwrap_or_default();
     let digits = suffix.bytes().take_while(u8::is_ascii_digit).count();
     let camera = match suffix.get(..digits).unwrap_or_default() {
-        "" => Which::First,
-        number => Which::Numbered(number.parse().ok()?),
+        "" => CameraSelector::First,
+        number => CameraSelector::Index(number.parse().ok()?),
     };
     Some(Request { route, camera })
 }
@@ -129,13 +128,13 @@ mod tests {
     const VIDEO_FEED: Route = Route::Stream(Boundary::Frame);
     const STREAM: Route = Route::Stream(Boundary::DoNotCross);
 
-    fn request(route: Route, camera: Which<'_>) -> Option<Request<'_>> {
+    fn request(route: Route, camera: CameraSelector<'_>) -> Option<Request<'_>> {
         Some(Request { route, camera })
     }
 
     #[test]
-    fn every_page_has_its_paths() {
-        let (first, yard) = (Which::First, Which::Named("yard"));
+    fn paths_select_pages_and_cameras() {
+        let (first, yard) = (CameraSelector::First, CameraSelector::Name("yard"));
         for (path, page, camera) in [
             ("/", Route::Index, first),
             ("", Route::Index, first),
@@ -150,43 +149,43 @@ mod tests {
             ("/stream/yard.mjpg", STREAM, yard),
             ("/?action=stream", STREAM, first),
             ("?action=stream", STREAM, first),
-            ("/?action=stream_1", STREAM, Which::Numbered(1)),
+            ("/?action=stream_1", STREAM, CameraSelector::Index(1)),
             ("/snapshot", Route::Snapshot, first),
             ("/snapshot/yard", Route::Snapshot, yard),
             ("/snapshot.jpg", Route::Snapshot, first),
             ("/snapshot/yard.jpg", Route::Snapshot, yard),
             ("/?action=snapshot", Route::Snapshot, first),
-            ("/?action=snapshot_0", Route::Snapshot, Which::Numbered(0)),
+            ("/?action=snapshot_0", Route::Snapshot, CameraSelector::Index(0)),
             ("/state", Route::State, first),
             ("/state/yard", Route::State, yard),
             ("/log", Route::Log, first),
             ("/log/yard", Route::Log, yard),
-            ("/log/yard.csv", Route::LogAsCsv, yard),
-            ("/log.csv", Route::LogAsCsv, first),
+            ("/log/yard.csv", Route::LogCsv, yard),
+            ("/log.csv", Route::LogCsv, first),
             ("/controls", Route::Controls, first),
             ("/controls/yard", Route::Controls, yard),
         ] {
-            // Nothing of this changes what is asked for.
+            // None of these additions makes a difference.
             for (before, after) in [("", ""), ("/", ""), ("", "?t=1"), ("", "?1699999"), ("", "?x?y=1"), ("", "&t=1?u")]
             {
-                // With an action, the path has its query already.
+                // Paths with an action already have a query.
                 let after = if path.contains('?') { after } else { after.trim_start_matches("&t=1") };
                 let path = format!("{before}{path}{after}");
-                assert_eq!(route(&path), request(page, camera), "{path}");
+                assert_eq!(parse(&path), request(page, camera), "{path}");
             }
             if !path.contains('?') {
                 for path in [format!("{path}/"), format!("{path}//"), format!("//{path}/?t=1")] {
-                    assert_eq!(route(&path), request(page, camera), "{path}");
+                    assert_eq!(parse(&path), request(page, camera), "{path}");
                 }
             }
         }
-        assert_eq!(route("//stream//yard"), request(STREAM, yard));
-        assert_eq!(route("//?action=stream"), request(STREAM, first));
+        assert_eq!(parse("//stream//yard"), request(STREAM, yard));
+        assert_eq!(parse("//?action=stream"), request(STREAM, first));
     }
 
     #[test]
-    fn an_action_is_matched_as_by_mjpg_streamer() {
-        let (first, second) = (Which::First, Which::Numbered(1));
+    fn actions_are_matched_as_in_mjpg_streamer() {
+        let (first, second) = (CameraSelector::First, CameraSelector::Index(1));
         for (path, page, camera) in [
             ("/?action=stream?nonce_dashboard=1", STREAM, first),
             ("/?action=stream_1?nonce_dashboard=2", STREAM, second),
@@ -207,23 +206,26 @@ mod tests {
             ("/?timestamp=1?action=stream", STREAM, first),
             ("/?action= stream", STREAM, first),
         ] {
-            assert_eq!(route(path), request(page, camera), "{path}");
+            assert_eq!(parse(path), request(page, camera), "{path}");
         }
     }
 
     #[test]
     fn other_queries_are_ignored() {
-        assert_eq!(route("/?"), request(Route::Index, Which::First));
-        assert_eq!(route("/??"), request(Route::Index, Which::First));
-        assert_eq!(route("/?timestamp=1&x"), request(Route::Index, Which::First));
-        assert_eq!(route("/?action=stream&ignored.mjpg"), request(STREAM, Which::First));
-        assert_eq!(route("/?bypassCache=1&action=snapshot&cacheBust=2"), request(Route::Snapshot, Which::First));
-        assert_eq!(route("/video_feed?t=1&x=/snapshot"), request(VIDEO_FEED, Which::First));
-        assert_eq!(route("/snapshot/yard?%"), request(Route::Snapshot, Which::Named("yard")));
+        assert_eq!(parse("/?"), request(Route::Index, CameraSelector::First));
+        assert_eq!(parse("/??"), request(Route::Index, CameraSelector::First));
+        assert_eq!(parse("/?timestamp=1&x"), request(Route::Index, CameraSelector::First));
+        assert_eq!(parse("/?action=stream&ignored.mjpg"), request(STREAM, CameraSelector::First));
+        assert_eq!(
+            parse("/?bypassCache=1&action=snapshot&cacheBust=2"),
+            request(Route::Snapshot, CameraSelector::First)
+        );
+        assert_eq!(parse("/video_feed?t=1&x=/snapshot"), request(VIDEO_FEED, CameraSelector::First));
+        assert_eq!(parse("/snapshot/yard?%"), request(Route::Snapshot, CameraSelector::Name("yard")));
     }
 
     #[test]
-    fn everything_else_is_not_there() {
+    fn other_paths_do_not_exist() {
         for path in [
             "*",
             "video_feed",
@@ -246,13 +248,13 @@ mod tests {
             "/.jpg",
             "/..",
         ] {
-            assert_eq!(route(path), None, "{path}");
+            assert_eq!(parse(path), None, "{path}");
         }
     }
 
     #[test]
-    fn odd_names_are_left_to_the_host_to_not_know() {
-        assert_eq!(route("/?action=stream_99999"), request(STREAM, Which::Numbered(99_999)));
-        assert_eq!(route("/snapshot/a b"), request(Route::Snapshot, Which::Named("a b")));
+    fn names_of_cameras_are_not_checked() {
+        assert_eq!(parse("/?action=stream_99999"), request(STREAM, CameraSelector::Index(99_999)));
+        assert_eq!(parse("/snapshot/a b"), request(Route::Snapshot, CameraSelector::Name("a b")));
     }
 }

@@ -1,4 +1,4 @@
-//! `/video_feed` and `/stream`: a camera as a multipart stream that never ends. `/pictures`: several cameras in one.
+//! `/video_feed` and `/stream`: an endless multipart stream of a camera. `/pictures`: several cameras in one stream.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,40 +9,41 @@ use crate::bindings::hotshoe::server::channels::ViewerOptions;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
-use crate::part::{Boundary, CONTENT_TYPE_OF_SEVERAL, Format, Framing};
+use crate::multipart::{Boundary, Format, MULTI_CAMERA_CONTENT_TYPE, PartLayout};
 use crate::publish::CLOCKS;
 use crate::query::Query;
-use crate::reply::{self, Head};
-use crate::route::Which;
+use crate::response::{self, Head};
+use crate::route::CameraSelector;
 
-/// Answer with the stream of this camera, with this boundary and as the query wants it.
+/// Responds with the stream of the camera in the format that the query requests.
 ///
-/// A camera that is lost is no error: its stream begins with a picture that says so, and goes on when it is back.
-pub fn serve(out: ResponseOutparam, head_only: bool, camera: Which<'_>, query: Query<'_>, boundary: Boundary) {
-    let Some((camera, out)) = feed::find(out, head_only, camera) else { return };
-    let format = Format { boundary, framing: Framing::of(query) };
-    answer(out, head_only, query, format, boundary.content_type(), &[format.channel(&camera.name)]);
+/// A lost camera is not an error: its stream shows a placeholder and continues when the camera is back.
+pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>, query: Query<'_>, boundary: Boundary) {
+    let Some((camera, out)) = feed::find_camera(out, head_only, camera) else { return };
+    let format = Format { boundary, layout: PartLayout::of_query(query) };
+    respond(out, head_only, query, format, boundary.content_type(), &[format.channel(&camera.name)]);
 }
 
-/// Answer with the pictures of all cameras, or of those that `cameras=` names, separated by commas. Each part tells which
-/// camera it is of, and `fps=` limits the pictures of each.
+/// Responds with the pictures of all cameras, or of those in `cameras=`, separated by commas. Each part names its camera, and
+/// `fps=` limits the rate of each camera.
 pub fn serve_several(out: ResponseOutparam, head_only: bool, query: Query<'_>) {
     let cameras: Vec<_> = list_cameras().into_iter().map(|camera| camera.name).collect();
-    let Some(chosen) = choose(&cameras, query.get("cameras")) else { return feed::no_camera(out, head_only) };
-    let format = Format { boundary: Boundary::Frame, framing: Framing::Labelled };
-    let names: Vec<_> = chosen.iter().map(|camera| format.channel(camera)).collect();
-    answer(out, head_only, query, format, CONTENT_TYPE_OF_SEVERAL, &names);
+    let Some(selected) = select(&cameras, query.get("cameras")) else { return feed::unknown_camera(out, head_only) };
+    let format = Format { boundary: Boundary::Frame, layout: PartLayout::Labelled };
+    let names: Vec<_> = selected.iter().map(|camera| format.channel(camera)).collect();
+    respond(out, head_only, query, format, MULTI_CAMERA_CONTENT_TYPE, &names);
 }
 
-/// Those of these cameras that were asked for, each once; none if one of them is not there.
-fn choose<'a>(cameras: &'a [String], wanted: Option<&str>) -> Option<Vec<&'a str>> {
-    let Some(wanted) = wanted else { return Some(cameras.iter().map(String::as_str).collect()) };
-    let is_there = |name: &str| cameras.iter().any(|camera| camera == name);
-    let is_wanted = |name: &str| wanted.split(',').any(|wanted| wanted == name);
-    wanted.split(',').all(is_there).then(|| cameras.iter().map(String::as_str).filter(|name| is_wanted(name)).collect())
+/// Returns the cameras in a comma-separated list, each once, or all of them without a list. Returns `None` if a camera does
+/// not exist.
+fn select<'a>(cameras: &'a [String], list: Option<&str>) -> Option<Vec<&'a str>> {
+    let Some(list) = list else { return Some(cameras.iter().map(String::as_str).collect()) };
+    let exists = |name: &str| cameras.iter().any(|camera| camera == name);
+    let is_listed = |name: &str| list.split(',').any(|listed| listed == name);
+    list.split(',').all(exists).then(|| cameras.iter().map(String::as_str).filter(|name| is_listed(name)).collect())
 }
 
-fn answer(
+fn respond(
     out: ResponseOutparam,
     head_only: bool,
     query: Query<'_>,
@@ -50,23 +51,23 @@ fn answer(
     content_type: &str,
     channels: &[String],
 ) {
-    // No two viewers come in the same nanosecond.
+    // Unique, because no two viewers connect in the same nanosecond.
     let id = format!("{:016x}", monotonic_clock::now());
     let key = query.key();
     let label = key.map_or_else(|| id.clone(), |key| format!("{id}/{key}"));
-    // A page cannot read the headers of what its `img` shows, but it can read this, and find itself in `/state`.
+    // A page cannot read the headers of an `img` element, but it can read this cookie to find itself in `/state`.
     let cookie = key.map(|key| format!("stream_client={key}/{id}; path=/; max-age=30"));
-    let mut headers = reply::fresh_and(&reply::UNBUFFERED);
+    let mut headers = response::no_cache_and(&response::UNBUFFERED);
     headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
     let head = Head { status: 200, headers: &headers };
-    let viewing = ViewerOptions {
+    let options = ViewerOptions {
         opening: format.opening(CLOCKS).into_bytes(),
         closing: format.closing().into_bytes(),
         max_rate: query.rate(),
         label,
     };
-    // Its publisher opens the camera, if that is not open yet.
-    reply::shared(out, head_only, &head, content_type, channels, &viewing);
+    // The publisher opens the camera.
+    response::join_channels(out, head_only, &head, content_type, channels, &options);
 }
 
 #[cfg(test)]
@@ -74,12 +75,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cameras_are_chosen_by_their_names() {
+    fn cameras_are_selected_by_name() {
         let cameras = ["front", "yard", "shed"].map(String::from);
-        assert_eq!(choose(&cameras, None), Some(["front", "yard", "shed"].into()));
-        assert_eq!(choose(&cameras, Some("shed,front,shed")), Some(["front", "shed"].into()));
+        assert_eq!(select(&cameras, None), Some(["front", "yard", "shed"].into()));
+        assert_eq!(select(&cameras, Some("shed,front,shed")), Some(["front", "shed"].into()));
         for none in ["", "front,", "front,barn", "Front"] {
-            assert_eq!(choose(&cameras, Some(none)), None, "{none}");
+            assert_eq!(select(&cameras, Some(none)), None, "{none}");
         }
     }
 }

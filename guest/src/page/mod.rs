@@ -1,64 +1,64 @@
-//! `/`: a page with the live picture of every camera. Its files are put together into one answer: it needs no others.
+//! `/`: a page with the live pictures of all cameras. It is one response; the page loads no other files.
 
 use alloc::string::String;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, list_cameras};
 use crate::bindings::hotshoe::server::generations;
 use crate::bindings::wasi::http::types::ResponseOutparam;
-use crate::reply::{self, Head};
+use crate::response::{self, Head};
 
-/// The page, and the places in it, each there once.
+/// The page and its placeholders, each of which occurs once.
 const PAGE: &str = include_str!("page.html");
 const GUEST: &str = "{guest}";
 const STYLE: &str = "/* style */";
 const SCRIPT: &str = "/* script */";
 const CAMERAS: &str = "<!-- cameras -->";
 
-/// One camera, and the places in it.
+/// The card of a camera and its placeholders.
 const CARD: &str = include_str!("card.html");
 const NAME: &str = "{name}";
 const LABEL: &str = "{label}";
 const DESCRIPTION: &str = "{description}";
 
-const LOOKS: &str = include_str!("style.css");
+const STYLESHEET: &str = include_str!("style.css");
 
-/// The body of one function, in this order.
+/// The scripts in this order form the body of one function.
 const SCRIPTS: &str = concat!(
-    include_str!("script/cards.js"),
-    include_str!("script/parts.js"),
+    include_str!("script/common.js"),
+    include_str!("script/multipart.js"),
     include_str!("script/pictures.js"),
     include_str!("script/status.js"),
     include_str!("script/events.js"),
     include_str!("script/snippets.js"),
     include_str!("script/controls.js"),
-    include_str!("script/hands.js"),
-    include_str!("script/run.js"),
+    include_str!("script/input.js"),
+    include_str!("script/main.js"),
 );
 
-/// Answer with the page.
+/// Responds with the page.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
     let page = page(&generations::get_generation().digest, &list_cameras());
-    let headers = reply::fresh_and(&[("content-security-policy", reply::POLICY)]);
+    let headers = response::no_cache_and(&[("content-security-policy", response::CONTENT_SECURITY_POLICY)]);
     let head = Head { status: 200, headers: &headers };
-    reply::whole(out, head_only, &head, "text/html; charset=utf-8", page.as_bytes());
+    response::send(out, head_only, &head, "text/html; charset=utf-8", page.as_bytes());
 }
 
 fn page(digest: &str, cameras: &[CameraInfo]) -> String {
     let cards: String = cameras.iter().map(card).collect();
-    // What cameras call themselves comes last, so that none of it is taken for a place.
-    let page = PAGE.replacen(GUEST, digest, 1).replacen(STYLE, LOOKS, 1).replacen(SCRIPT, SCRIPTS, 1);
+    // The cards are inserted last, because text from cameras could contain a placeholder.
+    let page = PAGE.replacen(GUEST, digest, 1).replacen(STYLE, STYLESHEET, 1).replacen(SCRIPT, SCRIPTS, 1);
     page.replacen(CAMERAS, &cards, 1)
 }
 
-/// One camera. Links are relative, so that the page works behind a proxy under any path.
+/// Returns the card of a camera. Links are relative, so that the page works behind a proxy under any path.
 fn card(camera: &CameraInfo) -> String {
-    // Without braces, so that nothing in it is taken for a place.
+    // Escape braces, because a label could contain a placeholder.
     let label = escape(&camera.label).replace('{', "&#123;");
     let card = CARD.replace(NAME, &camera.name).replace(LABEL, &label);
     card.replace(DESCRIPTION, &escape(&camera.description))
 }
 
-/// Text for HTML. A camera's description holds what its maker wrote into the device.
+/// Escapes text for HTML. The description of a camera contains strings from the device.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_device_calls_itself_cannot_become_markup() {
+    fn text_from_devices_is_escaped() {
         assert_eq!(escape("<Cam & \"Co\"'s>"), "&lt;Cam &amp; &quot;Co&quot;&#39;s&gt;");
         let page = page("0", &[camera("a", "/* script */ {name} <script>"), camera("b", "<!-- cameras -->")]);
         assert!(page.contains("/* script */ {name} &lt;script&gt;") && page.contains("&lt;!-- cameras --&gt;"));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_shown_and_cannot_become_markup() {
+    fn labels_are_escaped() {
         let label = "\u{7384}\u{95a2} <b> {description}";
         let page = page("0", &[CameraInfo { label: label.into(), ..camera("a", "device") }]);
         assert!(page.contains("<bdi>\u{7384}\u{95a2} &lt;b&gt; &#123;description}</bdi>"));
@@ -108,17 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_its_places() {
-        for place in [GUEST, STYLE, SCRIPT, CAMERAS] {
-            assert_eq!(PAGE.matches(place).count(), 1, "{place}");
+    fn templates_contain_all_placeholders() {
+        for placeholder in [GUEST, STYLE, SCRIPT, CAMERAS] {
+            assert_eq!(PAGE.matches(placeholder).count(), 1, "{placeholder}");
         }
-        for place in [NAME, LABEL, DESCRIPTION] {
-            assert!(CARD.contains(place), "{place}");
+        for placeholder in [NAME, LABEL, DESCRIPTION] {
+            assert!(CARD.contains(placeholder), "{placeholder}");
         }
     }
 
     #[test]
-    fn the_page_is_light() {
+    fn the_page_is_small() {
         let page = page("0", &[camera("front", "HD Webcam at /dev/video0")]);
         assert!(page.len() < 40_000, "{}", page.len());
     }

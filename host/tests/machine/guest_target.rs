@@ -64,7 +64,7 @@ pub fn a_new_guest_is_built_at_each_save() {
     let code = guest.join("src").join("lib.rs");
     let rust = fs::read_to_string(&code).unwrap();
     fs::write(&code, format!("{rust}\nthis is no Rust")).unwrap();
-    server.wait_for_log("not built, so what serves goes on");
+    server.wait_for_log("build failed; the previous guest is still serving");
     assert!(get(server.address, "/").text().contains("The porch"));
     fs::write(&code, rust).unwrap();
     fs::write(&page, html.replace("Hotshoe</h1>", "The shed</h1>")).unwrap();

@@ -1,38 +1,38 @@
-// What the events say, and what to do when they say nothing.
+// Server-sent events: the state of the server, and reconnecting when they stop.
 
-let source = null, heard = now(), lost = false, returning = 0;
+let source = null, lastEvent = now(), isDisconnected = false, reconnectTimer = 0;
 
-function listen() {
-  clearTimeout(returning);
+function connectEvents() {
+  clearTimeout(reconnectTimer);
   source?.close();
-  heard = now();
-  ahead.length = 0;
+  lastEvent = now();
+  clockOffsets.length = 0;
   const events = source = new EventSource("events");
-  events.addEventListener("state", event => hear(JSON.parse(event.data)));
+  events.addEventListener("state", event => receiveState(JSON.parse(event.data)));
   events.addEventListener("error", () => {
-    lose();
-    // Where the answer is no stream of events, the browser gives up.
-    if (events.readyState === EventSource.CLOSED) returning = setTimeout(again, 1000);
+    setDisconnected();
+    // The browser gives up if the response is not a stream of events.
+    if (events.readyState === EventSource.CLOSED) reconnectTimer = setTimeout(reconnectEvents, 1000);
   });
 }
 
-async function again() {
-  const reply = await fetch("events", { method: "HEAD" }).catch(() => null);
+async function reconnectEvents() {
+  const response = await fetch("events", { method: "HEAD" }).catch(() => null);
   if (document.hidden) return;
-  const events = reply?.headers.get("content-type")?.startsWith("text/event-stream");
-  // A guest without events has another page.
-  if (!events && reply && reply.status < 500 && reload("no events")) return;
-  if (!reply || events) listen();
-  else returning = setTimeout(again, RETRY_LAST);
+  const hasEvents = response?.headers.get("content-type")?.startsWith("text/event-stream");
+  // A guest without events has a different page.
+  if (!hasEvents && response && response.status < 500 && reload("no events")) return;
+  if (!response || hasEvents) connectEvents();
+  else reconnectTimer = setTimeout(reconnectEvents, MAX_RETRY_DELAY);
 }
 
-function lose() {
-  lost = true;
-  summarize();
+function setDisconnected() {
+  isDisconnected = true;
+  showSummary();
 }
 
-// Once for each reason: a page that comes out of a cache would load for ever. The history remembers that where
-// nothing else may, such as in a sandboxed frame.
+// Reloads the page, but only once for each reason: a page from a cache would reload for ever. The reason is stored in the
+// history because a sandboxed frame has no other storage.
 function reload(reason) {
   if (history.state?.reloaded === reason) return false;
   history.replaceState({ reloaded: reason }, "");
@@ -40,54 +40,54 @@ function reload(reason) {
   return true;
 }
 
-function hear(state) {
-  heard = now();
-  hearClock(state.now);
+function receiveState(state) {
+  lastEvent = now();
+  recordClock(state.now);
   const names = state.cameras.map(camera => camera.name).join();
   if (state.guest.digest !== root.dataset.guest || names !== cards.map(card => card.name).join()) {
     if (reload(`${state.guest.digest} ${names}`)) return;
   } else if (history.state) {
     history.replaceState(null, "");
   }
-  if (lost) {
-    // The server is back, so there is no need to wait with the pictures.
-    lost = false;
-    retryDelay = RETRY_FIRST;
-    watchPictures();
+  if (isDisconnected) {
+    // The server is back, so request the pictures at once.
+    isDisconnected = false;
+    retryDelay = MIN_RETRY_DELAY;
+    updatePictures();
   }
   for (const camera of state.cameras) {
     const card = cards.find(card => card.name === camera.name);
-    if (card) tell(card, camera);
+    if (card) showCamera(card, camera);
   }
-  fitPictures(state.cameras);
-  tellGuest(state.guest);
-  summarize();
+  setAspectRatio(state.cameras);
+  showGuest(state.guest);
+  showSummary();
 }
 
-function tell(card, camera) {
+function showCamera(card, camera) {
   card.camera = camera;
   const { width, height, fps } = camera;
-  say(part(card, "fps"), fps ? `${fps < 1 ? fps.toFixed(1) : Math.round(fps)} fps` : "");
-  say(part(card, "size"), width ? `${width}×${height}` : "");
-  say(part(card, "viewers"), plural(camera.viewers, "viewer"));
-  const counts = part(card, "counts");
-  if (counts) say(counts, `${camera.format ?? "JPEG"}, ${plural(camera.frames, "frame")} so far, ${camera.lost.toLocaleString("en")} lost`);
+  setText(find(card, "fps"), fps ? `${fps < 1 ? fps.toFixed(1) : Math.round(fps)} fps` : "");
+  setText(find(card, "size"), width ? `${width}×${height}` : "");
+  setText(find(card, "viewers"), plural(camera.viewers, "viewer"));
+  const counts = find(card, "counts");
+  if (counts) setText(counts, `${camera.format ?? "JPEG"}, ${plural(camera.frames, "frame")} so far, ${camera.lost.toLocaleString("en")} lost`);
   showStatus(card);
 }
 
-// All pictures in the shape that most of them have, so that the rows are even.
-function fitPictures(cameras) {
+// Gives all pictures the most common aspect ratio, so that the rows are even.
+function setAspectRatio(cameras) {
   const counts = new Map();
   for (const { width, height } of cameras) {
     if (width && height) counts.set(width / height, (counts.get(width / height) ?? 0) + 1);
   }
-  const [most] = [...counts].sort((a, b) => b[1] - a[1]);
-  const ratio = most && Math.min(2.4, Math.max(cards.length > 1 ? 1 : .5, most[0])).toFixed(4);
+  const [mostCommon] = [...counts].sort((a, b) => b[1] - a[1]);
+  const ratio = mostCommon && Math.min(2.4, Math.max(cards.length > 1 ? 1 : .5, mostCommon[0])).toFixed(4);
   if (ratio && root.style.getPropertyValue("--ratio") !== ratio) root.style.setProperty("--ratio", ratio);
 }
 
-function tellGuest({ number, digest, since }) {
+function showGuest({ number, digest, since }) {
   const time = new Date(since * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  const title = `Served by guest ${number} since ${time}\nSHA-256 ${digest}`;
+  const title = `Guest generation ${number}, since ${time}\nSHA-256 ${digest}`;
   if (guest.title !== title) guest.title = title;
 }

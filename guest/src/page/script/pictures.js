@@ -1,23 +1,23 @@
-// Pictures: one response carries those of all cameras in view, and they are drawn as they come. So the page knows
-// which picture it shows and how old it is, and one connection is enough for any number of cameras.
+// Pictures: one response carries the pictures of all cameras in view, and the page draws them on canvases. So the page
+// knows the age of each picture, and needs one connection for any number of cameras.
 
-// The response that is being read: { url, abort, heard }.
+// The current response: { url, abort, lastData }.
 let reading = null;
-let retry = 0, retryDelay = RETRY_FIRST;
+let retryTimer = 0, retryDelay = MIN_RETRY_DELAY;
 
-const isFull = card => document.fullscreenElement === card.stage || card.stage.classList.contains("large");
+const isFullscreen = card => document.fullscreenElement === card.stage || card.stage.classList.contains("maximized");
 
 function picturesUrl() {
-  const full = cards.filter(isFull);
-  const wanted = full.length ? full : cards.filter(card => card.inView);
-  if (!wanted.length || document.hidden) return null;
-  const rate = Math.max(1, Math.floor(PICTURES_PER_SECOND / wanted.length));
-  return `pictures?cameras=${wanted.map(card => card.name)}&fps=${rate}`;
+  const fullscreen = cards.filter(isFullscreen);
+  const visible = fullscreen.length ? fullscreen : cards.filter(card => card.isInView);
+  if (!visible.length || document.hidden) return null;
+  const rate = Math.max(1, Math.floor(MAX_PICTURES_PER_SECOND / visible.length));
+  return `pictures?cameras=${visible.map(card => card.name)}&fps=${rate}`;
 }
 
-// Read the pictures that are wanted now, if these are not read already.
-function watchPictures() {
-  clearTimeout(retry);
+// Requests the pictures of the visible cameras, unless they are being read already.
+function updatePictures() {
+  clearTimeout(retryTimer);
   const url = picturesUrl();
   if (reading?.url === url) return;
   stopPictures();
@@ -25,79 +25,78 @@ function watchPictures() {
 }
 
 function stopPictures() {
-  clearTimeout(retry);
+  clearTimeout(retryTimer);
   reading?.abort.abort();
   reading = null;
 }
 
 async function readPictures(url) {
-  const stream = reading = { url, abort: new AbortController(), heard: now() };
+  const stream = reading = { url, abort: new AbortController(), lastData: now() };
   try {
-    const reply = await fetch(url, { cache: "no-store", signal: stream.abort.signal });
-    if (reply.ok) {
-      for await (const part of readParts(reply.body, () => { stream.heard = now(); })) {
+    const response = await fetch(url, { cache: "no-store", signal: stream.abort.signal });
+    if (response.ok) {
+      for await (const part of readParts(response.body, () => { stream.lastData = now(); })) {
         if (reading !== stream) return;
-        retryDelay = RETRY_FIRST;
-        take(part);
+        retryDelay = MIN_RETRY_DELAY;
+        receivePicture(part);
       }
     }
   } catch {
-    // The server is away, or the stream broke off.
+    // The server is unreachable, or the connection broke.
   }
-  comeBack(stream);
+  retryPictures(stream);
 }
 
-// Read again, after a stream has ended.
-function comeBack(stream) {
+function retryPictures(stream) {
   if (reading !== stream) return;
   stopPictures();
-  retry = setTimeout(watchPictures, retryDelay);
-  retryDelay = Math.min(retryDelay * 2, RETRY_LAST);
+  retryTimer = setTimeout(updatePictures, retryDelay);
+  retryDelay = Math.min(retryDelay * 2, MAX_RETRY_DELAY);
 }
 
-function take({ headers, body }) {
+function receivePicture({ headers, body }) {
   const card = cards.find(card => card.name === headers.get("x-camera"));
   if (!card) return;
   if (headers.get("x-online") !== "true") {
-    // In place of a picture comes one that says why there is none. The page says so itself.
-    card.shown = card.next = null;
+    // A placeholder. The page shows the reason as text.
+    card.drawn = card.next = null;
     showStatus(card);
     return;
   }
   const captured = Number(headers.get("x-timestamp"));
-  // The newest picture is repeated when there is no newer one, and comes again after reconnecting.
-  if (captured === (card.next ?? card.shown)?.captured) return;
+  // The server repeats the newest picture if there is no newer one, and sends it again after a reconnect.
+  if (captured === (card.next ?? card.drawn)?.captured) return;
   const image = new Blob([body], { type: "image/jpeg" });
   card.next = { captured, image, received: now(), sequence: headers.get("x-sequence") };
   if (!card.isDrawing) draw(card);
 }
 
-// Draw the newest picture, until there is none left. Those that come faster than they are decoded are skipped.
+// Draws the newest picture until there is none left. Pictures that arrive faster than the browser decodes are skipped.
 async function draw(card) {
   card.isDrawing = true;
   while (card.next) {
     const picture = card.next;
     const bitmap = await createImageBitmap(picture.image).catch(() => null);
-    // Another has come or the camera was lost while this one was decoded.
+    // While this one was decoded, a newer one may have arrived, or the camera may have been lost.
     if (card.next === picture) card.next = null;
     else if (!card.next) continue;
     if (!bitmap) continue;
     const { canvas } = card, { width, height } = bitmap;
-    // To set a canvas's size is to clear it.
+    // Setting the size clears the canvas.
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     canvas.getContext("2d").drawImage(bitmap, 0, 0);
     bitmap.close();
-    card.shown = picture;
+    card.drawn = picture;
     card.figure.dataset.sequence = picture.sequence;
     showStatus(card);
   }
   card.isDrawing = false;
 }
 
-// Elements go full screen everywhere but on some phones.
-function toggleFull(card) {
+// Some phones support full screen only for videos.
+function toggleFullscreen(card) {
   if (document.fullscreenElement) document.exitFullscreen();
   else if (card.stage.requestFullscreen) card.stage.requestFullscreen().catch(() => {});
-  else card.stage.classList.toggle("large");
-  watchPictures();
+  else card.stage.classList.toggle("maximized");
+  updatePictures();
 }

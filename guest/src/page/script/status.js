@@ -1,54 +1,54 @@
-// What a card says of its picture. It says "live" only while new pictures reach this browser.
+// The status of each card. It is "live" only while new pictures reach this browser.
 
-// How far the server's clock is ahead, in seconds. An event is late by the time that it took, so the largest of the last
-// ones is the best; older ones are forgotten, since clocks are set.
-const ahead = [];
-function hearClock(seconds) {
-  ahead.push(seconds - now() / 1000);
-  if (ahead.length > 10) ahead.shift();
+// How far the clock of the server is ahead of performance.now(), in seconds, according to the last events. The largest
+// value is the best one, because it belongs to the event with the shortest delay. Old values expire in case a clock is set.
+const clockOffsets = [];
+function recordClock(seconds) {
+  clockOffsets.push(seconds - now() / 1000);
+  if (clockOffsets.length > 10) clockOffsets.shift();
 }
 
-// How long ago the picture on the canvas was captured, in seconds. At least the time since it came.
+// The age of the picture on the canvas in seconds: at least the time since it arrived.
 function ageOf({ captured, received }) {
-  const held = (now() - received) / 1000;
-  return ahead.length ? Math.max(held, now() / 1000 + Math.max(...ahead) - captured) : held;
+  const sinceReceived = (now() - received) / 1000;
+  return clockOffsets.length ? Math.max(sinceReceived, now() / 1000 + Math.max(...clockOffsets) - captured) : sinceReceived;
 }
 
-// How old the picture of a camera that works can be, in seconds.
-const patienceOf = ({ camera }) => Math.max(2, 2.5 / (camera?.fps || camera?.rate || 30));
+// The maximum age in seconds of a picture that counts as live.
+const maxAgeOf = ({ camera }) => Math.max(2, 2.5 / (camera?.fps || camera?.rate || 30));
 
 function statusOf(card) {
-  if (card.shown && ageOf(card.shown) <= patienceOf(card)) return "live";
+  if (card.drawn && ageOf(card.drawn) <= maxAgeOf(card)) return "live";
   if (card.camera?.state === "lost") return "offline";
-  return card.shown ? "stalled" : "connecting";
+  return card.drawn ? "stalled" : "connecting";
 }
 
 const STATUS_TEXTS = { live: "live", offline: "no picture", stalled: "stalled", connecting: "connecting" };
 
 function showStatus(card) {
   const { figure, camera } = card;
-  const was = figure.dataset.state, status = statusOf(card);
-  if (was !== status) {
+  const previous = figure.dataset.state, status = statusOf(card);
+  if (previous !== status) {
     figure.dataset.state = status;
-    if (status === "offline") say(news, `${card.label}: no picture`);
-    if (was === "offline" && status === "live") say(news, `${card.label}: the picture is back`);
-    summarize();
+    if (status === "offline") setText(announcements, `${card.label}: no picture`);
+    if (previous === "offline" && status === "live") setText(announcements, `${card.label}: live again`);
+    showSummary();
   }
-  say(part(card, "state"), STATUS_TEXTS[status]);
-  say(part(card, "tag"), status === "stalled" ? `Still, ${span(ageOf(card.shown))} old` : "");
-  say(part(card, "message"), status === "offline" ? camera.reason ?? "" : status === "connecting" ? "Waiting for a picture" : "");
+  setText(find(card, "state"), STATUS_TEXTS[status]);
+  setText(find(card, "tag"), status === "stalled" ? `Still, ${formatAge(ageOf(card.drawn))} old` : "");
+  setText(find(card, "message"), status === "offline" ? camera.reason ?? "" : status === "connecting" ? "Waiting for a picture" : "");
 }
 
-function span(seconds) {
+function formatAge(seconds) {
   if (seconds < 120) return `${Math.floor(seconds)} s`;
   return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
 }
 
-function summarize() {
-  const out = cards.filter(card => card.figure.dataset.state === "offline").length;
-  const without = !out ? "" : out < cards.length ? `, ${out} without a picture` : `, no picture${out === 1 ? "" : "s"}`;
-  say(summary, lost ? "Connection lost, trying again" : plural(cards.length, "camera") + without);
-  summary.classList.toggle("trouble", lost || out > 0);
-  const title = lost || out ? "⚠ Hotshoe" : "Hotshoe";
+function showSummary() {
+  const offline = cards.filter(card => card.figure.dataset.state === "offline").length;
+  const outage = !offline ? "" : offline < cards.length ? `, ${offline} without a picture` : `, no picture${offline === 1 ? "" : "s"}`;
+  setText(summary, isDisconnected ? "Connection lost, trying again" : plural(cards.length, "camera") + outage);
+  summary.classList.toggle("warning", isDisconnected || offline > 0);
+  const title = isDisconnected || offline ? "⚠ Hotshoe" : "Hotshoe";
   if (document.title !== title) document.title = title;
 }

@@ -71,7 +71,7 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 const measured = new Set();
 while (walker.nextNode()) {
   const node = walker.currentNode.parentElement;
-  if (measured.has(node) || !walker.currentNode.data.trim() || node.closest("script, style, noscript, option, .unseen") || !seen(node)) continue;
+  if (measured.has(node) || !walker.currentNode.data.trim() || node.closest("script, style, noscript, option, .visually-hidden") || !seen(node)) continue;
   measured.add(node);
   if (node.closest(":disabled")) continue;
   const style = getComputedStyle(node);

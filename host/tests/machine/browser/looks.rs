@@ -61,7 +61,8 @@ pub fn everyone_can_use_the_page() {
             }
             for panel in ["stream", "controls"] {
                 browser.run(&format!("document.querySelector('[data-panel={panel}]').open = true")).unwrap();
-                let inside = format!("return document.querySelector('[data-panel={panel}] .inside .foot') !== null");
+                let inside =
+                    format!("return document.querySelector('[data-panel={panel}] .panel-body .panel-footer') !== null");
                 browser.wait_for(&inside, &json!(true), DEADLINE).unwrap();
                 faults.extend(check(&browser, &format!("{cameras}-{screen}-{panel}")));
             }
@@ -95,7 +96,8 @@ pub fn an_open_panel_leaves_no_hole() {
     let before = browser.run(places).unwrap();
     for panel in ["stream", "controls"] {
         browser.run(&format!("document.querySelector('[data-panel={panel}]').open = true")).unwrap();
-        let inside = format!("return document.querySelector('[data-panel={panel}] .inside .foot') !== null");
+        let inside =
+            format!("return document.querySelector('[data-panel={panel}] .panel-body .panel-footer') !== null");
         waits(&browser, &inside, &json!(true));
         assert_eq!(browser.run(places).unwrap(), before, "{panel}");
     }

@@ -89,10 +89,12 @@ pub fn moves_the_focus_among_eight(kind: Kind) {
     all_live(&browser, 8);
     for camera in 0..8 {
         let name = format!("c{camera}");
-        browser.run(&format!("document.querySelector('[data-camera={name}] [data-do=full]').focus()")).unwrap();
+        browser
+            .run(&format!("document.querySelector('[data-camera={name}] [data-action=fullscreen]').focus()"))
+            .unwrap();
         all_live(&browser, 8);
     }
-    browser.click(&browser.find("[data-camera=c5] [data-do=full]").unwrap()).unwrap();
+    browser.click(&browser.find("[data-camera=c5] [data-action=fullscreen]").unwrap()).unwrap();
     waits(
         &browser,
         "return document.fullscreenElement === document.querySelector('[data-camera=c5] .stage')",
