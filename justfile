@@ -22,6 +22,10 @@ guest:
     cargo build
     target/debug/hotshoe guest save guest/prebuilt.wasm
 
+# Renew docs/wit.md, the reference of the WIT packages
+wit-docs:
+    HOTSHOE_BLESS=1 cargo test --test serving the_wit_reference
+
 # Everything that a contributor checks
 check: lint test doc
 

@@ -44,3 +44,4 @@ mod shutdown;
 mod slow_readers;
 mod streams;
 mod wit;
+mod wit_reference;

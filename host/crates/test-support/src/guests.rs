@@ -508,7 +508,7 @@ fn module(rest: &str, answers_index: bool) -> String {
     format!("(module {PRELUDE} (global $answers_index i32 (i32.const {})) {rest})", i32::from(answers_index))
 }
 
-/// The interfaces of WASI that guests may import besides those of their world.
+/// Interfaces of WASI that guests may import although they are not part of the worlds.
 const STANDARD_LIBRARY_IMPORTS: [&str; 7] = [
     "wasi:cli/stdout",
     "wasi:filesystem/preopens",
@@ -519,17 +519,22 @@ const STANDARD_LIBRARY_IMPORTS: [&str; 7] = [
     "wasi:sockets/udp-create-socket",
 ];
 
-/// A core module against this world, made a component.
+/// Returns a component made of a core module in text format, against a world of `hotshoe:server`.
 fn encode(module: &str, world: &str) -> Vec<u8> {
+    // The component only contains those imports that the module uses.
+    let imports: String = STANDARD_LIBRARY_IMPORTS.iter().map(|name| format!("import {name}@0.2.12; ")).collect();
+    let wit = format!("package test:guests; world tested {{ include hotshoe:server/{world}@0.2.0; {imports} }}");
+    encode_module(module, "wit/server", &wit, "tested")
+}
+
+/// Returns a component made of a core module in text format. It is built against `world`, which is defined in `wit` and can
+/// use the packages in `folder`.
+pub fn encode_module(module: &str, folder: &str, wit: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
-    resolve.push_dir(workspace().join("wit/server")).unwrap();
-    // Interfaces that the world leaves out, but that the standard libraries of languages import. Those that a module does
-    // not import are left out of its component.
-    let imports: String = STANDARD_LIBRARY_IMPORTS.iter().map(|name| format!("import {name}@0.2.12; ")).collect();
-    let text = format!("package test:guests; world tested {{ include hotshoe:server/{world}@0.2.0; {imports} }}");
-    let package = resolve.push_str("tested.wit", &text).unwrap();
-    let world = resolve.select_world(&[package], Some("tested")).unwrap();
+    resolve.push_dir(workspace().join(folder)).unwrap();
+    let package = resolve.push_str("world.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }
