@@ -4,7 +4,7 @@
 //!
 //! From the bottom up. Each module uses only those above it, which the test `modules` enforces:
 //!
-//! * [`camera`]: cameras and their frames, in a crate of its own.
+//! * [`camera`]: cameras and their frames, in a separate crate.
 //! * [`logging`]: the log. [`process`]: threads, memory, open files and background tasks.
 //! * [`buf_list`]: a list of byte strings as one buffer.
 //! * [`channels`]: streams that are built once and sent to many viewers.

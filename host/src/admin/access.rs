@@ -2,8 +2,8 @@
 //! except web pages.
 //!
 //! Any page that a browser on this machine shows can send requests to it. They carry the page's `Origin`, and after DNS
-//! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they are
-//! for viewers, in [`crate::http`].
+//! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they
+//! are for viewers, in [`crate::http`].
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -88,8 +88,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Requires the token in this file, if one is given. `guard` checks the host that a request names; a Unix socket needs
-    /// none.
+    /// Reads the token that requests must carry from `token_file`. Without a file, none is needed. `guard` checks the
+    /// host that a request names; a Unix socket needs no guard.
     pub fn new(token_file: Option<&Path>, guard: Option<RequestGuard>) -> Result<Self, TokenError> {
         let token = token_file.map(read_token).transpose()?;
         Ok(Self { token, guard, csrf_protection: CsrfProtection::default() })
@@ -108,7 +108,7 @@ impl Access {
             None => false,
         };
         let authority = authority(request)?;
-        // A page of somebody else's does not know the token, so a request with the token may use any host name.
+        // Other web pages do not know the token, so a request with the token may use any host name.
         if let Some(guard) = self.guard.as_ref().filter(|_| !has_token) {
             guard.check_host(authority.as_ref())?;
         }

@@ -26,7 +26,8 @@ use crate::swap::{ActiveGuest, SwapError};
 /// How many uploads may be in progress: each can hold [`COMPONENT_LIMIT`] of memory.
 const MAX_UPLOADS: usize = 2;
 
-/// The slowest upload accepted: 1 Mbit/s, with no pause of more than five seconds. A slower client would keep others out.
+/// The slowest upload accepted: 1 Mbit/s, with no pause of more than five seconds. A slower client would keep others
+/// out.
 const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle_timeout: Duration::from_secs(5), min_rate: 128 << 10 };
 
 /// How long an upload may take in total: the largest component at 5 Mbit/s.
@@ -177,8 +178,8 @@ async fn receive(body: &mut RequestBody<Incoming>) -> Result<Option<Vec<u8>>, Bo
     }
 }
 
-/// Reads and discards the rest of a body, for a limited time. If the connection closed while the client still sends, the
-/// client would not see the response.
+/// Reads and discards the rest of a body, for a limited time. If the connection closed while the client still sends,
+/// the client would not see the response.
 async fn discard(body: &mut RequestBody<Incoming>) {
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = timeout(DISCARD_TIME, rest).await;

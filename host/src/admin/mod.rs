@@ -1,4 +1,4 @@
-//! The admin listener: shows and replaces the guest over HTTP, at an address of its own.
+//! The admin listener: shows and replaces the guest over HTTP, at a separate address.
 //!
 //! | | |
 //! | --- | --- |
@@ -6,9 +6,9 @@
 //! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
 //! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |
 //!
-//! All responses are JSON, errors in the field `error`: 401 and 403 if access is denied, 413 if a component is too large,
-//! 400 or 408 if it did not arrive completely or in time, 503 if other uploads are in progress, and 429 after too many
-//! wrong tokens.
+//! All responses are JSON, errors in the field `error`: 401 and 403 if access is denied, 413 if a component is too
+//! large, 400 or 408 if it did not arrive completely or in time, 503 if other uploads are in progress, and 429 after
+//! too many wrong tokens.
 //!
 //! * [`access`]: decides who has access; `throttle`: slows down clients that guess tokens.
 //! * [`api`]: handles the requests.

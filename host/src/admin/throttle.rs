@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 /// How many wrong tokens a peer may send in a burst. A person with a wrong token does not notice.
 const BURST: u32 = 10;
 
-/// How long it takes until a peer may send one more wrong token. A program has 86,400 guesses per day, and needs about
-/// 10¹⁹.
+/// The time after which a peer may send one more wrong token. This allows 86,400 guesses per day, but a program needs
+/// about 10¹⁹.
 const RECOVERY: Duration = Duration::from_secs(1);
 
 /// The number of buckets for peers. More peers share buckets, so one can be throttled because of another.
@@ -18,7 +18,7 @@ const PEERS: usize = 256;
 /// How many denied requests are logged in a burst, of all peers together.
 const LOG_BURST: u32 = 10;
 
-/// How long it takes until one more denied request is logged.
+/// The time after which one more denied request is logged.
 const LOG_RECOVERY: Duration = Duration::from_secs(10);
 
 /// Counts wrong tokens per peer, and denied requests for the log.
@@ -34,7 +34,7 @@ struct State {
     suppressed: u64,
 }
 
-/// A leaky bucket. The time at which it will be empty tells how full it is.
+/// A leaky bucket. Its level is stored as the time at which it will be empty.
 #[derive(Clone, Copy)]
 struct Bucket {
     empty_at: Instant,
@@ -72,8 +72,8 @@ impl Throttle {
         self.record_failure_at(peer, Instant::now());
     }
 
-    /// Counts a denied request. Returns `None` if it should not be logged, otherwise the number of those not logged before
-    /// it.
+    /// Counts a denied request. Returns `None` if it should not be logged, otherwise the number of those not logged
+    /// before it.
     pub(super) fn permit_log(&self) -> Option<u64> {
         let mut state = self.state();
         if state.log.fill(Instant::now(), LOG_BURST, LOG_RECOVERY) {
@@ -95,8 +95,8 @@ impl Throttle {
         }
     }
 
-    /// The index of a peer's bucket. An IPv6 peer is its network (RFC 4291, section 2.5.4), because one host can have 2⁶⁴
-    /// addresses.
+    /// The index of a peer's bucket. An IPv6 peer is its network (RFC 4291, section 2.5.4), because one host can have
+    /// 2⁶⁴ addresses.
     fn bucket_index(&self, peer: Option<IpAddr>) -> usize {
         let peer = match peer {
             Some(IpAddr::V6(address)) => Some(IpAddr::V6((address.to_bits() >> 64 << 64).into())),

@@ -31,8 +31,8 @@ pub(super) fn catch_sighup() -> io::Result<()> {
     signal(SignalKind::hangup()).map(drop)
 }
 
-/// Reloads the guest from `file`, or the built-in one, at each SIGHUP, until the future is dropped. The kernel also sends
-/// SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
+/// Reloads the guest from `file`, or the built-in one, at each SIGHUP, until the future is dropped. The kernel also
+/// sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
 pub(super) async fn reload_on_sighup(file: Option<PathBuf>, active_guest: ActiveGuest) {
     let mut hangups = match signal(SignalKind::hangup()) {
         Ok(hangups) => hangups,

@@ -2,8 +2,8 @@
 //!
 //! Lines are similar if they come from the same place in the source (tracing's callsite) and are about the same camera,
 //! channel or generation. Of similar lines, the first few in a time window are written. The others are counted, and the
-//! log shows their number at the end of the window. Addresses and paths do not matter: clients choose them, so they would
-//! limit nothing.
+//! log shows their number at the end of the window. Addresses and paths do not matter: clients choose them, so they
+//! would limit nothing.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -29,8 +29,8 @@ const MAX_LINES: u64 = 20;
 /// The same for lines that guests print: about a second's worth of a guest that prints a line per request.
 const MAX_GUEST_LINES: u64 = 500;
 
-/// How many keys are tracked. The source has some dozens of callsites, and there are about a hundred channels at a time,
-/// but guests choose the names of channels.
+/// How many keys are tracked. The source has some dozens of callsites, and there are about a hundred channels at a
+/// time, but guests choose the names of channels.
 const MAX_KEYS: usize = 1024;
 
 /// What to do with an event.
@@ -86,8 +86,8 @@ impl Window {
 }
 
 impl RateLimiter {
-    /// Counts an event and decides whether to write it. Events below `info` are not limited, because they are logged only
-    /// if `RUST_LOG` asks for them.
+    /// Counts an event and decides whether to write it. Events below `info` are not limited, because they are logged
+    /// only if `RUST_LOG` asks for them.
     pub(super) fn check(&self, event: &Event<'_>, now: Instant) -> Decision {
         let metadata = event.metadata();
         if *metadata.level() > Level::INFO {

@@ -7,8 +7,8 @@
 //!
 //! * `limiter`: limits similar lines, and so what clients and guests can cause.
 //! * `format`: formats an event as a line of text.
-//! * `queue`: holds lines for the thread that writes them. If standard error is a pipe that nobody reads, only that thread
-//!   blocks.
+//! * `queue`: holds lines for the thread that writes them. If standard error is a pipe that nobody reads, only that
+//!   thread blocks.
 //!
 //! Events carry what they are about as fields, which precede the message: `camera`, `channel`, `generation`, `request`.
 

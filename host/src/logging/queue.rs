@@ -3,8 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many lines can wait. With the longest line, this limits the memory that the server holds to some megabytes when the
-/// reader of standard error has stopped.
+/// How many lines can wait. With the longest line, this limits the memory that the server holds to some megabytes when
+/// the reader of standard error has stopped.
 const CAPACITY: usize = 1024;
 
 /// A bounded queue with many producers and one consumer, the writer.

@@ -1,8 +1,8 @@
 //! Returns free heap memory to the system.
 //!
 //! glibc keeps the memory that a program frees. On its own, it returns memory only from the top of an arena, so a few
-//! small allocations that outlive a burst of requests can keep all the memory of that burst resident. `malloc_trim` also
-//! returns the free pages between allocations, but the program must call it.
+//! small allocations that outlive a burst of requests can keep all the memory of that burst resident. `malloc_trim`
+//! also returns the free pages between allocations, but the program must call it.
 //!
 //! Only glibc needs this: musl's allocator returns free pages on its own. A build with another allocator must use what
 //! that allocator offers.
@@ -28,9 +28,9 @@ mod glibc {
     /// How often memory use is checked, and the shortest time between two trims.
     const MIN_INTERVAL: Duration = Duration::from_secs(2);
 
-    /// The longest time between two trims while the heap is larger than before. On a busy server, the memory in use keeps
-    /// it large, and a trim delays other threads by a few milliseconds, because it locks one arena after the other. Short
-    /// enough for several trims within half a minute after a burst.
+    /// The longest time between two trims while the heap is larger than before. On a busy server, the memory in use
+    /// keeps it large, and a trim delays other threads by a few milliseconds, because it locks one arena after the
+    /// other. Short enough for several trims within half a minute after a burst.
     const MAX_INTERVAL: Duration = Duration::from_secs(8);
 
     /// The growth over the smallest size so far that triggers a trim, in bytes.
@@ -40,7 +40,7 @@ mod glibc {
     const WORTHWHILE: u64 = 1 << 20;
 
     /// How many arenas glibc may create. Its default is eight per processor, and free memory in one arena is useless to
-    /// the others. Threads rarely contend for an arena, because each caches small blocks of its own.
+    /// the others. Threads rarely contend for an arena, because each caches small blocks.
     const MAX_ARENAS: libc::c_int = 4;
 
     /// Limits the number of the allocator's arenas. Call it before starting threads: existing arenas stay.

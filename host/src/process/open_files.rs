@@ -11,7 +11,8 @@ const FILES_PER_CAMERA: usize = 4;
 /// File descriptors for everything short-lived, such as reading and compiling a guest or refusing a connection.
 const SPARE_FILES: usize = 12;
 
-/// Raises the soft limit on open files to the hard limit. The soft limit is often 1024 where the hard limit is far higher.
+/// Raises the soft limit on open files to the hard limit. The soft limit is often 1024 where the hard limit is far
+/// higher.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
@@ -23,7 +24,7 @@ pub fn raise_limit() {
 /// connections.
 pub fn left_for_connections(cameras: usize, other_connections: usize) -> usize {
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-    // Without /proc, the spare files must cover those that are open already.
+    // Without /proc, the spare files must cover the ones already open.
     let open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     let reserved = open + cameras * FILES_PER_CAMERA + other_connections + SPARE_FILES;
     limit.saturating_sub(reserved)

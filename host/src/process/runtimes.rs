@@ -1,10 +1,10 @@
 //! The two Tokio runtimes: one for streams, and one with lower priority for requests.
 //!
-//! A frame has a deadline. A request can wait for longer than a person notices. Each runtime has one worker per processor,
-//! and the kernel schedules them: a worker with a frame to send preempts one that computes a response. In a single
-//! runtime, a hundred downloads would share the workers equally with the streams.
+//! A frame has a deadline. A request can wait for longer than a person notices. Each runtime has one worker per
+//! processor, and the kernel schedules them: a worker with a frame to send preempts one that computes a response. In a
+//! single runtime, a hundred downloads would share the workers equally with the streams.
 //!
-//! * *Streams*: camera supervisors, channel publishers, fan-out, and signals. A push wakes only threads of its own
+//! * *Streams*: camera supervisors, channel publishers, fan-out, and signals. A push wakes only threads of the same
 //!   runtime, which costs no system calls.
 //! * *Requests*: accepting connections, HTTP, the guest instances that answer requests, the admin listener, and loading
 //!   guests.
@@ -17,8 +17,8 @@ use rustix::process::nice;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::debug;
 
-/// Added to the nice value of the threads that serve requests. Under full load, a thread with a nice value 10 higher gets
-/// about a tenth of the processor time (sched(7)), so requests still make progress.
+/// Added to the nice value of the threads that serve requests. Under full load, a thread with a nice value 10 higher
+/// gets about a tenth of the processor time (sched(7)), so requests still make progress.
 const REQUEST_NICENESS: i32 = 10;
 
 /// The server's runtimes.
@@ -54,8 +54,8 @@ impl Runtimes {
         self.requests.handle()
     }
 
-    /// Stops both runtimes without waiting for blocking tasks, because a file system or device that does not respond can
-    /// block one forever.
+    /// Stops both runtimes without waiting for blocking tasks, because a file system or device that does not respond
+    /// can block one forever.
     pub fn shutdown_background(self) {
         self.requests.shutdown_background();
         self.streams.shutdown_background();

@@ -98,8 +98,8 @@ pub async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panicked> {
     AssertUnwindSafe(future).catch_unwind().await.map_err(|payload| Panicked(message(&*payload)))
 }
 
-/// Runs the future that `start` creates, and a new one whenever it panics, until one returns. `name` is for the log: "the
-/// supervisor of camera front".
+/// Runs the future that `start` creates, and a new one whenever it panics, until one returns. `name` is for the log:
+/// "the supervisor of camera front".
 pub async fn restart_on_panic<F: Future>(name: &str, backoff: Backoff, mut start: impl FnMut() -> F) -> F::Output {
     let mut delay = backoff.initial;
     loop {

@@ -21,13 +21,13 @@ pub struct ActiveGuest {
     invoker: Arc<Invoker>,
     deployment: Arc<Deployment>,
     /// Held while a candidate is compiled and checked, so that candidates serve in the order in which they were
-    /// offered, and only one is compiled at a time. A compiler that nobody waits for any more holds it until it ends.
+    /// offered, and only one is compiled at a time. An abandoned compiler process holds it until it ends.
     replacement_lock: Arc<Mutex<()>>,
 }
 
 impl ActiveGuest {
-    /// Checks the first candidate and starts serving it. `drain_limit` is how long the responses of a replaced guest may
-    /// continue.
+    /// Checks the first candidate and starts serving it. `drain_limit` is how long the responses of a replaced guest
+    /// may continue.
     pub async fn start(invoker: Invoker, candidate: Candidate, drain_limit: Duration) -> Result<Self, SwapError> {
         let invoker = Arc::new(invoker);
         let replacement_lock = Arc::<Mutex<()>>::default();
@@ -75,8 +75,8 @@ impl ActiveGuest {
     /// Checks a candidate and, if it passes, replaces the current guest. Does nothing if the candidate is the same
     /// component. Waits for candidates that were offered earlier.
     ///
-    /// If the candidate fails, the current guest continues; the log says why. Dropping the future early changes nothing.
-    /// Must be called inside a Tokio runtime.
+    /// If the candidate fails, the current guest continues, and the log has the reason. Dropping the future early
+    /// changes nothing. Must be called inside a Tokio runtime.
     pub async fn replace(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
         let lock = self.replacement_lock.clone().lock_owned().await;
         let result = match candidate {
@@ -104,7 +104,8 @@ impl ActiveGuest {
     }
 
     /// Rolls back to the previous guest at once, since it is still compiled. Skips a guest that has never answered
-    /// successfully if there is one that has. A second rollback undoes the first. Must be called inside a Tokio runtime.
+    /// successfully if there is one that has. A second rollback undoes the first. Must be called inside a Tokio
+    /// runtime.
     pub fn roll_back(&self) -> Result<(), NoRollbackTarget> {
         self.deployment.roll_back()
     }

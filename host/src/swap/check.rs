@@ -1,5 +1,5 @@
-//! What a candidate must pass before it serves: it compiles, the host offers all its imports, it can be instantiated, and
-//! it answers a test request.
+//! What a candidate must pass before it serves: it compiles, the host offers all its imports, it can be instantiated,
+//! and it answers a test request.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::sandbox::{
     ResponseAborted, ResponseBody, load_guest,
 };
 
-/// How long the response to the test request is read. A page ends earlier; a stream has shown by then that it runs.
+/// How long the response to the test request is read. A page ends earlier. A stream that lasts this long works.
 /// Longer than [`COMPUTE_LIMIT`], so that a guest that computes without a pause is caught.
 const READ_TIME: Duration = Duration::from_secs(3);
 const _: () = assert!(READ_TIME.as_millis() > COMPUTE_LIMIT.as_millis());
@@ -64,7 +64,7 @@ pub(super) async fn compile(
     let cancellation = guard.cancellation();
     let work = move || {
         let loaded = load_guest(&candidate, invoker.sandbox(), priority, &cancellation);
-        // If nobody waits any more, this drops the guest and the lock.
+        // If the receiver was dropped, this drops the guest and releases the lock.
         let _ = sender.send(loaded.map(|loaded| (lock, loaded)));
     };
     thread::Builder::new().name("guest-compiler".to_owned()).spawn(work).map_err(SwapError::Thread)?;
@@ -72,9 +72,9 @@ pub(super) async fn compile(
     Ok(compiled.await.map_err(|_| SwapError::Panicked(origin))??)
 }
 
-/// Sends a guest a request for `/`, as a client would. Any status passes: a guest that needs a camera for its page may say
-/// that there is none. But the response must start in time, and the guest must not trap. `number` is the generation that
-/// the guest would become.
+/// Sends a guest a request for `/`, as a client would. Any status passes: a guest that needs a camera for its page may
+/// say that there is none. But the response must start in time, and the guest must not trap. `number` is the generation
+/// that the guest would become.
 pub(super) async fn send_test_request(invoker: &Invoker, guest: &LoadedGuest, number: u64) -> Result<(), SwapError> {
     let failed = |failure| SwapError::TestRequest { origin: guest.origin.clone(), failure };
     // Held to the end: dropping the sender ends the lifecycle.

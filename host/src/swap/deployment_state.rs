@@ -1,5 +1,5 @@
-//! Which guest is current, which guests can return, and which generations drain. No locks, tasks or log lines: those are
-//! in [`super::deployment`].
+//! Which guest is current, which guests can return, and which generations drain. No locks, tasks or log lines: those
+//! are in [`super::deployment`].
 
 use std::sync::{Arc, Weak};
 

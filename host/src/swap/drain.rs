@@ -25,12 +25,12 @@ const LAST_PIECES: u32 = 256;
 pub enum ServedBody {
     /// The guest writes it. Boxed because it is much larger than the other variant.
     Guest(Box<DrainableBody>),
-    /// A channel writes it. It belongs to no generation: the next guest's publisher takes the channel over.
+    /// A channel writes it. It survives a replacement: the next guest's publisher takes over the channel.
     Channel(Subscription),
 }
 
 impl ServedBody {
-    /// Whether the response continues until somebody ends it.
+    /// Whether the response is a stream, which continues until the client or the host ends it.
     pub fn is_stream(&self) -> bool {
         match self {
             Self::Guest(body) => body.is_endless,
@@ -48,7 +48,7 @@ pub struct DrainableBody {
     deployment: Arc<Deployment>,
     /// Names the request in the log: `GET /video_feed`.
     label: String,
-    /// Whether the content type is one without an end of its own, so that the body may end between any two pieces.
+    /// Whether this is a stream, which may end between any two pieces.
     is_endless: bool,
     /// What a multipart stream must end with.
     closing: Option<ClosingDelimiter>,
@@ -100,7 +100,7 @@ impl DrainableBody {
     }
 }
 
-/// Whether a response continues until somebody ends it: multipart streams and server-sent events do.
+/// Whether the content type is that of a stream: multipart, or server-sent events.
 fn is_endless(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default().to_ascii_lowercase();
     content_type.starts_with(b"multipart/") || content_type.starts_with(b"text/event-stream")

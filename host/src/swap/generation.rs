@@ -89,7 +89,7 @@ impl<G> Generation<G> {
     }
 }
 
-/// A request, from its arrival to the end of its response. Counted by the generation that answers it.
+/// A request in flight, from its arrival to the end of its response. Its generation counts it.
 pub(super) struct InFlightRequest<G = LoadedGuest> {
     generation: Arc<Generation<G>>,
     on_probation: bool,

@@ -11,7 +11,7 @@ const MAX_BOUNDARY_LENGTH: usize = 70;
 pub(super) struct ClosingDelimiter {
     /// `--boundary`
     dash_boundary: Vec<u8>,
-    /// The last bytes of the body so far, at most as many as a delimiter and its line end have.
+    /// The last bytes of the body so far, up to the length of a delimiter with its line break.
     tail: Vec<u8>,
 }
 
@@ -44,7 +44,8 @@ impl ClosingDelimiter {
         if self.tail.is_empty() {
             return None;
         }
-        // Some guests send the delimiter of the next part together with the previous part. It only needs to be extended.
+        // Some guests send the delimiter of the next part together with the previous part. It only needs to be
+        // extended.
         let delimiter = self.tail.strip_suffix(b"\r\n").filter(|tail| tail.ends_with(&self.dash_boundary));
         let line_break: &[u8] = if delimiter.is_some() { b"" } else { b"\r\n" };
         Some([line_break, &self.dash_boundary, b"--\r\n"].concat().into())

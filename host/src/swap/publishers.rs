@@ -1,6 +1,6 @@
 //! Publishers: for each channel, an instance of the current guest publishes parts while the channel has viewers.
 //!
-//! When the guest is replaced, the new guest's publisher starts beside the old one and takes the channel over with its
+//! When the guest is replaced, the new guest's publisher starts beside the old one and takes over the channel with its
 //! first part. So viewers always have a publisher, even if the new one fails.
 
 use std::pin::Pin;
@@ -46,7 +46,7 @@ pub async fn publish_all(
 
 /// A publisher at work. Dropping it ends its instance.
 struct PublisherRun {
-    /// Counts the publishers of one channel. The channel takes parts from the highest number only.
+    /// Counts the publishers of one channel. The channel accepts parts only from the highest number so far.
     number: u64,
     request: InFlightRequest,
     work: Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>,

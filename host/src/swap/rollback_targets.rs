@@ -1,14 +1,14 @@
 //! The guests that a rollback can return to.
 //!
 //! Passing the check proves little about a candidate: it has answered one request. A successful response to a client
-//! proves a guest. So the last guest with a successful response is kept until another guest has one, no matter how many
-//! are uploaded in between.
+//! proves a guest. So the last guest with a successful response remains a target until another guest has one, no matter
+//! how many are uploaded in between.
 //!
-//! **Invariant.** Suppose a guest has answered successfully, and was past its probation or had no failures in it when it
-//! was replaced. From then on, a guest that has answered successfully either serves or is one rollback away, unless all
-//! such guests have since failed a probation.
+//! **Invariant.** Suppose a guest has answered successfully, and was past its probation or had no failures in it when
+//! it was replaced. From then on, a guest that has answered successfully either serves or is one rollback away, unless
+//! all such guests have since failed a probation.
 //!
-//! Automatic rollbacks terminate: each one removes the failed guest from all the targets kept here.
+//! Automatic rollbacks terminate, because each one removes the failed guest from all targets.
 
 use std::sync::Arc;
 
@@ -81,8 +81,8 @@ impl<G: Clone> RollbackTargets<G> {
         self.choose_previous(incoming);
     }
 
-    /// Returns the target of a manual rollback, and makes `outgoing` the target of the next one. Returns `None` if there
-    /// is no target.
+    /// Returns the target of a manual rollback, and makes `outgoing` the target of the next one. Returns `None` if
+    /// there is no target.
     pub(super) fn roll_back(&mut self, outgoing: RollbackTarget<G>) -> Option<RollbackTarget<G>> {
         let target = self.previous.take()?;
         self.remember(&outgoing);
@@ -90,8 +90,8 @@ impl<G: Clone> RollbackTargets<G> {
         Some(target)
     }
 
-    /// Returns the guest to serve instead of the current one, which has failed its probation. Returns `None` if there is
-    /// no other guest.
+    /// Returns the guest to serve instead of the current one, which has failed its probation. Returns `None` if there
+    /// is no other guest.
     pub(super) fn fail_over(&mut self, failed: &str) -> Option<RollbackTarget<G>> {
         self.discard(failed, failed);
         let target = self

@@ -1,7 +1,7 @@
 //! Watches the guest's file, and replaces the guest when the file changes.
 //!
-//! Build tools rename a new file into place, write it in pieces, or touch it without changing it. So the watcher observes
-//! the folder, waits until the file is stable, and compares digests.
+//! Build tools rename a new file into place, write it in pieces, or touch it without changing it. So the watcher
+//! observes the folder, waits until the file is stable, and compares digests.
 //!
 //! A file system that does not respond, such as a hung network mount, blocks its callers. All calls therefore run on
 //! blocking threads, one at a time, and only the watcher waits for them.
@@ -58,8 +58,8 @@ pub async fn watch(file: PathBuf, mut digest: Arc<str>, active_guest: ActiveGues
     }
 }
 
-/// Tells two states of a file apart without reading it: device, inode, length, and status change time (`st_ctime`), which
-/// also changes with the permissions, since the file may have been unreadable before.
+/// Tells two states of a file apart without reading it: device, inode, length, and status change time (`st_ctime`),
+/// which also changes with the permissions, since the file may have been unreadable before.
 type Fingerprint = (u64, u64, u64, i64, i64);
 
 /// The calls into the file system. Each blocks until the file system responds.
@@ -78,8 +78,8 @@ struct FileChanges<F> {
     /// Notified of events that may concern the file.
     changed: Arc<Notify>,
     poll: Interval,
-    /// The last state of the file. `None` at the start, so that the file is read once more: it may have changed since it
-    /// was first read.
+    /// The last state of the file. `None` at the start, so that the file is read once more: it may have changed since
+    /// it was first read.
     last: Option<Fingerprint>,
 }
 
@@ -155,7 +155,8 @@ enum FolderWatcher {
 }
 
 impl WatchedFolder {
-    /// Notifies `changed` of every event that may concern the file, from the first [`rewatch`](WatchedFile::rewatch) on.
+    /// Notifies `changed` of every event that may concern the file, from the first [`rewatch`](WatchedFile::rewatch)
+    /// on.
     fn new(file: PathBuf, changed: Arc<Notify>) -> Self {
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
         let path = parent.unwrap_or(Path::new(".")).to_owned();

@@ -1,8 +1,8 @@
 //! The module rules: no two files depend on each other, and the top-level modules of the host depend downwards only.
 //!
-//! The tests read the sources as text. A file depends on another if one of its paths (in a `use` or anywhere else) leads
-//! to an item that the other file defines; re-exports are followed to the definition. Code under `#[cfg(test)]` does not
-//! count, and neither does what a parent module declares or re-exports of its children.
+//! The tests read the sources as text. A file depends on another if one of its paths (in a `use` or anywhere else)
+//! leads to an item that the other file defines; re-exports are followed to the definition. Code under `#[cfg(test)]`
+//! does not count, and neither does what a parent module declares or re-exports of its children.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -203,8 +203,8 @@ impl Graph {
 }
 
 impl Module {
-    /// Makes a path that is written in this module one from the crate's root. Returns `None` if it leads to another crate,
-    /// to a local variable or to an item of this module.
+    /// Makes a path that is written in this module one from the crate's root. Returns `None` if it leads to another
+    /// crate, to a local variable or to an item of this module.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
         let mut base = self.path.clone();

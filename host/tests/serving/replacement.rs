@@ -325,7 +325,8 @@ fn a_replaced_guest_still_answers_its_pending_requests() {
 
 #[test]
 fn a_viewer_slower_than_the_camera_ends_between_two_parts() {
-    // Frames so large that the guest writes them in several pieces, and so fast that each viewer always has a newer one.
+    // Frames so large that the guest writes them in several pieces, and so fast that each viewer always has a newer
+    // one.
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 30, 1_500_000);
     let camera = format!("emulated=emulated:{},fps=30", folder.path().display());

@@ -1,5 +1,5 @@
-//! Fifty viewers watch while the guest is replaced sixty times. This is a program of its own, so that no other test runs
-//! at the same time and affects the viewers.
+//! Fifty viewers watch while the guest is replaced sixty times. A separate test program, so that no other test runs at
+//! the same time and affects the viewers.
 
 #![allow(
     clippy::unwrap_used,

@@ -23,7 +23,8 @@ struct Server {
     deployment: DeploymentState<usize>,
     behaviours: Vec<Behaviour>,
     requests: usize,
-    /// The last guest that was healthy when it was replaced and has not failed since. The invariant is about this guest.
+    /// The last guest that was healthy when it was replaced and has not failed since. The invariant is about this
+    /// guest.
     established: Option<usize>,
     initial_is_established: bool,
     initial_has_failed: bool,
