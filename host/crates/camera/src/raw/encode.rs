@@ -1,55 +1,55 @@
-//! Raw frames into JPEG images.
+//! Encodes raw frames as JPEG images.
 
-use super::jfif::number_components;
+use super::conversion::RangeTables;
+use super::encoder_input::EncoderInput;
+use super::jfif::set_component_ids;
 use super::layout::Layout;
-use super::levels::Levels;
-use super::rows::Frame;
 use crate::dimensions::Dimensions;
 use bytes::Bytes;
 use jpeg_encoder::SamplingFactor;
 
-/// Why a raw frame could not become a JPEG.
+/// Why a raw frame cannot be encoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The picture has no pixels, or more on a side than a JPEG can hold (ITU-T T.81, B.2.2: 16 bits).
-    #[error("a JPEG of {0} pixels is impossible, each side takes 1 to 65535")]
+    /// The width or the height is 0 or more than 16 bits can hold (ITU-T T.81, B.2.2).
+    #[error("a JPEG cannot have {0} pixels; each side must be 1 to 65535")]
     Dimensions(Dimensions),
-    /// The quality is not within 1 to 100.
-    #[error("JPEG quality {0} is not within 1 to 100")]
+    /// The quality is out of range.
+    #[error("JPEG quality {0} is out of range; use 1 to 100")]
     Quality(u8),
-    /// The frame has fewer bytes than its layout needs; cameras deliver such frames when data is lost on the bus.
+    /// The frame has fewer bytes than its layout needs, because the camera lost data on the bus.
     #[error("the frame has {actual} bytes instead of {needed}")]
     Short {
         /// [`Layout::frame_length`].
         needed: usize,
-        /// Bytes that the frame has.
+        /// The number of bytes in the frame.
         actual: usize,
     },
-    /// The JPEG encoder failed, which no valid layout should cause.
+    /// The JPEG encoder failed. This is a bug: no valid layout should cause it.
     #[error("the JPEG encoder failed")]
     Jpeg(#[source] jpeg_encoder::EncodingError),
 }
 
-/// Turns raw frames of one layout into JPEG images.
+/// Encodes raw frames of one layout as JPEG images.
 ///
-/// It keeps tables and the output buffer from frame to frame, so use one for as long as the layout stays the same.
+/// Reuses its tables and its output buffer, so keep it for as long as the layout stays the same.
 #[derive(Debug)]
 pub struct Encoder {
     layout: Layout,
     width: u16,
     height: u16,
     quality: u8,
-    levels: Levels,
-    /// The last image: the next one will be about as large, and so will seldom need more memory.
+    tables: RangeTables,
+    /// The output buffer. Images have similar sizes, so it seldom grows.
     image: Vec<u8>,
 }
 
 impl Encoder {
-    /// An encoder for frames that lie as `layout` says.
+    /// Creates an encoder for frames with this layout.
     ///
-    /// `quality` is 1 (smallest images) to 100 (best) and scales the quantisation tables of ITU-T T.81, annex K, in the
-    /// way of libjpeg.
+    /// `quality`, from 1 (smallest images) to 100 (best), scales the quantization tables of ITU-T T.81, annex K, like
+    /// libjpeg.
     ///
     /// # Errors
     ///
@@ -62,12 +62,12 @@ impl Encoder {
         if !(1..=100).contains(&quality) {
             return Err(EncodeError::Quality(quality));
         }
-        Ok(Self { layout, width, height, quality, levels: Levels::new(layout.range), image: Vec::new() })
+        Ok(Self { layout, width, height, quality, tables: RangeTables::new(layout.range), image: Vec::new() })
     }
 
     /// Encodes a frame as a baseline JPEG (JFIF, ITU-T T.871): 4:2:0, or a single component for grey.
     ///
-    /// Bytes beyond [`Layout::frame_length`] are ignored, since V4L2 buffers may be larger than a frame.
+    /// Ignores bytes after [`Layout::frame_length`], because V4L2 buffers may be larger than a frame.
     ///
     /// # Errors
     ///
@@ -80,10 +80,10 @@ impl Encoder {
         self.image.clear();
         let mut encoder = jpeg_encoder::Encoder::new(&mut self.image, self.quality);
         encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-        let frame = Frame::new(raw, &self.layout, &self.levels, self.width, self.height);
+        let frame = EncoderInput::new(raw, &self.layout, &self.tables, self.width, self.height);
         encoder.encode_image(frame).map_err(EncodeError::Jpeg)?;
-        number_components(&mut self.image);
-        // The image may be kept for long and by many: a copy takes just the memory it needs.
+        set_component_ids(&mut self.image);
+        // The image may live long, so the copy takes no more memory than needed.
         Ok(Bytes::copy_from_slice(&self.image))
     }
 }

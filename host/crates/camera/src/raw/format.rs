@@ -1,12 +1,12 @@
-//! The pixel formats that can be encoded, and their V4L2 codes.
+//! The supported pixel formats and their V4L2 codes.
 
 use std::fmt;
 
-/// A raw pixel format that can be encoded.
+/// A supported raw pixel format.
 ///
-/// All have 8 bits a sample and lie in one buffer; the formats of the multi-planar interface (such as `NM12`) do not
-/// belong here. Codes and byte orders are those of the kernel's "Video for Linux API", chapters "RGB Formats",
-/// "Packed YUV formats", "Planar YUV formats" and "Luma-Only Formats". Alpha is ignored.
+/// All formats have 8 bits per sample and a single buffer per frame, so formats of the multi-planar API (such as `NM12`)
+/// are not included. Codes and byte orders follow the kernel's "Video for Linux API", chapters "RGB Formats", "Packed YUV
+/// formats", "Planar YUV formats" and "Luma-Only Formats". Alpha is ignored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum PixelFormat {
@@ -32,7 +32,7 @@ pub enum PixelFormat {
     Yv12,
     /// `422P`: 4:2:2, planes of Y, Cb and Cr.
     Yuv422p,
-    /// `GREY`: Y alone.
+    /// `GREY`: only Y.
     Grey,
     /// `RGB3`: the bytes R G B.
     Rgb24,
@@ -89,15 +89,14 @@ impl PixelFormat {
         Self::Bgra32,
     ];
 
-    /// The format with this V4L2 four-character code, in the order of the characters (`*b"YUYV"`); `None` for codes
-    /// that cannot be encoded.
+    /// Returns the format with this V4L2 four-character code (`*b"YUYV"`), or `None` for an unsupported code.
     ///
-    /// A V4L2 `pixelformat` number becomes a code by `u32::to_le_bytes`.
+    /// `u32::to_le_bytes` converts a V4L2 `pixelformat` number to such a code.
     pub fn from_code(code: [u8; 4]) -> Option<Self> {
         Self::ALL.iter().copied().find(|format| format.code() == code)
     }
 
-    /// The V4L2 four-character code; [`PixelFormat::from_code`] takes it back to the same format.
+    /// Returns the V4L2 four-character code.
     pub fn code(self) -> [u8; 4] {
         *match self {
             Self::Yuyv => b"YUYV",
@@ -127,35 +126,34 @@ impl PixelFormat {
         }
     }
 
-    /// Bits that a pixel takes, padding apart: 8 to 32.
-    ///
-    /// The format with the fewest is the cheapest to move and, in the same order, to encode. Mind that
-    /// [`PixelFormat::Grey`] is the cheapest of all, for it has no colour.
+    /// The bits per pixel without padding, 8 to 32. A format with fewer bits is cheaper to transfer and to encode.
     pub fn bits_per_pixel(self) -> u32 {
-        match self.shape() {
-            Shape::Grey => 8,
-            Shape::SemiPlanar(Rows::Half) | Shape::Planar(Rows::Half) => 12,
-            Shape::Packed | Shape::SemiPlanar(Rows::Full) | Shape::Planar(Rows::Full) => 16,
-            Shape::Rgb { bytes: 3 } => 24,
-            Shape::Rgb { .. } => 32,
+        match self.plane_layout() {
+            PlaneLayout::Grey => 8,
+            PlaneLayout::SemiPlanar(ChromaSubsampling::Yuv420) | PlaneLayout::Planar(ChromaSubsampling::Yuv420) => 12,
+            PlaneLayout::Packed
+            | PlaneLayout::SemiPlanar(ChromaSubsampling::Yuv422)
+            | PlaneLayout::Planar(ChromaSubsampling::Yuv422) => 16,
+            PlaneLayout::Rgb { bytes: 3 } => 24,
+            PlaneLayout::Rgb { .. } => 32,
         }
     }
 
-    /// Whether pictures in this format have colour.
+    /// Whether this format has colour.
     pub fn has_colour(self) -> bool {
-        self.shape() != Shape::Grey
+        self.plane_layout() != PlaneLayout::Grey
     }
 
-    /// How the samples are spread over planes, without regard to their order.
-    pub(super) fn shape(self) -> Shape {
+    /// The arrangement of the samples in planes, regardless of their order.
+    pub(super) fn plane_layout(self) -> PlaneLayout {
         match self {
-            Self::Yuyv | Self::Uyvy | Self::Yvyu | Self::Vyuy => Shape::Packed,
-            Self::Nv12 | Self::Nv21 => Shape::SemiPlanar(Rows::Half),
-            Self::Nv16 | Self::Nv61 => Shape::SemiPlanar(Rows::Full),
-            Self::Yu12 | Self::Yv12 => Shape::Planar(Rows::Half),
-            Self::Yuv422p => Shape::Planar(Rows::Full),
-            Self::Grey => Shape::Grey,
-            Self::Rgb24 | Self::Bgr24 => Shape::Rgb { bytes: 3 },
+            Self::Yuyv | Self::Uyvy | Self::Yvyu | Self::Vyuy => PlaneLayout::Packed,
+            Self::Nv12 | Self::Nv21 => PlaneLayout::SemiPlanar(ChromaSubsampling::Yuv420),
+            Self::Nv16 | Self::Nv61 => PlaneLayout::SemiPlanar(ChromaSubsampling::Yuv422),
+            Self::Yu12 | Self::Yv12 => PlaneLayout::Planar(ChromaSubsampling::Yuv420),
+            Self::Yuv422p => PlaneLayout::Planar(ChromaSubsampling::Yuv422),
+            Self::Grey => PlaneLayout::Grey,
+            Self::Rgb24 | Self::Bgr24 => PlaneLayout::Rgb { bytes: 3 },
             Self::Rgb32
             | Self::Bgr32
             | Self::Xrgb32
@@ -165,51 +163,51 @@ impl PixelFormat {
             | Self::Argb32
             | Self::Abgr32
             | Self::Rgba32
-            | Self::Bgra32 => Shape::Rgb { bytes: 4 },
+            | Self::Bgra32 => PlaneLayout::Rgb { bytes: 4 },
         }
     }
 }
 
-/// Writes the code, such as `YUYV`.
+/// Formats as the code, such as `YUYV`.
 impl fmt::Display for PixelFormat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.code().escape_ascii())
     }
 }
 
-/// How the samples of a format are spread over planes.
+/// The arrangement of samples in planes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Shape {
-    /// One plane of luma.
+pub(super) enum PlaneLayout {
+    /// A plane of luma.
     Grey,
-    /// One plane; four bytes hold two pixels of 4:2:2.
+    /// A plane in which four bytes hold two 4:2:2 pixels.
     Packed,
-    /// A plane of luma and one of chroma pairs, which are half as many as the pixels in a row.
-    SemiPlanar(Rows),
-    /// A plane of luma and two of chroma at half width.
-    Planar(Rows),
-    /// One plane of pixels.
+    /// A plane of luma, and a plane of chroma pairs with one pair for two pixels in a row.
+    SemiPlanar(ChromaSubsampling),
+    /// A plane of luma, and two planes of chroma with half the width.
+    Planar(ChromaSubsampling),
+    /// A plane of pixels.
     Rgb {
-        /// Bytes in a pixel, 3 or 4.
+        /// Bytes per pixel, 3 or 4.
         bytes: usize,
     },
 }
 
-/// How many rows a chroma plane has.
+/// The number of rows in a chroma plane.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Rows {
-    /// As many as the picture (4:2:2).
-    Full,
-    /// One for two rows of the picture (4:2:0).
-    Half,
+pub(super) enum ChromaSubsampling {
+    /// One row per row of the picture.
+    Yuv422,
+    /// One row per two rows of the picture.
+    Yuv420,
 }
 
-impl Rows {
-    /// The row of the plane that belongs to row `y` of the picture.
-    pub(super) fn of(self, y: usize) -> usize {
+impl ChromaSubsampling {
+    /// Returns the chroma row for row `y` of the picture.
+    pub(super) fn chroma_row(self, y: usize) -> usize {
         match self {
-            Self::Full => y,
-            Self::Half => y / 2,
+            Self::Yuv422 => y,
+            Self::Yuv420 => y / 2,
         }
     }
 }
@@ -219,21 +217,21 @@ mod tests {
     use super::PixelFormat;
 
     #[test]
-    fn every_code_leads_back_to_its_format() {
+    fn every_code_maps_back_to_its_format() {
         for &format in PixelFormat::ALL {
             assert_eq!(PixelFormat::from_code(format.code()), Some(format));
         }
     }
 
     #[test]
-    fn codes_of_compressed_and_unknown_formats_are_refused() {
+    fn unsupported_codes_are_rejected() {
         for code in [b"MJPG", b"H264", b"NM12", b"yuyv", b"\0\0\0\0"] {
             assert_eq!(PixelFormat::from_code(*code), None);
         }
     }
 
     #[test]
-    fn the_bits_of_a_pixel_follow_the_sampling() {
+    fn bits_per_pixel_follow_the_subsampling() {
         let bits = |code: &[u8; 4]| PixelFormat::from_code(*code).map(PixelFormat::bits_per_pixel);
         assert_eq!(bits(b"GREY"), Some(8));
         assert_eq!(bits(b"NV12"), Some(12));
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_is_shown_by_its_code() {
+    fn formats_display_as_their_code() {
         assert_eq!(PixelFormat::Yuv422p.to_string(), "422P");
     }
 }

@@ -1,21 +1,20 @@
-//! Raw camera frames into JPEG images.
+//! Encodes raw camera frames as JPEG images.
 //!
-//! Many cameras deliver plain pixels instead of JPEG. [`PixelFormat`] says what the pixels are, [`Layout`] how a frame
-//! lies in memory, and [`Encoder`] turns one frame after the other into baseline JPEG images.
+//! Many cameras deliver raw pixels instead of JPEG. [`PixelFormat`] identifies the pixels, [`Layout`] describes a frame in
+//! memory, and [`Encoder`] encodes frames as baseline JPEG images.
 //!
-//! A JPEG holds luma and chroma just as most raw formats do, so frames are never taken through RGB. Two things do
-//! change on the way:
+//! Like most raw formats, JPEG stores luma and chroma, so frames are never converted to RGB. Two things change:
 //!
-//! - JFIF wants BT.601 levels over the full range 0 to 255 (ITU-T T.871), so [`Range::Limited`] frames are stretched.
-//!   Only the range is converted: BT.709 chroma is taken as BT.601, since the difference is a slight shift of hue.
-//! - Chroma is stored at half width and half height (4:2:0), whatever the source had. For 4:2:2 sources this saves
-//!   about a quarter of the time and a sixth of the bytes; every two rows are averaged, so nothing is skipped.
+//! - JFIF requires full-range BT.601 (ITU-T T.871), so [`Range::Limited`] frames are stretched. BT.709 chroma is taken as
+//!   BT.601, which shifts the hue slightly.
+//! - Chroma is stored with half the width and height (4:2:0) for every source. For 4:2:2 sources this saves about a quarter
+//!   of the time and a sixth of the bytes. Each stored value is the mean of two rows, so no row is lost.
 //!
 //! ```
 //! use hotshoe_camera::dimensions::Dimensions;
 //! use hotshoe_camera::raw::{Encoder, Layout, PixelFormat, Range};
 //!
-//! let format = PixelFormat::from_code(*b"YUYV").ok_or("not a raw format")?;
+//! let format = PixelFormat::from_code(*b"YUYV").ok_or("unsupported format")?;
 //! let dimensions = Dimensions { width: 64, height: 48 };
 //! let layout = Layout { format, dimensions, stride: 128, range: Range::Limited };
 //! let mut encoder = Encoder::new(layout, 80)?;
@@ -24,12 +23,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod conversion;
 mod encode;
+mod encoder_input;
 mod format;
 mod jfif;
 mod layout;
-mod levels;
-mod rows;
 #[cfg(test)]
 mod tests;
 

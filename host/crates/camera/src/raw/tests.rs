@@ -1,6 +1,6 @@
-//! Frames of known pictures, encoded and decoded again.
+//! Encodes known pictures and decodes the result.
 
-use super::format::Shape;
+use super::format::PlaneLayout;
 use super::{EncodeError, Encoder, Layout, PixelFormat, Range};
 use crate::dimensions::Dimensions;
 use bytes::Bytes;
@@ -23,10 +23,11 @@ const BARS: [[u8; 3]; 10] = [
     [60, 90, 150],
 ];
 
-/// A bar has the width of a block of 4:2:0 chroma.
+/// The width of a bar: one block of 4:2:0 chroma.
 const BAR: usize = 16;
 
-/// Decoded levels may be off by so much: 8 bit YCbCr cannot hold every RGB value, limited range even fewer.
+/// The largest accepted difference of decoded values. 8-bit YCbCr cannot hold every RGB value, and limited range holds even
+/// fewer.
 const TOLERANCE: u8 = 5;
 
 fn dimensions(width: usize, height: usize) -> Dimensions {
@@ -41,7 +42,7 @@ fn bars(x: usize, _: usize) -> [u8; 3] {
     BARS[x / BAR % BARS.len()]
 }
 
-/// The textbook conversion (ITU-R BT.601), apart from the one under test.
+/// The textbook conversion (ITU-R BT.601), independent of the one under test.
 fn ycbcr([r, g, b]: [u8; 3], range: Range) -> [u8; 3] {
     let [r, g, b] = [r, g, b].map(|value| f64::from(value) / 255.0);
     let y = 0.299 * r + 0.587 * g + 0.114 * b;
@@ -53,7 +54,7 @@ fn ycbcr([r, g, b]: [u8; 3], range: Range) -> [u8; 3] {
     levels.map(|level| level.round() as u8)
 }
 
-/// A frame of a picture as a camera would deliver it; chroma is that of the upper left pixel, padding is 0xEE.
+/// Returns a picture as a frame of a camera. The chroma is that of the upper left pixel of each block; padding is 0xEE.
 fn frame(layout: &Layout, picture: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
     let Dimensions { width, height } = layout.dimensions;
     let [width, height] = [width, height].map(|side| usize::try_from(side).unwrap());
@@ -75,7 +76,7 @@ fn frame(layout: &Layout, picture: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> 
         plane(stride, (0..height).map(|y| (0..width).step_by(2).flat_map(|x| quad(x, y)).collect()))
     };
     let luma = || plane(stride, (0..height).map(|y| (0..width).map(|x| at(x, y)[0]).collect()));
-    // One part gives a plane of its own, two parts a plane of pairs.
+    // One part yields a plane of samples, two parts yield a plane of pairs.
     let chroma = |step: usize, parts: &[usize]| {
         let row = |y: usize| {
             (0..width).step_by(2).flat_map(|x| parts.iter().map(|&part| at(x, y)[part]).collect::<Vec<_>>()).collect()
@@ -121,11 +122,11 @@ fn encoded(layout: Layout, raw: &[u8]) -> Bytes {
     Encoder::new(layout, 95).unwrap().encode(raw).unwrap()
 }
 
-/// The decoded pixels and the width.
+/// Returns the decoded pixels and the width.
 fn decoded(jpeg: &[u8]) -> (Vec<[u8; 3]>, usize) {
     let options = DecoderOptions::new_fast().jpeg_set_out_colorspace(ColorSpace::RGB).set_max_width(65_535);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
-    let pixels = decoder.decode().expect("a JPEG that decodes");
+    let pixels = decoder.decode().expect("the JPEG is valid");
     let (width, height) = decoder.dimensions().unwrap();
     let pixels = pixels.as_chunks::<3>().0.to_vec();
     assert_eq!(pixels.len(), width * height);
@@ -140,7 +141,7 @@ fn expected(format: PixelFormat, colour: [u8; 3]) -> [u8; 3] {
     if format.has_colour() { colour } else { [ycbcr(colour, Range::Full)[0]; 3] }
 }
 
-/// Encodes bars in every format and range and compares the middles of their blocks.
+/// Encodes bars in every format and range, and checks the middle of each bar.
 fn check_bars(width: usize, height: usize, stride: impl Fn(PixelFormat) -> usize) {
     for &format in PixelFormat::ALL {
         for range in [Range::Limited, Range::Full] {
@@ -150,55 +151,55 @@ fn check_bars(width: usize, height: usize, stride: impl Fn(PixelFormat) -> usize
             let (pixels, decoded_width) = decoded(&encoded(layout, &raw));
             assert_eq!((decoded_width, pixels.len()), (width, width * height), "{format}");
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-                // Near the edge of a bar decoders blend chroma.
+                // Decoders blend chroma near the edges of bars.
                 if !(4..12).contains(&(x % BAR)) {
                     continue;
                 }
-                let (found, wanted) = (pixels[y * width + x], expected(format, bars(x, y)));
-                let message = format!("{format} {range:?} at {x},{y}: {found:?} instead of {wanted:?}");
-                assert!(distance(found, wanted) <= TOLERANCE, "{message}");
+                let (found, expected) = (pixels[y * width + x], expected(format, bars(x, y)));
+                let message = format!("{format} {range:?} at {x},{y}: {found:?} instead of {expected:?}");
+                assert!(distance(found, expected) <= TOLERANCE, "{message}");
             }
         }
     }
 }
 
-/// Bytes of a row of the first plane with `padding` bytes behind it.
+/// Returns the stride of the first plane with `padding` bytes per row.
 fn padded(format: PixelFormat, width: usize, padding: usize) -> usize {
-    let row = match format.shape() {
-        Shape::Packed => width.div_ceil(2) * 4,
-        Shape::Rgb { bytes } => width * bytes,
-        Shape::Grey | Shape::SemiPlanar(_) | Shape::Planar(_) => width,
+    let row = match format.plane_layout() {
+        PlaneLayout::Packed => width.div_ceil(2) * 4,
+        PlaneLayout::Rgb { bytes } => width * bytes,
+        PlaneLayout::Grey | PlaneLayout::SemiPlanar(_) | PlaneLayout::Planar(_) => width,
     };
     row + padding
 }
 
 #[test]
-fn every_format_keeps_the_colours_of_bars() {
+fn every_format_preserves_colours() {
     check_bars(BAR * BARS.len(), 32, |_| 0);
 }
 
 #[test]
-fn padding_behind_rows_is_left_out() {
+fn row_padding_is_ignored() {
     check_bars(BAR * BARS.len(), 32, |format| padded(format, BAR * BARS.len(), 64));
 }
 
 #[test]
-fn heights_that_do_not_fill_a_block_keep_their_colours() {
+fn heights_that_do_not_fill_a_block_preserve_colours() {
     for height in [1, 2, 7, 17, 18, 25] {
         check_bars(BAR * BARS.len(), height, |_| 0);
     }
 }
 
 #[test]
-fn odd_widths_keep_their_colours() {
+fn odd_widths_preserve_colours() {
     for width in [BAR - 1, BAR * 3 + 5, BAR * BARS.len() - 7] {
-        // An even stride, as V4L2 drivers have it.
+        // V4L2 drivers use even strides.
         check_bars(width, 9, |format| padded(format, width, 1));
     }
 }
 
 #[test]
-fn rows_of_different_colours_stay_in_their_place() {
+fn rows_stay_in_place() {
     let down = |_: usize, y: usize| BARS[y / BAR % BARS.len()];
     for &format in PixelFormat::ALL {
         let layout = layout(format, 16, BAR * BARS.len(), 0, Range::Limited);
@@ -211,26 +212,26 @@ fn rows_of_different_colours_stay_in_their_place() {
 }
 
 #[test]
-fn the_same_picture_looks_the_same_in_all_formats() {
-    // Four pixels at a time are alike, so that it does not matter from which of them chroma was taken.
+fn the_same_picture_looks_the_same_in_every_format() {
+    // Blocks of four pixels have the same colour, so the choice of the chroma sample does not matter.
     let picture = |x: usize, y: usize| {
         let (x, y) = (x & !1, y & !1);
         [40 + x, 60 + 2 * y, 200 - x].map(|level| u8::try_from(level).unwrap())
     };
     let (width, height) = (96, 64);
-    let shown = |format| {
+    let decode = |format| {
         let layout = layout(format, width, height, 0, Range::Full);
         decoded(&encoded(layout, &frame(&layout, picture))).0
     };
-    let reference = shown(PixelFormat::Rgb24);
+    let reference = decode(PixelFormat::Rgb24);
     for &format in PixelFormat::ALL.iter().filter(|format| format.has_colour()) {
-        let worst = reference.iter().zip(shown(format)).map(|(&a, b)| distance(a, b)).max().unwrap();
+        let worst = reference.iter().zip(decode(format)).map(|(&a, b)| distance(a, b)).max().unwrap();
         assert!(worst <= 4, "{format} is {worst} levels off");
     }
 }
 
 #[test]
-fn formats_that_differ_in_order_alone_give_the_same_bytes() {
+fn formats_that_differ_only_in_order_yield_the_same_bytes() {
     let image = |code: &[u8; 4]| {
         let layout = layout(PixelFormat::from_code(*code).unwrap(), 100, 50, 0, Range::Limited);
         encoded(layout, &frame(&layout, bars))
@@ -252,15 +253,15 @@ fn chroma_of_neighbouring_rows_is_averaged() {
     assert!(pixels.iter().all(|&pixel| distance(pixel, [128; 3]) <= 2), "{:?}", pixels[0]);
 }
 
-/// Numbers and sampling factors of the components (ITU-T T.81, B.2.2).
+/// Returns the identifiers and sampling factors of the components (ITU-T T.81, B.2.2).
 fn components(jpeg: &[u8]) -> Vec<[u8; 2]> {
-    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("a baseline frame");
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("the image is baseline");
     let entries = jpeg[frame + 10..].chunks(3).take(usize::from(jpeg[frame + 9]));
     entries.map(|entry| [entry[0], entry[1]]).collect()
 }
 
 #[test]
-fn colour_gives_three_components_of_420_and_grey_gives_one() {
+fn colour_yields_three_components_and_grey_yields_one() {
     for &format in PixelFormat::ALL {
         let layout = layout(format, 20, 10, 0, Range::Full);
         let jpeg = encoded(layout, &frame(&layout, bars));
@@ -282,7 +283,7 @@ fn images_are_baseline_jfif() {
 }
 
 #[test]
-fn pictures_of_a_few_pixels_encode_in_every_format() {
+fn tiny_pictures_encode_in_every_format() {
     for &format in PixelFormat::ALL {
         for (width, height) in [(1, 1), (1, 2), (2, 1), (3, 3), (1, 17), (17, 1)] {
             let layout = layout(format, width, height, 0, Range::Full);
@@ -306,12 +307,12 @@ fn a_short_frame_is_an_error_and_a_long_one_is_not() {
             assert!(matches!(error, EncodeError::Short { actual, .. } if actual == length), "{error}");
         }
         raw.extend([7; 100]);
-        assert_eq!(encoder.encode(&raw).unwrap(), exact, "an encoder goes on after an error");
+        assert_eq!(encoder.encode(&raw).unwrap(), exact, "the encoder failed after an error");
     }
 }
 
 #[test]
-fn sizes_that_a_jpeg_cannot_have_are_refused() {
+fn sizes_beyond_the_limits_of_jpeg_are_rejected() {
     for (width, height) in [(0, 10), (10, 0), (65_536, 10), (10, 65_536)] {
         let error = Encoder::new(layout(PixelFormat::Yuyv, width, height, 0, Range::Full), 80).unwrap_err();
         assert!(matches!(error, EncodeError::Dimensions(_)), "{error}");
@@ -321,7 +322,7 @@ fn sizes_that_a_jpeg_cannot_have_are_refused() {
 }
 
 #[test]
-fn qualities_outside_one_to_a_hundred_are_refused() {
+fn qualities_out_of_range_are_rejected() {
     let layout = layout(PixelFormat::Yuyv, 16, 16, 0, Range::Full);
     for quality in [0, 101, 255] {
         assert!(matches!(Encoder::new(layout, quality), Err(EncodeError::Quality(found)) if found == quality));
@@ -329,7 +330,7 @@ fn qualities_outside_one_to_a_hundred_are_refused() {
 }
 
 #[test]
-fn a_higher_quality_gives_a_larger_image() {
+fn a_higher_quality_yields_a_larger_image() {
     let layout = layout(PixelFormat::Yuyv, 160, 120, 0, Range::Limited);
     let raw = frame(&layout, |x, y| bars(x * 7 + y * 3, y));
     let size = |quality| Encoder::new(layout, quality).unwrap().encode(&raw).unwrap().len();
@@ -337,7 +338,7 @@ fn a_higher_quality_gives_a_larger_image() {
 }
 
 #[test]
-fn the_harshest_patterns_at_the_best_quality_encode() {
+fn extreme_patterns_encode_at_the_best_quality() {
     let layout = layout(PixelFormat::Yuyv, 64, 64, 0, Range::Full);
     let mut encoder = Encoder::new(layout, 100).unwrap();
     let mut seed = 1_u32;
