@@ -1,21 +1,21 @@
-//! Any text as the value of `--camera`.
+//! The parser of `--camera`, with any value.
 #![no_main]
 
-// What the parser needs of the host. The host itself takes minutes to build.
+// Provides what the parser uses, because the whole host takes minutes to build.
 mod camera {
     pub use hotshoe_camera::{Dimensions, FourCc};
 }
-#[allow(dead_code, reason = "a target uses a part of the module")]
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/camera_spec.rs"]
 mod camera_spec;
-#[allow(dead_code, reason = "a target uses a part of the module")]
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/label.rs"]
 mod label;
 
 use camera_spec::{CameraSpec, MAX_NAME_LENGTH};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|typed: &str| match typed.parse::<CameraSpec>() {
+fuzz_target!(|value: &str| match value.parse::<CameraSpec>() {
     Ok(spec) => {
         if let Some(name) = spec.name {
             assert!((1..=MAX_NAME_LENGTH).contains(&name.len()), "{name}");
@@ -25,6 +25,6 @@ fuzz_target!(|typed: &str| match typed.parse::<CameraSpec>() {
         assert!(spec.quality.is_none_or(|quality| (1..=100).contains(&quality)));
         assert!(spec.size.is_none_or(|size| size.width > 0 && size.height > 0));
     }
-    // It is shown to whoever typed it.
+    // The message is shown to the user.
     Err(error) => assert!(!error.to_string().is_empty()),
 });

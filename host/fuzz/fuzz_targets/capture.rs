@@ -1,4 +1,4 @@
-//! A scripted camera that does anything, in any order, under the capture loop.
+//! The capture loop, with a scripted camera that does anything in any order.
 #![no_main]
 
 use std::time::Instant;
@@ -15,45 +15,45 @@ const PICTURE: &[u8] = include_bytes!("../../crates/camera/tests/fixtures/420-op
 
 #[derive(Arbitrary, Debug)]
 enum Action {
-    /// A buffer of these bytes.
+    /// Fills a buffer with these bytes.
     Bytes { bytes: Vec<u8>, is_flagged: bool, dropped: u32 },
-    /// A good picture, cut to this length and with one byte changed.
-    JpegImage { length: u16, at: u16, change: u8, is_flagged: bool, dropped: u32 },
-    /// An error when it is asked for a picture.
+    /// Fills a buffer with a valid picture, truncated to this length and with one byte changed.
+    Picture { length: u16, at: u16, change: u8, is_flagged: bool, dropped: u32 },
+    /// Fails to dequeue with this error.
     Error(u8),
-    /// Ready, and nothing there.
+    /// Becomes ready without a buffer.
     Nothing,
-    /// A failure of something else.
+    /// Makes another operation fail.
     Fail(u8, u8),
-    /// Out, and in again at once.
+    /// Unplugs the camera and plugs it in again.
     Replug,
-    /// What there is, is read.
+    /// Reads from the camera.
     Read,
 }
 
 #[derive(Arbitrary, Debug)]
 struct Scenario {
     allow_truncated: bool,
-    raw: bool,
+    is_raw: bool,
     actions: Vec<Action>,
 }
 
 fuzz_target!(|scenario: Scenario| {
     let system = ScriptedSystem::default();
-    let mut camera = ScriptedCamera::webcam("Cam");
-    if scenario.raw {
-        camera.formats.remove(0);
+    let mut model = ScriptedCamera::webcam("Cam");
+    if scenario.is_raw {
+        model.formats.remove(0);
     }
-    system.plug(NODE, camera.clone());
-    let request = CameraOptions { allow_truncated: scenario.allow_truncated, ..CameraOptions::default() };
-    let camera = system.devices().camera(NODE.as_ref(), request).expect("it is a camera");
+    system.plug(NODE, model.clone());
+    let options = CameraOptions { allow_truncated: scenario.allow_truncated, ..CameraOptions::default() };
+    let camera = system.devices().camera(NODE.as_ref(), options).expect("the node is a camera");
     let mut capture = None;
     for action in scenario.actions {
         match action {
             Action::Bytes { bytes, is_flagged, dropped } => {
-                system.push_step(NODE, Step::Buffer { bytes, is_flagged, dropped })
+                system.push_step(NODE, Step::Buffer { bytes, is_flagged, dropped });
             }
-            Action::JpegImage { length, at, change, is_flagged, dropped } => {
+            Action::Picture { length, at, change, is_flagged, dropped } => {
                 let mut bytes = PICTURE[..PICTURE.len().min(length.into())].to_vec();
                 if let Some(byte) = bytes.get_mut(usize::from(at)) {
                     *byte ^= change;
@@ -68,7 +68,7 @@ fuzz_target!(|scenario: Scenario| {
             }
             Action::Replug => {
                 system.unplug(NODE);
-                system.plug(NODE, camera.clone());
+                system.plug(NODE, model.clone());
             }
             Action::Read => {
                 if capture.is_none() {
@@ -76,11 +76,11 @@ fuzz_target!(|scenario: Scenario| {
                 }
                 let Some(open) = &mut capture else { continue };
                 match open.next(Instant::now()) {
-                    Ok(captured) => match captured.image.map(|image| image.data) {
-                        Some(ImageData::Jpeg(picture)) => {
-                            let whole = validate(&picture.bytes, Options::default()).expect("whole images only");
-                            assert!(whole.is_complete());
-                            assert_eq!(whole.length, picture.bytes.len());
+                    Ok(outcome) => match outcome.image.map(|image| image.data) {
+                        Some(ImageData::Jpeg(image)) => {
+                            let info = validate(&image.bytes, Options::default()).expect("the image is valid");
+                            assert!(info.is_complete());
+                            assert_eq!(info.length, image.bytes.len());
                         }
                         Some(ImageData::Raw(raw)) => assert_eq!(raw.bytes.len(), raw.layout.frame_length()),
                         None => {}
@@ -91,5 +91,5 @@ fuzz_target!(|scenario: Scenario| {
         }
     }
     drop(capture);
-    assert_eq!(system.open_nodes(), 0, "a node was left open");
+    assert_eq!(system.open_nodes(), 0, "a node is still open");
 });

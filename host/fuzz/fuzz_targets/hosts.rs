@@ -1,17 +1,17 @@
-//! Any `Host`, `Origin`, `Forwarded` and `X-Forwarded-Host` that a client or a proxy can send.
+//! The parsers of `Host`, `Origin`, `Forwarded` and `X-Forwarded-Host`, with any value.
 #![no_main]
 
-// The modules of the host, which itself takes minutes to build.
-#[allow(dead_code, reason = "a target uses a part of the module")]
+// Includes single modules, because the whole host takes minutes to build.
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/policy/allowed_hosts.rs"]
 mod allowed_hosts;
-#[allow(dead_code, reason = "a target uses a part of the module")]
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/policy/forwarded_host.rs"]
 mod forwarded_host;
-#[allow(dead_code, reason = "a target uses a part of the module")]
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/policy/host.rs"]
 mod host;
-#[allow(dead_code, reason = "a target uses a part of the module")]
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/policy/origin.rs"]
 mod origin;
 
@@ -23,7 +23,7 @@ use http::{HeaderMap, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use origin::Origin;
 
-/// Names that a stranger can own have a dot and end with none of these.
+/// Names under these domains cannot be registered. All other names with a dot may belong to an attacker.
 const PRIVATE: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localhost"];
 
 fuzz_target!(|input: (&[u8], &str, Vec<(bool, &[u8])>)| {

@@ -1,4 +1,4 @@
-//! Any bytes through all that a camera's JPEG images go through.
+//! The validation of JPEG images, with any bytes.
 #![no_main]
 
 use std::cell::RefCell;
@@ -9,7 +9,7 @@ use hotshoe_camera::jpeg::{
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
-    /// Kept from one image to the next, as for a camera.
+    /// Reused for every image, as for a camera.
     static CHECKER: RefCell<ScanChecker> = RefCell::default();
 }
 
@@ -18,37 +18,37 @@ fuzz_target!(|bytes: &[u8]| {
     for options in [Options::default(), Options { allow_truncated: true }] {
         assert_eq!(check_image(bytes, options), find_image(bytes, options).map(drop));
         match find_image(bytes, options) {
-            Ok((image, whole)) => {
+            Ok((image, info)) => {
                 assert!(bytes.ends_with(image));
-                assert_eq!(validate(image, options), Ok(whole));
+                assert_eq!(validate(image, options), Ok(info));
             }
-            Err(_) => assert!(validate(bytes, options).is_err(), "an image at the start is found"),
+            Err(_) => assert!(validate(bytes, options).is_err(), "the image at the start was not found"),
         }
     }
-    let Ok(whole) = validate(bytes, Options { allow_truncated: true }) else {
+    let Ok(info) = validate(bytes, Options { allow_truncated: true }) else {
         assert!(strict.is_err());
         return;
     };
-    assert!(whole.length <= bytes.len() && whole.length >= whole.headers.data_offset);
+    assert!(info.length <= bytes.len() && info.length >= info.headers.data_offset);
     assert!(bytes.len() + 2 >= MIN_LENGTH);
-    assert!(whole.dimensions.width > 0 && whole.dimensions.height > 0);
-    // The option only adds to what is taken.
-    assert_eq!(whole.lacks_end, strict.is_err());
-    assert!(strict.is_err() || strict == Ok(whole));
+    assert!(info.dimensions.width > 0 && info.dimensions.height > 0);
+    // The option only accepts more images.
+    assert_eq!(info.lacks_end, strict.is_err());
+    assert!(strict.is_err() || strict == Ok(info));
 
-    let verdict = CHECKER.with_borrow_mut(|checker| checker.check(bytes, &whole));
-    assert_eq!(verdict, check_scan(bytes, &whole), "tables that were kept");
+    let verdict = CHECKER.with_borrow_mut(|checker| checker.check(bytes, &info));
+    assert_eq!(verdict, check_scan(bytes, &info), "cached tables changed the verdict");
 
-    let copy = copy_complete(bytes, &whole);
-    let again = validate(&copy, Options::default()).expect("a copy is whole");
+    let copy = copy_complete(bytes, &info);
+    let again = validate(&copy, Options::default()).expect("the copy is valid");
     assert!(again.is_complete());
     assert_eq!(again.length, copy.len());
-    assert_eq!(again.dimensions, whole.dimensions);
+    assert_eq!(again.dimensions, info.dimensions);
     assert_eq!(copy_complete(&copy, &again), copy);
-    if whole.is_complete() {
-        assert_eq!(copy, bytes[..whole.length]);
+    if info.is_complete() {
+        assert_eq!(copy, bytes[..info.length]);
     }
-    if !whole.lacks_end {
-        assert_eq!(check_scan(&copy, &again), verdict, "tables that were put in");
+    if !info.lacks_end {
+        assert_eq!(check_scan(&copy, &again), verdict, "added tables changed the verdict");
     }
 });

@@ -1,16 +1,16 @@
-//! Any path and query that a client can send, through the guest's parsers.
+//! The guest's parsers of paths and queries, with any value.
 #![no_main]
 
 extern crate alloc;
 
-// The guest is a WebAssembly component whose modules are private, so they are compiled into this target.
-#[allow(dead_code, reason = "a target uses a part of the module")]
+// Includes single modules, because those of the guest are private.
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../../guest/src/query.rs"]
 mod query;
-#[allow(dead_code, reason = "a target uses a part of the module")]
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../../guest/src/route.rs"]
 mod route;
-// The module itself needs the bindings of the component.
+// Replaces a module that needs the component's bindings.
 mod part {
     #[derive(Clone, Copy, Debug, Eq, PartialEq)]
     pub enum Boundary {

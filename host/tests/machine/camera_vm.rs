@@ -1,7 +1,7 @@
-//! Cameras of the kernel's own drivers, in a virtual machine: the real `uvcvideo`, and `vivid`.
+//! Cameras with the kernel's real drivers, `uvcvideo` and `vivid`, in a virtual machine.
 //!
-//! The server runs in there, on the files of this machine; its viewers are out here. The machine's processor is
-//! emulated, and slower by ten times.
+//! The server runs in the VM and uses the files of the host; its viewers run on the host. The VM's processor is emulated and
+//! ten times slower.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -23,28 +23,28 @@ use hotshoe_test_support::{DEADLINE, workspace};
 
 use crate::faults::assert_bars;
 
-/// One at a time: two would make each other slower, and both would compile the guest, which takes long in there.
-static TURN: Mutex<()> = Mutex::new(());
+/// Only one VM runs at a time: two would slow each other down, and both would compile the guest, which takes long in a VM.
+static VM_LOCK: Mutex<()> = Mutex::new(());
 
-/// The machine's USB camera is this program, which finds the number of the camera's port in this variable.
+/// The variable with the port number of the USB camera, which this program emulates in the VM.
 const USB_CAMERA: &str = "HOTSHOE_USB_CAMERA";
 
-/// Whether this program was started as a USB camera.
+/// Whether this program was started to emulate a USB camera.
 pub fn is_usb_camera() -> bool {
     std::env::var_os(USB_CAMERA).is_some()
 }
 
-/// Plays a USB camera until the machine ends.
+/// Emulates a USB camera until the VM stops.
 pub fn play_usb_camera() {
     hotshoe_fakecam::usb::run(std::env::var(USB_CAMERA).unwrap().parse().unwrap());
 }
 
-/// The program that runs a command in a machine.
+/// The script that runs a command in a VM.
 fn runner() -> PathBuf {
     workspace().join("host/tests/machine/vm/run")
 }
 
-/// What this machine lacks for the virtual one, if anything: `run --prepare` fetches it.
+/// What the host lacks to run VMs, if anything. `run --prepare` downloads it.
 pub fn missing() -> Option<&'static str> {
     let caches = [("XDG_CACHE_HOME", ""), ("HOME", ".cache")];
     let cache = caches.into_iter().find_map(|(name, folder)| Some(PathBuf::from(std::env::var_os(name)?).join(folder)));
@@ -52,37 +52,37 @@ pub fn missing() -> Option<&'static str> {
     (!is_prepared).then_some("camera VM")
 }
 
-/// How long a machine and its server may take to start.
-const STARTING: Duration = Duration::from_secs(400);
+/// How long a VM and its server may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(400);
 
-/// The folder for temporary files that a machine is given, in its own.
-const TEMPORARY: &str = "tmp";
+/// The folder for temporary files within the folder of a VM.
+const TEMPORARY_FOLDER: &str = "tmp";
 
-/// A machine with a camera that runs the server.
+/// A VM with a camera, which runs the server.
 struct Machine {
-    _turn: MutexGuard<'static, ()>,
+    _lock: MutexGuard<'static, ()>,
     vm: Child,
     address: SocketAddr,
-    /// Shared with the machine; what it writes elsewhere is gone with it.
+    /// Shared with the VM. Everything it writes elsewhere is discarded.
     folder: TempDir,
 }
 
 impl Machine {
-    /// Start the server in a machine with this camera, with these arguments, after a command of the shell.
+    /// Starts a VM with this camera, runs the shell command `before`, and then the server with these arguments.
     fn start(camera: &str, before: &str, args: &str) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken and given back, so that it is very likely free a moment later.
+        let lock = VM_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        // The port was free just now, so it very likely still is when the VM starts.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("control"), "").unwrap();
-        // Where it makes the folder that has its console.
-        std::fs::create_dir(folder.path().join(TEMPORARY)).unwrap();
+        // The script creates a folder with the VM's console in here.
+        std::fs::create_dir(folder.path().join(TEMPORARY_FOLDER)).unwrap();
         let mut vm = Command::new(runner());
         vm.arg("-u").arg(std::env::current_exe().unwrap());
-        vm.env("TMPDIR", folder.path().join(TEMPORARY));
+        vm.env("TMPDIR", folder.path().join(TEMPORARY_FOLDER));
         vm.env("FAKECAM_FRAMES", fakecam::frames()).env("FAKECAM_CTL", folder.path().join("control"));
         vm.args(["-c", camera, "-p", &format!("{port}:8080"), "-t", "900", "-w", folder.path().to_str().unwrap()]);
-        // What is compiled in there is for another processor than this one's.
+        // Separate from the host's cache, because the VM compiles for another processor.
         let cache = program().parent().unwrap().join("test-cache/vm");
         std::fs::create_dir_all(&cache).unwrap();
         vm.args(["-w", cache.to_str().unwrap()]);
@@ -94,13 +94,13 @@ impl Machine {
             log.display()
         );
         vm.args(["sh", "-c", &server]).current_dir(folder.path()).stdin(Stdio::null());
-        let machine = Self { _turn: turn, vm: vm.spawn().unwrap(), address: ([127, 0, 0, 1], port).into(), folder };
-        // The first of them compiles the guest in there.
-        machine.wait_within(STARTING, "the server answers", |machine| answers(machine.address));
+        let machine = Self { _lock: lock, vm: vm.spawn().unwrap(), address: ([127, 0, 0, 1], port).into(), folder };
+        // The first VM compiles the guest.
+        machine.wait_within(START_TIMEOUT, "the server answers", |machine| answers(machine.address));
         machine
     }
 
-    /// Tell the camera what to do.
+    /// Writes the camera's control file.
     fn control(&self, lines: &str) {
         std::fs::write(self.folder.path().join("control"), lines).unwrap();
     }
@@ -109,9 +109,9 @@ impl Machine {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Whether the machine's kernel has said on its console that it failed.
+    /// Whether the VM's kernel has crashed, according to its console.
     fn has_crashed(&self) -> bool {
-        let Ok(folders) = std::fs::read_dir(self.folder.path().join(TEMPORARY)) else { return false };
+        let Ok(folders) = std::fs::read_dir(self.folder.path().join(TEMPORARY_FOLDER)) else { return false };
         let consoles = folders.filter_map(|folder| std::fs::read(folder.ok()?.path().join("console")).ok());
         consoles.into_iter().any(|console| String::from_utf8_lossy(&console).contains("---[ end trace "))
     }
@@ -125,8 +125,8 @@ impl Machine {
     fn wait_within(&self, limit: Duration, what: &str, condition: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + limit;
         while !condition(self) {
-            assert!(!self.has_crashed(), "waited until {what}, and the machine's kernel failed");
-            assert!(Instant::now() < deadline, "waited in vain until {what}; the server's log:\n{}", self.log());
+            assert!(!self.has_crashed(), "the VM's kernel crashed while waiting until {what}");
+            assert!(Instant::now() < deadline, "timed out waiting until {what}; the server's log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -139,7 +139,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Asked first, so that it ends its machine.
+        // SIGTERM makes the script stop its VM.
         let _ = rustix::process::kill_process(Pid::from_child(&self.vm), Signal::TERM);
         let _ = self.vm.wait();
         if std::thread::panicking() {
@@ -148,16 +148,16 @@ impl Drop for Machine {
     }
 }
 
-/// Whether a server answers. The machine's network accepts connections before there is one, and closes them.
+/// Whether a server responds. Before one does, the VM's network accepts connections and closes them.
 fn answers(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let asked = stream.write_all(b"GET / HTTP/1.0\r\n\r\n");
-    asked.is_ok() && stream.read_to_end(&mut Vec::new()).is_ok_and(|length| length > 0)
+    let sent = stream.write_all(b"GET / HTTP/1.0\r\n\r\n");
+    sent.is_ok() && stream.read_to_end(&mut Vec::new()).is_ok_and(|length| length > 0)
 }
 
-/// Read so many frames of 640x480 that are not those before.
-fn fresh(viewer: &mut Viewer, count: usize) {
+/// Reads until `count` different frames of 640x480 have arrived.
+fn read_new_frames(viewer: &mut Viewer, count: usize) {
     let mut pictures = HashSet::new();
     while pictures.len() < count {
         let part = viewer.part();
@@ -166,25 +166,25 @@ fn fresh(viewer: &mut Viewer, count: usize) {
     }
 }
 
-/// The machine's USB plug is itself emulated, by a driver (`vhci_hcd`) that now and then crashes the kernel when it is
-/// pulled while a transfer is cancelled. Such a machine tells nothing about the server; another one is asked then.
+/// The driver that emulates the USB port (`vhci_hcd`) sometimes crashes the kernel if the camera is unplugged while a transfer
+/// is cancelled. That says nothing about the server, so the test is repeated in another VM.
 pub fn usb_camera() {
-    const MACHINES: usize = 4;
-    for _ in 0..MACHINES {
+    const ATTEMPTS: usize = 4;
+    for _ in 0..ATTEMPTS {
         let args = "--camera /dev/video0,size=640x480,control=brightness:99 --allow-control";
         let machine = Machine::start("uvc", "", args);
         match catch_unwind(AssertUnwindSafe(|| unplug(&machine))) {
             Ok(()) => return,
-            Err(_) if machine.has_crashed() => eprintln!("the machine's kernel failed; once more with another"),
+            Err(_) if machine.has_crashed() => eprintln!("the VM's kernel crashed; trying another VM"),
             Err(panic) => resume_unwind(panic),
         }
     }
-    panic!("the kernels of {MACHINES} machines failed");
+    panic!("the kernels of {ATTEMPTS} VMs crashed");
 }
 
 fn unplug(machine: &Machine) {
     let mut viewer = Viewer::watch(machine.address, "/video_feed");
-    fresh(&mut viewer, 30);
+    read_new_frames(&mut viewer, 30);
     let brightness = || {
         let controls = get(machine.address, "/controls").json();
         let list = controls["controls"].as_array().unwrap();
@@ -193,7 +193,7 @@ fn unplug(machine: &Machine) {
     assert_eq!(brightness(), Some(99));
     machine.control("FAKECAM_UNPLUGGED=1\n");
     machine.wait_for_logs("WARN camera video0: ", 1);
-    // The viewer stays, and sees the same picture again and again.
+    // The viewer stays connected and receives the placeholder repeatedly.
     let mut last = viewer.part().jpeg;
     loop {
         let next = viewer.part().jpeg;
@@ -204,14 +204,14 @@ fn unplug(machine: &Machine) {
     }
     machine.control("");
     machine.wait_for_logs("camera video0: open", 2);
-    fresh(&mut viewer, 30);
-    assert_eq!(brightness(), Some(99), "it was set again");
+    read_new_frames(&mut viewer, 30);
+    assert_eq!(brightness(), Some(99), "the control was not set again");
 }
 
 pub fn usb_camera_without_mjpg() {
     let machine = Machine::start("uvc:FORMATS=YUYV SIZES=640x480", "", "--camera /dev/video0");
     let mut viewer = Viewer::watch(machine.address, "/video_feed");
-    // A picture is sent again after a second without a new one, which happens in a machine this slow.
+    // After a second without a new picture, which happens in such a slow VM, the last one is sent again.
     let mut last = assert_bars(&viewer.part().jpeg);
     let mut distinct = 1;
     while distinct < 5 {
@@ -223,15 +223,15 @@ pub fn usb_camera_without_mjpg() {
     assert!(machine.log().contains("YUYV"), "{}", machine.log());
 }
 
-/// Every kind of memory layout that can be served, from the driver that has them all. It shows the same bars of
-/// colour in each, and the same picture must come of it.
+/// `vivid` offers every kind of memory layout and shows the same colour bars in each, so every format must yield the same
+/// picture.
 pub fn every_format() {
     const FORMATS: [&str; 12] =
         ["YUYV", "UYVY", "YVYU", "NV12", "NV21", "NV16", "YU12", "YV12", "422P", "RGB3", "BGR3", "XR24"];
     let cameras: Vec<_> =
         FORMATS.iter().map(|format| format!("--camera {format}=/dev/video0,format={format},size=640x360")).collect();
     let vivid = "vivid:n_devs=1 node_types=0x1 input_types=0";
-    // One node, which one camera can have at a time; it is free again when that has closed.
+    // All cameras share one node, so each must close before the next can open.
     let machine = Machine::start(vivid, "", &format!("{} --linger 0", cameras.join(" ")));
     let mut pictures = Vec::new();
     for format in FORMATS {
@@ -245,7 +245,7 @@ pub fn every_format() {
         pictures.push((format, crate::faults::decode(&reply.body)));
         machine.wait_for_logs(&format!("camera {format}: closed"), 1);
     }
-    // The upper part, since the driver writes the time and its settings into the picture. Every bar in its middle.
+    // Samples the middle of each bar, away from the texts that the driver draws into the picture.
     let bars = |pixels: &[u8]| -> Vec<[u8; 3]> {
         (0..8)
             .map(|bar| {
@@ -256,15 +256,15 @@ pub fn every_format() {
     };
     let (_, first) = &pictures[0];
     for (format, pixels) in &pictures {
-        for (shown, right) in bars(pixels).iter().flatten().zip(bars(first).iter().flatten()) {
-            assert!(shown.abs_diff(*right) <= 16, "{format}: {:?} instead of {:?}", bars(pixels), bars(first));
+        for (actual, expected) in bars(pixels).iter().flatten().zip(bars(first).iter().flatten()) {
+            assert!(actual.abs_diff(*expected) <= 16, "{format}: {:?} instead of {:?}", bars(pixels), bars(first));
         }
     }
     let distinct: HashSet<_> = bars(first).into_iter().collect();
-    assert!(distinct.len() >= 7, "those are no bars: {distinct:?}");
+    assert!(distinct.len() >= 7, "the picture does not show bars: {distinct:?}");
 }
 
-/// Another program streams from the camera. It is named, and when it ends the camera is had.
+/// While another program streams from the camera, the error names it; once it stops, the camera works.
 pub fn busy_usb_camera() {
     let other = "ffmpeg -loglevel quiet -f v4l2 -input_format mjpeg -i /dev/video0 -c copy -y seen.mjpeg < /dev/null & \
                  while ! [ -s seen.mjpeg ]; do sleep 0.2; done; \
@@ -277,5 +277,5 @@ pub fn busy_usb_camera() {
     viewer.part();
     machine.control("# free\n");
     machine.wait_for_logs("camera video0: open", 1);
-    fresh(&mut viewer, 10);
+    read_new_frames(&mut viewer, 10);
 }

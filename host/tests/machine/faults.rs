@@ -264,8 +264,11 @@ pub fn assert_bars(jpeg: &[u8]) -> u64 {
         }
         for y in (width / 40 + 32..height).step_by(40) {
             let at = (y * width + x) * 3;
-            for (shown, right) in pixels[at..at + 3].iter().zip(rgb(BARS[bar(x)])) {
-                assert!((i32::from(*shown) - right).abs() <= 12, "at {x},{y} of {number}: {shown} instead of {right}");
+            for (actual, expected) in pixels[at..at + 3].iter().zip(rgb(BARS[bar(x)])) {
+                assert!(
+                    (i32::from(*actual) - expected).abs() <= 12,
+                    "at {x},{y} of {number}: {actual} instead of {expected}"
+                );
                 compared += 1;
             }
         }

@@ -1,9 +1,8 @@
-//! The V4L2 kernel interface as the `v4l` crate wants it, with bindings that are checked in.
+//! Bindings of the V4L2 kernel interface for the `v4l` crate, generated and checked in.
 //!
-//! The published `v4l2-sys-mit` runs bindgen at build time, which needs libclang; a fresh machine has
-//! none. Cargo replaces it by this crate (`[patch.crates-io]` in the workspace). `bindings.rs` came
-//! from `linux/videodev2.h` (Linux 6.1) by the command in `README.md` and is not edited by hand.
-//! It holds for every Linux target: its layouts are spelled in C's own types.
+//! The published `v4l2-sys-mit` runs bindgen at build time, which needs libclang. Cargo replaces it with this crate
+//! (`[patch.crates-io]` in the workspace), so that a build needs only Rust. `README.md` says how `bindings.rs` was
+//! generated; do not edit it by hand. It is valid for every Linux target, because it uses C's own types.
 #![allow(
     missing_docs,
     non_camel_case_types,
