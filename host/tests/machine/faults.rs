@@ -8,6 +8,7 @@ use std::time::Instant;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
+use hotshoe_fakecam::test_pattern::{BARS, SQUARES, bar_at, square_size};
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::fakecam::{Control, frames, stamp};
 use hotshoe_test_support::pictures::jpeg_size;
@@ -222,18 +223,6 @@ pub fn padded() {
     }
 }
 
-/// The colours of the bars in the camera's YUYV pictures from left to right, as BT.601 levels.
-const BARS: [[u8; 3]; 8] = [
-    [180, 128, 128],
-    [162, 44, 142],
-    [131, 156, 44],
-    [112, 72, 58],
-    [84, 184, 198],
-    [65, 100, 212],
-    [35, 212, 114],
-    [16, 128, 128],
-];
-
 /// Converts a limited-range colour to RGB (BT.601).
 fn rgb([y, u, v]: [u8; 3]) -> [i32; 3] {
     let (y, u, v) = (f64::from(y) - 16.0, f64::from(u) - 128.0, f64::from(v) - 128.0);
@@ -243,9 +232,9 @@ fn rgb([y, u, v]: [u8; 3]) -> [i32; 3] {
 
 /// Reads the frame number that the camera draws into a YUYV picture: 32 black or white squares from the top left.
 pub fn drawn_number(pixels: &[u8], width: usize) -> u64 {
-    let square = width / 40;
+    let square = square_size(width);
     let is_white = |index: usize| pixels[(square / 2 * width + index * square + square / 2) * 3] > 127;
-    (0..32).fold(0, |number, index| number << 1 | u64::from(is_white(index)))
+    (0..SQUARES).fold(0, |number, index| number << 1 | u64::from(is_white(index)))
 }
 
 /// Checks that a picture shows the bars that belong to the frame number in it, with a tolerance for JPEG. Returns the number.
@@ -257,12 +246,12 @@ pub fn assert_bars(jpeg: &[u8]) -> u64 {
     let number = drawn_number(&pixels, width);
     let mut compared = 0;
     for x in (0..width).step_by(4) {
-        let bar = |x: usize| (x + number as usize * 2) % width * 8 / width;
+        let bar = |x: usize| bar_at(x, width, number as u32);
         // Colours bleed across the edge of a bar.
         if bar(x.saturating_sub(16)) != bar((x + 16).min(width - 1)) {
             continue;
         }
-        for y in (width / 40 + 32..height).step_by(40) {
+        for y in (square_size(width) + 32..height).step_by(40) {
             let at = (y * width + x) * 3;
             for (actual, expected) in pixels[at..at + 3].iter().zip(rgb(BARS[bar(x)])) {
                 assert!(

@@ -1,38 +1,38 @@
-//! Where settings come from: environment variables and the control file.
+//! The sources of settings: environment variables and the control file.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The variables that the cameras were started with, and the control file.
+/// The environment variables at start-up, and the control file.
 #[derive(Debug, Default)]
 pub struct Environment {
     variables: HashMap<String, String>,
     control_path: Option<PathBuf>,
-    control: Mutex<Control>,
+    control_file: Mutex<ControlFile>,
 }
 
-/// What the control file said when it was last read.
+/// The control file as it was last read.
 #[derive(Debug, Default)]
-struct Control {
-    /// The file's identity: its number and when it was last modified.
-    stamp: Option<(u64, i64, i64)>,
-    lines: HashMap<String, String>,
-    /// Counts the changes.
+struct ControlFile {
+    /// Inode number and modification time, in seconds and nanoseconds.
+    identity: Option<(u64, i64, i64)>,
+    settings: HashMap<String, String>,
+    /// Incremented with each change.
     version: u64,
 }
 
 impl Environment {
-    /// Settings by their full names, such as `FAKECAM_STAMP`.
+    /// Takes settings by their full names, such as `FAKECAM_STAMP`.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let variables: HashMap<_, _> =
             variables.into_iter().filter(|(name, value)| name.starts_with("FAKECAM") && !value.is_empty()).collect();
         let control_path = variables.get("FAKECAM_CTL").map(PathBuf::from);
-        Self { variables, control_path, control: Mutex::default() }
+        Self { variables, control_path, control_file: Mutex::default() }
     }
 
-    /// The settings in the environment of this process. Variables that are not UTF-8 are ignored.
+    /// Takes the settings from the environment of this process. Ignores variables that are not UTF-8.
     #[must_use]
     pub fn of_process() -> Self {
         Self::new(
@@ -40,24 +40,24 @@ impl Environment {
         )
     }
 
-    /// A variable, without the control file.
+    /// Returns a variable. Does not read the control file.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Reads the control file again if it was changed.
-    fn control(&self) -> MutexGuard<'_, Control> {
-        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(path) = &self.control_path else { return control };
-        let stamp = std::fs::metadata(path).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()));
-        if control.stamp != stamp {
+    /// Returns the control file, after reading it again if it has changed.
+    fn control_file(&self) -> MutexGuard<'_, ControlFile> {
+        let mut control_file = self.control_file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(path) = &self.control_path else { return control_file };
+        let identity = std::fs::metadata(path).ok().map(|file| (file.ino(), file.mtime(), file.mtime_nsec()));
+        if control_file.identity != identity {
             let text = std::fs::read_to_string(path).unwrap_or_default();
-            let lines = text.lines().filter_map(|line| line.split_once('='));
-            control.lines = lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            control.stamp = stamp;
-            control.version += 1;
+            let settings = text.lines().filter_map(|line| line.split_once('='));
+            control_file.settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            control_file.identity = identity;
+            control_file.version += 1;
         }
-        control
+        control_file
     }
 }
 
@@ -73,29 +73,31 @@ impl Settings {
         Self { environment, camera }
     }
 
+    /// Returns the camera's index.
     pub(crate) fn camera(&self) -> usize {
         self.camera
     }
 
-    /// Counts the changes of the control file.
+    /// Returns a number that changes whenever the control file changes.
     pub(crate) fn version(&self) -> u64 {
-        self.environment.control().version
+        self.environment.control_file().version
     }
 
-    /// A camera's own setting takes precedence over the common one, and the control file over the environment.
+    /// Returns a setting. `FAKECAM<N>_NAME` takes precedence over `FAKECAM_NAME`, and for each of them the control file
+    /// over the environment.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        let control = self.environment.control();
+        let control_file = self.environment.control_file();
         [format!("FAKECAM{}_{name}", self.camera), format!("FAKECAM_{name}")]
             .iter()
-            .find_map(|name| control.lines.get(name).or_else(|| self.environment.variables.get(name)).cloned())
+            .find_map(|name| control_file.settings.get(name).or_else(|| self.environment.variables.get(name)).cloned())
     }
 
-    /// A number; `default` if the setting is missing or not a number.
+    /// Returns a numeric setting, or `default` if it is missing or not a number.
     pub(crate) fn number(&self, name: &str, default: f64) -> f64 {
         self.text(name).and_then(|text| text.trim().parse().ok()).unwrap_or(default)
     }
 
-    /// The camera's name.
+    /// Returns the camera's name.
     pub(crate) fn card(&self) -> String {
         self.text("CARD").unwrap_or_else(|| format!("Fakecam {}", self.camera))
     }
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn precedence() {
+    fn own_settings_and_the_control_file_take_precedence() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("control");
         let variables = [
@@ -120,7 +122,7 @@ mod tests {
             Arc::new(Environment::new(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
         let [first, second] = [0, 1].map(|camera| Settings::new(environment.clone(), camera));
         assert_eq!((first.number("RATE", 0.0), second.number("RATE", 0.0)), (1.0, 2.0));
-        assert_eq!(first.number("PAD", 7.0), 7.0, "an empty variable is no setting");
+        assert_eq!(first.number("PAD", 7.0), 7.0, "an empty variable is ignored");
         let version = first.version();
         std::fs::write(&file, "FAKECAM_RATE=3\nFAKECAM1_RATE=4\n").unwrap();
         assert_eq!((first.number("RATE", 0.0), second.number("RATE", 0.0)), (3.0, 4.0));

@@ -1,4 +1,4 @@
-//! The camera's own log, which `FAKECAM_LOG` turns on.
+//! The emulation's own log, enabled by `FAKECAM_LOG`.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ struct Log {
     file: Option<File>,
 }
 
-fn log() -> &'static Log {
+fn get() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| Log {
         level: std::env::var("FAKECAM_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(0),
@@ -22,13 +22,13 @@ fn log() -> &'static Log {
 }
 
 /// Logs an event if `FAKECAM_LOG` is at least `level`.
-pub(crate) fn say(level: u32, event: impl FnOnce() -> String) {
-    let log = log();
+pub(crate) fn log(level: u32, event: impl FnOnce() -> String) {
+    let log = get();
     if level > log.level {
         return;
     }
     let line = format!("[{:.3}] fakecam: {}\n", clock::now().as_secs_f64(), event());
-    // There is nobody to tell of a log that cannot be written.
+    // A log that cannot be written cannot be reported either.
     let _ = match &log.file {
         Some(file) => (&*file).write_all(line.as_bytes()),
         None => std::io::stderr().write_all(line.as_bytes()),

@@ -1,13 +1,13 @@
-//! The numeric settings, kept as numbers because they are looked at for each frame.
+//! The numeric settings, parsed in advance because every frame uses them.
 
 use crate::environment::Settings;
 
-/// A version that the control file never has.
-const UNREAD: u64 = u64::MAX;
+/// A version that the control file never has, for options that have not been read yet.
+const NEVER_READ: u64 = u64::MAX;
 
 macro_rules! options {
     ($($field:ident $name:literal $default:literal,)*) => {
-        /// The numeric settings. The crate's documentation lists their meanings.
+        /// The numeric settings, documented in the crate's documentation.
         #[derive(Clone, Debug)]
         pub(crate) struct Options {
             $(pub(crate) $field: f64,)*
@@ -15,9 +15,9 @@ macro_rules! options {
         }
 
         impl Options {
-            /// The defaults, until they are refreshed.
-            pub(crate) fn unread() -> Self {
-                Self { $($field: $default,)* version: UNREAD }
+            /// The defaults. The first reload replaces them.
+            pub(crate) fn defaults() -> Self {
+                Self { $($field: $default,)* version: NEVER_READ }
             }
 
             fn read(settings: &Settings) -> Self {
@@ -52,8 +52,8 @@ options! {
 }
 
 impl Options {
-    /// Reads them again if the control file was changed.
-    pub(crate) fn refresh(&mut self, settings: &Settings) {
+    /// Reads the settings again if the control file has changed.
+    pub(crate) fn reload_if_changed(&mut self, settings: &Settings) {
         if self.version != settings.version() {
             *self = Self::read(settings);
         }
@@ -63,33 +63,34 @@ impl Options {
         self.unplugged != 0.0
     }
 
-    /// Whether this frame unplugs the camera, which was unplugged `before` times.
-    pub(crate) fn unplugs_at(&self, sequence: u32, before: u32) -> bool {
-        is_due(self.unplug_after, self.unplug_times, sequence, before)
+    /// Whether the camera is unplugged at this frame, after `count` times before.
+    pub(crate) fn unplugs_at(&self, sequence: u32, count: u32) -> bool {
+        is_due(self.unplug_after, self.unplug_times, sequence, count)
     }
 
-    /// Whether a stall begins with this frame, after `before` others.
-    pub(crate) fn stalls_at(&self, sequence: u32, before: u32) -> bool {
-        is_due(self.stall_after, self.stall_times, sequence, before)
+    /// Whether a stall starts at this frame, after `count` stalls before.
+    pub(crate) fn stalls_at(&self, sequence: u32, count: u32) -> bool {
+        is_due(self.stall_after, self.stall_times, sequence, count)
     }
 
-    /// Whether this frame is missing.
+    /// Whether the camera drops this frame.
     pub(crate) fn drops(&self, sequence: u32) -> bool {
-        self.stalled != 0.0 || every(self.drop_every, sequence)
+        self.stalled != 0.0 || is_nth(self.drop_every, sequence)
     }
 
-    /// The bytes of padding behind a JPEG.
+    /// The number of zero bytes after each JPEG.
     pub(crate) fn padding(&self) -> usize {
         self.pad as usize
     }
 }
 
-/// `after` frames, at most `times` times; 0 is never and without limit.
-fn is_due(after: f64, times: f64, sequence: u32, before: u32) -> bool {
-    after > 0.0 && f64::from(sequence) >= after && (times == 0.0 || f64::from(before) < times)
+/// Whether an event that happened `count` times before happens at this frame: `after` frames (0: never), at most `times`
+/// times (0: without limit).
+fn is_due(after: f64, times: f64, sequence: u32, count: u32) -> bool {
+    after > 0.0 && f64::from(sequence) >= after && (times == 0.0 || f64::from(count) < times)
 }
 
-/// Whether a frame is an Nth one; 0 is none.
-pub(crate) fn every(n: f64, sequence: u32) -> bool {
+/// Whether this is an nth frame. Never if `n` is 0.
+pub(crate) fn is_nth(n: f64, sequence: u32) -> bool {
     n >= 1.0 && (sequence + 1).is_multiple_of(n as u32)
 }

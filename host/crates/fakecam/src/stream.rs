@@ -1,4 +1,4 @@
-//! A stream: the thread that makes frames.
+//! Streaming: a thread that fills buffers.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use crate::camera::{Camera, Handle, State};
 use crate::clock::now;
 use crate::frames;
-use crate::log::say;
-use crate::session::{BufferState, Counts, Session};
+use crate::log::log;
+use crate::session::{BufferState, FrameCounts, Session};
 
 impl Handle {
     /// `VIDIOC_STREAMON`.
@@ -26,29 +26,29 @@ impl Handle {
             return Ok(());
         }
         let (camera, id) = (self.camera.clone(), self.id);
-        // Figures of processor time per thread can leave it out by its name.
+        // The name lets measurements of CPU time exclude the thread.
         let thread = thread::Builder::new().name(format!("fakecam{}", camera.index()));
         thread.spawn(move || Stream { camera, id, stream }.run()).map_err(|_| Errno::AGAIN)?;
         session.stream = Some(stream);
-        session.counts = Counts::default();
+        session.counts = FrameCounts::default();
         session.stalled_until = None;
         state.last_stream = stream;
-        say(1, || format!("video{}: streaming {:?}", self.camera.index(), state.mode));
+        log(1, || format!("video{}: streaming {:?}", self.camera.index(), state.mode));
         Ok(())
     }
 
-    /// `VIDIOC_STREAMOFF`. The thread ends by itself.
+    /// `VIDIOC_STREAMOFF`. The thread exits on its own.
     pub(crate) fn stream_off(&self, state: &mut State) {
         let Some(session) = state.sessions.get_mut(&self.id) else { return };
         if session.stream.is_some() {
-            say(1, || format!("video{}: stream stopped: {:?}", self.camera.index(), session.counts));
+            log(1, || format!("video{}: stream stopped: {:?}", self.camera.index(), session.counts));
         }
         session.stop();
         self.camera.changed.notify_all();
     }
 }
 
-/// The stream that a thread makes frames for.
+/// A stream, as its thread sees it.
 struct Stream {
     camera: Arc<Camera>,
     id: u64,
@@ -56,16 +56,17 @@ struct Stream {
 }
 
 impl Stream {
-    /// The session, for as long as this stream is on.
+    /// Returns the session while this stream is on.
     fn session<'a>(&self, state: &'a mut State) -> Option<&'a mut Session> {
         let session = state.sessions.get_mut(&self.id)?;
-        (session.stream == Some(self.stream) && !session.is_dead()).then_some(session)
+        (session.stream == Some(self.stream) && !session.is_unplugged()).then_some(session)
     }
 
     fn run(&self) {
         let mut state = self.camera.lock();
         let mut next = now();
-        let mut noise = 12_345_u32;
+        // The state of a linear congruential generator (the example in ISO C).
+        let mut random = 12_345_u32;
         let mut is_first = true;
         while self.session(&mut state).is_some() {
             let rate = state.options.rate;
@@ -73,7 +74,7 @@ impl Stream {
             let period = Duration::from_secs_f64(seconds);
             let jitter = state.options.jitter_ms;
             let Some(session) = self.session(&mut state) else { return };
-            // If the machine was late, the frames of that time are lost.
+            // If the thread was late, the frames of that time are lost.
             while !is_first && now() >= next + period {
                 next += period;
                 session.counts.frames += 1;
@@ -81,18 +82,18 @@ impl Stream {
             }
             is_first = false;
             next += period;
-            noise = noise.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-            let late = jitter.max(0.0) / 1000.0 * f64::from(noise >> 16) / 65_536.0;
-            let due = next + Duration::from_secs_f64(late);
-            state = self.wait(state, due);
+            random = random.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            let delay = jitter.max(0.0) / 1000.0 * f64::from(random >> 16) / 65_536.0;
+            let due = next + Duration::from_secs_f64(delay);
+            state = self.wait_until(state, due);
             if self.session(&mut state).is_some() {
-                state = self.tick(state, due);
+                state = self.produce_frame(state, due);
             }
         }
     }
 
-    /// Waits until a time, or until the stream is off.
-    fn wait<'a>(&self, mut state: MutexGuard<'a, State>, due: Duration) -> MutexGuard<'a, State> {
+    /// Waits until a frame is due or the stream is off.
+    fn wait_until<'a>(&self, mut state: MutexGuard<'a, State>, due: Duration) -> MutexGuard<'a, State> {
         while self.session(&mut state).is_some() {
             let left = due.saturating_sub(now());
             if left.is_zero() {
@@ -103,8 +104,8 @@ impl Stream {
         state
     }
 
-    /// What the camera does at one frame time.
-    fn tick<'a>(&'a self, mut state: MutexGuard<'a, State>, due: Duration) -> MutexGuard<'a, State> {
+    /// Fills a buffer with the frame that is due, or applies a fault.
+    fn produce_frame<'a>(&'a self, mut state: MutexGuard<'a, State>, due: Duration) -> MutexGuard<'a, State> {
         let is_present = self.camera.refresh(&mut state);
         let (options, mode) = (state.options.clone(), state.mode);
         let (unplugs, stalls) = (state.unplugs, state.stalls);
@@ -118,7 +119,7 @@ impl Stream {
         let stalls_now = session.stalled_until.is_none() && options.stalls_at(sequence, stalls);
         if stalls_now {
             session.stalled_until = Some(due + Duration::from_secs_f64(options.stall_seconds.max(0.0)));
-            say(1, || format!("video{}: stalled", self.camera.index()));
+            log(1, || format!("video{}: stalled", self.camera.index()));
         }
         let is_stalled = session.stalled_until.is_some_and(|until| due < until);
         if is_stalled || options.drops(sequence) {
@@ -134,18 +135,18 @@ impl Stream {
         let (offset, room) = (u64::from(buffer.offset), buffer.length as usize);
         drop(state);
 
-        let taken = due.saturating_sub(Duration::from_secs_f64(options.latency_ms.max(0.0) / 1000.0));
-        let mut frame = frames::make(self.camera.offer(), &options, mode, sequence, taken);
+        let captured_at = due.saturating_sub(Duration::from_secs_f64(options.latency_ms.max(0.0) / 1000.0));
+        let mut frame = frames::create(self.camera.formats(), &options, mode, sequence, captured_at);
         frame.bytes.truncate(room);
         let written = memory.write_all_at(&frame.bytes, offset);
 
         let mut state = self.camera.lock();
         if let Some(session) = self.session(&mut state) {
             let buffer = &mut session.buffers[index];
-            buffer.used = frame.bytes.len() as u32;
-            buffer.is_flagged = frame.is_flagged;
+            buffer.bytes_used = frame.bytes.len() as u32;
+            buffer.has_error = frame.has_error;
             buffer.sequence = sequence;
-            buffer.taken = taken;
+            buffer.captured_at = captured_at;
             self.report(written.and_then(|()| session.complete(index)));
             self.camera.changed.notify_all();
         }
@@ -154,7 +155,7 @@ impl Stream {
 
     fn report(&self, result: io::Result<()>) {
         if let Err(error) = result {
-            say(0, || format!("video{}: cannot deliver a frame: {error}", self.camera.index()));
+            log(0, || format!("video{}: cannot deliver a frame: {error}", self.camera.index()));
         }
     }
 }

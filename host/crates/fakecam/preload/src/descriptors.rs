@@ -1,4 +1,4 @@
-//! Closing and duplicating descriptors.
+//! Functions that close or duplicate file descriptors.
 
 use std::ffi::{c_int, c_void};
 
@@ -17,12 +17,12 @@ pub unsafe extern "C" fn close(descriptor: c_int) -> c_int {
     unsafe { real!(c"close" as unsafe extern "C" fn(c_int) -> c_int)(descriptor) }
 }
 
-/// `new` is a duplicate of `old`, if it is not negative.
+/// Registers `new` as a duplicate of `old`, unless it is negative.
 fn duplicate(old: c_int, new: c_int) -> c_int {
     if new >= 0
         && let Some(handle) = table::get(old)
     {
-        // Beyond the table's end it can still be used for all that the kernel does.
+        // A descriptor beyond the table works for functions of the kernel, such as `poll`, but not for ioctls.
         let _ = table::insert(new, handle);
     }
     new
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
 /// As for `dup2(2)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
-    // SAFETY: the caller's arguments are passed on; `dup2` differs from `dup3` only for two that are the same.
+    // SAFETY: the caller's arguments are passed on. `dup2` differs from `dup3` only if both descriptors are equal.
     unsafe { if old == new { new } else { dup3(old, new, 0) } }
 }
 
@@ -73,6 +73,6 @@ pub unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut
 /// As for `fcntl(2)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fcntl64(descriptor: c_int, command: c_int, argument: *mut c_void) -> c_int {
-    // SAFETY: the same function on machines of 64 bits.
+    // SAFETY: both functions are identical on 64-bit machines.
     unsafe { fcntl(descriptor, command, argument) }
 }

@@ -1,4 +1,4 @@
-//! What is done with an open device: `ioctl`, `mmap`, `read` and `poll`.
+//! Functions for open devices: `ioctl`, `mmap`, `read` and `poll`.
 
 use std::ffi::{c_int, c_ulong, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -21,19 +21,19 @@ type Poll = unsafe extern "C" fn(*mut libc::pollfd, libc::nfds_t, c_int) -> c_in
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ioctl(descriptor: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
     let device = table::get(descriptor);
-    // Those are done by the kernel.
-    let is_general = matches!(request, libc::FIONBIO | libc::FIOCLEX | libc::FIONCLEX);
-    let Some(device) = device.filter(|_| !is_general) else {
+    // The kernel implements these for all file descriptors.
+    let is_generic = matches!(request, libc::FIONBIO | libc::FIOCLEX | libc::FIONCLEX);
+    let Some(device) = device.filter(|_| !is_generic) else {
         // SAFETY: the caller's arguments are passed on.
         return unsafe { real!(c"ioctl" as Ioctl)(descriptor, request, argument) };
     };
-    // Only the lower 32 bits count.
+    // The kernel uses only the lower 32 bits.
     let code = request as u32;
     if code >> 8 & 0xFF != u32::from(b'V') {
         return fail(Errno::NOTTY);
     }
-    // SAFETY: not null, and so the structure that the request's number names, of the length that is in it; the caller
-    // leaves it to the call alone until that returns.
+    // SAFETY: a pointer that is not null refers to the structure for this request code, whose length the code contains.
+    // Nothing else accesses the structure until the call returns.
     let argument = (!argument.is_null())
         .then(|| unsafe { slice::from_raw_parts_mut(argument.cast::<u8>(), argument_length(code)) });
     let before = errno();
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn ioctl(descriptor: c_int, request: c_ulong, argument: *m
 }
 
 fn is_nonblocking(descriptor: c_int) -> bool {
-    // SAFETY: a descriptor that is a device, and so not negative. If it is not open, the call fails.
+    // SAFETY: the descriptor is a device, so it is not negative. If it is not open, the call fails.
     let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
     rustix::fs::fcntl_getfl(borrowed).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
 }
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn mmap(
         return unsafe { real!(c"mmap" as Map)(address, length, protection, flags, descriptor, offset) };
     };
     match device.memory(offset.cast_unsigned(), length) {
-        // SAFETY: the caller's arguments are passed on, but for the descriptor, which is open and has as many bytes.
+        // SAFETY: the caller's arguments are passed on, except the descriptor, which is an open file of sufficient length.
         Ok(memory) => unsafe { real!(c"mmap" as Map)(address, length, protection, flags, memory.as_raw_fd(), offset) },
         Err(error) => {
             fail(error);
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn mmap64(
     unsafe { mmap(address, length, protection, flags, descriptor, offset) }
 }
 
-/// UVC cameras have no `read`.
+/// Fails for devices, because UVC cameras do not support `read`.
 ///
 /// # Safety
 ///
@@ -103,13 +103,13 @@ pub unsafe extern "C" fn mmap64(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: usize) -> isize {
     match table::get(descriptor) {
-        Some(device) => fail(if device.is_dead() { Errno::NODEV } else { Errno::INVAL }) as isize,
+        Some(device) => fail(if device.is_unplugged() { Errno::NODEV } else { Errno::INVAL }) as isize,
         // SAFETY: the caller's arguments are passed on.
         None => unsafe { real!(c"read" as Read)(descriptor, buffer, length) },
     }
 }
 
-/// On a device that is not streaming, `poll` reports POLLERR at once.
+/// Reports POLLERR at once for a device that is not streaming, like the kernel.
 ///
 /// # Safety
 ///
@@ -121,14 +121,14 @@ pub unsafe extern "C" fn poll(entries: *mut libc::pollfd, count: libc::nfds_t, t
     let idle: Vec<bool> = if entries.is_null() {
         Vec::new()
     } else {
-        // SAFETY: not null, and so as many entries as the caller says.
+        // SAFETY: a pointer that is not null refers to `count` entries.
         unsafe { slice::from_raw_parts(entries, count as usize) }.iter().map(is_idle).collect()
     };
-    let any = idle.contains(&true);
-    // SAFETY: the caller's arguments are passed on, but for the time.
-    let mut ready = unsafe { real!(c"poll" as Poll)(entries, count, if any { 0 } else { timeout }) };
-    if any && ready >= 0 {
-        // SAFETY: as above; the caller leaves them to the call alone until it returns.
+    let any_idle = idle.contains(&true);
+    // SAFETY: the caller's arguments are passed on, except the timeout.
+    let mut ready = unsafe { real!(c"poll" as Poll)(entries, count, if any_idle { 0 } else { timeout }) };
+    if any_idle && ready >= 0 {
+        // SAFETY: as above. Nothing else accesses the entries until the call returns.
         let entries = unsafe { slice::from_raw_parts_mut(entries, count as usize) };
         for (entry, _) in entries.iter_mut().zip(idle).filter(|(_, is_idle)| *is_idle) {
             ready += c_int::from(entry.revents == 0);
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn poll(entries: *mut libc::pollfd, count: libc::nfds_t, t
     ready
 }
 
-/// `poll` as fortified programs call it.
+/// The `poll` of fortified programs.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! Listings of `/dev` and `/sys/class/video4linux`, which get the cameras added.
+//! Directory streams of `/dev` and `/sys/class/video4linux`, to which the cameras are added.
 
 use std::ffi::{c_char, c_int};
 use std::mem;
@@ -12,20 +12,20 @@ type Open = unsafe extern "C" fn(*const c_char) -> *mut libc::DIR;
 type Close = unsafe extern "C" fn(*mut libc::DIR) -> c_int;
 type Read = unsafe extern "C" fn(*mut libc::DIR) -> *mut libc::dirent64;
 
-/// A listing that cameras are added to.
+/// A directory stream to which cameras are added.
 struct Listing {
-    /// The address of the C library's listing.
+    /// The address of the C library's `DIR`.
     id: usize,
-    /// The next camera.
+    /// The index of the next camera.
     next: usize,
-    /// Whether there is nothing else in it.
+    /// Whether to omit the real entries.
     has_only_cameras: bool,
-    /// What was returned last.
+    /// The entry returned last.
     entry: Box<libc::dirent64>,
 }
 
 static LISTINGS: Mutex<Vec<Listing>> = Mutex::new(Vec::new());
-/// How many there are. No lock is taken while there are none.
+/// The number of listings. While it is 0, no lock is taken.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 fn listings() -> MutexGuard<'static, Vec<Listing>> {
@@ -45,10 +45,10 @@ pub unsafe extern "C" fn opendir(path: *const c_char) -> *mut libc::DIR {
         // SAFETY: the caller's argument is passed on.
         return unsafe { real!(c"opendir" as Open)(path) };
     }
-    // SAFETY: the caller's path or another one.
+    // SAFETY: the caller's path, or a constant one.
     let listing = unsafe { real!(c"opendir" as Open)(if has_only_cameras { c"/".as_ptr() } else { path }) };
     if !listing.is_null() {
-        // SAFETY: a structure of C that holds integers alone, for which zero bytes are a value.
+        // SAFETY: a C structure of integers, for which all zeros are valid.
         let entry = Box::new(unsafe { mem::zeroed::<libc::dirent64>() });
         listings().push(Listing { id: listing as usize, next: 0, has_only_cameras, entry });
         COUNT.fetch_add(1, Ordering::Release);
@@ -71,11 +71,11 @@ pub unsafe extern "C" fn closedir(listing: *mut libc::DIR) -> c_int {
     unsafe { real!(c"closedir" as Close)(listing) }
 }
 
-/// The next entry of a listing.
+/// Returns the next entry of a directory stream.
 ///
 /// # Safety
 ///
-/// `listing` is open, and `real` reads it.
+/// `listing` must be open, and `real` must be the C library's `readdir`.
 unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
     let before = errno();
     let mut listings = if COUNT.load(Ordering::Acquire) > 0 { Some(listings()) } else { None };
@@ -83,14 +83,14 @@ unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
     let Some(ours) = ours else {
         drop(listings);
         set_errno(before);
-        // SAFETY: as the caller says.
+        // SAFETY: the caller guarantees it.
         return unsafe { real(listing) };
     };
     if !ours.has_only_cameras {
         loop {
             set_errno(before);
-            // SAFETY: as the caller says; an entry that is not null is valid until the next call, and its name a C
-            // string.
+            // SAFETY: the caller guarantees it. An entry that is not null is valid until the next call, and its name is a
+            // C string.
             let (entry, is_video) = unsafe {
                 let entry = real(listing);
                 (entry, !entry.is_null() && paths::bytes((&raw const (*entry).d_name).cast()).starts_with(b"video"))
@@ -98,7 +98,7 @@ unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
             if entry.is_null() {
                 break;
             }
-            // The emulated cameras stand in for those of the machine.
+            // The emulated cameras replace those of the machine.
             if !is_video {
                 return entry;
             }
@@ -112,8 +112,8 @@ unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
             ours.entry.d_reclen = size_of::<libc::dirent64>() as u16;
             ours.entry.d_type = libc::DT_CHR;
             ours.entry.d_name.fill(0);
-            for (place, byte) in ours.entry.d_name.iter_mut().zip(name.bytes()) {
-                *place = byte as c_char;
+            for (char, byte) in ours.entry.d_name.iter_mut().zip(name.bytes()) {
+                *char = byte as c_char;
             }
             set_errno(before);
             return &raw mut *ours.entry;
@@ -137,6 +137,6 @@ pub unsafe extern "C" fn readdir64(listing: *mut libc::DIR) -> *mut libc::dirent
 /// As for `readdir(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn readdir(listing: *mut libc::DIR) -> *mut libc::dirent {
-    // SAFETY: the caller's listing is open. `dirent` and `dirent64` are the same on machines of 64 bits.
+    // SAFETY: the caller's listing is open. `dirent` and `dirent64` are identical on 64-bit machines.
     unsafe { next(listing, real!(c"readdir" as Read)).cast() }
 }

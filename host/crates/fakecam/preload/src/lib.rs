@@ -4,27 +4,26 @@
 //! LD_PRELOAD=target/debug/libfakecam.so FAKECAM_FRAMES=folder v4l2-ctl --all
 //! ```
 //!
-//! The functions of the C library that programs reach a camera with are interposed: what concerns `/dev/videoN` and
-//! its descriptors goes to the emulated camera, everything else to the C library. The crate `hotshoe-fakecam`
-//! documents the settings.
+//! The library interposes the functions of the C library through which programs access cameras. Calls for `/dev/videoN`
+//! and its file descriptors go to the emulated camera, all others to the C library. The settings are documented in the
+//! crate `hotshoe-fakecam`.
 //!
 //! # Variadic functions
 //!
-//! `open`, `fcntl`, `ioctl` and `syscall` are variadic in C, and stable Rust cannot define variadic functions. They
-//! are defined with all the parameters that they can have. On x86-64 (System V ABI, 3.5.7) and on AArch64 Linux
-//! (AAPCS64, 6.4.2), integers and pointers are passed to a variadic function exactly as to one with fixed parameters.
-//! What the caller did not pass is garbage; it is passed on and never looked at. On other platforms this library is
-//! empty.
+//! `open`, `fcntl`, `ioctl` and `syscall` are variadic in C. Stable Rust cannot define variadic functions, so they are
+//! defined with their largest number of parameters. On x86-64 (System V ABI, 3.5.7) and AArch64 Linux (AAPCS64, 6.4.2),
+//! integers and pointers are passed to variadic functions exactly as to functions with fixed parameters. Parameters that
+//! the caller did not pass are garbage, which is passed on without being used. On other platforms, this library is empty.
 //!
-//! # Limits
+//! # Limitations
 //!
-//! * Only for programs that are dynamically linked against glibc.
-//! * Each process has cameras of its own; two processes do not see each other's EBUSY.
-//! * Only memory-mapped buffers (`V4L2_MEMORY_MMAP`). `ENOTTY` for `VIDIOC_EXPBUF`, `VIDIOC_CREATE_BUFS`, extended
-//!   controls and events.
-//! * A stream does not survive a fork.
+//! * Programs must be linked dynamically against glibc.
+//! * Each process has its own cameras, so two processes never get EBUSY from each other.
+//! * Buffers must be memory-mapped (`V4L2_MEMORY_MMAP`). `VIDIOC_EXPBUF`, `VIDIOC_CREATE_BUFS`, extended controls and
+//!   events fail with `ENOTTY`.
+//! * Streams do not survive a fork.
 #![cfg(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")))]
-#![allow(unsafe_code, reason = "the interposed functions take and return C's pointers; each block states its proof")]
+#![allow(unsafe_code, reason = "interposed functions have C signatures with raw pointers; each block states its proof")]
 
 mod descriptors;
 mod device;

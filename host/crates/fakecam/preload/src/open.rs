@@ -1,4 +1,4 @@
-//! Opening: `open` in all its forms, and `fopen` for files of sysfs.
+//! All forms of `open`, and `fopen` for files in sysfs.
 
 use std::ffi::{c_char, c_int};
 use std::io::{Seek, Write};
@@ -8,38 +8,38 @@ use std::sync::Arc;
 use hotshoe_fakecam::{Camera, Errno};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::real::{real, status};
+use crate::real::{real, return_value};
 use crate::{paths, table};
 
 type Open = unsafe extern "C" fn(*const c_char, c_int, ...) -> c_int;
 type OpenAt = unsafe extern "C" fn(c_int, *const c_char, c_int, ...) -> c_int;
 type OpenStream = unsafe extern "C" fn(*const c_char, *const c_char) -> *mut libc::FILE;
 
-/// Opens a camera's node, or a file of sysfs that describes it. `None` for every other path.
+/// Opens a camera's device node, or a file in sysfs that describes it. Returns `None` for other paths.
 ///
 /// # Safety
 ///
-/// `path` is null or a C string.
-unsafe fn ours(path: *const c_char, flags: c_int) -> Option<c_int> {
-    // SAFETY: as the caller says, for both.
+/// `path` must be null or a C string.
+unsafe fn open_emulated(path: *const c_char, flags: c_int) -> Option<c_int> {
+    // SAFETY: the caller guarantees it, for both.
     let (camera, path) = unsafe { (paths::camera(path), paths::bytes(path)) };
     match camera {
-        Some(camera) => Some(status(device(camera, flags))),
-        None => sysfs(path),
+        Some(camera) => Some(return_value(open_device(camera, flags))),
+        None => open_sysfs(path),
     }
 }
 
-fn device(camera: &Arc<Camera>, flags: c_int) -> Result<c_int, Errno> {
+fn open_device(camera: &Arc<Camera>, flags: c_int) -> Result<c_int, Errno> {
     if flags & libc::O_DIRECTORY != 0 {
         return Err(Errno::NOTDIR);
     }
-    let (handle, program) = camera.open(flags & libc::O_NONBLOCK != 0, flags & libc::O_CLOEXEC != 0)?;
-    table::insert(program.as_raw_fd(), Arc::new(handle))?;
-    Ok(program.into_raw_fd())
+    let (handle, descriptor) = camera.open(flags & libc::O_NONBLOCK != 0, flags & libc::O_CLOEXEC != 0)?;
+    table::insert(descriptor.as_raw_fd(), Arc::new(handle))?;
+    Ok(descriptor.into_raw_fd())
 }
 
-/// A descriptor with the text of a file of sysfs.
-fn sysfs(path: &[u8]) -> Option<c_int> {
+/// Opens a memory file with the contents of a file in sysfs.
+fn open_sysfs(path: &[u8]) -> Option<c_int> {
     if !path.starts_with(b"/sys/") {
         return None;
     }
@@ -56,7 +56,7 @@ fn sysfs(path: &[u8]) -> Option<c_int> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     // SAFETY: the caller's arguments are passed on.
-    unsafe { ours(path, flags).unwrap_or_else(|| real!(c"open" as Open)(path, flags, mode)) }
+    unsafe { open_emulated(path, flags).unwrap_or_else(|| real!(c"open" as Open)(path, flags, mode)) }
 }
 
 /// # Safety
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: libc::mod
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     // SAFETY: the caller's arguments are passed on.
-    unsafe { ours(path, flags).unwrap_or_else(|| real!(c"open64" as Open)(path, flags, mode)) }
+    unsafe { open_emulated(path, flags).unwrap_or_else(|| real!(c"open64" as Open)(path, flags, mode)) }
 }
 
 /// # Safety
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn open64(path: *const c_char, flags: c_int, mode: libc::m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn openat(folder: c_int, path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     // SAFETY: the caller's arguments are passed on.
-    unsafe { ours(path, flags).unwrap_or_else(|| real!(c"openat" as OpenAt)(folder, path, flags, mode)) }
+    unsafe { open_emulated(path, flags).unwrap_or_else(|| real!(c"openat" as OpenAt)(folder, path, flags, mode)) }
 }
 
 /// # Safety
@@ -83,21 +83,21 @@ pub unsafe extern "C" fn openat(folder: c_int, path: *const c_char, flags: c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn openat64(folder: c_int, path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     // SAFETY: the caller's arguments are passed on.
-    unsafe { ours(path, flags).unwrap_or_else(|| real!(c"openat64" as OpenAt)(folder, path, flags, mode)) }
+    unsafe { open_emulated(path, flags).unwrap_or_else(|| real!(c"openat64" as OpenAt)(folder, path, flags, mode)) }
 }
 
-/// `open` as fortified programs call it.
+/// The `open` of fortified programs.
 ///
 /// # Safety
 ///
 /// As for `open(2)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __open_2(path: *const c_char, flags: c_int) -> c_int {
-    // SAFETY: without O_CREAT, which is not allowed here, the mode is not looked at.
+    // SAFETY: the mode is unused without O_CREAT, which fortified programs may not pass here.
     unsafe { open(path, flags, 0) }
 }
 
-/// `open64` as fortified programs call it.
+/// The `open64` of fortified programs.
 ///
 /// # Safety
 ///
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn __open64_2(path: *const c_char, flags: c_int) -> c_int 
     unsafe { open64(path, flags, 0) }
 }
 
-/// `openat` as fortified programs call it.
+/// The `openat` of fortified programs.
 ///
 /// # Safety
 ///
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn __openat_2(folder: c_int, path: *const c_char, flags: c
     unsafe { openat(folder, path, flags, 0) }
 }
 
-/// `openat64` as fortified programs call it.
+/// The `openat64` of fortified programs.
 ///
 /// # Safety
 ///
@@ -135,9 +135,9 @@ pub unsafe extern "C" fn __openat64_2(folder: c_int, path: *const c_char, flags:
 /// As for `fopen(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fopen(path: *const c_char, mode: *const c_char) -> *mut libc::FILE {
-    // SAFETY: the caller's path; the descriptor is open and belongs to the stream from then on.
+    // SAFETY: the path is the caller's. The descriptor is open, and the stream takes ownership of it.
     unsafe {
-        match sysfs(paths::bytes(path)) {
+        match open_sysfs(paths::bytes(path)) {
             Some(file) => libc::fdopen(file, c"r".as_ptr()),
             None => real!(c"fopen" as OpenStream)(path, mode),
         }
@@ -151,7 +151,7 @@ pub unsafe extern "C" fn fopen(path: *const c_char, mode: *const c_char) -> *mut
 pub unsafe extern "C" fn fopen64(path: *const c_char, mode: *const c_char) -> *mut libc::FILE {
     // SAFETY: as above.
     unsafe {
-        match sysfs(paths::bytes(path)) {
+        match open_sysfs(paths::bytes(path)) {
             Some(file) => libc::fdopen(file, c"r".as_ptr()),
             None => real!(c"fopen64" as OpenStream)(path, mode),
         }

@@ -1,11 +1,11 @@
-//! The C library's own functions, which the interposed ones stand before.
+//! The original functions of the C library.
 
 use std::ffi::{CStr, c_int, c_void};
 
 use hotshoe_fakecam::Errno;
 
-/// The next definition of a function after ours, normally the C library's. Only for unsafe blocks: `$type` must be the
-/// function's type in C.
+/// Looks up the next definition of a function after the one in this library, normally the C library's. Must be used in an
+/// unsafe block: `$type` must match the function's C type.
 macro_rules! real {
     ($name:literal as $type:ty) => {{
         static ADDRESS: std::sync::atomic::AtomicPtr<std::ffi::c_void> =
@@ -20,9 +20,9 @@ macro_rules! real {
 }
 pub(crate) use real;
 
-/// Looks a function up behind this library. Ends the process if there is none, because there is nothing to call.
+/// Looks up a function in the libraries after this one. Aborts the process if there is none.
 pub(crate) fn next(name: &CStr) -> *mut c_void {
-    // SAFETY: the name is a C string, and RTLD_NEXT needs nothing else.
+    // SAFETY: the name is a C string, which is all that RTLD_NEXT requires.
     let address = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
     if address.is_null() {
         std::process::abort();
@@ -30,23 +30,23 @@ pub(crate) fn next(name: &CStr) -> *mut c_void {
     address
 }
 
-/// What a C function returns that failed.
+/// Sets `errno` and returns -1, like a C function that fails.
 pub(crate) fn fail(error: Errno) -> c_int {
     set_errno(error.raw_os_error());
     -1
 }
 
-/// Turns a result into what a C function returns.
-pub(crate) fn status(result: Result<c_int, Errno>) -> c_int {
+/// Converts a result into the return value of a C function.
+pub(crate) fn return_value(result: Result<c_int, Errno>) -> c_int {
     result.unwrap_or_else(fail)
 }
 
 pub(crate) fn errno() -> c_int {
-    // SAFETY: the address of this thread's `errno` is valid for as long as the thread runs.
+    // SAFETY: the address of this thread's `errno` is valid while the thread runs.
     unsafe { *libc::__errno_location() }
 }
 
 pub(crate) fn set_errno(error: c_int) {
-    // SAFETY: as above; no other thread uses it.
+    // SAFETY: as above. No other thread accesses it.
     unsafe { *libc::__errno_location() = error }
 }

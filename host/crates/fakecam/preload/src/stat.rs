@@ -1,4 +1,4 @@
-//! Asking about files: `stat` in all its forms, `access` and `realpath`.
+//! All forms of `stat`, and `access` and `realpath`.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::mem;
@@ -8,24 +8,25 @@ use hotshoe_fakecam::{Camera, Errno};
 use crate::real::{fail, real};
 use crate::{paths, table};
 
-/// The major number of V4L2 devices.
+/// The major number of V4L2 devices (`VIDEO_MAJOR`).
 const MAJOR: c_uint = 81;
-/// A character device that its owner and group can read and write.
+/// A character device, readable and writable for its owner and group.
 const MODE: libc::mode_t = libc::S_IFCHR | 0o660;
-const INODE: u64 = 1000;
+/// The inode number of the first camera.
+const FIRST_INODE: u64 = 1000;
 
-/// A structure of `stat`. Both forms have the same fields.
+/// Writes a `stat` or `stat64` structure.
 macro_rules! fill {
     ($out:expr, $type:ty, $camera:expr) => {{
-        // SAFETY: a structure of C that holds integers alone, for which zero bytes are a value.
+        // SAFETY: a C structure of integers, for which all zeros are valid.
         let mut stat: $type = unsafe { mem::zeroed() };
         stat.st_mode = MODE;
         stat.st_nlink = 1;
-        stat.st_ino = INODE + $camera.index() as u64;
+        stat.st_ino = FIRST_INODE + $camera.index() as u64;
         stat.st_dev = 5;
         stat.st_blksize = 4096;
         stat.st_rdev = libc::makedev(MAJOR, $camera.index() as c_uint);
-        // SAFETY: the caller of the interposed function gives a place for it.
+        // SAFETY: the caller of the interposed function passes a valid pointer.
         unsafe { $out.write(stat) };
         0
     }};
@@ -117,28 +118,28 @@ pub unsafe extern "C" fn statx(
     let (camera, is_empty) = unsafe { (paths::camera(path), paths::bytes(path).is_empty()) };
     let device = if flags & libc::AT_EMPTY_PATH != 0 && is_empty { table::get(folder) } else { None };
     match (camera, &device) {
-        (_, Some(device)) => fill_extended(out, device.camera()),
+        (_, Some(device)) => write_statx(out, device.camera()),
         (Some(camera), None) if !camera.is_present() => return fail(Errno::NOENT),
-        (Some(camera), None) => fill_extended(out, camera),
+        (Some(camera), None) => write_statx(out, camera),
         // SAFETY: the caller's arguments are passed on.
         (None, None) => return unsafe { real!(c"statx" as Real)(folder, path, flags, mask, out) },
     }
     0
 }
 
-fn fill_extended(out: *mut libc::statx, camera: &Camera) {
+fn write_statx(out: *mut libc::statx, camera: &Camera) {
     let index = camera.index() as u32;
-    // SAFETY: a structure of C that holds integers alone, for which zero bytes are a value.
+    // SAFETY: a C structure of integers, for which all zeros are valid.
     let mut stat: libc::statx = unsafe { mem::zeroed() };
     stat.stx_mask = libc::STATX_BASIC_STATS;
     stat.stx_blksize = 4096;
     stat.stx_nlink = 1;
     stat.stx_mode = MODE as u16;
-    stat.stx_ino = INODE + u64::from(index);
+    stat.stx_ino = FIRST_INODE + u64::from(index);
     stat.stx_rdev_major = MAJOR;
     stat.stx_rdev_minor = index;
     stat.stx_dev_minor = 5;
-    // SAFETY: the caller of the interposed function gives a place for it.
+    // SAFETY: the caller of the interposed function passes a valid pointer.
     unsafe { out.write(stat) };
 }
 
@@ -178,7 +179,7 @@ pub unsafe extern "C" fn faccessat(folder: c_int, path: *const c_char, mode: c_i
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn realpath(path: *const c_char, out: *mut c_char) -> *mut c_char {
     type Real = unsafe extern "C" fn(*const c_char, *mut c_char) -> *mut c_char;
-    // SAFETY: the caller's arguments are passed on. A camera's path is shorter than PATH_MAX, the room that `out` has.
+    // SAFETY: the caller's arguments are passed on. `out` has PATH_MAX bytes, more than a camera's path.
     unsafe {
         match paths::camera(path) {
             None => real!(c"realpath" as Real)(path, out),

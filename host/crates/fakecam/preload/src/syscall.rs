@@ -1,4 +1,4 @@
-//! `syscall`: some libraries call the kernel by number.
+//! `syscall`, which some libraries use instead of the C library's wrappers.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 
@@ -7,7 +7,7 @@ use crate::{descriptors, device, open, stat};
 
 /// # Safety
 ///
-/// As for `syscall(2)`, and as for the call of that number.
+/// As for `syscall(2)`, and for the system call with this number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn syscall(
     number: c_long,
@@ -19,7 +19,7 @@ pub unsafe extern "C" fn syscall(
     f: c_long,
 ) -> c_long {
     type Real = unsafe extern "C" fn(c_long, ...) -> c_long;
-    // SAFETY: the caller gives the arguments of the call of this number; each is taken for what it is there.
+    // SAFETY: the caller passes the arguments of the system call with this number, and each is cast to its type there.
     unsafe {
         match number {
             libc::SYS_ioctl => c_long::from(device::ioctl(a as c_int, b as c_ulong, c as *mut c_void)),

@@ -1,4 +1,4 @@
-//! The descriptors that are open devices.
+//! The file descriptors of open devices.
 
 use std::collections::BTreeMap;
 use std::ffi::c_int;
@@ -8,22 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hotshoe_fakecam::{Errno, Handle};
 
-/// Descriptors from here on cannot be devices.
+/// The limit of file descriptors that can be devices.
 const MAX_DESCRIPTORS: usize = 65_536;
 
-/// A bit for each descriptor that is a device. Nothing else is looked at for all others, so that functions such as
-/// `close` take no lock: neither between `fork` and `exec`, nor when the camera itself calls them.
+/// One bit for each file descriptor that is a device. Thanks to it, functions such as `close` take no lock for other
+/// descriptors: neither between `fork` and `exec`, nor when the camera itself calls them.
 static IS_DEVICE: [AtomicU64; MAX_DESCRIPTORS / 64] = [const { AtomicU64::new(0) }; MAX_DESCRIPTORS / 64];
 
 static DEVICES: Mutex<BTreeMap<c_int, Device>> = Mutex::new(BTreeMap::new());
 
 struct Device {
     handle: Arc<Handle>,
-    /// Of the descriptor when it was opened. Another one tells that it was closed by a direct system call.
+    /// The inode of the file descriptor. If it has changed, the descriptor was closed by a direct system call and reused.
     inode: u64,
 }
 
-/// The word and the bit of a descriptor.
+/// Returns the word and the bit of a file descriptor.
 fn bit(descriptor: c_int) -> Option<(&'static AtomicU64, u64)> {
     let index = usize::try_from(descriptor).ok()?;
     Some((IS_DEVICE.get(index / 64)?, 1 << (index % 64)))
@@ -34,12 +34,12 @@ fn devices() -> MutexGuard<'static, BTreeMap<c_int, Device>> {
 }
 
 fn inode(descriptor: c_int) -> Option<u64> {
-    // SAFETY: the descriptor is not negative, as its bit is set. If it is not open, the call fails.
+    // SAFETY: the descriptor has a bit, so it is not negative. If it is not open, the call fails.
     let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
     rustix::fs::fstat(borrowed).ok().map(|stat| stat.st_ino)
 }
 
-/// A descriptor is a device from now on.
+/// Marks a file descriptor as a device.
 pub(crate) fn insert(descriptor: c_int, handle: Arc<Handle>) -> Result<(), Errno> {
     let (word, bit) = bit(descriptor).ok_or(Errno::MFILE)?;
     let inode = inode(descriptor).ok_or(Errno::BADF)?;
@@ -49,27 +49,27 @@ pub(crate) fn insert(descriptor: c_int, handle: Arc<Handle>) -> Result<(), Errno
     Ok(())
 }
 
-/// A descriptor is no device any more.
+/// Marks a file descriptor as closed.
 pub(crate) fn remove(descriptor: c_int) {
     let Some((word, bit)) = bit(descriptor) else { return };
     if word.load(Ordering::Acquire) & bit == 0 {
         return;
     }
     word.fetch_and(!bit, Ordering::Release);
-    // Dropped when the table is free again.
+    // Dropped after the table is unlocked.
     let before = devices().remove(&descriptor);
     drop(before);
 }
 
-/// The device that a descriptor is.
+/// Returns the device of a file descriptor.
 pub(crate) fn get(descriptor: c_int) -> Option<Arc<Handle>> {
     let (word, bit) = bit(descriptor)?;
     if word.load(Ordering::Acquire) & bit == 0 {
         return None;
     }
     let found = devices().get(&descriptor).map(|device| (device.handle.clone(), device.inode));
-    let (handle, at_opening) = found?;
-    if inode(descriptor) == Some(at_opening) {
+    let (handle, original_inode) = found?;
+    if inode(descriptor) == Some(original_inode) {
         return Some(handle);
     }
     drop(handle);

@@ -1,64 +1,67 @@
-//! The descriptors of the USB camera: UVC 1.1, high speed, with a bulk endpoint.
+//! The descriptors of the USB camera: UVC 1.1 at high speed, with a bulk endpoint.
 //!
-//! Numbers are from "USB Device Class Definition for Video Devices" 1.1 (UVC) and chapter 9 of USB 2.0.
+//! The numbers are from "USB Device Class Definition for Video Devices" 1.1 (UVC) and chapter 9 of USB 2.0.
 
-use super::SUBTYPES;
-use crate::offer::{Offer, PixelFormat};
+use crate::formats::{PixelFormat, SupportedFormats};
 use crate::options::Options;
 
-/// The endpoint that frames come from.
-pub(super) const ENDPOINT: u8 = 0x81;
-/// The camera's clock, in Hz.
-pub(super) const CLOCK: u32 = 48_000_000;
+/// The address of the bulk endpoint for frames.
+const VIDEO_ENDPOINT: u8 = 0x81;
+/// `dwClockFrequency`, in Hz.
+pub(super) const CLOCK_FREQUENCY: u32 = 48_000_000;
 
-/// Of the device (USB 2.0, 9.6.1): a miscellaneous device with interface associations.
+/// The device descriptor (USB 2.0, 9.6.1): a miscellaneous device with interface associations.
 pub(super) const DEVICE: [u8; 18] = [18, 1, 0, 2, 0xEF, 2, 1, 64, 0x09, 0x12, 1, 0, 0, 1, 1, 2, 3, 1];
 
-/// A frame interval in units of 100 ns.
-pub(super) fn interval(offer: &Offer, index: usize) -> u32 {
-    offer.intervals.get(index).map_or(0, |interval| (interval.seconds() * 1e7).round() as u32)
+/// Returns a frame interval in units of 100 ns, or 0 if `index` is out of range.
+pub(super) fn interval(formats: &SupportedFormats, index: usize) -> u32 {
+    formats.intervals.get(index).map_or(0, |interval| (interval.seconds() * 1e7).round() as u32)
 }
 
-/// Of the configuration with all that belongs to it.
-pub(super) fn configuration(offer: &Offer, options: &Options) -> Vec<u8> {
+/// Returns the configuration descriptor with all the descriptors that belong to it.
+pub(super) fn configuration(formats: &SupportedFormats, options: &Options) -> Vec<u8> {
     let mut all = Vec::new();
-    // The configuration (USB 2.0, 9.6.3), the interface association, the video control interface.
+    // Configuration (USB 2.0, 9.6.3), interface association, video control interface.
     all.extend([9, 2, 0, 0, 2, 1, 0, 0x80, 250]);
     all.extend([8, 11, 0, 2, 0x0E, 3, 0, 2]);
     all.extend([9, 4, 0, 0, 0, 0x0E, 1, 0, 2]);
-    // Its header (UVC, 3.7.2), with the length of all that follows it.
+    // Class-specific header (UVC, 3.7.2), with the total length of itself and the descriptors of terminals and units.
     all.extend([13, 0x24, 1, 0x10, 0x01, 13 + 18 + 12 + 9, 0]);
-    all.extend(CLOCK.to_le_bytes());
+    all.extend(CLOCK_FREQUENCY.to_le_bytes());
     all.extend([1, 1]);
-    // Camera terminal 1 with exposure controls, processing unit 2, output terminal 3.
+    // Camera terminal 1, processing unit 2, output terminal 3.
     all.extend([18, 0x24, 2, 1, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0x0A, 0, 0]);
     all.extend([12, 0x24, 5, 2, 1, 0, 0, 2, 0x0B, 0x04, 0, 0]);
     all.extend([9, 0x24, 3, 3, 0x01, 0x01, 0, 2, 0]);
-    // The video streaming interface, and its header (UVC, 3.9.2.1) without controls for each format.
+    // Video streaming interface, and its input header (UVC, 3.9.2.1) without controls for each format.
     all.extend([9, 4, 1, 0, 1, 0x0E, 2, 0, 0]);
     let header = all.len();
-    let formats = offer.formats.len() as u8;
-    all.extend([13 + formats, 0x24, 1, formats, 0, 0, ENDPOINT, 0, 3, 0, 0, 0, 1]);
-    all.resize(all.len() + offer.formats.len(), 0);
-    for (index, format) in offer.formats.iter().enumerate() {
-        add_format(&mut all, offer, options, index as u8 + 1, *format);
+    let format_count = formats.pixel_formats.len() as u8;
+    all.extend([13 + format_count, 0x24, 1, format_count, 0, 0, VIDEO_ENDPOINT, 0, 3, 0, 0, 0, 1]);
+    all.resize(all.len() + formats.pixel_formats.len(), 0);
+    for (index, format) in formats.pixel_formats.iter().enumerate() {
+        add_format(&mut all, formats, options, index as u8 + 1, *format);
     }
     let length = (all.len() - header) as u16;
     all[header + 4..header + 6].copy_from_slice(&length.to_le_bytes());
-    // The bulk endpoint, with packets of 512 bytes.
-    all.extend([7, 5, ENDPOINT, 2, 0, 2, 0]);
+    // Bulk endpoint with packets of 512 bytes.
+    all.extend([7, 5, VIDEO_ENDPOINT, 2, 0, 2, 0]);
     let length = all.len() as u16;
     all[2..4].copy_from_slice(&length.to_le_bytes());
     all
 }
 
-/// A format (UVC Motion-JPEG, 3.1.1; UVC Uncompressed, 3.1.1), its frame sizes and its colours.
-fn add_format(all: &mut Vec<u8>, offer: &Offer, options: &Options, number: u8, format: PixelFormat) {
+/// Appends the descriptors of a format (UVC Motion-JPEG, 3.1.1; UVC Uncompressed, 3.1.1), its frame sizes and its colours.
+fn add_format(all: &mut Vec<u8>, formats: &SupportedFormats, options: &Options, number: u8, format: PixelFormat) {
     /// The GUID of YUY2.
     const YUY2: [u8; 16] = [b'Y', b'U', b'Y', b'2', 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
-    let sizes = offer.sizes(format.code());
+    let sizes = formats.sizes(format.fourcc());
     let count = sizes.len() as u8;
-    let [format_subtype, frame_subtype] = SUBTYPES[usize::from(format == PixelFormat::Mjpg)];
+    // The subtypes of the format descriptor and the frame descriptors (UVC, A.6).
+    let [format_subtype, frame_subtype] = match format {
+        PixelFormat::Yuyv => [0x04, 0x05],
+        PixelFormat::Mjpg => [0x06, 0x07],
+    };
     match format {
         PixelFormat::Mjpg => all.extend([11, 0x24, format_subtype, number, count, 0, 1, 0, 0, 0, 0]),
         PixelFormat::Yuyv => {
@@ -67,10 +70,10 @@ fn add_format(all: &mut Vec<u8>, offer: &Offer, options: &Options, number: u8, f
             all.extend([16, 1, 0, 0, 0, 0]);
         }
     }
-    let intervals: Vec<u32> = (0..offer.intervals.len()).map(|index| interval(offer, index)).collect();
+    let intervals: Vec<u32> = (0..formats.intervals.len()).map(|index| interval(formats, index)).collect();
     for (index, (width, height)) in sizes.into_iter().enumerate() {
-        let mode = crate::offer::Mode { pixels: format, width, height };
-        let largest = offer.largest_frame(mode, options);
+        let mode = crate::formats::Mode { pixel_format: format, width, height };
+        let largest = formats.max_frame_length(mode, options);
         let bit_rate = |interval: Option<&u32>| {
             (f64::from(largest) * 8e7 / f64::from(interval.copied().unwrap_or(1).max(1))) as u32
         };
@@ -84,11 +87,11 @@ fn add_format(all: &mut Vec<u8>, offer: &Offer, options: &Options, number: u8, f
         all.push(intervals.len() as u8);
         all.extend(intervals.iter().flat_map(|interval| interval.to_le_bytes()));
     }
-    // Colour matching (UVC, 3.9.2.6): BT.709 primaries and gamma, BT.601 coefficients.
+    // Colour matching (UVC, 3.9.2.6): BT.709 primaries and transfer function, BT.601 matrix.
     all.extend([6, 0x24, 0x0D, 1, 1, 4]);
 }
 
-/// A string (USB 2.0, 9.6.7): 0 is the list of languages.
+/// Returns a string descriptor (USB 2.0, 9.6.7). String 0 is the list of languages.
 pub(super) fn string(index: u8, card: &str) -> Vec<u8> {
     let text = match index {
         0 => return vec![4, 3, 9, 4],

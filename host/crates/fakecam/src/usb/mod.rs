@@ -1,7 +1,5 @@
-//! A USB camera in user space, for the kernel's `vhci-hcd` driver.
-//!
-//! It speaks the USB/IP protocol over a socket pair, so that the kernel's own `uvcvideo` driver finds a camera.
-//! Closing the socket is pulling the plug.
+//! A USB camera in user space. The kernel's `vhci-hcd` driver connects to it over USB/IP on a socket pair, so that the
+//! kernel's `uvcvideo` driver finds a camera. Closing the socket unplugs the camera.
 
 mod descriptors;
 mod requests;
@@ -17,55 +15,60 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use self::requests::{Effect, Endpoint, PAYLOAD};
+use self::requests::{ControlEndpoint, MAX_PAYLOAD_LENGTH, StreamChange};
 use self::usbip::{Command, Connection};
 use crate::clock::now;
 use crate::environment::{Environment, Settings};
+use crate::formats::SupportedFormats;
 use crate::frames::{self, Frame};
-use crate::log::say;
-use crate::offer::Offer;
+use crate::log::log;
 use crate::options::Options;
 
-/// The subtypes of descriptors of a format and its frames (UVC, A.6): uncompressed, and Motion-JPEG.
-const SUBTYPES: [[u8; 2]; 2] = [[0x04, 0x05], [0x06, 0x07]];
-
-/// The most bulk transfers that wait at a time.
+/// The largest number of pending bulk transfers. `uvcvideo` submits five.
 const MAX_TRANSFERS: usize = 64;
 
-/// How often to look whether the camera is to be plugged in.
-const UNPLUGGED_PERIOD: Duration = Duration::from_millis(20);
+/// How often an unplugged camera checks whether to plug itself in.
+const UNPLUGGED_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The longest time between two looks at the control file.
-const IDLE_PERIOD: Duration = Duration::from_millis(100);
+/// The longest time between two checks of the control file.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
-/// Plays a camera that is plugged into this port of the virtual host controller, until the process ends. The settings
-/// come from the environment, as for the library to preload.
+/// Emulates a camera at this port of the virtual host controller until the process exits. The settings come from the
+/// environment, as for the preloaded library.
 ///
-/// Returns only if there is no format to offer.
+/// Returns only if the camera supports no format.
 pub fn run(port: u32) {
     let settings = Settings::new(Arc::new(Environment::of_process()), 0);
-    let offer = Offer::read(&settings);
-    let mut options = Options::unread();
-    options.refresh(&settings);
-    if offer.formats.is_empty() {
+    let formats = SupportedFormats::read(&settings);
+    let mut options = Options::defaults();
+    options.reload_if_changed(&settings);
+    if formats.pixel_formats.is_empty() {
         return;
     }
-    let endpoint = Endpoint::new(&offer, &options);
-    let mut camera =
-        Camera { settings, offer, options, endpoint, stream: None, transfers: VecDeque::new(), unplugs: 0, stalls: 0 };
+    let endpoint = ControlEndpoint::new(&formats, &options);
+    let mut camera = UsbCamera {
+        settings,
+        formats,
+        options,
+        endpoint,
+        stream: None,
+        transfers: VecDeque::new(),
+        unplugs: 0,
+        stalls: 0,
+    };
     let mut plug_at = Duration::ZERO;
     loop {
-        camera.options.refresh(&camera.settings);
+        camera.options.reload_if_changed(&camera.settings);
         let connection =
             if camera.options.is_unplugged() || now() < plug_at { None } else { Connection::plug_in(port).ok() };
         let Some(mut connection) = connection else {
-            thread::sleep(UNPLUGGED_PERIOD);
+            thread::sleep(UNPLUGGED_POLL_INTERVAL);
             continue;
         };
-        say(1, || "USB camera: plugged in".to_owned());
+        log(1, || "USB camera: plugged in".to_owned());
         let Err(error) = camera.serve(&mut connection);
         drop(connection);
-        say(1, || format!("USB camera: unplugged ({error})"));
+        log(1, || format!("USB camera: unplugged ({error})"));
         camera.stream = None;
         camera.transfers.clear();
         camera.unplugs += 1;
@@ -73,39 +76,39 @@ pub fn run(port: u32) {
     }
 }
 
-struct Camera {
+struct UsbCamera {
     settings: Settings,
-    offer: Offer,
+    formats: SupportedFormats,
     options: Options,
-    endpoint: Endpoint,
+    endpoint: ControlEndpoint,
     stream: Option<Stream>,
-    /// Bulk transfers that wait for data: their numbers and lengths.
+    /// Pending bulk transfers: their sequence numbers and lengths.
     transfers: VecDeque<(u32, usize)>,
     unplugs: u32,
     stalls: u32,
 }
 
-/// A stream that is on.
+/// The current stream.
 struct Stream {
     /// When the last frame was due.
-    last: Duration,
+    last_due: Duration,
     sequence: u32,
     stalled_until: Option<Duration>,
-    /// The frame that is being sent, and how much of it was.
+    /// The frame that is being sent, and the number of bytes sent so far.
     frame: Option<(Frame, usize)>,
-    /// Toggles with each frame (UVC, 2.4.3.2.2).
+    /// The frame identifier, which toggles with each frame (UVC, 2.4.3.3).
     frame_id: bool,
 }
 
-impl Camera {
-    /// Plays until the plug is pulled.
+impl UsbCamera {
+    /// Runs until the camera is unplugged.
     fn serve(&mut self, connection: &mut Connection) -> Result<std::convert::Infallible, io::Error> {
         loop {
-            self.options.refresh(&self.settings);
+            self.options.reload_if_changed(&self.settings);
             if self.options.is_unplugged() {
                 return Err(io::ErrorKind::NotConnected.into());
             }
-            let wait = self.advance(connection)?.min(IDLE_PERIOD);
+            let wait = self.produce_due_frame(connection)?.min(MAX_WAIT);
             let timeout = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
             let mut descriptors = [PollFd::new(&connection.0, PollFlags::IN)];
             match poll(&mut descriptors, Some(&timeout)) {
@@ -119,28 +122,28 @@ impl Camera {
         }
     }
 
-    /// Makes the frames that are due. Returns the time until the next one.
-    fn advance(&mut self, connection: &mut Connection) -> io::Result<Duration> {
+    /// Produces a frame if one is due. Returns the time until the next one.
+    fn produce_due_frame(&mut self, connection: &mut Connection) -> io::Result<Duration> {
         let rate = self.options.rate;
         let seconds = if rate > 0.0 { 1.0 / rate } else { f64::from(self.endpoint.interval()) / 1e7 };
         let period = Duration::from_secs_f64(seconds);
-        let Some(stream) = &mut self.stream else { return Ok(IDLE_PERIOD) };
-        // If the machine was late, the frames of that time are lost.
-        while stream.last + period * 2 <= now() {
-            stream.last += period;
+        let Some(stream) = &mut self.stream else { return Ok(MAX_WAIT) };
+        // If this thread was late, the frames of that time are lost.
+        while stream.last_due + period * 2 <= now() {
+            stream.last_due += period;
             stream.sequence += 1;
         }
-        if stream.last + period <= now() {
-            stream.last += period;
-            self.tick(connection)?;
+        if stream.last_due + period <= now() {
+            stream.last_due += period;
+            self.produce_frame(connection)?;
         }
-        let last = self.stream.as_ref().map_or(Duration::ZERO, |stream| stream.last);
-        Ok((last + period).saturating_sub(now()))
+        let last_due = self.stream.as_ref().map_or(Duration::ZERO, |stream| stream.last_due);
+        Ok((last_due + period).saturating_sub(now()))
     }
 
-    /// What the camera does at one frame time.
-    fn tick(&mut self, connection: &mut Connection) -> io::Result<()> {
-        let (Some(stream), Some(mode)) = (&mut self.stream, self.endpoint.mode(&self.offer)) else { return Ok(()) };
+    /// Starts to send the frame that is due, or applies a fault.
+    fn produce_frame(&mut self, connection: &mut Connection) -> io::Result<()> {
+        let (Some(stream), Some(mode)) = (&mut self.stream, self.endpoint.mode(&self.formats)) else { return Ok(()) };
         let sequence = stream.sequence;
         stream.sequence += 1;
         if self.options.unplugs_at(sequence, self.unplugs) {
@@ -148,22 +151,23 @@ impl Camera {
         }
         if stream.stalled_until.is_none() && self.options.stalls_at(sequence, self.stalls) {
             self.stalls += 1;
-            stream.stalled_until = Some(stream.last + Duration::from_secs_f64(self.options.stall_seconds.max(0.0)));
+            stream.stalled_until = Some(stream.last_due + Duration::from_secs_f64(self.options.stall_seconds.max(0.0)));
         }
-        let is_stalled = stream.stalled_until.is_some_and(|until| stream.last < until);
-        // If the host did not take the last frame in time, this one is lost.
-        let is_behind = stream.frame.is_some() || self.transfers.is_empty();
-        if is_stalled || is_behind || self.options.drops(sequence) {
+        let is_stalled = stream.stalled_until.is_some_and(|until| stream.last_due < until);
+        // If the host has not read the last frame yet, this one is lost.
+        let is_host_late = stream.frame.is_some() || self.transfers.is_empty();
+        if is_stalled || is_host_late || self.options.drops(sequence) {
             return Ok(());
         }
-        let frame = frames::make(&self.offer, &self.options, mode, sequence, stream.last);
+        let frame = frames::create(&self.formats, &self.options, mode, sequence, stream.last_due);
         stream.frame = Some((frame, 0));
-        self.feed(connection)
+        self.send_payloads(connection)
     }
 
-    /// Gives the waiting transfers what there is of the frame. Each is one payload: a header of two bytes, and data.
-    fn feed(&mut self, connection: &mut Connection) -> io::Result<()> {
-        /// Of a payload's header (UVC, 2.4.3.3): its end, the end of the frame, an error.
+    /// Completes pending transfers with data of the current frame. Each transfer is one payload: a header of two bytes,
+    /// followed by data.
+    fn send_payloads(&mut self, connection: &mut Connection) -> io::Result<()> {
+        // Bits of a payload header (UVC, 2.4.3.3).
         const END_OF_HEADER: u8 = 0x80;
         const END_OF_FRAME: u8 = 0x02;
         const ERROR: u8 = 0x40;
@@ -171,16 +175,16 @@ impl Camera {
         while let Some((frame, sent)) = &mut stream.frame
             && let Some((sequence, length)) = self.transfers.pop_front()
         {
-            let room = length.min(PAYLOAD).saturating_sub(2);
+            let max_data_length = length.min(MAX_PAYLOAD_LENGTH).saturating_sub(2);
             let rest = &frame.bytes[*sent..];
-            let is_last = rest.len() <= room;
-            let part = &rest[..rest.len().min(room)];
+            let is_last = rest.len() <= max_data_length;
+            let data = &rest[..rest.len().min(max_data_length)];
             let flags = END_OF_HEADER
                 | u8::from(stream.frame_id)
                 | if is_last { END_OF_FRAME } else { 0 }
-                | if frame.is_flagged { ERROR } else { 0 };
-            let payload = [&[2, flags], part].concat();
-            *sent += part.len();
+                | if frame.has_error { ERROR } else { 0 };
+            let payload = [&[2, flags], data].concat();
+            *sent += data.len();
             connection.complete(sequence, 0, &payload, payload.len())?;
             if is_last {
                 stream.frame = None;
@@ -191,32 +195,33 @@ impl Camera {
     }
 
     fn handle(&mut self, connection: &mut Connection, command: Command) -> io::Result<()> {
+        // The status of a STALL handshake.
         let stall = -Errno::PIPE.raw_os_error();
         match command {
             Command::Unlink { sequence, target } => {
                 let before = self.transfers.len();
-                self.transfers.retain(|(waiting, _)| *waiting != target);
-                let was_waiting = self.transfers.len() < before;
-                connection.unlinked(sequence, if was_waiting { -Errno::CONNRESET.raw_os_error() } else { 0 })
+                self.transfers.retain(|(pending, _)| *pending != target);
+                let was_pending = self.transfers.len() < before;
+                connection.complete_unlink(sequence, if was_pending { -Errno::CONNRESET.raw_os_error() } else { 0 })
             }
             Command::Submit { sequence, endpoint: 1.., .. } if self.transfers.len() == MAX_TRANSFERS => {
                 connection.complete(sequence, stall, &[], 0)
             }
             Command::Submit { sequence, endpoint: 1.., length, .. } => {
                 self.transfers.push_back((sequence, length));
-                self.feed(connection)
+                self.send_payloads(connection)
             }
             Command::Submit { sequence, is_input, length, setup, data, .. } => {
-                let answer = self.endpoint.answer(setup, &data, &self.offer, &self.settings, &self.options);
-                let Ok((answer, effect)) = answer else { return connection.complete(sequence, stall, &[], 0) };
-                match effect {
-                    Effect::None => {}
-                    Effect::Start => self.start(),
-                    Effect::Stop => self.stream = None,
+                let result = self.endpoint.respond(setup, &data, &self.formats, &self.settings, &self.options);
+                let Ok((response, change)) = result else { return connection.complete(sequence, stall, &[], 0) };
+                match change {
+                    StreamChange::None => {}
+                    StreamChange::Start => self.start_stream(),
+                    StreamChange::Stop => self.stream = None,
                 }
                 if is_input {
-                    let part = &answer[..answer.len().min(length)];
-                    connection.complete(sequence, 0, part, part.len())
+                    let response = &response[..response.len().min(length)];
+                    connection.complete(sequence, 0, response, response.len())
                 } else {
                     connection.complete(sequence, 0, &[], data.len())
                 }
@@ -224,9 +229,9 @@ impl Camera {
         }
     }
 
-    fn start(&mut self) {
+    fn start_stream(&mut self) {
         let frame_id = self.stream.as_ref().is_some_and(|stream| stream.frame_id);
-        self.stream = Some(Stream { last: now(), sequence: 0, stalled_until: None, frame: None, frame_id });
-        say(1, || format!("USB camera: streaming {:?}", self.endpoint.mode(&self.offer)));
+        self.stream = Some(Stream { last_due: now(), sequence: 0, stalled_until: None, frame: None, frame_id });
+        log(1, || format!("USB camera: streaming {:?}", self.endpoint.mode(&self.formats)));
     }
 }

@@ -2,41 +2,41 @@
 
 use std::path::Path;
 
-/// The JPEG files of one size, in the order of their names.
+/// The JPEG files of one size, sorted by name.
 #[derive(Debug)]
-pub(crate) struct Clip {
+pub(crate) struct JpegSequence {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) frames: Vec<Vec<u8>>,
 }
 
-impl Clip {
-    /// The length of the largest file.
-    pub(crate) fn largest(&self) -> usize {
+impl JpegSequence {
+    /// Returns the length of the longest file, in bytes.
+    pub(crate) fn max_length(&self) -> usize {
         self.frames.iter().map(Vec::len).max().unwrap_or(0)
     }
 }
 
-/// Reads a folder. Files that are not JPEG, or hidden, are ignored.
-pub(crate) fn read(folder: &Path) -> Vec<Clip> {
+/// Reads the JPEG files in a folder. Ignores hidden files and files that are not JPEGs.
+pub(crate) fn read(folder: &Path) -> Vec<JpegSequence> {
     let mut paths: Vec<_> =
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();
-    let mut clips: Vec<Clip> = Vec::new();
+    let mut sequences: Vec<JpegSequence> = Vec::new();
     for path in paths {
         let is_hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
         let Some(jpeg) = std::fs::read(&path).ok().filter(|_| !is_hidden) else { continue };
-        let Some((width, height)) = size(&jpeg) else { continue };
-        match clips.iter_mut().find(|clip| (clip.width, clip.height) == (width, height)) {
-            Some(clip) => clip.frames.push(jpeg),
-            None => clips.push(Clip { width, height, frames: vec![jpeg] }),
+        let Some((width, height)) = jpeg_size(&jpeg) else { continue };
+        match sequences.iter_mut().find(|sequence| (sequence.width, sequence.height) == (width, height)) {
+            Some(sequence) => sequence.frames.push(jpeg),
+            None => sequences.push(JpegSequence { width, height, frames: vec![jpeg] }),
         }
     }
-    clips
+    sequences
 }
 
-/// Width and height from a JPEG's frame header (T.81, B.2.2).
-fn size(jpeg: &[u8]) -> Option<(u32, u32)> {
+/// Returns the width and height in a JPEG's frame header (T.81, B.2.2).
+fn jpeg_size(jpeg: &[u8]) -> Option<(u32, u32)> {
     let word = |at: usize| Some(u32::from(*jpeg.get(at)?) << 8 | u32::from(*jpeg.get(at + 1)?));
     if !jpeg.starts_with(&[0xFF, 0xD8]) {
         return None;

@@ -1,28 +1,28 @@
-//! Calls that are to fail, by the setting `FAIL`.
+//! Calls that fail because of the setting `FAIL`.
 
 use rustix::io::Errno;
 
 use crate::environment::Settings;
 
-/// Counts the calls of each item of `FAIL`.
+/// Counts the calls that match each item of `FAIL`.
 #[derive(Debug, Default)]
-pub(crate) struct Failures {
+pub(crate) struct InjectedErrors {
     calls: Vec<u32>,
 }
 
-impl Failures {
-    /// The error that this call of this operation has to fail with.
-    pub(crate) fn of(&mut self, settings: &Settings, operation: &str) -> Result<(), Errno> {
+impl InjectedErrors {
+    /// Counts a call of an operation. Returns the error that it must fail with, if any.
+    pub(crate) fn check(&mut self, settings: &Settings, operation: &str) -> Result<(), Errno> {
         let Some(text) = settings.text("FAIL") else { return Ok(()) };
         let mut result = Ok(());
         for (index, item) in text.split(',').enumerate() {
-            let Some(failure) = Failure::parse(item).filter(|failure| failure.operation == operation) else { continue };
+            let Some(rule) = Rule::parse(item).filter(|rule| rule.operation == operation) else { continue };
             if self.calls.len() <= index {
                 self.calls.resize(index + 1, 0);
             }
             self.calls[index] += 1;
-            if failure.strikes(self.calls[index]) {
-                result = Err(failure.error);
+            if rule.applies_to(self.calls[index]) {
+                result = Err(rule.error);
             }
         }
         result
@@ -30,15 +30,16 @@ impl Failures {
 }
 
 /// `OP=ERRNO[:COUNT[@FIRST]]`
-struct Failure<'a> {
+struct Rule<'a> {
     operation: &'a str,
     error: Errno,
-    /// 0: all calls.
+    /// The number of calls that fail. 0 is all.
     count: u32,
+    /// The first call that fails, counted from 1.
     first: u32,
 }
 
-impl<'a> Failure<'a> {
+impl<'a> Rule<'a> {
     fn parse(item: &'a str) -> Option<Self> {
         let (operation, rest) = item.split_once('=')?;
         let (error, calls) = rest.split_once(':').unwrap_or((rest, "0"));
@@ -46,7 +47,7 @@ impl<'a> Failure<'a> {
         Some(Self { operation, error: errno(error)?, count: count.parse().ok()?, first: first.parse().ok()? })
     }
 
-    fn strikes(&self, call: u32) -> bool {
+    fn applies_to(&self, call: u32) -> bool {
         call >= self.first && (self.count == 0 || call < self.first + self.count)
     }
 }
@@ -84,11 +85,11 @@ mod tests {
     use crate::environment::Environment;
 
     #[test]
-    fn counts_and_first() {
+    fn count_and_first_select_the_calls_that_fail() {
         let variable = ("FAKECAM_FAIL".to_owned(), "OPEN=EBUSY:2,DQBUF=EIO:1@3,STREAMON=EPROTO".to_owned());
         let settings = Settings::new(Arc::new(Environment::new([variable])), 0);
-        let mut failures = Failures::default();
-        let mut calls = |operation| [(); 4].map(|()| failures.of(&settings, operation).err());
+        let mut errors = InjectedErrors::default();
+        let mut calls = |operation| [(); 4].map(|()| errors.check(&settings, operation).err());
         assert_eq!(calls("OPEN"), [Some(Errno::BUSY), Some(Errno::BUSY), None, None]);
         assert_eq!(calls("DQBUF"), [None, None, Some(Errno::IO), None]);
         assert_eq!(calls("STREAMON"), [Some(Errno::PROTO); 4]);

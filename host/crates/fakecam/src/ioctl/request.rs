@@ -1,4 +1,4 @@
-//! The ioctls that the camera knows, by their numbers in `linux/videodev2.h`.
+//! The supported ioctls and their request codes, from `linux/videodev2.h`.
 
 use std::ffi::c_int;
 
@@ -8,27 +8,27 @@ use v4l2_sys_mit::{
     v4l2_selection, v4l2_streamparm,
 };
 
-/// Who reads and writes the argument, seen from the program.
+// The direction of the argument, as the program sees it.
 const WRITE: u32 = 1;
 const READ: u32 = 2;
 const BOTH: u32 = READ | WRITE;
 
-/// A request's number as `_IOC` makes it (asm-generic/ioctl.h): direction, size, type and number.
+/// Encodes a request code like `_IOC` (asm-generic/ioctl.h): direction, size, type and number.
 const fn encode(direction: u32, number: u32, size: usize) -> u32 {
     direction << 30 | (size as u32) << 16 | (b'V' as u32) << 8 | number
 }
 
 macro_rules! requests {
     ($($name:ident $direction:ident $number:literal $argument:ty,)*) => {
-        /// An ioctl, named as in the kernel without `VIDIOC_`.
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the kernel's names, which the setting FAIL uses as well")]
+        /// An ioctl, with the kernel's name without `VIDIOC_`.
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the kernel's names, which the setting FAIL uses too")]
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         pub(crate) enum Request {
             $($name,)*
         }
 
         impl Request {
-            pub(crate) fn of(code: u32) -> Option<Self> {
+            pub(crate) fn from_code(code: u32) -> Option<Self> {
                 $(
                     if code == encode($direction, $number, size_of::<$argument>()) {
                         return Some(Self::$name);
@@ -43,7 +43,7 @@ macro_rules! requests {
                 }
             }
 
-            /// The request's number.
+            /// Returns the request code.
             #[cfg(test)]
             pub(crate) fn code(self) -> u32 {
                 match self {

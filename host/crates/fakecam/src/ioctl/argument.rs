@@ -1,7 +1,14 @@
-//! The structure that an ioctl takes, as bytes with named fields.
+//! The argument of an ioctl, as bytes with named fields.
 
-/// The offset of a field of a structure, or of a field of a structure in it.
-macro_rules! field {
+use v4l2_sys_mit as sys;
+
+/// The only buffer type that the camera supports.
+pub(super) const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
+/// The only type of memory that the camera supports.
+pub(super) const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
+
+/// The offset of a field in a structure, or of a field in a nested structure.
+macro_rules! field_offset {
     ($type:ty, $field:ident) => {
         std::mem::offset_of!($type, $field)
     };
@@ -9,9 +16,9 @@ macro_rules! field {
         std::mem::offset_of!($type, $field) + std::mem::offset_of!($inner, $inner_field)
     };
 }
-pub(crate) use field;
+pub(crate) use field_offset;
 
-/// The argument of an ioctl. Fields are addressed by their offsets, so that structures with unions need no unsafe code.
+/// The argument of an ioctl. Fields are accessed by their offsets, which needs no unsafe code for unions.
 pub(crate) struct Argument<'a>(pub(crate) &'a mut [u8]);
 
 impl Argument<'_> {
@@ -29,21 +36,21 @@ impl Argument<'_> {
         self.0[offset..offset + 8].copy_from_slice(&value.to_ne_bytes());
     }
 
-    /// A field of the C type `long`, such as those of `timeval`.
+    /// Sets a field of the C type `long`, such as those of `timeval`.
     pub(crate) fn set_long(&mut self, offset: usize, value: i64) {
         let bytes = (value as isize).to_ne_bytes();
         self.0[offset..offset + bytes.len()].copy_from_slice(&bytes);
     }
 
-    /// A text in a field of `room` bytes, cut to fit and ended by a zero.
-    pub(crate) fn set_text(&mut self, offset: usize, room: usize, text: &str) {
-        let field = &mut self.0[offset..offset + room];
+    /// Sets a field of `size` bytes to a zero-terminated string, truncated to fit.
+    pub(crate) fn set_text(&mut self, offset: usize, size: usize, text: &str) {
+        let field = &mut self.0[offset..offset + size];
         field.fill(0);
-        let length = text.len().min(room - 1);
+        let length = text.len().min(size - 1);
         field[..length].copy_from_slice(&text.as_bytes()[..length]);
     }
 
-    /// Sets all bytes from here on to zero.
+    /// Sets all bytes from an offset on to zero.
     pub(crate) fn clear_from(&mut self, offset: usize) {
         self.0[offset..].fill(0);
     }
