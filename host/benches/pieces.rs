@@ -1,5 +1,5 @@
-//! What the inner pieces of a frame's way cost: `cargo bench --bench pieces`.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark ends at what goes wrong")]
+//! The cost of the steps between a camera and its viewers: `cargo bench --bench pieces`.
+#![allow(missing_docs, clippy::unwrap_used, reason = "benchmarks fail by panicking")]
 
 use std::fs;
 use std::task::{Context, Poll, Waker};
@@ -16,19 +16,19 @@ fn main() {
     divan::main();
 }
 
-/// An image of 640x480.
+/// Returns a JPEG of 640x480 pixels.
 fn image() -> Bytes {
     fs::read(workspace().join("frames/1.jpg")).unwrap().into()
 }
 
-/// Find an image's structure and its end.
+/// Finds the segments and the end of a JPEG.
 #[divan::bench]
 fn jpeg_validate(bencher: Bencher) {
     let image = image();
     bencher.bench(|| validate(black_box(&image), Options::default()));
 }
 
-/// Copy it out of the driver's buffer.
+/// Copies a JPEG out of the driver's buffer.
 #[divan::bench]
 fn jpeg_copy(bencher: Bencher) {
     let image = image();
@@ -36,7 +36,7 @@ fn jpeg_copy(bencher: Bencher) {
     bencher.bench(|| copy_complete(black_box(&image), &info));
 }
 
-/// Look for damage in it.
+/// Checks the Huffman codes of a JPEG for damage.
 #[divan::bench]
 fn jpeg_check(bencher: Bencher) {
     let image = image();
@@ -45,18 +45,18 @@ fn jpeg_check(bencher: Bencher) {
     bencher.bench_local(|| checker.check(black_box(&image), &info));
 }
 
-/// Make an image of pixels.
+/// Encodes raw pixels as a JPEG.
 #[divan::bench(args = [(640, 480), (1280, 720), (1920, 1080)])]
 fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
     let dimensions = Dimensions { width, height };
     let layout = Layout { format: PixelFormat::Yuyv, dimensions, stride: 0, range: Range::Limited };
-    // Neither flat nor noise: slopes in all directions.
+    // Gradients, which are harder to encode than flat areas and easier than noise.
     let pixels: Vec<u8> = (0..layout.frame_length()).map(|at| (at * 7 / 3 + (at >> 9) * 5) as u8).collect();
     let mut encoder = Encoder::new(layout, 80).unwrap();
     bencher.bench_local(|| encoder.encode(black_box(&pixels)));
 }
 
-/// Push a part, and have every viewer take it.
+/// Pushes a part and polls it from all viewers.
 #[divan::bench(args = [1, 100, 1000])]
 fn fan_out(bencher: Bencher, count: usize) {
     let (channels, mut begun) = Channels::new(1);

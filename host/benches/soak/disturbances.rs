@@ -1,4 +1,4 @@
-//! What happens to the server meanwhile: new guests, and faults of the camera.
+//! Swaps of the guest and faults of the camera.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -8,12 +8,12 @@ use hotshoe_test_support::fakecam::Control;
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
-use crate::counts::{Counts, count};
+use crate::counters::{Counters, increment};
 use crate::random::Random;
 
-/// Between two guests.
+/// The time between two swaps.
 const SWAP_PERIOD: Duration = Duration::from_secs(8);
-/// Between two faults, and as long as each lasts.
+/// The duration of a fault, and the time between two faults.
 const FAULT_PERIOD: Duration = Duration::from_secs(5);
 
 const FAULTS: [&str; 7] = [
@@ -26,12 +26,12 @@ const FAULTS: [&str; 7] = [
     "FAKECAM_FAIL=STREAMON=EBUSY,OPEN=EACCES:2\n",
 ];
 
-/// Puts one guest after the other: good ones, some that fail at every request, and some that are no guests at all.
-pub fn replace_guests(server: &Server, counts: &Counts, stop: &AtomicBool) {
-    let good = guests::built_in();
+/// Replaces the guest again and again: by working guests, by guests that fail at every request, and by invalid files.
+pub fn replace_guests(server: &Server, counters: &Counters, stop: &AtomicBool) {
+    let working = guests::built_in();
     let broken = [guests::TRAPS, guests::RETURNS_WITHOUT_ANSWER, guests::BREAKS_OFF].map(guests::serving);
     let mut random = Random::new(7);
-    // Each good one is compiled; of a few, most are found in the cache.
+    // Five variants, so that most of them are in the compile cache.
     for number in 0.. {
         wait(SWAP_PERIOD, stop);
         if stop.load(Ordering::Relaxed) {
@@ -39,29 +39,30 @@ pub fn replace_guests(server: &Server, counts: &Counts, stop: &AtomicBool) {
         }
         match random.below(4) {
             0 => drop(server.put_guest(&broken[random.below(3) as usize])),
-            1 => drop(server.put_guest(&good[..random.below(good.len() as u64) as usize])),
-            _ => drop(server.put_guest(&guests::variant(&good, number % 5))),
+            1 => drop(server.put_guest(&working[..random.below(working.len() as u64) as usize])),
+            _ => drop(server.put_guest(&guests::variant(&working, number % 5))),
         }
-        count(&counts.swaps);
+        increment(&counters.swaps);
     }
-    assert_eq!(server.put_guest(&good).status, 200, "{}", server.log());
+    assert_eq!(server.put_guest(&working).status, 200, "{}", server.log());
 }
 
-/// Lets one fault of the camera follow the other.
-pub fn disturb_camera(control: &Control, counts: &Counts, stop: &AtomicBool) {
+/// Injects one fault into the camera after the other.
+pub fn disturb_camera(control: &Control, counters: &Counters, stop: &AtomicBool) {
     let mut random = Random::new(8);
     while !stop.load(Ordering::Relaxed) {
         wait(FAULT_PERIOD, stop);
-        control.set(random.choice(&FAULTS));
-        count(&counts.faults);
+        control.set(random.choose(&FAULTS));
+        increment(&counters.faults);
         wait(FAULT_PERIOD, stop);
         control.set("");
     }
 }
 
-fn wait(time: Duration, stop: &AtomicBool) {
-    let until = Instant::now() + time;
-    while Instant::now() < until && !stop.load(Ordering::Relaxed) {
+/// Sleeps, but returns early when `stop` is set.
+fn wait(duration: Duration, stop: &AtomicBool) {
+    let end = Instant::now() + duration;
+    while Instant::now() < end && !stop.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(100));
     }
 }

@@ -1,4 +1,4 @@
-//! Random numbers: the same in each run.
+//! Pseudo-random numbers, the same in each run.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A number below `limit`.
+    /// Returns a number less than `limit`.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -18,12 +18,12 @@ impl Random {
         (self.0 >> 11) % limit
     }
 
-    pub fn choice<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len() as u64) as usize]
+    pub fn choose<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
+        choices[self.below(choices.len() as u64) as usize]
     }
 
-    /// A time below `limit`.
-    pub fn time(&mut self, limit: Duration) -> Duration {
+    /// Returns a duration less than `limit`, in whole milliseconds.
+    pub fn duration_below(&mut self, limit: Duration) -> Duration {
         Duration::from_millis(self.below(limit.as_millis() as u64))
     }
 }

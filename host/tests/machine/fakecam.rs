@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::succeed;
+use crate::harness::run_successfully;
 
 use hotshoe_test_support::client::{Viewer, get, send};
 use hotshoe_test_support::fakecam::{preload, stamp};
@@ -50,7 +50,7 @@ pub fn is_found_by_auto() {
 }
 
 pub fn is_listed() {
-    let list = succeed(with_camera(&[("FAKECAM_DEVICES", "2")]).arg("cameras"));
+    let list = run_successfully(with_camera(&[("FAKECAM_DEVICES", "2")]).arg("cameras"));
     let list = String::from_utf8(list.stdout).unwrap();
     for line in [
         "/dev/video0  Fakecam 0",

@@ -1,11 +1,11 @@
-//! Building guests as a developer of guests does.
+//! Building guests like a guest developer.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::succeed;
+use crate::harness::run_successfully;
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::{Server, program, run, set_environment};
 use hotshoe_test_support::{wait_until, workspace};
@@ -13,40 +13,41 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 const TARGET: &str = "wasm32-wasip2";
 
+/// Whether the WebAssembly target is installed.
 pub fn is_installed() -> bool {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).args(["--print", "target-libdir", "--target", TARGET]).output();
     output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
-/// The README's command for building the guest gives a component that serves.
-pub fn a_built_guest_serves() {
-    // Kept between runs, for it compiles for half a minute.
+/// The documented command for building the guest produces a component that serves.
+pub fn documented_build_command_works() {
+    // Kept between runs, because a full build takes half a minute.
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guest");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(workspace()).args(["build", "--package", "hotshoe-guest", "--profile", "guest"]);
     cargo.args(["--target", TARGET, "--offline", "--target-dir"]).arg(&folder);
-    succeed(&mut cargo);
+    run_successfully(&mut cargo);
     let guest = folder.join(TARGET).join("guest").join("hotshoe_guest.wasm");
     let server = Server::start(&["--camera", "emulated,fps=20", "--guest", guest.to_str().unwrap()]);
     assert_eq!(get(server.address, "/snapshot").status, 200);
     assert!(get(server.address, "/").text().contains("video_feed/emulated"));
 }
 
-/// A guest of one's own, from the template: it builds, serves, and is built again at each save.
-pub fn a_new_guest_is_built_at_each_save() {
+/// A guest from the template builds, serves, and is rebuilt at each save.
+pub fn new_guest_is_rebuilt_at_each_save() {
     let folder = tempfile::tempdir().unwrap();
     let guest = folder.path().join("Porch Cam");
-    let made = run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]);
-    assert!(made.status.success());
-    assert!(String::from_utf8(made.stdout).unwrap().contains("./dev"));
+    let created = run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]);
+    assert!(created.status.success());
+    assert!(String::from_utf8(created.stdout).unwrap().contains("./dev"));
     let again = run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]);
     assert!(String::from_utf8(again.stderr).unwrap().contains("already exists"));
 
-    // As its README says; it takes longer than a test waits for anything.
+    // The build command in the guest's README. The first build takes longer than DEADLINE.
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(&guest).args(["build", "--quiet", "--profile", "guest", "--target", TARGET]);
-    succeed(cargo.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", guest.join("target")));
+    run_successfully(cargo.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", guest.join("target")));
 
     let dev = Dev::start(&guest);
     let server = &dev.server;
@@ -60,20 +61,20 @@ pub fn a_new_guest_is_built_at_each_save() {
     wait_until("the new page is served", || get(server.address, "/").text().contains("The porch"));
     viewer.part();
 
-    // What does not compile is not served.
+    // While the code does not compile, the old guest serves.
     let code = guest.join("src").join("lib.rs");
     let rust = fs::read_to_string(&code).unwrap();
-    fs::write(&code, format!("{rust}\nthis is no Rust")).unwrap();
+    fs::write(&code, format!("{rust}\nthis is not Rust")).unwrap();
     server.wait_for_log("build failed; the previous guest is still serving");
     assert!(get(server.address, "/").text().contains("The porch"));
     fs::write(&code, rust).unwrap();
     fs::write(&page, html.replace("Hotshoe</h1>", "The shed</h1>")).unwrap();
-    wait_until("it is built again", || get(server.address, "/").text().contains("The shed"));
+    wait_until("the guest is rebuilt", || get(server.address, "/").text().contains("The shed"));
     viewer.part();
     assert_eq!(server.generation(), 3);
 }
 
-/// The script `dev` of a guest, with the server that it starts. Both end when dropped.
+/// The script `dev` of a guest, and the server that it starts. Both are stopped when dropped.
 struct Dev {
     server: Server,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-use crate::missing_programs;
+use crate::harness::missing_programs;
 
 /// The longest time until a viewer behind a dead link is dropped: keepalive, or 10 s without progress after up to 70 s
 /// for the data sent before, plus a margin for busy machines.

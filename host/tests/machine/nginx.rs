@@ -1,4 +1,4 @@
-//! The server behind a real nginx, with the configurations that people have.
+//! The server behind a real nginx with common configurations.
 
 use std::fs;
 use std::io::{BufReader, Read as _, Write as _};
@@ -11,12 +11,12 @@ use hotshoe_test_support::client::{Reply, read_head, send_over};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, built_in_pictures, wait_until};
 
-/// What stands in `location /NAME/ { … }`. `SERVER` is the server's address.
+/// Names and contents of `location /NAME/ { … }`. `SERVER` is replaced by the server's address.
 const LOCATIONS: [(&str, &str); 7] = [
     ("stock", "proxy_pass http://SERVER/;"),
     ("host", "proxy_pass http://SERVER/; proxy_set_header Host $host;"),
     ("http_host", "proxy_pass http://SERVER/; proxy_set_header Host $http_host;"),
-    // As in the set-ups of Mainsail and Fluidd for Klipper.
+    // From the configurations of Mainsail and Fluidd for Klipper.
     ("upstream", "proxy_pass http://mjpgstreamer1/; postpone_output 0; proxy_buffering off;"),
     (
         "x_forwarded",
@@ -27,14 +27,14 @@ const LOCATIONS: [(&str, &str); 7] = [
     ("forwarded", "proxy_pass http://SERVER/; proxy_set_header Forwarded 'host=\"$http_host\";proto=$scheme';"),
 ];
 
-/// Where the browser is: the proxy has a port, and the page came over plain HTTP, for which browsers send no
-/// `Sec-Fetch-Site`.
+/// The host in the browser's address bar: the proxy has a port.
 const HOST: &str = "printer.local:8080";
-const OWN: (&str, &str) = ("Origin", "http://printer.local:8080");
-/// What the page's script sends.
-const OF_SCRIPT: (&str, &str) = ("X-Requested-With", "hotshoe");
+/// The origin of the server's own pages. Over plain HTTP, browsers send no `Sec-Fetch-Site`.
+const OWN_ORIGIN: (&str, &str) = ("Origin", "http://printer.local:8080");
+/// The header that the built-in page sends with its requests.
+const REQUESTED_WITH: (&str, &str) = ("X-Requested-With", "hotshoe");
 
-/// nginx at a Unix socket, which needs no free port. Killed when dropped.
+/// nginx on a Unix socket, so that no port is needed. Killed when dropped.
 struct Nginx {
     child: Child,
     socket: PathBuf,
@@ -46,7 +46,7 @@ impl Nginx {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let socket = path.join("nginx.sock");
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        let temporary_paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {}/{kind};\n", path.display()))
             .concat();
         let locations: String = LOCATIONS
@@ -55,7 +55,7 @@ impl Nginx {
             .collect();
         let configuration = format!(
             "daemon off;\nmaster_process off;\npid {0}/pid;\nerror_log {0}/error.log;\nevents {{}}\nhttp {{\n\
-             access_log off;\n{temporary}upstream mjpgstreamer1 {{ server {server}; }}\n\
+             access_log off;\n{temporary_paths}upstream mjpgstreamer1 {{ server {server}; }}\n\
              server {{\nlisten unix:{1};\n{locations}}}\n}}\n",
             path.display(),
             socket.display()
@@ -85,7 +85,7 @@ impl Nginx {
         send_over(self.connect(), host, "GET", path, &[], b"")
     }
 
-    /// POST a control below this location.
+    /// Sets a control with POST below a location.
     fn post(&self, location: &str, host: &str, headers: &[(&str, &str)]) -> u16 {
         send_over(self.connect(), host, "POST", &format!("/{location}/controls"), headers, b"pause=0").status
     }
@@ -98,8 +98,8 @@ impl Drop for Nginx {
     }
 }
 
-/// The page, snapshots and streams come through all of them.
-pub fn pictures_come_through() {
+/// All configurations forward the page, snapshots and streams.
+pub fn forwards_page_snapshots_and_streams() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let nginx = Nginx::start(server.address);
     for (location, _) in LOCATIONS {
@@ -113,36 +113,36 @@ pub fn pictures_come_through() {
     }
 }
 
-/// A page of the server's own sets controls through all of them, and a page of another site through none.
-pub fn own_pages_set_controls() {
+/// With all configurations, the server's own pages can set controls and pages of other sites cannot.
+pub fn only_own_pages_set_controls() {
     let server = Server::start(&["--camera", "emulated", "--allow-control"]);
     let nginx = Nginx::start(server.address);
     for (location, _) in LOCATIONS {
         let post = |headers: &[_]| nginx.post(location, HOST, headers);
         assert_eq!(post(&[]), 200, "{location}: a program");
-        assert_eq!(post(&[OWN, OF_SCRIPT]), 200, "{location}: the page over HTTP");
+        assert_eq!(post(&[OWN_ORIGIN, REQUESTED_WITH]), 200, "{location}: the built-in page over HTTP");
         let secure = [("Origin", "https://printer.local"), ("Sec-Fetch-Site", "same-origin")];
-        assert_eq!(post(&secure), 200, "{location}: any page over HTTPS");
-        // A page without that header needs a proxy that tells for whom the request is.
-        let tells = !["stock", "upstream"].contains(&location);
-        assert_eq!(post(&[OWN]), if tells { 200 } else { 403 }, "{location}: any page over HTTP");
-        let evil = ("Origin", "http://evil.example");
-        assert_eq!(post(&[evil]), 403, "{location}: a page of another site");
-        assert_eq!(post(&[evil, OF_SCRIPT]), 403, "{location}: a page of another site with the header");
-        assert_eq!(post(&[OWN, ("Sec-Fetch-Site", "same-site")]), 403, "{location}: a page of the same site");
+        assert_eq!(post(&secure), 200, "{location}: any own page over HTTPS");
+        // Without X-Requested-With, the proxy must forward the original host.
+        let forwards_host = !["stock", "upstream"].contains(&location);
+        assert_eq!(post(&[OWN_ORIGIN]), if forwards_host { 200 } else { 403 }, "{location}: any own page over HTTP");
+        let foreign = ("Origin", "http://evil.example");
+        assert_eq!(post(&[foreign]), 403, "{location}: a page of another site");
+        assert_eq!(post(&[foreign, REQUESTED_WITH]), 403, "{location}: a page of another site with the header");
+        assert_eq!(post(&[OWN_ORIGIN, ("Sec-Fetch-Site", "same-site")]), 403, "{location}: a page of the same site");
     }
 }
 
-/// What a proxy sends as `Host` is checked. A name that the proxy replaced was the proxy's to check.
-pub fn names_are_checked() {
+/// The `Host` that a proxy sends is checked. If the proxy replaces the original name, it must check that name itself.
+pub fn host_names_are_checked() {
     let server = Server::start(&["--camera", "emulated"]);
     let nginx = Nginx::start(server.address);
     let public = Server::start(&["--camera", "emulated", "--allow-host", "cam.example.com"]);
-    let nginx_of_public = Nginx::start(public.address);
+    let nginx_for_public = Nginx::start(public.address);
     for (location, _) in LOCATIONS {
-        let passes_on = ["host", "http_host"].contains(&location);
+        let forwards_host = ["host", "http_host"].contains(&location);
         let status = |nginx: &Nginx| nginx.get(&format!("/{location}/state"), "cam.example.com").status;
-        assert_eq!(status(&nginx), if passes_on { 421 } else { 200 }, "{location}");
-        assert_eq!(status(&nginx_of_public), 200, "{location}");
+        assert_eq!(status(&nginx), if forwards_host { 421 } else { 200 }, "{location}");
+        assert_eq!(status(&nginx_for_public), 200, "{location}");
     }
 }

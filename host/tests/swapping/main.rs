@@ -86,7 +86,7 @@ fn fifty_viewers_do_not_notice_sixty_swaps() {
     let stop = Arc::new(AtomicBool::new(false));
     let viewers: Vec<_> = (0..VIEWERS).map(|_| watch(server.address, stop.clone())).collect();
     let requests = send_requests(server.address, stop.clone());
-    let capture = server.capture_thread_numbers();
+    let capture = server.capture_thread_ids();
     assert_eq!(capture.len(), 1);
 
     let mut generation = 1;
@@ -120,7 +120,7 @@ fn fifty_viewers_do_not_notice_sixty_swaps() {
     let grown = || server.memory_kib().saturating_sub(memory);
     wait_until("the memory of forty guests is returned", || grown() < 4000);
 
-    assert_eq!(server.capture_thread_numbers(), capture, "the capture thread was not restarted");
+    assert_eq!(server.capture_thread_ids(), capture, "the capture thread was not restarted");
     stop.store(true, Ordering::Relaxed);
     assert!(requests.join().unwrap() > SWAPS);
     let frames: u32 = viewers.into_iter().map(|viewer| viewer.join().unwrap()).sum();

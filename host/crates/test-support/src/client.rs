@@ -1,4 +1,4 @@
-//! HTTP as it is on the wire: clients that read every byte and accept nothing else than what was agreed.
+//! Strict HTTP clients, which check every byte that they receive.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,13 +12,13 @@ use super::DEADLINE;
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
-    /// In the order and the spelling of the wire.
+    /// Names and values, in the order and the spelling of the wire.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// A header's value, by its name in any case.
+    /// Returns a header's value. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
@@ -36,7 +36,7 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
-/// Connect, with deadlines on everything.
+/// Connects, with timeouts for reading and writing.
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -45,40 +45,40 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Leave without a word: the server is sent a reset, as for a client that was killed.
+/// Resets a connection, like a client that was killed (socket(7), `SO_LINGER`).
 pub fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// GET a path.
+/// Requests a path with GET and reads the whole response.
 #[track_caller]
 pub fn get(address: SocketAddr, path: &str) -> Reply {
     request(address, "GET", path)
 }
 
-/// Make a request and read the whole response.
+/// Sends a request and reads the whole response.
 #[track_caller]
 pub fn request(address: SocketAddr, method: &str, path: &str) -> Reply {
     let (reply, rest) = try_request(address, method, path);
     if let Err(error) = rest {
-        panic!("{method} {path}: the response broke off: {error}");
+        panic!("{method} {path}: the response was truncated: {error}");
     }
     reply
 }
 
-/// Make a request and read what there is of the response; the error tells how it broke off.
+/// Sends a request and reads as much of the response as arrives. The error says how the response was truncated.
 pub fn try_request(address: SocketAddr, method: &str, path: &str) -> (Reply, std::io::Result<()>) {
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     raw_request(address, head.as_bytes(), method == "HEAD")
 }
 
-/// Make a request with these headers and this body, and read the whole response.
+/// Sends a request with headers and a body, and reads the whole response.
 #[track_caller]
 pub fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     send_over(connect(address), &address.to_string(), method, path, headers, body)
 }
 
-/// As [`send`], over this connection. Headers that are given replace those for the host and the length.
+/// Like [`send`], over an open connection. `headers` take precedence over the default `Host` and `Content-Length`.
 #[track_caller]
 pub fn send_over(
     mut stream: impl Read + Write,
@@ -105,14 +105,14 @@ pub fn send_over(
     reply
 }
 
-/// Send these bytes and read a response.
+/// Sends bytes and reads a response, as [`try_request`].
 pub fn raw_request(address: SocketAddr, bytes: &[u8], head_only: bool) -> (Reply, std::io::Result<()>) {
     let mut stream = connect(address);
     stream.write_all(bytes).unwrap();
     read_response(&mut BufReader::new(stream), head_only)
 }
 
-/// Read a response; the error tells how it broke off.
+/// Reads a response. The error says how it was truncated.
 fn read_response(reader: &mut impl BufRead, head_only: bool) -> (Reply, std::io::Result<()>) {
     let (status, headers) = read_head(reader);
     let mut reply = Reply { status, headers, body: Vec::new() };
@@ -129,7 +129,7 @@ fn read_response(reader: &mut impl BufRead, head_only: bool) -> (Reply, std::io:
     (reply, rest)
 }
 
-/// Read a response's status and headers.
+/// Reads the status and headers of a response.
 #[track_caller]
 pub fn read_head(reader: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
     let status_line = read_line(reader);
@@ -142,17 +142,17 @@ pub fn read_head(reader: &mut impl BufRead) -> (u16, Vec<(String, String)>) {
         if line.is_empty() {
             return (status, headers);
         }
-        let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("not a header: {line:?}"));
+        let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("expected a header, found {line:?}"));
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
 }
 
-/// Read a line that ends with CRLF.
+/// Reads a line that ends with CRLF.
 #[track_caller]
 fn read_line(reader: &mut impl BufRead) -> String {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line).unwrap();
-    let line = line.strip_suffix(b"\r\n").unwrap_or_else(|| panic!("not a line: {:?}", String::from_utf8_lossy(&line)));
+    let line = line.strip_suffix(b"\r\n").unwrap_or_else(|| panic!("no CRLF: {:?}", String::from_utf8_lossy(&line)));
     String::from_utf8(line.to_vec()).unwrap()
 }
 
@@ -163,7 +163,7 @@ fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> std::io::Result
     Ok(())
 }
 
-/// Read one chunk of the chunked transfer encoding; none for the last.
+/// Reads a chunk of the chunked transfer coding. Returns `None` for the last chunk.
 fn read_chunk(reader: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -177,19 +177,20 @@ fn read_chunk(reader: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
     Ok((size > 0).then_some(chunk))
 }
 
-/// A client that watches a multipart stream and accepts the agreed format alone.
+/// A client that reads a multipart stream and panics at any deviation from the format.
 pub struct Viewer {
     reader: BufReader<TcpStream>,
     pub status: u16,
     pub headers: Vec<(String, String)>,
-    /// Bytes of chunks that were read; those up to `taken` were given out.
-    pending: Vec<u8>,
-    taken: usize,
-    opened: bool,
-    /// What separates the parts, without its dashes.
+    /// Data of the chunks read so far. The first `consumed` bytes were returned.
+    buffer: Vec<u8>,
+    consumed: usize,
+    /// Whether the boundary at the start of the body was read.
+    is_opened: bool,
+    /// The boundary, without the leading dashes.
     boundary: String,
-    /// Whether the stream has come to its proper end.
-    ended: bool,
+    /// Whether the last chunk was read.
+    has_ended: bool,
 }
 
 /// One part of a multipart stream.
@@ -200,13 +201,13 @@ pub struct Part {
 }
 
 impl Viewer {
-    /// Start to watch; reads the response's head.
+    /// Requests a stream and reads the head of the response.
     #[track_caller]
     pub fn watch(address: SocketAddr, path: &str) -> Self {
         Self::watch_over(connect(address), path)
     }
 
-    /// Start to watch over this connection.
+    /// Like [`Viewer::watch`], over an open connection.
     #[track_caller]
     pub fn watch_over(mut stream: TcpStream, path: &str) -> Self {
         let address = stream.peer_addr().unwrap();
@@ -215,54 +216,54 @@ impl Viewer {
         let (status, headers) = read_head(&mut reader);
         let content_type = header(&headers, "content-type").unwrap_or_default();
         let boundary = content_type.split_once("boundary=").map_or("frame", |(_, boundary)| boundary).to_owned();
-        Self { reader, status, headers, pending: Vec::new(), taken: 0, opened: false, boundary, ended: false }
+        Self { reader, status, headers, buffer: Vec::new(), consumed: 0, is_opened: false, boundary, has_ended: false }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// Read one chunk of the transfer encoding: what the server sent as one piece.
+    /// Reads a chunk of the transfer coding, which the server sent in one piece.
     #[track_caller]
     pub fn chunk(&mut self) -> Vec<u8> {
-        assert_eq!(self.taken, self.pending.len());
+        assert_eq!(self.consumed, self.buffer.len());
         read_chunk(&mut self.reader).unwrap().expect("the stream goes on")
     }
 
-    /// Read one chunk; none if the stream has ended as it should. Panics if it broke off.
+    /// Reads a chunk. Returns `None` at the end of the stream. Panics if the stream is truncated.
     #[track_caller]
     pub fn next_chunk(&mut self) -> Option<Vec<u8>> {
         read_chunk(&mut self.reader).unwrap()
     }
 
-    /// Read one part. Panics at any byte that is not as agreed.
+    /// Reads a part. Panics if the stream ends.
     #[track_caller]
     pub fn part(&mut self) -> Part {
         self.try_part().expect("the stream goes on")
     }
 
-    /// Read one part. Returns `None` if the stream has ended as it should: after a whole part, with the closing delimiter
-    /// and the last chunk. Panics if it ends in any other way.
+    /// Reads a part. Returns `None` at the end of the stream, which must consist of the closing delimiter and the last
+    /// chunk, after a complete part.
     #[track_caller]
     pub fn next_part(&mut self) -> Option<Part> {
-        if self.taken == self.pending.len() {
+        if self.consumed == self.buffer.len() {
             self.read_more().expect("a part or the closing delimiter");
         }
         let closing = format!("--{}--\r\n", self.boundary);
-        if self.pending[self.taken..].starts_with(closing.as_bytes()) {
+        if self.buffer[self.consumed..].starts_with(closing.as_bytes()) {
             self.expect(closing.as_bytes()).unwrap();
-            assert!(self.read_more().is_err() && self.ended, "the last chunk comes after the closing delimiter");
+            assert!(self.read_more().is_err() && self.has_ended, "the last chunk follows the closing delimiter");
             return None;
         }
-        Some(self.try_part().expect("the stream goes on, or ends between two parts"))
+        Some(self.try_part().expect("the stream continues, or ends between two parts"))
     }
 
-    /// Read one part; the error tells how the stream ended.
+    /// Reads a part. The error says how the stream ended.
     #[track_caller]
     pub fn try_part(&mut self) -> std::io::Result<Part> {
-        if !self.opened {
+        if !self.is_opened {
             self.expect(format!("--{}\r\n", self.boundary).as_bytes())?;
-            self.opened = true;
+            self.is_opened = true;
         }
         self.expect(b"Content-Type: image/jpeg\r\nContent-Length: ")?;
         let length: usize = self.take_line()?.parse().unwrap();
@@ -272,17 +273,17 @@ impl Viewer {
         assert!(seconds.parse::<u64>().is_ok() && microseconds.len() == 6, "{timestamp}");
         self.expect(b"\r\n")?;
         let jpeg = self.take(length)?;
-        assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]), "a torn image");
+        assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]), "a truncated image");
         self.expect(format!("\r\n--{}\r\n", self.boundary).as_bytes())?;
         Ok(Part { timestamp, jpeg })
     }
 
-    /// Leave without a word.
+    /// Resets the connection.
     pub fn reset(self) {
         reset(self.reader.into_inner());
     }
 
-    /// Read the beginning of the next part, and no more.
+    /// Reads 100 bytes of the next part, and no more.
     pub fn begin_part(&mut self) {
         self.reader.read_exact(&mut [0; 100]).unwrap();
     }
@@ -296,10 +297,10 @@ impl Viewer {
 
     fn take_line(&mut self) -> std::io::Result<String> {
         loop {
-            let rest = &self.pending[self.taken..];
+            let rest = &self.buffer[self.consumed..];
             if let Some(length) = rest.windows(2).position(|pair| pair == b"\r\n") {
                 let line = String::from_utf8(rest[..length].to_vec()).unwrap();
-                self.taken += length + 2;
+                self.consumed += length + 2;
                 return Ok(line);
             }
             self.read_more()?;
@@ -307,22 +308,22 @@ impl Viewer {
     }
 
     fn take(&mut self, count: usize) -> std::io::Result<Vec<u8>> {
-        while self.pending.len() - self.taken < count {
+        while self.buffer.len() - self.consumed < count {
             self.read_more()?;
         }
-        let bytes = self.pending[self.taken..self.taken + count].to_vec();
-        self.taken += count;
+        let bytes = self.buffer[self.consumed..self.consumed + count].to_vec();
+        self.consumed += count;
         Ok(bytes)
     }
 
     fn read_more(&mut self) -> std::io::Result<()> {
         let Some(chunk) = read_chunk(&mut self.reader)? else {
-            self.ended = true;
+            self.has_ended = true;
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         };
-        self.pending.drain(..self.taken);
-        self.taken = 0;
-        self.pending.extend(chunk);
+        self.buffer.drain(..self.consumed);
+        self.consumed = 0;
+        self.buffer.extend(chunk);
         Ok(())
     }
 }

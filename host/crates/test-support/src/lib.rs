@@ -1,11 +1,11 @@
-//! What the tests share: a server to talk to, clients that read every byte, guests that misbehave.
+//! Code shared by the tests: running servers, strict clients, test guests, cameras and network faults.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test says what is wrong by panicking, and its names are its documentation"
+    reason = "tests fail by panicking, and the names of test code are its documentation"
 )]
 
 pub mod client;
@@ -19,26 +19,25 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to wait for something that must happen. Long, for machines that are busy; nothing waits this
-/// long unless it fails.
+/// How long to wait for something that must happen. Generous, for busy machines. Only failing tests wait this long.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Wait until `condition` holds. For what can only be looked at, such as files in /proc.
+/// Polls until a condition holds. `what` completes the sentence "timed out waiting until …".
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// The project's top folder.
+/// Returns the root folder of the workspace.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap().to_owned()
 }
 
-/// The pictures that the emulated camera plays.
+/// Returns the frames of the emulated camera.
 pub fn built_in_pictures() -> Vec<Vec<u8>> {
     (1..=3).map(|number| std::fs::read(workspace().join(format!("frames/{number}.jpg"))).unwrap()).collect()
 }

@@ -1,15 +1,15 @@
-//! Folders of pictures that tell which they are.
+//! Folders of numbered JPEGs.
 
 use std::fs;
 use std::path::Path;
 
 use super::built_in_pictures;
 
-/// Fill a folder with `count` pictures of at least `length` bytes. Each has its number, from 0, in a comment
-/// (a COM segment) behind its start, where [`number`] finds it.
+/// Fills a folder with `count` JPEGs of at least `length` bytes. Each contains its number, starting with 0, in a comment
+/// after SOI, where [`number`] finds it.
 pub fn fill(folder: &Path, count: u32, length: usize) {
     let base = &built_in_pictures()[0];
-    // A comment holds 65,533 bytes at most.
+    // A comment holds at most 65,533 bytes.
     let mut filling = Vec::new();
     while base.len() + filling.len() < length {
         filling.extend([0xFF, 0xFE, 0xFF, 0xFF]);
@@ -25,18 +25,18 @@ pub fn fill(folder: &Path, count: u32, length: usize) {
     }
 }
 
-/// The number of a picture that [`fill`] made.
+/// Returns the number of a JPEG that [`fill`] wrote.
 pub fn number(picture: &[u8]) -> u32 {
     assert_eq!(picture[2..6], [0xFF, 0xFE, 0, 6]);
     u32::from_be_bytes(picture[6..10].try_into().unwrap())
 }
 
-/// How many pictures [`fill_visibly`] can tell apart.
+/// The number of JPEGs that [`fill_with_visible_numbers`] writes.
 pub const VISIBLE_NUMBERS: u32 = 256;
 
-/// Fill a folder with [`VISIBLE_NUMBERS`] pictures of 160x120 that show their numbers: eight columns, from left to right
-/// the bits from the highest to the lowest, white for 1 and black for 0.
-pub fn fill_visibly(folder: &Path) {
+/// Fills a folder with [`VISIBLE_NUMBERS`] JPEGs of 160x120 pixels that show their numbers in eight columns: the bits, the
+/// most significant one on the left, white for 1 and black for 0.
+pub fn fill_with_visible_numbers(folder: &Path) {
     const WIDTH: u16 = 160;
     const HEIGHT: u16 = 120;
     for number in 0..VISIBLE_NUMBERS {
@@ -48,7 +48,7 @@ pub fn fill_visibly(folder: &Path) {
     }
 }
 
-/// The width and height in a JPEG image's frame header (T.81, B.2.2).
+/// Returns the width and height in a JPEG's frame header (T.81, B.2.2).
 #[track_caller]
 pub fn jpeg_size(jpeg: &[u8]) -> (u16, u16) {
     let word = |at: usize| u16::from_be_bytes([jpeg[at], jpeg[at + 1]]);

@@ -1,4 +1,4 @@
-//! A TCP relay before a server, whose connections can be cut in the ways in which networks cut them.
+//! A TCP relay in front of a server, which can break connections like a network.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// How often a connection looks whether it was cut.
-const GLANCE: Duration = Duration::from_millis(20);
+/// How often a connection checks whether it was broken.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How a connection is cut.
+/// How a connection breaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Cut {
-    /// Its end is sent, as by a server that stops.
+pub enum ConnectionFault {
+    /// Both sides get a FIN, as if the other side had stopped.
     Fin,
-    /// It is reset, as by a machine that has restarted.
+    /// The client gets a RST, as if the server's machine had restarted.
     Rst,
-    /// Nothing more comes, as from a machine that has lost its power.
+    /// Nothing arrives any more, as after a power cut.
     Silence,
 }
 
-/// A relay at a free port of 127.0.0.1. It goes on until the test program ends.
+/// A relay at a free port of 127.0.0.1. It runs until the test program exits.
 pub struct Relay {
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -31,8 +31,8 @@ pub struct Relay {
 #[derive(Default)]
 struct State {
     connections: Vec<Arc<Connection>>,
-    /// Requests for paths that begin so are refused: their connection is closed.
-    refused: Option<String>,
+    /// Connections with a request for a path that starts with this are closed.
+    refused_prefix: Option<String>,
 }
 
 struct Connection {
@@ -40,8 +40,8 @@ struct Connection {
     server: TcpStream,
     /// The path of the last request.
     path: Mutex<String>,
-    /// How it was cut, or that it has ended.
-    cut: Mutex<Option<Cut>>,
+    /// How the connection was broken. `Fin` after its normal end.
+    fault: Mutex<Option<ConnectionFault>>,
 }
 
 impl Relay {
@@ -52,67 +52,69 @@ impl Relay {
         let relay = Self { address, state: state.clone() };
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // It is away, so the client is as well.
+                // If the server is down, drop the client's connection.
                 let Ok(server) = TcpStream::connect(server) else { continue };
-                let connection = Arc::new(Connection { client, server, path: Mutex::default(), cut: Mutex::default() });
+                let connection =
+                    Arc::new(Connection { client, server, path: Mutex::default(), fault: Mutex::default() });
                 state.lock().unwrap().connections.push(connection.clone());
                 let (requests, responses, state) = (connection.clone(), connection, state.clone());
-                thread::spawn(move || requests.pass_requests(&state));
-                thread::spawn(move || responses.pass_responses());
+                thread::spawn(move || requests.relay_requests(&state));
+                thread::spawn(move || responses.relay_responses());
             }
         });
         relay
     }
 
-    /// Cut the connections whose last request was for a path that begins so. Returns how many there were.
-    pub fn cut(&self, path: &str, cut: Cut) -> usize {
+    /// Breaks the connections whose last request was for a path with this prefix. Returns the number of connections.
+    pub fn break_connections(&self, prefix: &str, fault: ConnectionFault) -> usize {
         let mut state = self.state.lock().unwrap();
-        state.connections.retain(|connection| connection.cut.lock().unwrap().is_none());
-        let is_meant = |connection: &Arc<Connection>| connection.path.lock().unwrap().starts_with(path);
-        let (meant, others) = std::mem::take(&mut state.connections).into_iter().partition::<Vec<_>, _>(is_meant);
+        state.connections.retain(|connection| connection.fault.lock().unwrap().is_none());
+        let is_selected = |connection: &Arc<Connection>| connection.path.lock().unwrap().starts_with(prefix);
+        let (selected, others) = std::mem::take(&mut state.connections).into_iter().partition::<Vec<_>, _>(is_selected);
         state.connections = others;
-        meant.iter().for_each(|connection| connection.cut(cut));
-        meant.len()
+        selected.iter().for_each(|connection| connection.set_fault(fault));
+        selected.len()
     }
 
-    /// Refuse requests for paths that begin so; none any more with `None`.
-    pub fn refuse(&self, path: Option<&str>) {
-        self.state.lock().unwrap().refused = path.map(str::to_owned);
+    /// Refuses requests for paths with this prefix from now on. `None` refuses no requests.
+    pub fn refuse(&self, prefix: Option<&str>) {
+        self.state.lock().unwrap().refused_prefix = prefix.map(str::to_owned);
     }
 }
 
 impl Connection {
-    /// Pass on what the client sends. Requests of browsers come in one piece each.
-    fn pass_requests(&self, state: &Mutex<State>) {
-        self.pass(&self.client, &self.server, |bytes| {
+    /// Relays requests. Expects each of them in one piece, as browsers send them.
+    fn relay_requests(&self, state: &Mutex<State>) {
+        self.relay(&self.client, &self.server, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let Some(path) = text.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()) else { return };
             *self.path.lock().unwrap() = path.to_owned();
-            let is_refused = |refused: &String| path.starts_with(refused.as_str());
-            if state.lock().unwrap().refused.as_ref().is_some_and(is_refused) {
-                self.cut(Cut::Fin);
+            let is_refused = |prefix: &String| path.starts_with(prefix.as_str());
+            if state.lock().unwrap().refused_prefix.as_ref().is_some_and(is_refused) {
+                self.set_fault(ConnectionFault::Fin);
             }
         });
     }
 
-    fn pass_responses(&self) {
-        self.pass(&self.server, &self.client, |_| {});
+    fn relay_responses(&self) {
+        self.relay(&self.server, &self.client, |_| {});
     }
 
-    /// Pass on bytes until one side ends, or the connection is cut. With the second of these that returns it is closed.
-    fn pass(&self, mut from: &TcpStream, mut to: &TcpStream, look: impl Fn(&[u8])) {
+    /// Relays bytes until one side closes the connection or it is broken.
+    fn relay(&self, mut from: &TcpStream, mut to: &TcpStream, inspect: impl Fn(&[u8])) {
         let mut buffer = [0; 64 * 1024];
-        from.set_read_timeout(Some(GLANCE)).unwrap();
+        from.set_read_timeout(Some(POLL_INTERVAL)).unwrap();
         loop {
             let read = from.read(&mut buffer);
             if let Ok(length @ 1..) = read {
-                look(&buffer[..length]);
+                inspect(&buffer[..length]);
             }
-            match (*self.cut.lock().unwrap(), read) {
-                (Some(Cut::Rst), _) => return,
-                (Some(Cut::Fin), _) => break,
-                // Both sides stay as they are.
-                (Some(Cut::Silence), _) => thread::sleep(GLANCE),
+            match (*self.fault.lock().unwrap(), read) {
+                // The sockets are closed, and so reset, when both directions have returned.
+                (Some(ConnectionFault::Rst), _) => return,
+                (Some(ConnectionFault::Fin), _) => break,
+                // Both connections stay open.
+                (Some(ConnectionFault::Silence), _) => thread::sleep(POLL_INTERVAL),
                 (None, Ok(length @ 1..)) => {
                     if to.write_all(&buffer[..length]).is_err() {
                         break;
@@ -122,16 +124,16 @@ impl Connection {
                 (None, _) => break,
             }
         }
-        self.cut.lock().unwrap().get_or_insert(Cut::Fin);
+        self.fault.lock().unwrap().get_or_insert(ConnectionFault::Fin);
         let _ = self.client.shutdown(Shutdown::Both);
         let _ = self.server.shutdown(Shutdown::Both);
     }
 
-    fn cut(&self, cut: Cut) {
-        if cut == Cut::Rst {
-            // Closing a connection that has no time to linger resets it (socket(7), SO_LINGER).
+    fn set_fault(&self, fault: ConnectionFault) {
+        if fault == ConnectionFault::Rst {
+            // Closing a socket that may not linger resets the connection (socket(7), SO_LINGER).
             SockRef::from(&self.client).set_linger(Some(Duration::ZERO)).unwrap();
         }
-        *self.cut.lock().unwrap() = Some(cut);
+        *self.fault.lock().unwrap() = Some(fault);
     }
 }

@@ -1,4 +1,4 @@
-//! The program under test, run as a user would.
+//! Running the program under test.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,28 +16,28 @@ use serde_json::Value;
 use super::DEADLINE;
 use super::client::{Reply, get, send};
 
-/// The program that was built with this test: cargo puts tests into a folder beside it.
+/// Returns the program that was built with this test, whose executable is in a subfolder beside the program.
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("hotshoe");
-    assert!(program.is_file(), "{} is not there: run the tests by `cargo test`", program.display());
+    assert!(program.is_file(), "{} is missing: run the tests with `cargo test`", program.display());
     program
 }
 
-/// The program, to be given arguments, in the environment of all tests.
+/// Returns a command that runs the program in the environment for tests.
 pub fn command() -> Command {
     let mut command = Command::new(program());
     set_environment(&mut command);
     command
 }
 
-/// Let a command run the program as tests do: what it compiles is kept with the build, for the next test.
+/// Sets the environment for tests: guests that are compiled are cached with the build, for the next test.
 pub fn set_environment(command: &mut Command) {
     let cache = program().parent().unwrap().join("test-cache");
     command.env_remove("RUST_LOG").env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", cache);
 }
 
-/// Run the program to its end.
+/// Runs the program with these arguments until it exits.
 #[track_caller]
 pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
     let mut command = command();
@@ -45,7 +45,7 @@ pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
     end(command)
 }
 
-/// Run this command to its end, which must come.
+/// Runs a command until it exits. Panics if it does not exit in time.
 #[track_caller]
 pub fn end(mut command: Command) -> Output {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -56,44 +56,44 @@ pub fn end(mut command: Command) -> Output {
         if Instant::now() > deadline {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
             let output = waiting.join().unwrap();
-            panic!("{command:?} does not end:\n{}", String::from_utf8_lossy(&output.stderr));
+            panic!("{command:?} does not exit:\n{}", String::from_utf8_lossy(&output.stderr));
         }
         thread::sleep(std::time::Duration::from_millis(5));
     }
     waiting.join().unwrap()
 }
 
-/// A server at a free port of 127.0.0.1. Killed when dropped.
+/// A running server. Killed when dropped.
 pub struct Server {
     child: Child,
     log: Arc<Log>,
     pub address: SocketAddr,
-    /// Of the admin listener, which is at a free port as well unless `--admin` was given.
+    /// The address of the admin listener. `None` with `--admin off`.
     pub admin: Option<SocketAddr>,
 }
 
 #[derive(Default)]
 struct Log {
     lines: Mutex<Vec<String>>,
-    more: Condvar,
+    new_line: Condvar,
 }
 
 impl Server {
-    /// Start a server with these arguments and wait until it can be talked to.
+    /// Starts a server with these arguments and waits until it listens.
     pub fn start<S: AsRef<OsStr>>(args: &[S]) -> Self {
         let mut command = command();
         command.args(args);
         Self::start_command(command)
     }
 
-    /// Start a server in this folder.
+    /// Starts a server in this working directory.
     pub fn start_in<S: AsRef<OsStr>>(folder: &Path, args: &[S]) -> Self {
         let mut command = command();
         command.args(args).current_dir(folder);
         Self::start_command(command)
     }
 
-    /// Start a server by this command, to which free addresses are added where it has none.
+    /// Starts a server with this command. Adds `--listen` and `--admin` with free ports of 127.0.0.1 where they are missing.
     pub fn start_command(mut command: Command) -> Self {
         for option in ["--listen", "--admin"] {
             if !command.get_args().any(|arg| arg == option) {
@@ -108,7 +108,7 @@ impl Server {
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 writer.lines.lock().unwrap().push(line);
-                writer.more.notify_all();
+                writer.new_line.notify_all();
             }
         });
         let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), admin: None };
@@ -121,13 +121,13 @@ impl Server {
         server
     }
 
-    /// Wait for a line of the log that contains this text, and return it.
+    /// Waits for a line of the log that contains this text, and returns it.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) -> String {
         self.wait_for_logs(text, 1)
     }
 
-    /// Wait until this many lines of the log contain this text, and return the last of them.
+    /// Waits until this many lines of the log contain this text, and returns the last of them.
     #[track_caller]
     pub fn wait_for_logs(&self, text: &str, count: usize) -> String {
         let deadline = Instant::now() + DEADLINE;
@@ -139,13 +139,13 @@ impl Server {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 drop(lines);
-                panic!("{text:?} is not {count} times in the log:\n{}", self.log());
+                panic!("the log does not contain {text:?} {count} times:\n{}", self.log());
             }
-            lines = self.log.more.wait_timeout(lines, left).unwrap().0;
+            lines = self.log.new_line.wait_timeout(lines, left).unwrap().0;
         }
     }
 
-    /// All of the log so far.
+    /// Returns the log so far.
     pub fn log(&self) -> String {
         self.log.lines.lock().unwrap().join("\n")
     }
@@ -154,7 +154,7 @@ impl Server {
         self.child.id()
     }
 
-    /// The names of the process's threads, with their numbers.
+    /// Returns the ids and names of the server's threads.
     pub fn threads(&self) -> Vec<(u32, String)> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
         tasks
@@ -166,18 +166,18 @@ impl Server {
             .collect()
     }
 
-    /// How many of its threads capture.
+    /// Returns the number of capture threads.
     pub fn capture_threads(&self) -> usize {
-        self.capture_thread_numbers().len()
+        self.capture_thread_ids().len()
     }
 
-    /// The numbers of those of its threads that capture. A thread that was ended and started again has another.
-    pub fn capture_thread_numbers(&self) -> Vec<u32> {
+    /// Returns the ids of the capture threads. A thread that was restarted has a new id.
+    pub fn capture_thread_ids(&self) -> Vec<u32> {
         let threads = self.threads().into_iter();
-        threads.filter(|(_, name)| name.starts_with("capture-")).map(|(number, _)| number).collect()
+        threads.filter(|(_, name)| name.starts_with("capture-")).map(|(id, _)| id).collect()
     }
 
-    /// The generations, as the admin listener shows them.
+    /// Requests the generations from the admin listener.
     #[track_caller]
     pub fn generations(&self) -> Value {
         let reply = get(self.admin.unwrap(), "/guest");
@@ -185,46 +185,46 @@ impl Server {
         reply.json()
     }
 
-    /// The number of the generation that serves.
+    /// Returns the number of the current generation.
     #[track_caller]
     pub fn generation(&self) -> u64 {
         self.generations()["current"]["generation"].as_u64().unwrap()
     }
 
-    /// Replace its guest by this component, through the admin listener.
+    /// Replaces the guest by this component, through the admin listener.
     #[track_caller]
     pub fn put_guest(&self, component: &[u8]) -> Reply {
         send(self.admin.unwrap(), "PUT", "/guest", &[], component)
     }
 
-    /// How many files it has open.
+    /// Returns the number of open file descriptors.
     pub fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
     }
 
-    /// How much memory it has in use, in KiB.
+    /// Returns the resident memory, in KiB.
     pub fn memory_kib(&self) -> u64 {
         self.status("VmRSS:")
     }
 
-    /// The most memory that it has had in use so far, in KiB.
+    /// Returns the peak of the resident memory so far, in KiB.
     pub fn peak_memory_kib(&self) -> u64 {
         self.status("VmHWM:")
     }
 
-    /// A number that the kernel tells of the process (proc_pid_status).
+    /// Returns a number from /proc/PID/status (proc_pid_status(5)).
     fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Send it a signal.
+    /// Sends the server a signal.
     pub fn signal(&self, signal: Signal) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Wait until it ends.
+    /// Waits until the server exits.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + DEADLINE;
@@ -232,7 +232,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "it does not end:\n{}", self.log());
+            assert!(Instant::now() < deadline, "the server does not exit:\n{}", self.log());
             thread::sleep(std::time::Duration::from_millis(5));
         }
     }
@@ -243,7 +243,7 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("the server's log:\n{}", self.log());
+            eprintln!("log of the server:\n{}", self.log());
         }
     }
 }

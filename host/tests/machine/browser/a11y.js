@@ -1,34 +1,34 @@
-// What a page must have to be usable by everyone, as far as a script can tell. To be run in the page, as a function's
-// body (WebDriver `execute/sync`); returns a list of what is wrong.
-const wrong = [];
+// Checks the accessibility of a page as far as a script can. It is the body of a function (WebDriver `execute/sync`) that
+// runs in the page and returns a list of problems.
+const problems = [];
 const all = selector => [...document.querySelectorAll(selector)];
 const text = node => (node?.textContent ?? "").replace(/\s+/g, " ").trim();
-const called = node => `${node.tagName.toLowerCase()}${node.id ? "#" + node.id : ""}${typeof node.className === "string" && node.className ? "." + node.className.split(" ").join(".") : ""} "${text(node).slice(0, 30)}"`;
-const say = (node, what) => wrong.push(`${called(node)}: ${what}`);
-const seen = node => node.checkVisibility({ opacityProperty: false, visibilityProperty: true, contentVisibilityAuto: true });
+const describe = node => `${node.tagName.toLowerCase()}${node.id ? "#" + node.id : ""}${typeof node.className === "string" && node.className ? "." + node.className.split(" ").join(".") : ""} "${text(node).slice(0, 30)}"`;
+const report = (node, problem) => problems.push(`${describe(node)}: ${problem}`);
+const isVisible = node => node.checkVisibility({ opacityProperty: false, visibilityProperty: true, contentVisibilityAuto: true });
 
 // Names
-if (!document.documentElement.lang) wrong.push("the page has no lang");
-if (!document.title.trim()) wrong.push("the page has no title");
-for (const image of all("img")) if (!image.hasAttribute("alt")) say(image, "no alt");
+if (!document.documentElement.lang) problems.push("the page has no lang");
+if (!document.title.trim()) problems.push("the page has no title");
+for (const image of all("img")) if (!image.hasAttribute("alt")) report(image, "no alt");
 const nameOf = node => {
   const byIds = (node.getAttribute("aria-labelledby") ?? "").split(/\s+/).filter(Boolean).map(id => text(document.getElementById(id))).join(" ");
   return byIds || node.getAttribute("aria-label")?.trim() || [...(node.labels ?? [])].map(text).join(" ").trim() || text(node) ||
     [...node.querySelectorAll("img[alt]")].map(image => image.alt).join(" ").trim() || node.title.trim();
 };
 const active = all("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]");
-for (const node of active) if (!nameOf(node)) say(node, "no accessible name");
+for (const node of active) if (!nameOf(node)) report(node, "no accessible name");
 
-// Ids, and what points to them
+// Ids and references to them
 const ids = new Set();
 for (const node of all("[id]")) {
-  if (ids.has(node.id)) say(node, "its id is used twice");
+  if (ids.has(node.id)) report(node, "its id is used twice");
   ids.add(node.id);
 }
-for (const label of all("label")) if (!label.control) say(label, "labels nothing");
+for (const label of all("label")) if (!label.control) report(label, "has no control");
 for (const attribute of ["aria-labelledby", "aria-describedby", "aria-controls"]) {
   for (const node of all(`[${attribute}]`)) {
-    for (const id of node.getAttribute(attribute).split(/\s+/)) if (!ids.has(id)) say(node, `${attribute} points to nothing: ${id}`);
+    for (const id of node.getAttribute(attribute).split(/\s+/)) if (!ids.has(id)) report(node, `${attribute} refers to a missing id: ${id}`);
   }
 }
 
@@ -36,14 +36,14 @@ for (const attribute of ["aria-labelledby", "aria-describedby", "aria-controls"]
 let level = 0;
 for (const heading of all("h1, h2, h3, h4, h5, h6")) {
   const next = Number(heading.tagName[1]);
-  if (next > level + 1) say(heading, `a heading of level ${next} after one of level ${level}`);
+  if (next > level + 1) report(heading, `a heading of level ${next} after one of level ${level}`);
   level = next;
 }
-if (all("h1").length !== 1) wrong.push(`${all("h1").length} headings of level 1`);
-if (all("main").length !== 1) wrong.push(`${all("main").length} main parts`);
+if (all("h1").length !== 1) problems.push(`${all("h1").length} headings of level 1`);
+if (all("main").length !== 1) problems.push(`${all("main").length} main elements`);
 
-// Contrast (WCAG 2.2, 1.4.3), from the computed colours. A text over a picture is measured against what its own
-// elements put behind it.
+// Contrast (WCAG 2.2, 1.4.3), from the computed colours. Text over an image is compared with the background colours of its
+// own elements.
 const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 const rgba = colour => {
   canvas.clearRect(0, 0, 1, 1);
@@ -58,7 +58,7 @@ const luminance = colour => {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-const behind = node => {
+const backgroundOf = node => {
   const layers = [];
   for (let at = node; at; at = at.parentElement) {
     const colour = rgba(getComputedStyle(at).backgroundColor);
@@ -71,35 +71,35 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 const measured = new Set();
 while (walker.nextNode()) {
   const node = walker.currentNode.parentElement;
-  if (measured.has(node) || !walker.currentNode.data.trim() || node.closest("script, style, noscript, option, .visually-hidden") || !seen(node)) continue;
+  if (measured.has(node) || !walker.currentNode.data.trim() || node.closest("script, style, noscript, option, .visually-hidden") || !isVisible(node)) continue;
   measured.add(node);
   if (node.closest(":disabled")) continue;
   const style = getComputedStyle(node);
-  const ground = behind(node);
-  const ink = over(rgba(style.color), ground);
-  const [high, low] = [luminance(ink), luminance(ground)].sort((a, b) => b - a);
+  const background = backgroundOf(node);
+  const foreground = over(rgba(style.color), background);
+  const [high, low] = [luminance(foreground), luminance(background)].sort((a, b) => b - a);
   const ratio = (high + 0.05) / (low + 0.05);
   const size = parseFloat(style.fontSize);
-  const least = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
-  if (ratio < least) say(node, `contrast ${ratio.toFixed(2)}, less than ${least}`);
+  const minimum = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
+  if (ratio < minimum) report(node, `contrast ${ratio.toFixed(2)}, less than ${minimum}`);
 }
 
-// Focus: what can be reached by Tab can be seen.
+// Focus: elements that Tab can reach are visible.
 for (const node of active) {
   if (node.disabled || node.tabIndex < 0) continue;
-  // Hidden ones, as in a closed panel, cannot be reached either.
-  if (!seen(node)) continue;
+  // Tab does not reach hidden elements, such as those in a closed panel.
+  if (!isVisible(node)) continue;
   const box = node.getBoundingClientRect();
-  if (box.width < 2 || box.height < 2) say(node, "can have the focus, and has no size");
-  if (node.closest("[aria-hidden=true]")) say(node, "can have the focus, and is hidden from screen readers");
+  if (box.width < 2 || box.height < 2) report(node, "is focusable but has no size");
+  if (node.closest("[aria-hidden=true]")) report(node, "is focusable but hidden from screen readers");
   const left = box.left + scrollX;
-  if (left + box.width <= 0 || left >= document.documentElement.scrollWidth) say(node, "can have the focus, and is off the page");
+  if (left + box.width <= 0 || left >= document.documentElement.scrollWidth) report(node, "is focusable but outside the page");
 }
 
 // Width
 const { scrollWidth, clientWidth } = document.documentElement;
 if (scrollWidth > clientWidth) {
-  wrong.push(`the page is ${scrollWidth} wide, the window ${clientWidth}`);
-  for (const node of all("body *")) if (seen(node) && node.getBoundingClientRect().right > clientWidth + 1) say(node, "sticks out");
+  problems.push(`the page is ${scrollWidth} pixels wide, the window ${clientWidth}`);
+  for (const node of all("body *")) if (isVisible(node) && node.getBoundingClientRect().right > clientWidth + 1) report(node, "extends beyond the window");
 }
-return wrong;
+return problems;

@@ -1,4 +1,4 @@
-//! The page by HTTPS, through nginx, at HTTP/1.1 and at HTTP/2, and below a path.
+//! The page over HTTPS, behind nginx with HTTP/1.1 and HTTP/2, at the root and below a path.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,27 +11,28 @@ use serde_json::json;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-use super::{all_live, cameras, start, waits};
-use crate::succeed;
+use super::helpers::{cameras, start, wait_for, wait_until_live};
+use crate::harness::run_successfully;
 
-pub fn works_by_https(kind: Kind) {
+/// Eight cameras are live.
+pub fn works_over_https(kind: Kind) {
     let server = Server::start(&cameras(8));
     let nginx = Nginx::start(server.address);
     let browser = start(kind);
     for (protocol, address) in [("http/1.1", nginx.http_1), ("h2", nginx.http_2)] {
         for path in ["", "cam/era/"] {
             browser.open(&format!("https://{address}/{path}")).unwrap();
-            all_live(&browser, 8);
-            let spoken = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
-            // WebKit does not always tell.
+            wait_until_live(&browser, 8);
+            let negotiated = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
+            // WebKit does not always report the protocol.
             if kind != Kind::WebKit {
-                waits(&browser, spoken, &json!(protocol));
+                wait_for(&browser, negotiated, &json!(protocol));
             }
         }
     }
 }
 
-/// nginx before a server. Killed when dropped.
+/// nginx in front of a server. Stopped when dropped.
 struct Nginx {
     process: Child,
     http_1: SocketAddr,
@@ -42,7 +43,7 @@ struct Nginx {
 impl Nginx {
     fn start(server: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        make_certificate(folder.path());
+        create_certificate(folder.path());
         let [http_1, http_2] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
         let locations = format!(
             "location / {{ proxy_pass http://{server}/; proxy_http_version 1.1; }}
@@ -65,7 +66,7 @@ impl Nginx {
         fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
         let mut command = Command::new("nginx");
         command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
-        // It runs as whoever runs the test, but as root it would give that up for a user who cannot read the folder.
+        // As root, nginx would change to a user who cannot read the folder.
         if rustix::process::geteuid().is_root() {
             command.args(["-g", "user root;"]);
         }
@@ -77,7 +78,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Its workers end with it when it is told to; not when it is killed.
+        // SIGTERM also stops the workers, unlike SIGKILL.
         let _ = rustix::process::kill_process(
             rustix::process::Pid::from_child(&self.process),
             rustix::process::Signal::TERM,
@@ -86,11 +87,11 @@ impl Drop for Nginx {
     }
 }
 
-/// One that no browser trusts: they are told to accept it.
-fn make_certificate(folder: &Path) {
+/// Creates a self-signed certificate. The browsers' `acceptInsecureCerts` accepts it.
+fn create_certificate(folder: &Path) {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]);
     command.args(["-addext", "subjectAltName=IP:127.0.0.1"]);
     command.arg("-keyout").arg(folder.join("key.pem")).arg("-out").arg(folder.join("cert.pem"));
-    succeed(&mut command);
+    run_successfully(&mut command);
 }

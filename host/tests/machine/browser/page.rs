@@ -1,4 +1,4 @@
-//! What the page shows and does while all is well.
+//! The page while everything works.
 
 use hotshoe_conformance::browser::Kind;
 use serde_json::json;
@@ -7,190 +7,190 @@ use hotshoe_test_support::client::get;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
+use super::helpers::{
+    ONE_CAMERA, SUMMARY, cameras, open_page, start, start_with_page, viewers, wait_for, wait_until_live,
+};
 use super::proxy::Proxy;
-use super::{CAMERA, all_live, cameras, clients, open, start, waits};
 
-/// One, four and eight cameras: all of them are live, by one connection, and the first one's picture changes on the screen.
-pub fn shows_live_pictures(kind: Kind) {
+/// One, four and eight cameras are live over a single connection, and the images on the screen change.
+pub fn shows_live_images(kind: Kind) {
     let browser = start(kind);
     for count in [1, 4, 8] {
         let server = Server::start(&cameras(count));
-        browser.open(&format!("http://{}/", server.address)).unwrap();
-        all_live(&browser, count);
+        open_page(&browser, &server);
+        wait_until_live(&browser, count);
         browser.wait_for_change(&browser.find("[data-camera=c0] canvas").unwrap(), DEADLINE).unwrap();
-        // By one response that carries all of them.
+        // All images arrive in one response.
         let streams =
             "return performance.getEntriesByType('resource').filter(entry => entry.name.includes('video_feed')).length";
-        waits(&browser, streams, &json!(0));
-        assert_eq!(clients(&server, "c0"), 1);
+        wait_for(&browser, streams, &json!(0));
+        assert_eq!(viewers(&server, "c0"), 1);
     }
 }
 
-/// A page that is loaded again leaves no connection behind.
-pub fn is_live_after_each_of_five_reloads(kind: Kind) {
+/// A reload closes the connections of the page before.
+pub fn is_live_after_five_reloads(kind: Kind) {
     let server = Server::start(&cameras(8));
-    let browser = open(kind, &server);
-    all_live(&browser, 8);
+    let browser = start_with_page(kind, &server);
+    wait_until_live(&browser, 8);
     for _ in 0..5 {
-        browser.open(&format!("http://{}/", server.address)).unwrap();
-        all_live(&browser, 8);
+        open_page(&browser, &server);
+        wait_until_live(&browser, 8);
     }
-    wait_until("the pages before have left", || (0..8).all(|camera| clients(&server, &format!("c{camera}")) == 1));
+    wait_until("the old pages have left", || (0..8).all(|camera| viewers(&server, &format!("c{camera}")) == 1));
 }
 
-/// Nobody looks at a hidden tab: it holds no stream, so that the camera can close; and when it is shown again, its
-/// pictures are those of now.
-pub fn is_live_after_being_hidden_and_shown_five_times(kind: Kind) {
+/// A hidden page closes its streams, so that the cameras can close. When it is shown again, it is live.
+pub fn is_live_after_being_hidden_five_times(kind: Kind) {
     let server = Server::start(&[cameras(4), vec!["--linger".into(), "0.1".into()]].concat());
-    let browser = open(kind, &server);
+    let browser = start_with_page(kind, &server);
     for round in 1..=5 {
-        all_live(&browser, 4);
-        // WebKitGTK's driver cannot hide a page, so it is only told that it is hidden.
-        let tell = |hidden: bool| {
+        wait_until_live(&browser, 4);
+        // WebKitGTK's driver cannot hide a page, so simulate the event.
+        let set_hidden = |hidden: bool| {
             let script = "Object.defineProperty(document, 'hidden', { value: HIDDEN, configurable: true });
                 document.dispatchEvent(new Event('visibilitychange'));";
             browser.run(&script.replace("HIDDEN", &hidden.to_string())).unwrap();
         };
         let tab = (kind != Kind::WebKit).then(|| browser.open_tab().unwrap());
         if tab.is_none() {
-            tell(true);
+            set_hidden(true);
         }
         server.wait_for_logs("camera c3: closed, no readers left", round);
-        wait_until("its events are closed as well", || server.generations()["current"]["under_way"] == 0);
+        wait_until("the event stream is closed too", || server.generations()["current"]["under_way"] == 0);
         match tab {
             Some(tab) => browser.close_tab(&tab).unwrap(),
-            None => tell(false),
+            None => set_hidden(false),
         }
     }
-    all_live(&browser, 4);
+    wait_until_live(&browser, 4);
 }
 
-/// A tab that is closed lets its cameras go.
-pub fn closing_the_tab_releases_the_viewer(kind: Kind) {
-    let server = Server::start(&CAMERA);
+pub fn closing_the_tab_releases_the_camera(kind: Kind) {
+    let server = Server::start(&ONE_CAMERA);
     let browser = start(kind);
     browser.open("about:blank").unwrap();
-    // WebKitGTK opens tabs behind the present one, where nothing is watched.
+    // WebKitGTK opens tabs in the background, where the page would not stream.
     let tab = (kind != Kind::WebKit).then(|| browser.open_tab().unwrap());
-    browser.open(&format!("http://{}/", server.address)).unwrap();
-    all_live(&browser, 1);
+    open_page(&browser, &server);
+    wait_until_live(&browser, 1);
     match tab {
         Some(tab) => browser.close_tab(&tab).unwrap(),
         None => browser.close_opener(&browser.open_tab().unwrap()).unwrap(),
     }
-    wait_until("nobody watches", || clients(&server, "front") == 0);
-    wait_until("its events are closed as well", || server.generations()["current"]["under_way"] == 0);
+    wait_until("the camera has no viewers", || viewers(&server, "front") == 0);
+    wait_until("the event stream is closed too", || server.generations()["current"]["under_way"] == 0);
 }
 
-/// Whichever of eight cameras has the focus, all are live. One that fills the screen is the only one that is streamed.
-pub fn moves_the_focus_among_eight(kind: Kind) {
+/// All eight cameras stay live while the focus moves among them. In full screen, only one camera streams.
+pub fn focus_and_full_screen(kind: Kind) {
     let server = Server::start(&cameras(8));
-    let browser = open(kind, &server);
-    all_live(&browser, 8);
+    let browser = start_with_page(kind, &server);
+    wait_until_live(&browser, 8);
     for camera in 0..8 {
         let name = format!("c{camera}");
         browser
             .run(&format!("document.querySelector('[data-camera={name}] [data-action=fullscreen]').focus()"))
             .unwrap();
-        all_live(&browser, 8);
+        wait_until_live(&browser, 8);
     }
     browser.click(&browser.find("[data-camera=c5] [data-action=fullscreen]").unwrap()).unwrap();
-    waits(
+    wait_for(
         &browser,
         "return document.fullscreenElement === document.querySelector('[data-camera=c5] .stage')",
         &json!(true),
     );
-    wait_until("only that one is streamed", || {
-        (0..8).all(|camera| clients(&server, &format!("c{camera}")) == u64::from(camera == 5))
+    wait_until("only the camera in full screen streams", || {
+        (0..8).all(|camera| viewers(&server, &format!("c{camera}")) == u64::from(camera == 5))
     });
     let state = "return document.querySelector('[data-camera=c5]').dataset.state";
-    waits(&browser, state, &json!("live"));
+    wait_for(&browser, state, &json!("live"));
     browser.run("document.exitFullscreen()").unwrap();
-    all_live(&browser, 8);
+    wait_until_live(&browser, 8);
 }
 
-/// Cameras below the window are streamed when one scrolls to them, and those above no more.
-pub fn streams_only_what_is_in_view(kind: Kind) {
+/// Scrolling starts the streams of cameras that come into view and stops those of cameras that leave it.
+pub fn streams_only_cameras_in_view(kind: Kind) {
     let server = Server::start(&cameras(12));
     let browser = start(kind);
-    // One column, of which the window shows two or three.
+    // In one column, the window shows two or three cards.
     browser.resize(500, 700).unwrap();
-    browser.open(&format!("http://{}/", server.address)).unwrap();
-    let watched = |camera: u32| clients(&server, &format!("c{camera}")) == 1;
-    wait_until("the first are streamed", || watched(0) && watched(1));
-    assert!(!watched(11));
+    open_page(&browser, &server);
+    let streams = |camera: u32| viewers(&server, &format!("c{camera}")) == 1;
+    wait_until("the first cameras stream", || streams(0) && streams(1));
+    assert!(!streams(11));
     browser.run("window.scrollTo(0, document.documentElement.scrollHeight)").unwrap();
-    wait_until("the last are streamed instead", || watched(11) && !watched(0));
-    waits(&browser, "return document.querySelector('[data-camera=c11]').dataset.state", &json!("live"));
+    wait_until("the last camera streams instead", || streams(11) && !streams(0));
+    wait_for(&browser, "return document.querySelector('[data-camera=c11]').dataset.state", &json!("live"));
 }
 
-/// The page loads itself again when another guest serves, and shows what that has to show.
-pub fn loads_itself_again_when_the_guest_is_replaced(kind: Kind) {
-    let server = Server::start(&[&CAMERA[..], &["--drain", "0.2"]].concat());
-    let browser = open(kind, &server);
+/// The page reloads itself when another guest serves it.
+pub fn reloads_when_the_guest_is_replaced(kind: Kind) {
+    let server = Server::start(&[&ONE_CAMERA[..], &["--drain", "0.2"]].concat());
+    let browser = start_with_page(kind, &server);
     let built_in = guests::built_in();
     for number in 1..4 {
         server.put_guest(&guests::variant(&built_in, number));
-        let serving = server.generations()["current"]["sha256"].as_str().unwrap().to_owned();
-        waits(&browser, "return document.documentElement.dataset.guest", &json!(serving));
-        let told = format!("return document.getElementById('guest').title.includes('{serving}')");
-        waits(&browser, &told, &json!(true));
-        all_live(&browser, 1);
+        let sha256 = server.generations()["current"]["sha256"].as_str().unwrap().to_owned();
+        wait_for(&browser, "return document.documentElement.dataset.guest", &json!(sha256));
+        let has_title = format!("return document.getElementById('guest').title.includes('{sha256}')");
+        wait_for(&browser, &has_title, &json!(true));
+        wait_until_live(&browser, 1);
     }
 }
 
-/// What a card says of a camera that works, and of one that is not there: each fact once.
-pub fn tells_the_state_of_cameras(kind: Kind) {
+/// The cards of a working and a missing camera show each fact once.
+pub fn shows_the_state_of_cameras(kind: Kind) {
     let server = Server::start(&["--camera", "front=emulated,fps=10", "--camera", "yard=/dev/video99"]);
-    let browser = open(kind, &server);
-    let says = |camera: &str, part: &str| {
-        let script = format!("return document.querySelector('figure[data-camera={camera}] .{part}').textContent");
+    let browser = start_with_page(kind, &server);
+    let text = |camera: &str, class: &str| {
+        let script = format!("return document.querySelector('figure[data-camera={camera}] .{class}').textContent");
         browser.run(&script).unwrap().as_str().unwrap().to_owned()
     };
-    wait_until("the rate is measured", || says("front", "fps") == "10 fps");
-    wait_until("it is live", || says("front", "state") == "live");
-    assert_eq!((says("front", "size").as_str(), says("front", "viewers").as_str()), ("640×480", "1 viewer"));
-    assert_eq!((says("front", "tag").as_str(), says("front", "message").as_str()), ("", ""));
-    wait_until("the other one is told", || says("yard", "state") == "no picture");
-    assert!(says("yard", "message").starts_with("no device at /dev/video99"));
-    waits(&browser, "return document.body.innerText.split('no device at').length", &json!(2));
-    waits(&browser, "return document.getElementById('summary').textContent", &json!("2 cameras, 1 without a picture"));
-    let hidden = "return getComputedStyle(document.querySelector('[data-camera=yard] canvas')).visibility";
-    waits(&browser, hidden, &json!("hidden"));
+    wait_until("the frame rate is measured", || text("front", "fps") == "10 fps");
+    wait_until("the working camera is live", || text("front", "state") == "live");
+    assert_eq!((text("front", "size").as_str(), text("front", "viewers").as_str()), ("640×480", "1 viewer"));
+    assert_eq!((text("front", "tag").as_str(), text("front", "message").as_str()), ("", ""));
+    wait_until("the missing camera has no picture", || text("yard", "state") == "no picture");
+    assert!(text("yard", "message").starts_with("no device at /dev/video99"));
+    wait_for(&browser, "return document.body.innerText.split('no device at').length", &json!(2));
+    wait_for(&browser, SUMMARY, &json!("2 cameras, 1 without a picture"));
+    let visibility = "return getComputedStyle(document.querySelector('[data-camera=yard] canvas')).visibility";
+    wait_for(&browser, visibility, &json!("hidden"));
 }
 
-/// What is set on the page is set on the camera. Where that is not allowed, the page says how it can be.
+/// The page sets controls of the camera. Without `--allow-control`, it says how to allow that.
 pub fn sets_controls(kind: Kind) {
-    const OPEN: &str = "document.querySelector('[data-panel=controls]').open = true";
-    let server = Server::start(&[&CAMERA[..], &["--allow-control"]].concat());
-    let browser = open(kind, &server);
-    browser.run(OPEN).unwrap();
+    const OPEN_PANEL: &str = "document.querySelector('[data-panel=controls]').open = true";
+    let server = Server::start(&[&ONE_CAMERA[..], &["--allow-control"]].concat());
+    let browser = start_with_page(kind, &server);
+    browser.run(OPEN_PANEL).unwrap();
     let pause = "[data-control=pause] input";
-    waits(&browser, &format!("return document.querySelectorAll('{pause}').length"), &json!(1));
+    wait_for(&browser, &format!("return document.querySelectorAll('{pause}').length"), &json!(1));
     browser.click(&browser.find(pause).unwrap()).unwrap();
     wait_until("the camera is paused", || get(server.address, "/controls").json()["controls"][0]["value"] == 1);
     browser.click(&browser.find("[data-panel=controls] .reset").unwrap()).unwrap();
-    wait_until("the camera is as before", || get(server.address, "/controls").json()["controls"][0]["value"] == 0);
+    wait_until("the control is reset", || get(server.address, "/controls").json()["controls"][0]["value"] == 0);
 
-    let server = Server::start(&CAMERA);
-    browser.open(&format!("http://{}/", server.address)).unwrap();
-    browser.run(OPEN).unwrap();
+    let server = Server::start(&ONE_CAMERA);
+    open_page(&browser, &server);
+    browser.run(OPEN_PANEL).unwrap();
     let refusal = "return document.querySelector('[data-panel=controls] .refusal')?.textContent ?? ''";
-    wait_until("the page says why not", || {
+    wait_until("the page explains the refusal", || {
         browser.run(refusal).unwrap().as_str().unwrap().contains("start it with --allow-control")
     });
 }
 
-/// Behind a proxy under some path, everything on the page is still found; and another tool gets the whole address.
+/// Behind a proxy below a path, all links work, and the stream panel shows the full URL.
 pub fn works_below_a_path(kind: Kind) {
-    let server = Server::start(&CAMERA);
+    let server = Server::start(&ONE_CAMERA);
     let proxy = Proxy::start("/cam/era", server.address);
     let browser = start(kind);
     browser.open(&format!("http://{}/cam/era/", proxy.address)).unwrap();
-    all_live(&browser, 1);
+    wait_until_live(&browser, 1);
     browser.run("document.querySelector('[data-panel=stream]').open = true").unwrap();
-    let address = json!(format!("http://{}/cam/era/video_feed/front", proxy.address));
-    waits(&browser, "return document.querySelector('[data-panel=stream] pre')?.textContent ?? ''", &address);
+    let url = json!(format!("http://{}/cam/era/video_feed/front", proxy.address));
+    wait_for(&browser, "return document.querySelector('[data-panel=stream] pre')?.textContent ?? ''", &url);
     for link in ["log/front", "snapshot/front"] {
         let script = format!(
             "fetch(document.querySelector('a[href=\"{link}\"]').href).then(reply => arguments[0](reply.status))"

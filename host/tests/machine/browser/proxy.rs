@@ -1,31 +1,31 @@
-//! A reverse proxy that has a server below a path, as nginx does with `location /path/ { proxy_pass http://server/; }`.
+//! A reverse proxy that serves a server below a path, like nginx with `location /path/ { proxy_pass http://server/; }`.
 
 use std::io::{BufRead, BufReader, Write, copy};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// A proxy at a free port. It goes on until the test program ends.
+/// A proxy at a free port of 127.0.0.1. It runs until the test program exits.
 pub struct Proxy {
     pub address: SocketAddr,
 }
 
 impl Proxy {
-    /// What is asked for below `path` is asked of `server`, without the path.
+    /// Forwards requests below `path` to `server`, without the path.
     pub fn start(path: &'static str, server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                // A side that leaves ends it.
-                thread::spawn(move || pass(client, path, server));
+                // The thread exits when one side closes the connection.
+                thread::spawn(move || forward(client, path, server));
             }
         });
         Self { address }
     }
 }
 
-/// One request and its answer, over a connection of their own.
-fn pass(mut client: TcpStream, path: &str, server: SocketAddr) -> std::io::Result<()> {
+/// Forwards one request and its response.
+fn forward(mut client: TcpStream, path: &str, server: SocketAddr) -> std::io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;

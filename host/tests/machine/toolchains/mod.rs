@@ -10,7 +10,7 @@ use hotshoe_test_support::client::get;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::workspace;
 
-use crate::succeed;
+use crate::harness::run_successfully;
 
 /// The longest that an upload of an interpreter may take, in seconds: compiling 18 MB takes a debug build a minute, beside
 /// other tests several.
@@ -24,7 +24,7 @@ pub fn javascript() {
     let component = folder.path().join("app.wasm");
     let mut node = Command::new("node");
     node.arg(source("build.mjs")).arg(source("app.js")).arg(wit).arg(&component);
-    succeed(node.env("COMPONENTIZE_JS", componentize_js()));
+    run_successfully(node.env("COMPONENTIZE_JS", componentize_js()));
     let server = serve(&component);
     assert_eq!(get(server.address, "/some/path").text(), "JavaScript, outgoing request: TypeError\n");
     server.wait_for_log("guest stdout: JavaScript was asked for /some/path");
@@ -38,7 +38,7 @@ pub fn python() {
     let component = folder.path().join("app.wasm");
     let mut command = Command::new(componentize_py());
     command.current_dir(folder.path()).arg("-d").arg(wit).args(["-w", "app", "componentize", "app", "-o"]);
-    succeed(command.arg(&component));
+    run_successfully(command.arg(&component));
     let server = serve(&component);
     assert_eq!(get(server.address, "/some/path").text(), "Python, file: FileNotFoundError\n");
     server.wait_for_log("guest stdout: Python was asked for /some/path");
@@ -96,6 +96,6 @@ fn serve(component: &Path) -> Server {
     let server = Server::start(&["--camera", "emulated"]);
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time", UPLOAD_TIMEOUT_SECONDS, "--upload-file"]);
-    succeed(curl.arg(component).arg(format!("http://{}/guest", server.admin.unwrap())));
+    run_successfully(curl.arg(component).arg(format!("http://{}/guest", server.admin.unwrap())));
     server
 }

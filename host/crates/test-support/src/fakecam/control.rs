@@ -1,10 +1,10 @@
-//! The control file, through which a test changes a running camera.
+//! The control file, with which a test changes the settings of a running camera.
 
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-/// A control file. Give its path to the camera as `FAKECAM_CTL`.
+/// A control file. Pass its path to the camera as `FAKECAM_CTL`. Deleted when dropped.
 pub struct Control {
     _folder: TempDir,
     file: PathBuf,
@@ -17,7 +17,7 @@ impl Default for Control {
 }
 
 impl Control {
-    /// A file without settings.
+    /// Creates a file without settings.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("control");
@@ -29,9 +29,9 @@ impl Control {
         self.file.to_str().unwrap()
     }
 
-    /// Replaces all settings, such as `FAKECAM_UNPLUGGED=1`, by these lines.
+    /// Replaces all settings by these lines, such as `FAKECAM_UNPLUGGED=1`.
     pub fn set(&self, lines: &str) {
-        // In one step, because the camera may read the file at any time.
+        // Atomic, because the camera may read the file at any time.
         let new = self.file.with_extension("new");
         std::fs::write(&new, lines).unwrap();
         std::fs::rename(new, &self.file).unwrap();

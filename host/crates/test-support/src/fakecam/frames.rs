@@ -1,4 +1,4 @@
-//! The JPEG files that the emulated camera plays.
+//! The JPEG files for the emulated camera.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,23 +10,24 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use crate::server::program;
 
 const SIZES: [(u16, u16); 3] = [(640, 480), (1280, 720), (1920, 1080)];
+/// The number of frames of each size.
 const COUNT: usize = 30;
-/// As USB cameras make them: 70 kB at 640x480, 190 kB at 1280x720.
+/// Gives files as long as those of USB cameras: 70 kB at 640x480, 190 kB at 1280x720.
 const QUALITY: u8 = 85;
-/// The largest deviation of a level. It makes the files as large as those of a camera, and gives each bit a meaning, so
-/// that a wrong one is noticed.
+/// The amplitude of the noise. Makes the files as long as those of a camera, and each of their bits significant, so that
+/// tests notice a wrong one.
 const NOISE: u8 = 10;
-/// Pixels that the picture moves by from frame to frame.
+/// The movement between two frames, in pixels.
 const STEP: usize = 16;
 
-/// The folder with the files, 30 of each size. They are made once and kept with the build.
+/// Returns the folder with the files. They are created once, next to the build's output.
 pub fn frames() -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| make(&program().parent().unwrap().join("fakecam-frames"))).clone()
+    FOLDER.get_or_init(|| create(&program().parent().unwrap().join("fakecam-frames"))).clone()
 }
 
-/// Makes the folder, unless another test program has made it.
-fn make(folder: &Path) -> PathBuf {
+/// Creates the folder, unless it exists.
+fn create(folder: &Path) -> PathBuf {
     if !folder.is_dir() {
         let new = tempfile::tempdir_in(folder.parent().unwrap()).unwrap();
         thread::scope(|scope| {
@@ -35,14 +36,14 @@ fn make(folder: &Path) -> PathBuf {
                 scope.spawn(move || write(folder, size));
             }
         });
-        // In one step. It fails if another test program was faster, with the same files.
+        // Atomic. Fails if another test program was faster, which wrote the same files.
         let renamed = fs::rename(new.path(), folder);
         assert!(folder.is_dir(), "{}: {renamed:?}", folder.display());
     }
     folder.to_owned()
 }
 
-/// The files of one size: a picture that moves to the left.
+/// Writes the files of one size: an image that moves to the left.
 fn write(folder: &Path, (width, height): (u16, u16)) {
     let (columns, rows) = (usize::from(width), usize::from(height));
     let wide = columns + COUNT * STEP;
@@ -55,16 +56,16 @@ fn write(folder: &Path, (width, height): (u16, u16)) {
         }
         let mut jpeg = Vec::new();
         let mut encoder = Encoder::new(&mut jpeg, QUALITY);
-        // With the standard Huffman tables, which a camera may leave out.
+        // Uses the standard Huffman tables, which a camera may omit.
         encoder.set_sampling_factor(SamplingFactor::R_4_2_2);
         encoder.encode(&picture, width, height, ColorType::Ycbcr).unwrap();
         fs::write(folder.join(format!("{width}x{height}-{number:03}.jpg")), jpeg).unwrap();
     }
 }
 
-/// Gradients under noise, as Y, Cb and Cr.
+/// Draws gradients with noise, as Y, Cb and Cr.
 fn panorama(columns: usize, rows: usize) -> Vec<u8> {
-    // xorshift (Marsaglia, 2003), from a fixed seed: the files are the same each time.
+    // xorshift (Marsaglia, 2003) with a fixed seed, so that the files are always the same.
     let mut state = 0x2545_F491_u32;
     let mut noise = || {
         state ^= state << 13;

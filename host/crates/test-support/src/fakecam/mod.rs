@@ -1,4 +1,4 @@
-//! An emulated V4L2 camera for programs under test. The crate `hotshoe-fakecam` lists its settings.
+//! The emulated V4L2 camera for programs under test. Its settings are documented in the crate `hotshoe-fakecam`.
 
 mod control;
 mod frames;
@@ -11,31 +11,31 @@ pub use frames::frames;
 
 use crate::server::program;
 
-/// What the machine lacks for the emulated camera, if anything.
+/// Returns what this machine lacks for the emulated camera, if anything.
 pub fn missing() -> Option<&'static str> {
     let is_supported =
         cfg!(all(target_os = "linux", target_env = "gnu", any(target_arch = "x86_64", target_arch = "aarch64")));
     (!is_supported).then_some("glibc on x86_64 or aarch64")
 }
 
-/// The library to preload, which cargo builds with the tests because this crate depends on it.
+/// Returns the library to preload. Cargo builds it with the tests, because this crate depends on it.
 pub fn library() -> PathBuf {
     let library = program().parent().unwrap().join("deps/libfakecam.so");
-    assert!(library.is_file(), "{} is missing: run the tests by `cargo test`", library.display());
+    assert!(library.is_file(), "{} is missing: run the tests with `cargo test`", library.display());
     library
 }
 
-/// The variables that give a program a camera at /dev/video0.
+/// Returns the environment variables that emulate a camera at /dev/video0.
 pub fn variables() -> [(&'static str, PathBuf); 2] {
     [("LD_PRELOAD", library()), ("FAKECAM_FRAMES", frames())]
 }
 
-/// Gives a program a camera at /dev/video0 that behaves as these settings say.
+/// Emulates a camera with these settings at /dev/video0 for a program.
 pub fn preload(command: &mut Command, settings: &[(&str, &str)]) {
     command.envs(variables()).envs(settings.iter().copied());
 }
 
-/// The sequence number that the camera put into a frame's comment. `None` if the picture is not the camera's.
+/// Returns the sequence number in the comment that `FAKECAM_STAMP` adds. `None` if the JPEG has no such comment.
 pub fn stamp(jpeg: &[u8]) -> Option<u64> {
     let mark = b"fakecam seq=";
     let at = jpeg.windows(mark.len()).position(|window| window == mark)? + mark.len();

@@ -1,20 +1,19 @@
-//! How the page looks, and whether everyone can use it: on a desktop and a phone, light and dark, with one camera and
-//! four, and with one that is unplugged.
+//! The page's appearance and accessibility: on a desktop and a phone, in light and dark, with one camera, four cameras and
+//! an unplugged one.
 //!
-//! With `HOTSHOE_SCREENSHOTS` set to a folder, the pictures of it are written there (`just screenshots`).
+//! If `HOTSHOE_SCREENSHOTS` names a folder, screenshots are written there (`just screenshots`).
 
 use std::path::PathBuf;
 
 use hotshoe_conformance::browser::{Browser, Kind};
 use serde_json::json;
 
-use hotshoe_test_support::DEADLINE;
 use hotshoe_test_support::server::Server;
 
-use super::{cameras, start, waits};
+use super::helpers::{cameras, card_states, open_page, start, wait_for, wait_until_live};
 
-/// Finds what disables people: names, ids, headings, contrast, width. A list of what is wrong.
-const ACCESSIBILITY: &str = include_str!("a11y.js");
+/// A script that checks names, ids, headings, contrast, focus and width, and returns a list of problems.
+const ACCESSIBILITY_CHECK: &str = include_str!("a11y.js");
 
 const ONE: [&str; 2] = ["--camera", "front=emulated,fps=10"];
 const FOUR: [&str; 8] = [
@@ -29,10 +28,10 @@ const FOUR: [&str; 8] = [
 ];
 const UNPLUGGED: [&str; 4] = ["--camera", "front=emulated,fps=10", "--camera", "yard=/dev/video99"];
 
-/// Shows it in each way; what the check of accessibility finds fails the test.
-pub fn everyone_can_use_the_page() {
+/// The accessibility check finds no problem in any variant of the page.
+pub fn is_accessible() {
     let folder = std::env::var_os("HOTSHOE_SCREENSHOTS").map(PathBuf::from);
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     for (cameras, args, states) in [
         ("one-camera", &ONE[..], vec!["live"]),
         ("four-cameras", &FOUR, vec!["live"; 4]),
@@ -46,65 +45,66 @@ pub fn everyone_can_use_the_page() {
             } else {
                 browser.emulate_desktop(1280, 800).unwrap();
             }
-            browser.open(&format!("http://{}/", server.address)).unwrap();
-            waits(&browser, &super::states(states.len()), &json!(states));
-            // The rate is measured on two frames at least.
+            open_page(&browser, &server);
+            wait_for(&browser, &card_states(states.len()), &json!(states));
+            // Measuring the frame rate takes at least two frames.
             let rates = "return [...document.querySelectorAll('[data-state=live] .fps')].every(fps => fps.textContent)";
-            waits(&browser, rates, &json!(true));
+            wait_for(&browser, rates, &json!(true));
             for (scheme, dark) in [("light", false), ("dark", true)] {
                 browser.emulate_dark_scheme(dark).unwrap();
                 let name = format!("{cameras}-{screen}-{scheme}");
-                faults.extend(check(&browser, &name));
+                problems.extend(check(&browser, &name));
                 if let Some(folder) = &folder {
                     std::fs::write(folder.join(format!("{name}.png")), browser.screenshot_page().unwrap()).unwrap();
                 }
             }
             for panel in ["stream", "controls"] {
                 browser.run(&format!("document.querySelector('[data-panel={panel}]').open = true")).unwrap();
-                let inside =
+                let has_content =
                     format!("return document.querySelector('[data-panel={panel}] .panel-body .panel-footer') !== null");
-                browser.wait_for(&inside, &json!(true), DEADLINE).unwrap();
-                faults.extend(check(&browser, &format!("{cameras}-{screen}-{panel}")));
+                wait_for(&browser, &has_content, &json!(true));
+                problems.extend(check(&browser, &format!("{cameras}-{screen}-{panel}")));
             }
         }
     }
-    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// At 1280x800, four cameras are seen without scrolling.
+/// In a window of 1280x800 pixels, four cameras fit without scrolling.
 pub fn four_cameras_fit_the_window() {
     let server = Server::start(&FOUR);
     let browser = start(Kind::Chromium);
     browser.emulate_desktop(1280, 800).unwrap();
-    browser.open(&format!("http://{}/", server.address)).unwrap();
-    waits(&browser, &super::states(4), &json!(vec!["live"; 4]));
-    waits(&browser, "return document.querySelector('.size').textContent", &json!("640×480"));
-    let scrolls = "return document.documentElement.scrollHeight > innerHeight";
-    assert_eq!(browser.run(scrolls).unwrap(), false);
-    let widths = "return [...document.querySelectorAll('.stage')].every(stage => stage.offsetWidth >= 360)";
-    assert_eq!(browser.run(widths).unwrap(), true, "and none is smaller than it has to be");
+    open_page(&browser, &server);
+    wait_for(&browser, &card_states(4), &json!(vec!["live"; 4]));
+    wait_for(&browser, "return document.querySelector('.size').textContent", &json!("640×480"));
+    let is_scrollable = "return document.documentElement.scrollHeight > innerHeight";
+    assert_eq!(browser.run(is_scrollable).unwrap(), false);
+    let are_large = "return [...document.querySelectorAll('.stage')].every(stage => stage.offsetWidth >= 360)";
+    assert_eq!(browser.run(are_large).unwrap(), true, "the images are as large as possible");
 }
 
-/// In three columns, opening the panel of one camera moves no other.
-pub fn an_open_panel_leaves_no_hole() {
+/// In three columns, opening the panel of one camera does not move the cards of the others.
+pub fn an_open_panel_moves_no_card() {
     let server = Server::start(&[cameras(6), vec!["--allow-control".into()]].concat());
     let browser = start(Kind::Chromium);
     browser.emulate_desktop(1280, 800).unwrap();
-    browser.open(&format!("http://{}/", server.address)).unwrap();
-    super::all_live(&browser, 6);
-    let places = "return [...document.querySelectorAll('figure')].map(figure => [figure.offsetLeft, figure.offsetTop])";
-    let before = browser.run(places).unwrap();
+    open_page(&browser, &server);
+    wait_until_live(&browser, 6);
+    let positions =
+        "return [...document.querySelectorAll('figure')].map(figure => [figure.offsetLeft, figure.offsetTop])";
+    let before = browser.run(positions).unwrap();
     for panel in ["stream", "controls"] {
         browser.run(&format!("document.querySelector('[data-panel={panel}]').open = true")).unwrap();
-        let inside =
+        let has_content =
             format!("return document.querySelector('[data-panel={panel}] .panel-body .panel-footer') !== null");
-        waits(&browser, &inside, &json!(true));
-        assert_eq!(browser.run(places).unwrap(), before, "{panel}");
+        wait_for(&browser, &has_content, &json!(true));
+        assert_eq!(browser.run(positions).unwrap(), before, "{panel}");
     }
 }
 
-/// What is wrong with the page as it is now.
+/// Returns the problems of the page in its present state.
 fn check(browser: &Browser, name: &str) -> Vec<String> {
-    let found = browser.run(ACCESSIBILITY).unwrap();
-    found.as_array().unwrap().iter().map(|fault| format!("{name}: {fault}")).collect()
+    let problems = browser.run(ACCESSIBILITY_CHECK).unwrap();
+    problems.as_array().unwrap().iter().map(|problem| format!("{name}: {problem}")).collect()
 }
