@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     // The longest test starts first, so that the others run beside it.
     let mut trials =
         vec![trial("viewers_whose_link_goes_down_are_dropped", &link_down::missing(), link_down::viewers_are_dropped)];
-    // Compiling an interpreter takes a minute of one processor.
+    // Compiling an interpreter takes a minute of CPU time.
     let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
     trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
     trials.push(trial("a_python_application_serves", &python, toolchains::python));
