@@ -7,8 +7,8 @@ use super::epoch_ticker;
 use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
 use super::load::compile_cache::CompileCache;
 
-/// How many freed slots the pool reuses before it takes slots that were never used. The kernel still has page tables for
-/// freed ones.
+/// How many freed slots the pool reuses before it takes slots that were never used. The kernel still has page tables
+/// for freed ones.
 const WARM_SLOTS: u32 = 16;
 
 /// Why the sandbox cannot be set up.
@@ -30,10 +30,11 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Sets up a sandbox for at most `instances` instances at a time, each with up to `memory_mib` MiB of linear memory.
+    /// Sets up a sandbox for at most `instances` instances at a time, each with up to `memory_mib` MiB of linear
+    /// memory.
     ///
-    /// Reserves address space, but no memory, for all instances in advance. If there is not enough, for example on a 39-bit
-    /// system or under `ulimit -v`, logs a warning and reserves it per instance, which is slower.
+    /// Reserves address space, but no memory, for all instances in advance. If there is not enough, for example on a
+    /// 39-bit system or under `ulimit -v`, logs a warning and reserves it per instance, which is slower.
     ///
     /// Compiled guests are stored in `cache`, if there is one.
     pub fn new(instances: u32, memory_mib: u32, cache: Option<CompileCache>) -> Result<Self, SandboxError> {
@@ -66,7 +67,8 @@ impl Sandbox {
     }
 }
 
-/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory. It runs nothing.
+/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory. It runs
+/// nothing.
 pub(super) fn compiler_engine(memory_bytes: usize) -> wasmtime::Result<Engine> {
     Engine::new(&base_config(memory_bytes))
 }
@@ -96,17 +98,17 @@ fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
         .max_memories_per_module(MAX_CORE_INSTANCES)
         .max_tables_per_module(MAX_CORE_INSTANCES)
         .table_elements(MAX_TABLE_ELEMENTS)
-        // A total of core instances takes nothing in advance. Memories and tables reserve address space, so their totals are
-        // for typical guests, which have one memory and one or two tables.
+        // A total of core instances takes nothing in advance. Memories and tables reserve address space, so their
+        // totals are for typical guests, which have one memory and one or two tables.
         .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))
         .total_stacks(instances)
         .max_memory_size(memory_bytes)
         .max_unused_warm_slots(WARM_SLOTS)
-        // Return the memory of ended instances to the kernel at once. wasmtime can keep some of it resident for the next
-        // instance, but does so in every slot ever used: after a burst of a thousand requests, that is 100 MB forever.
-        // Consecutive requests reuse idle instances anyway (`idle_instances.rs`).
+        // Return the memory of ended instances to the kernel at once. wasmtime can keep some of it resident for the
+        // next instance, but does so in every slot ever used: after a burst of a thousand requests, that is 100 MB
+        // forever. Consecutive requests reuse idle instances anyway (`idle_instances.rs`).
         .linear_memory_keep_resident(0)
         .table_keep_resident(0)
         .async_stack_keep_resident(0);

@@ -1,8 +1,8 @@
 //! Advances the engine's epoch, which interrupts guests that compute for too long.
 //!
-//! The ticks follow this process's CPU time, not wall-clock time. While a guest computes, CPU time passes. While the server
-//! waits for the next frame, no CPU time passes, and the thread sleeps. With wall-clock ticks, waking this thread would cost
-//! a server with one viewer more than everything else it does.
+//! The ticks follow this process's CPU time, not wall-clock time. While a guest computes, CPU time passes. While the
+//! server waits for the next frame, no CPU time passes, and the thread sleeps. With wall-clock ticks, waking this
+//! thread would cost a server with one viewer more than everything else it does.
 
 use std::thread;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use rustix::time::Timespec;
 use wasmtime::Engine;
 
 /// The length of an epoch, in CPU time of all threads together. A guest that runs alone computes for at most two epochs
-/// before other tasks get a turn. Ten times this length would be visible as stutter; a tenth would cost more than it gains.
-/// Linux checks CPU-time clocks only at its own timer ticks, every 1 to 10 ms.
+/// before other tasks get a turn. Ten times this length would be visible as stutter; a tenth would cost more than it
+/// gains. Linux checks CPU-time clocks only at its own timer ticks, every 1 to 10 ms.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Starts the thread that advances the epoch. It ends at the first tick after the engine was dropped.

@@ -2,8 +2,8 @@
 
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// How many writes to a response body are buffered before the guest must wait; `wasmtime_wasi_http` adds one. A part fits,
-/// which consists of head, image and tail, so it can be sent as a whole.
+/// How many writes to a response body are buffered before the guest must wait; `wasmtime_wasi_http` adds one. A part
+/// fits, which consists of head, image and tail, so it can be sent as a whole.
 const BUFFERED_WRITES: usize = 3;
 
 pub(super) struct HttpHooks;

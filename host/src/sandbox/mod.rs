@@ -8,8 +8,8 @@
 //! * `engine`: the wasmtime engine and its instance pool; `epoch_ticker`: interrupts guests that compute for too long.
 //! * `load`: from a file to a [`LoadedGuest`]: checks, compiler process, compile cache, linker.
 //! * `call`: from a request to a response: the [`Invoker`], running calls, request and response bodies, idle instances.
-//! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and `http_hooks`:
-//!   how it sees WASI clocks and HTTP.
+//! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and
+//!   `http_hooks`: how it sees WASI clocks and HTTP.
 //! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
 //! * `wasmtime_error`: classifies and formats errors of wasmtime.

@@ -21,8 +21,8 @@ use crate::channels::Channels;
 /// The number of epochs after which a guest is interrupted.
 const EPOCH_DEADLINE: u64 = 1;
 
-/// The number of interruptions to ignore in each poll. Epochs also pass while a guest waits, so the first interruption may
-/// come right after the poll begins. Before each further one, the guest has computed for a whole epoch.
+/// The number of interruptions to ignore in each poll. Epochs also pass while a guest waits, so the first interruption
+/// may come right after the poll begins. Before each further one, the guest has computed for a whole epoch.
 pub(super) const IGNORED_INTERRUPTIONS: u32 = 1;
 
 /// What the instances of all guests share.

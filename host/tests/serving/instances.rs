@@ -51,7 +51,8 @@ fn an_instance_that_traps_is_not_reused() {
 
 #[test]
 fn an_instance_that_responds_with_an_error_code_is_not_reused() {
-    let responds_with_error = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then (call $refuse (local.get $out)) (return)))";
+    let responds_with_error = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then
+        (call $refuse (local.get $out)) (return)))";
     assert_eq!(counts(responds_with_error, 4), ["001", "502", "001", "502"]);
 }
 

@@ -1,4 +1,5 @@
-//! Guests that misbehave, each in another way: such a guest loses its instance and one response, and the host continues.
+//! Guests that misbehave, each in another way: such a guest loses its instance and one response, and the host
+//! continues.
 
 use std::time::Instant;
 

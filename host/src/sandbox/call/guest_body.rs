@@ -1,8 +1,8 @@
 //! The body of a response that a guest writes. It owns the instance, and runs it when hyper polls for more.
 //!
-//! hyper polls a body when the socket has accepted everything before. Only then does the guest run. So it takes the newest
-//! frame at the moment when the viewer can receive it, and a slow viewer skips frames without any queue. There is no task
-//! besides that of the connection, and dropping the body ends the guest.
+//! hyper polls a body when the socket has accepted everything before. Only then does the guest run. So it takes the
+//! newest frame at the moment when the viewer can receive it, and a slow viewer skips frames without any queue. There
+//! is no task besides that of the connection, and dropping the body ends the guest.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -24,8 +24,8 @@ use crate::buf_list::BufList;
 /// The body of a response that a guest writes.
 pub struct GuestBody {
     state: State,
-    /// What the guest has written and this body has not returned yet. Polled without a waker, since it changes only when the
-    /// guest runs, and only this body runs the guest.
+    /// What the guest has written and this body has not returned yet. Polled without a waker, since it changes only
+    /// when the guest runs, and only this body runs the guest.
     output: HyperOutgoingBody,
     /// How the output ended. Taken when all data before it was returned.
     output_end: Option<OutputEnd>,
@@ -33,9 +33,9 @@ pub struct GuestBody {
     idle_instances: Arc<IdleInstances>,
     /// Observes the request body, which the guest may still be reading.
     request_body: BodyMonitor,
-    /// Whether the guest has run since this task was last scheduled. hyper polls again while the socket accepts data, so a
-    /// long response could compute for many milliseconds while a hundred short ones wait. So the task yields after each
-    /// run.
+    /// Whether the guest has run since this task was last scheduled. hyper polls again while the socket accepts data,
+    /// so a long response could compute for many milliseconds while a hundred short ones wait. So the task yields after
+    /// each run.
     has_run: bool,
 }
 
@@ -77,15 +77,15 @@ impl GuestBody {
         Self { state, output, output_end: None, idle_instances, request_body, has_run: false }
     }
 
-    /// Whether the guest waits for something. If the last poll returned `Pending`, everything it wrote has been returned, so
-    /// a stream is between two parts. False if the guest was interrupted while it computed, which may be in the middle of a
-    /// part.
+    /// Whether the guest waits for something. If the last poll returned `Pending`, everything it wrote has been
+    /// returned, so a stream is between two parts. False if the guest was interrupted while it computed, which may be
+    /// in the middle of a part.
     pub fn is_waiting(&self) -> bool {
         matches!(&self.state, State::Running(call) if call.is_waiting())
     }
 
-    /// Whether to let other tasks run before this one is polled again. If so, wakes this task. A guest that waits anyway
-    /// need not yield.
+    /// Whether to let other tasks run before this one is polled again. If so, wakes this task. A guest that waits
+    /// anyway need not yield.
     fn must_yield(&mut self, context: &Context<'_>) -> bool {
         let State::Running(call) = &self.state else { return false };
         let must_yield = self.has_run && !call.is_waiting();
@@ -111,15 +111,15 @@ impl GuestBody {
         self.state = State::Failed(error);
     }
 
-    /// Collects everything the guest has written so far, and notes whether the output ended. After a complete body, adds the
-    /// instance to the idle ones. That happens before the client receives the end, since it may send another request at
-    /// once.
+    /// Collects everything the guest has written so far, and notes whether the output ended. After a complete body,
+    /// adds the instance to the idle ones. That happens before the client receives the end, since it may send another
+    /// request at once.
     fn collect_output(&mut self) -> BufList {
         let mut chunks = BufList::default();
         let mut context = Context::from_waker(Waker::noop());
         while self.output_end.is_none() {
-            // Without this, Tokio's cooperative budget could run out. The channel would then return `Pending` although it is
-            // not empty, and wake the no-op waker.
+            // Without this, Tokio's cooperative budget could run out. The channel would then return `Pending` although
+            // it is not empty, and wake the no-op waker.
             let frame = unconstrained(poll_fn(|context| Pin::new(&mut self.output).poll_frame(context)));
             match pin!(frame).poll(&mut context) {
                 Poll::Pending => break,
@@ -139,8 +139,8 @@ impl GuestBody {
         chunks
     }
 
-    /// The next frame of the body: the collected chunks, or the end. Returns `None` if there is neither, and the guest may
-    /// write more.
+    /// The next frame of the body: the collected chunks, or the end. Returns `None` if there is neither, and the guest
+    /// may write more.
     fn next_frame(&mut self, chunks: BufList) -> Option<FramePoll> {
         if chunks.has_remaining() {
             return Some(Poll::Ready(Some(Ok(Frame::data(chunks)))));
@@ -154,7 +154,8 @@ impl GuestBody {
         Some(Poll::Ready(last))
     }
 
-    /// The error of this body. If the client failed to send the request body, that is the cause, whatever the guest did.
+    /// The error of this body. If the client failed to send the request body, that is the cause, whatever the guest
+    /// did.
     fn aborted(&self, error: CallError) -> ResponseAborted {
         ResponseAborted(self.request_body.error().unwrap_or(error))
     }

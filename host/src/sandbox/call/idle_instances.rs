@@ -12,16 +12,16 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 
 use crate::sandbox::state::GuestState;
 
-/// The most idle instances of one guest. Requests that do not wait use an instance for a moment, so one per processor is
-/// enough, and few machines with cameras have more processors. Other requests create instances as needed.
+/// The most idle instances of one guest. Requests that do not wait use an instance for a moment, so one per processor
+/// is enough, and few machines with cameras have more processors. Other requests create instances as needed.
 pub const MAX_IDLE_INSTANCES: u32 = 8;
 
 /// The most linear memory that an idle instance may have, in bytes. [`MAX_IDLE_INSTANCES`] times this much may be held
 /// without being used. Stacks and tables are small in comparison.
 const MAX_IDLE_MEMORY: usize = 8 << 20;
 
-/// The most requests that one instance handles. Dropping it frees the memory that its guest has leaked. Creating another
-/// costs a hundredth of handling all these requests.
+/// The most requests that one instance handles. Dropping it frees the memory that its guest has leaked. Creating
+/// another costs a hundredth of handling all these requests.
 const MAX_REQUESTS: u32 = 128;
 
 /// How long an instance may be idle. Most are needed for a burst only, and each may hold [`MAX_IDLE_MEMORY`].
@@ -35,8 +35,8 @@ pub struct IdleInstances {
 
 #[derive(Default)]
 struct Inner {
-    /// Each with the time since when it is idle, oldest first. The newest is reused first, since its memory is most likely
-    /// in the processor's caches.
+    /// Each with the time since when it is idle, oldest first. The newest is reused first, since its memory is most
+    /// likely in the processor's caches.
     instances: Vec<(Instant, IdleInstance)>,
     is_closed: bool,
     /// Whether a task is running that drops expired instances. It ends when there are no instances.
@@ -57,8 +57,8 @@ impl IdleInstances {
         Some(self.lock().instances.pop()?.1)
     }
 
-    /// Adds an instance whose call has returned after a complete response. Drops it if it must not be reused. Must be called
-    /// inside a Tokio runtime.
+    /// Adds an instance whose call has returned after a complete response. Drops it if it must not be reused. Must be
+    /// called inside a Tokio runtime.
     pub(super) fn put(self: &Arc<Self>, mut instance: IdleInstance) {
         let state = instance.store.data_mut();
         if !state.reuse_allowed {
@@ -94,8 +94,8 @@ impl IdleInstances {
         drop(instances);
     }
 
-    /// Removes and returns the instances that have been idle for too long. Returns `None` if there are no idle instances at
-    /// all; the reaper must end then.
+    /// Removes and returns the instances that have been idle for too long. Returns `None` if there are no idle
+    /// instances at all; the reaper must end then.
     fn take_expired(&self) -> Option<Vec<(Instant, IdleInstance)>> {
         let mut inner = self.lock();
         if inner.instances.is_empty() {

@@ -47,7 +47,8 @@ pub enum ResponseBody {
 
 impl Invoker {
     /// Creates an invoker for guests in this sandbox, with access to these cameras and channels. `allow_control` says
-    /// whether guests may set the controls of cameras. `answer_timeout` is the time until a guest must start its response.
+    /// whether guests may set the controls of cameras. `answer_timeout` is the time until a guest must start its
+    /// response.
     pub fn new(
         sandbox: Sandbox,
         cameras: Cameras,
@@ -65,7 +66,8 @@ impl Invoker {
 
     /// Lets a new instance of `guest` publish a channel, as part of the generation of `lifecycle`.
     ///
-    /// Returns when the guest has ended the stream, or with an error if it failed. Dropping the future ends the instance.
+    /// Returns when the guest has ended the stream, or with an error if it failed. Dropping the future ends the
+    /// instance.
     pub async fn publish(
         &self,
         guest: &LoadedGuest,
@@ -94,12 +96,13 @@ impl Invoker {
         .await
     }
 
-    /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Reuses one of `idle_instances`, which must be
-    /// of the same guest and generation, or creates an instance.
+    /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Reuses one of `idle_instances`, which
+    /// must be of the same guest and generation, or creates an instance.
     ///
     /// Returns when the guest has started its response. From then on, polling the response body runs the instance, and
-    /// dropping the body ends it. If the guest joined a channel, the instance is no longer needed. If its call has returned
-    /// after a complete response, the instance may be added to `idle_instances`. Dropping the future ends the instance, too.
+    /// dropping the body ends it. If the guest joined a channel, the instance is no longer needed. If its call has
+    /// returned after a complete response, the instance may be added to `idle_instances`. Dropping the future ends the
+    /// instance, too.
     ///
     /// If the client does not send the request body, the call ends with [`CallError::RequestBodyTimedOut`] or
     /// [`CallError::RequestBodyAborted`]. While the guest waits for the client, the answer timeout is paused.
@@ -150,7 +153,8 @@ impl Invoker {
         let mut call = RunningCall::new(Box::pin(call), interruptions);
         let response = self.with_answer_timeout(response_start(&mut call, receiver, &monitor), &monitor).await?;
         if let Some(subscription) = subscription.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Reuse the instance only if its call has returned. Otherwise drop it, since nobody polls the call any more.
+            // Reuse the instance only if its call has returned. Otherwise drop it, since nobody polls the call any
+            // more.
             if let Some(instance) = call.take_output() {
                 idle_instances.put(instance);
             }

@@ -13,11 +13,12 @@ use wasmtime_wasi_http::Error as HttpError;
 
 use super::error::CallError;
 
-/// How slowly a client may send a body. Only time spent waiting for the client counts, so a slow reader costs the client
-/// nothing.
+/// How slowly a client may send a body. Only time spent waiting for the client counts, so a slow reader costs the
+/// client nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
-    /// The longest wait for the next bytes, and the longest time that the client may fall behind the minimum rate in all.
+    /// The longest wait for the next bytes, and the longest time that the client may fall behind the minimum rate in
+    /// all.
     pub idle_timeout: Duration,
     /// The minimum rate, in bytes per second, at least 1.
     pub min_rate: u32,
@@ -115,8 +116,8 @@ impl<B> RequestBody<B> {
         }
     }
 
-    /// Begins a wait, if none is in progress. Returns whether the client has exceeded the limits; if not, the task is woken
-    /// when it does.
+    /// Begins a wait, if none is in progress. Returns whether the client has exceeded the limits; if not, the task is
+    /// woken when it does.
     fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
         let now = Instant::now();
         let is_new_wait = {

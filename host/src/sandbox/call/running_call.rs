@@ -1,4 +1,5 @@
-//! A call in progress: polls the guest only when something it waits for has happened, and measures how long it computes.
+//! A call in progress: polls the guest only when something it waits for has happened, and measures how long it
+//! computes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -39,8 +40,8 @@ impl<T> RunningCall<T> {
         Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time: Duration::ZERO }
     }
 
-    /// Runs the guest until it waits for something. Ready when it has trapped or returned. May be polled again after it has
-    /// returned.
+    /// Runs the guest until it waits for something. Ready when it has trapped or returned. May be polled again after it
+    /// has returned.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         let Some(future) = &mut self.future else { return Poll::Ready(Ok(())) };
         self.guest_waker.task.register(context.waker());

@@ -11,8 +11,8 @@ use crate::camera::JpegImage;
 use crate::channels::{Channels, JoinError, Part, Publisher, Subscription, ViewerOptions};
 use crate::sandbox::state::GuestState;
 
-/// The maximum length of a part's head and tail together, in bytes. They hold headers and boundaries, or a JSON document;
-/// a page of many cameras needs a few kilobytes.
+/// The maximum length of a part's head and tail together, in bytes. They hold headers and boundaries, or a JSON
+/// document; a page of many cameras needs a few kilobytes.
 const MAX_PART_BYTES: usize = 4 << 20;
 
 impl wit::Host for GuestState {

@@ -1,4 +1,5 @@
-//! The host side of `hotshoe:server/instances`. [`IdleInstances`](crate::sandbox::call::idle_instances) acts on the permission.
+//! The host side of `hotshoe:server/instances`. [`IdleInstances`](crate::sandbox::call::idle_instances) acts on the
+//! permission.
 
 use wasmtime::Result;
 

@@ -31,8 +31,8 @@ pub struct HeldFeed {
 impl HeldFeed {
     /// Whether the feed returns no more frames because the generation of its guest has ended.
     ///
-    /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames, a
-    /// guest that serves a slow viewer would always find one and never wait.
+    /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames,
+    /// a guest that serves a slow viewer would always find one and never wait.
     pub(super) fn has_ended(&self) -> bool {
         *self.lifecycle.phase.borrow() == Phase::Ended
     }

@@ -1,7 +1,8 @@
 //! A compiled guest as bytes: a checksum, followed by machine code.
 //!
-//! wasmtime does not validate machine code. A single flipped bit can crash the server, or worse. So the checksum is verified
-//! before any of the code is used. It also covers the key, so code stored under the name of another guest is refused.
+//! wasmtime does not validate machine code. A single flipped bit can crash the server, or worse. So the checksum is
+//! verified before any of the code is used. It also covers the key, so code stored under the name of another guest is
+//! refused.
 
 #![allow(unsafe_code, reason = "wasmtime cannot validate machine code, so loading it is unsafe")]
 
@@ -61,12 +62,13 @@ pub(super) fn load(engine: &Engine, key: &ArtifactKey, artifact: &[u8]) -> Resul
     if *found != checksum(&key.to_string(), code) {
         return Err(ArtifactError::Damaged);
     }
-    // SAFETY: `code` must be the unmodified output of `Engine::precompile_component`. Only the compiler process puts this
-    // checksum in front of code, and only in front of such output. The checksum also covers the digest of the component,
-    // the version of this program, and a hash of all engine settings that the code depends on. So this program compiled the
-    // code for such an engine, and no bit has changed. No other user can have written it: it comes from an anonymous file of our own
-    // process, or from a folder that only our user can write to (`compile_cache.rs` refuses all others), and our user can
-    // do anything that the code could do. wasmtime copies the bytes, so they cannot change after the check.
+    // SAFETY: `code` must be the unmodified output of `Engine::precompile_component`. Only the compiler process puts
+    // this checksum in front of code, and only in front of such output. The checksum also covers the digest of the
+    // component, the version of this program, and a hash of all engine settings that the code depends on. So this
+    // program compiled the code for such an engine, and no bit has changed. No other user can have written it: it comes
+    // from an anonymous file of our own process, or from a folder that only our user can write to (`compile_cache.rs`
+    // refuses all others), and our user can do anything that the code could do. wasmtime copies the bytes, so they
+    // cannot change after the check.
     unsafe { Component::deserialize(engine, code) }.map_err(ArtifactError::Refused)
 }
 

@@ -45,8 +45,8 @@ impl Candidate {
         }
     }
 
-    /// Takes bytes from elsewhere. Fails if there are more than [`COMPONENT_LIMIT`]. Blocks while it computes the digest,
-    /// for up to a third of a second.
+    /// Takes bytes from elsewhere. Fails if there are more than [`COMPONENT_LIMIT`]. Blocks while it computes the
+    /// digest, for up to a third of a second.
     pub fn new(origin: Origin, bytes: Vec<u8>) -> Result<Self, LoadError> {
         if bytes.len() > COMPONENT_LIMIT {
             return Err(LoadError::TooLarge(origin));

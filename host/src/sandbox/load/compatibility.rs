@@ -72,8 +72,8 @@ pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> R
     }
 }
 
-/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing, followed
-/// by the functions that the component uses.
+/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing,
+/// followed by the functions that the component uses.
 pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> String {
     let mut text = String::new();
     for (import, (name, access)) in interfaces.imports.iter().zip(accesses(interfaces, linker)) {
@@ -93,8 +93,8 @@ pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Link
     text
 }
 
-/// Looks up each import in this linker. Finds out what the linker has by defining each item again, which fails if it exists.
-/// So the linker cannot be used afterwards.
+/// Looks up each import in this linker. Finds out what the linker has by defining each item again, which fails if it
+/// exists. So the linker cannot be used afterwards.
 fn accesses<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> Vec<(&str, Access<'_>)> {
     interfaces
         .imports
@@ -132,7 +132,8 @@ fn missing_items<'a, T: 'static>(linker: &mut Linker<T>, interface: &str, items:
     }
 }
 
-/// The name of an interface with the version that the host provides. Returns `None` if no provided version is compatible.
+/// The name of an interface with the version that the host provides. Returns `None` if no provided version is
+/// compatible.
 fn provided_name(interface: &str) -> Option<String> {
     let (path, version) = interface.split_once('@')?;
     let (package, _) = path.split_once('/')?;
@@ -141,8 +142,8 @@ fn provided_name(interface: &str) -> Option<String> {
     Some(format!("{path}@{provided}"))
 }
 
-/// Whether two versions are compatible by the rules of wasmtime's linker: they agree up to the first number that is not 0.
-/// Prereleases, and versions below 0.1, are compatible only with themselves.
+/// Whether two versions are compatible by the rules of wasmtime's linker: they agree up to the first number that is not
+/// 0. Prereleases, and versions below 0.1, are compatible only with themselves.
 fn are_compatible(one: &str, other: &str) -> bool {
     let significant = |version: &str| {
         let mut numbers = version.split('.').map(|number| number.parse::<u64>().ok());

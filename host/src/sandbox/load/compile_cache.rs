@@ -1,8 +1,8 @@
 //! The compile cache: stores artifacts on disk, so that a known guest need not be compiled again at the next start.
 //!
-//! The cache contains machine code. If other users could write to its folder, they could run any code as our user, so such
-//! a folder is not used. Disks and SD cards fail, so each entry has a checksum (`artifact.rs`). Damaged entries are removed
-//! and compiled again.
+//! The cache contains machine code. If other users could write to its folder, they could run any code as our user, so
+//! such a folder is not used. Disks and SD cards fail, so each entry has a checksum (`artifact.rs`). Damaged entries
+//! are removed and compiled again.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -45,7 +45,10 @@ pub enum CacheError {
         source: io::Error,
     },
     /// Another user could have put code into the folder.
-    #[error("{} belongs to another user, or other users can write to it; remove it, or choose another folder", .0.display())]
+    #[error(
+        "{} belongs to another user, or other users can write to it; remove it, or choose another folder",
+        .0.display()
+    )]
     NotPrivate(PathBuf),
 }
 
@@ -68,8 +71,8 @@ impl CompileCache {
         Ok(Self { folder })
     }
 
-    /// Loads the artifact of this key. Returns `None` if there is no such entry, or if it is damaged. Fails if the engine
-    /// refuses it.
+    /// Loads the artifact of this key. Returns `None` if there is no such entry, or if it is damaged. Fails if the
+    /// engine refuses it.
     pub(super) fn load(&self, engine: &Engine, key: &ArtifactKey) -> Result<Option<Component>, wasmtime::Error> {
         let path = self.path(key);
         let artifact = match fs::read(&path) {

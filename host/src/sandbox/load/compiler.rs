@@ -1,8 +1,8 @@
 //! Compiles components in a separate process.
 //!
 //! A malicious component can take gigabytes or hours to compile, or trigger a bug in the compiler. So this program runs
-//! itself again as `hotshoe compile` (`compiler_process.rs`), with limits. If that process dies, the reason is known, and
-//! the system gets all of its memory back.
+//! itself again as `hotshoe compile` (`compiler_process.rs`), with limits. If that process dies, the reason is known,
+//! and the system gets all of its memory back.
 //!
 //! ```text
 //! server ── the component, through a pipe ──► hotshoe compile ── artifact, in an anonymous file ──► server
@@ -21,8 +21,8 @@ use rustix::process::Signal;
 use super::artifact::ArtifactKey;
 use super::compiler_process::{self, CPU_LIMIT, TIME_LIMIT};
 
-/// The bounds of the compiler's memory limit, in bytes; see [`memory_limit`]. A component of 13 MB with 22,000 functions, as
-/// those with an interpreter have, takes 400 MiB.
+/// The bounds of the compiler's memory limit, in bytes; see [`memory_limit`]. A component of 13 MB with 22,000
+/// functions, as those with an interpreter have, takes 400 MiB.
 const LOWEST_MEMORY_LIMIT: u64 = 128 << 20;
 const HIGHEST_MEMORY_LIMIT: u64 = 1 << 30;
 
@@ -116,8 +116,8 @@ impl Cancellation {
 
 /// Compiles a component for instances with up to `guest_memory` bytes of linear memory, and returns the artifact.
 ///
-/// Blocks until that is done, a tenth of a second for the built-in guest, or until soon after the guard of `cancellation`
-/// was dropped.
+/// Blocks until that is done, a tenth of a second for the built-in guest, or until soon after the guard of
+/// `cancellation` was dropped.
 pub(super) fn compile(
     component: &[u8],
     key: &ArtifactKey,

@@ -1,7 +1,7 @@
 //! The inside of the compiler process, `hotshoe compile`. Only the server runs it.
 //!
-//! The process reads a component from standard input and writes an artifact to standard output. The server keeps standard
-//! input open while it needs the result. When it closes the pipe, or dies, the process exits.
+//! The process reads a component from standard input and writes an artifact to standard output. The server keeps
+//! standard input open while it needs the result. When it closes the pipe, or dies, the process exits.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -16,8 +16,8 @@ use super::artifact;
 use crate::sandbox::engine::compiler_engine;
 use crate::sandbox::wasmtime_error::one_line;
 
-/// The most CPU time that compiling may take. A component of 13 MB with 22,000 functions, as those with an interpreter have,
-/// takes 47 s in a debug build on a server's core. It must also fit on a Raspberry Pi.
+/// The most CPU time that compiling may take. A component of 13 MB with 22,000 functions, as those with an interpreter
+/// have, takes 47 s in a debug build on a server's core. It must also fit on a Raspberry Pi.
 pub(super) const CPU_LIMIT: Duration = Duration::from_secs(300);
 
 /// The most wall-clock time that compiling may take. Streams have priority for the CPU.
@@ -105,8 +105,8 @@ fn exit_when_stdin_closes() {
         }
         let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
         let events = poll(&mut polled, Timespec::try_from(left).ok().as_ref());
-        // The component was read, and the server sends nothing else, so any event means that it closed the pipe. A signal
-        // may interrupt the poll.
+        // The component was read, and the server sends nothing else, so any event means that it closed the pipe. A
+        // signal may interrupt the poll.
         if events.is_ok_and(|events| events > 0) {
             exit(CANCELLED.into());
         }

@@ -22,11 +22,15 @@ pub enum LoadError {
         source: io::Error,
     },
     /// It is too large.
-    #[error("{0} is larger than {limit} MiB, the limit for guests; try `wasm-tools strip`", limit = COMPONENT_LIMIT >> 20)]
+    #[error(
+        "{0} is larger than {limit} MiB, the limit for guests; try `wasm-tools strip`",
+        limit = COMPONENT_LIMIT >> 20
+    )]
     TooLarge(Origin),
     /// It is a WebAssembly core module.
     #[error(
-        "{0} is a core module, not a component; build it with `cargo build --target wasm32-wasip2`, or convert it with `wasm-tools component new`"
+        "{0} is a core module, not a component; build it with `cargo build --target wasm32-wasip2`, \
+         or convert it with `wasm-tools component new`"
     )]
     CoreModule(Origin),
     /// It is machine code that wasmtime compiled. wasmtime cannot validate machine code, so it is never loaded.
@@ -53,7 +57,8 @@ pub enum LoadError {
     },
     /// It imports interfaces or functions that the host does not provide.
     #[error(
-        "{origin} imports what this host does not provide: {missing}{}; run `hotshoe guest imports FILE` for the full list",
+        "{origin} imports what this host does not provide: {missing}{}; \
+         run `hotshoe guest imports FILE` for the full list",
         if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler" }
     )]
     MissingImports {

@@ -12,8 +12,8 @@ use crate::sandbox::state::GuestState;
 /// Creates a linker with everything that guests may import.
 ///
 /// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2. Those in
-/// [`DENIED_INTERFACES`](super::compatibility::DENIED_INTERFACES) refuse every call: `store.rs` preopens no directory and
-/// allows no socket, and `http_hooks.rs` denies requests. The environment is empty, and there are no terminals.
+/// [`DENIED_INTERFACES`](super::compatibility::DENIED_INTERFACES) refuse every call: `store.rs` preopens no directory
+/// and allows no socket, and `http_hooks.rs` denies requests. The environment is empty, and there are no terminals.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;

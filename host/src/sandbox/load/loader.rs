@@ -68,8 +68,8 @@ pub fn load_guest(
     Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length })
 }
 
-/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing, followed
-/// by the functions that the component uses. A guest can reach nothing else. Fails if this is not a component.
+/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing,
+/// followed by the functions that the component uses. A guest can reach nothing else. Fails if this is not a component.
 pub fn describe_imports(candidate: &Candidate) -> Result<String, LoadError> {
     let link_error =
         |error: wasmtime::Error| LoadError::Link { origin: candidate.origin.clone(), reason: one_line(&error) };
@@ -77,8 +77,8 @@ pub fn describe_imports(candidate: &Candidate) -> Result<String, LoadError> {
     Ok(compatibility::describe_imports(&candidate.interfaces()?, linker))
 }
 
-/// Checks that an instance may have what a component needs at the start. The instance pool checks the same, but there may
-/// be none. The number of core instances shows only when the component is instantiated.
+/// Checks that an instance may have what a component needs at the start. The instance pool checks the same, but there
+/// may be none. The number of core instances shows only when the component is instantiated.
 fn check_limits(component: &Component, memory_bytes: usize) -> Result<(), String> {
     // `None` if the component imports a module. No host provides one, so linking fails.
     let Some(required) = component.resources_required() else { return Ok(()) };
