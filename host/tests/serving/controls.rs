@@ -1,4 +1,4 @@
-//! What can be set on a camera, by HTTP.
+//! `/controls`: reading and setting controls over HTTP.
 
 use hotshoe_test_support::client::{Reply, Viewer, get, raw_request, request, send};
 use hotshoe_test_support::server::Server;
@@ -11,24 +11,24 @@ fn post(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> Re
 #[test]
 fn controls_are_listed_and_set() {
     let server = Server::start(&["--camera", "a=emulated", "--camera", "b=emulated", "--allow-control"]);
-    let listed = |path| get(server.address, path).json();
+    let controls = |path| get(server.address, path).json();
     let pause = |value| {
         json!({"controls": [{
             "name": "pause", "label": "Pause", "kind": "boolean", "value": value, "default": 0,
             "read_only": false, "inactive": false,
         }]})
     };
-    assert_eq!(listed("/controls"), pause(0));
+    assert_eq!(controls("/controls"), pause(0));
     let reply = post(&server, "/controls/b", &[], "pause=1");
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
     assert_eq!(reply.json(), pause(1));
-    assert_eq!(listed("/controls/b"), pause(1));
-    assert_eq!(listed("/controls/a"), pause(0), "of the other camera");
+    assert_eq!(controls("/controls/b"), pause(1));
+    assert_eq!(controls("/controls/a"), pause(0), "the other camera is unchanged");
     server.wait_for_log("camera b: set pause to 1");
 }
 
 #[test]
-fn what_is_set_takes_effect_and_lasts_while_the_camera_is_closed() {
+fn values_take_effect_and_survive_closing_the_camera() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--linger", "0", "--allow-control"]);
     let is_moving = || {
         let mut viewer = Viewer::watch(server.address, "/video_feed");
@@ -45,13 +45,13 @@ fn what_is_set_takes_effect_and_lasts_while_the_camera_is_closed() {
 }
 
 #[test]
-fn controls_at_the_start() {
+fn controls_can_be_set_on_the_command_line() {
     let server = Server::start(&["--camera", "emulated,fps=20,control=pause:1", "--allow-control"]);
     assert_eq!(get(server.address, "/controls").json()["controls"][0]["value"], 1);
 }
 
 #[test]
-fn without_leave_nothing_is_shown_or_set() {
+fn controls_are_off_by_default() {
     let server = Server::start(&["--camera", "emulated"]);
     for reply in [get(server.address, "/controls"), post(&server, "/controls", &[], "pause=1")] {
         assert_eq!(reply.status, 403);
@@ -60,7 +60,7 @@ fn without_leave_nothing_is_shown_or_set() {
 }
 
 #[test]
-fn what_cannot_be_set_is_refused_with_the_reason() {
+fn invalid_settings_are_refused_with_the_reason() {
     let server = Server::start(&["--camera", "emulated", "--allow-control"]);
     for (body, status, reason) in [
         ("focus=1", 404, "there is no control `focus`; available: pause"),
@@ -88,11 +88,11 @@ fn what_cannot_be_set_is_refused_with_the_reason() {
     assert_eq!(post(&server, "/controls/nobody", &[], "pause=1").status, 404);
     assert_eq!(post(&server, "/", &[], "pause=1").status, 405);
     assert_eq!(request(server.address, "HEAD", "/controls").status, 200);
-    assert_eq!(get(server.address, "/controls").json()["controls"][0]["value"], 0, "nothing was set");
+    assert_eq!(get(server.address, "/controls").json()["controls"][0]["value"], 0, "no invalid request has an effect");
 }
 
 #[test]
-fn pages_of_other_sites_set_nothing() {
+fn pages_of_other_sites_cannot_set_controls() {
     let server = Server::start(&["--camera", "emulated", "--allow-control"]);
     for origin in ["http://evil.example", "null", "http://127.0.0.1"] {
         let reply = post(&server, "/controls", &[("Origin", origin)], "pause=1");

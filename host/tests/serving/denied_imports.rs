@@ -49,8 +49,8 @@ const SENDS_THE_ERRORS: &str = r#"
     (call $get_response (local.get $handle) (i32.const 256))
     (if (i32.eqz (i32.load8_u (i32.const 272))) (then unreachable))
     (i32.store8 (i32.const 1104) (i32.load8_u (i32.const 280)))
-    (local.set $stream (call $begin (local.get $out)))
-    (call $say (local.get $stream) (i32.const 1100) (i32.const 5))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 1100) (i32.const 5))
     (call $end (local.get $stream)))
 "#;
 

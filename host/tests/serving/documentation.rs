@@ -20,9 +20,6 @@ const SERVER: &str = "http://127.0.0.1:5000";
 /// The address of the admin listener in documented commands.
 const ADMIN: &str = "http://127.0.0.1:5001";
 
-/// Documents that are still being written.
-const PENDING: [&str; 2] = ["docs/guests.md", "docs/wit.md"];
-
 /// The fewest documents, table rows and the like that a test must find. With fewer, it looks in the wrong place.
 const FEWEST_DOCUMENTS: usize = 10;
 const FEWEST_PATHS: usize = 15;
@@ -208,10 +205,9 @@ fn recipes_tests_and_benchmarks_in_commands_exist() {
 
 #[test]
 fn links_lead_to_files_and_headings() {
-    let is_pending = |link: &str| PENDING.iter().any(|path| path.ends_with(link));
     check_all(|document| {
         let mut faults = Vec::new();
-        for link in document.links().iter().filter(|link| !link.contains("://") && !is_pending(link)) {
+        for link in document.links().iter().filter(|link| !link.contains("://")) {
             let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
             let path =
                 if target.is_empty() { document.path.clone() } else { document.path.parent().unwrap().join(target) };
@@ -235,7 +231,7 @@ fn paths_in_the_text_exist() {
         let code = spans(&document.text).join("\n");
         let words = code.split_whitespace().map(|word| word.trim_end_matches([',', ';', ':', '.']));
         let paths = words.filter(|word| folders.iter().any(|folder| word.starts_with(folder)) && !word.contains('*'));
-        let missing = paths.filter(|path| !workspace().join(path).exists() && !PENDING.contains(path));
+        let missing = paths.filter(|path| !workspace().join(path).exists());
         missing.map(|path| format!("{path} does not exist")).collect()
     });
 }

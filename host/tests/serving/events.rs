@@ -1,4 +1,4 @@
-//! `/events`: what becomes of cameras, who watches them, and which guest serves.
+//! `/events`: the state of cameras, their viewers, and the guest.
 
 use serde_json::{Value, json};
 
@@ -7,16 +7,16 @@ use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-/// Reads events, one a piece.
+/// A client of `/events`.
 struct Events(Viewer);
 
 impl Events {
-    fn listen(server: &Server) -> Self {
+    fn connect(server: &Server) -> Self {
         let mut stream = Viewer::watch(server.address, "/events");
         assert_eq!((stream.status, stream.header("content-type")), (200, Some("text/event-stream")));
         assert_eq!(stream.header("x-accel-buffering"), Some("no"));
         let first = String::from_utf8(stream.chunk()).unwrap();
-        let first = first.strip_prefix("retry: 250\n\n").expect("browsers come back soon");
+        let first = first.strip_prefix("retry: 250\n\n").expect("the delay after which browsers reconnect");
         state(first);
         Self(stream)
     }
@@ -25,27 +25,27 @@ impl Events {
         state(std::str::from_utf8(&self.0.chunk()).unwrap())
     }
 
-    /// Read on until a state is as wanted. The client's own deadline bounds the wait.
-    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    /// Reads until the state fulfils a condition. The timeout of the client limits the wait.
+    fn until(&mut self, condition: impl Fn(&Value) -> bool) -> Value {
         loop {
             let state = self.next();
-            if wanted(&state) {
+            if condition(&state) {
                 return state;
             }
         }
     }
 }
 
-/// The JSON of one event.
+/// Returns the JSON of an event.
 fn state(event: &str) -> Value {
     let data = event.strip_prefix("event: state\ndata: ").and_then(|data| data.strip_suffix("\n\n"));
-    serde_json::from_str(data.expect("one event, of one line")).unwrap()
+    serde_json::from_str(data.expect("one event with one line of data")).unwrap()
 }
 
 #[test]
-fn events_tell_of_every_camera_and_open_none() {
+fn events_report_every_camera_without_opening_it() {
     let server = Server::start(&["--camera", "front=emulated,fps=20", "--camera", "yard=/dev/video99"]);
-    let mut events = Events::listen(&server);
+    let mut events = Events::connect(&server);
     let state = events.next();
     assert_eq!(server.capture_threads(), 0);
     let front = &state["cameras"][0];
@@ -56,10 +56,10 @@ fn events_tell_of_every_camera_and_open_none() {
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
     let mut fast = Viewer::watch(server.address, "/stream/front?extra_headers=1");
     let reader = std::thread::spawn(move || while viewer.try_part().is_ok() {});
-    let is_as_asked = |fps: f64| (15.0..25.0).contains(&fps);
+    let is_expected = |fps: f64| (15.0..25.0).contains(&fps);
     let state = events.until(|state| {
         let front = &state["cameras"][0];
-        front["fps"].as_f64().is_some_and(is_as_asked) && front["viewers"] == 2
+        front["fps"].as_f64().is_some_and(is_expected) && front["viewers"] == 2
     });
     let front = &state["cameras"][0];
     assert_eq!(front["state"], "live");
@@ -73,9 +73,9 @@ fn events_tell_of_every_camera_and_open_none() {
 }
 
 #[test]
-fn a_camera_that_is_lost_is_told_at_once_with_the_reason() {
+fn an_outage_is_reported_at_once_with_its_reason() {
     let server = Server::start(&["--camera", "yard=/dev/video99"]);
-    let mut events = Events::listen(&server);
+    let mut events = Events::connect(&server);
     let _viewer = Viewer::watch(server.address, "/video_feed");
     let state = events.until(|state| state["cameras"][0]["state"] == "lost");
     let yard = &state["cameras"][0];
@@ -84,10 +84,10 @@ fn a_camera_that_is_lost_is_told_at_once_with_the_reason() {
 }
 
 #[test]
-fn who_listens_hears_of_the_next_guest_on_the_same_connection() {
+fn a_new_guest_is_reported_on_the_same_connection() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let built_in = guests::built_in();
-    let mut events = Events::listen(&server);
+    let mut events = Events::connect(&server);
     for number in 1..4 {
         server.put_guest(&guests::variant(&built_in, number));
         let current = server.generations()["current"].clone();
@@ -95,47 +95,47 @@ fn who_listens_hears_of_the_next_guest_on_the_same_connection() {
         assert_eq!(state["guest"]["number"], current["generation"]);
         assert!(
             get(server.address, "/").text().contains(current["sha256"].as_str().unwrap()),
-            "the page says its guest"
+            "the page contains the digest of its guest"
         );
         assert!(state["guest"]["since"].as_u64() > Some(1_700_000_000), "{state}");
     }
 }
 
 #[test]
-fn listeners_share_one_instance_of_the_guest() {
+fn all_clients_share_one_instance() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
-    let mut all: Vec<_> = (0..50).map(|_| Events::listen(&server)).collect();
+    let mut all: Vec<_> = (0..50).map(|_| Events::connect(&server)).collect();
     for events in &mut all {
         events.next();
     }
-    wait_until("only the channel's publisher is at work", || server.generations()["current"]["under_way"] == 1);
+    wait_until("only the publisher of the channel runs", || server.generations()["current"]["under_way"] == 1);
 }
 
 #[test]
-fn a_guest_without_events_ends_them_when_the_one_before_it_is_over() {
+fn a_guest_without_events_ends_the_stream_after_draining() {
     let server = Server::start(&["--camera", "emulated,fps=20", "--drain", "0.2"]);
-    let mut events = Events::listen(&server);
+    let mut events = Events::connect(&server);
     server.put_guest(&guests::joining_without_publishing("c"));
-    // Properly: a browser would come back, and find another page.
+    // Properly, so that browsers reconnect and find the new page.
     while events.0.next_chunk().is_some() {}
 }
 
 #[test]
-fn streams_of_many_cameras_in_all_formats_leave_room_for_the_events() {
+fn many_streams_in_all_formats_leave_a_channel_for_events() {
     let cameras: Vec<_> =
         (0..24).flat_map(|number| ["--camera".to_owned(), format!("c{number}=emulated,fps=5")]).collect();
     let server = Server::start(&cameras);
-    let framings = ["", "?extra_headers=1", "?advance_headers=1"];
-    let formats = ["video_feed", "stream"].map(|path| framings.map(|framing| (path, framing))).concat();
+    let queries = ["", "?extra_headers=1", "?advance_headers=1"];
+    let formats = ["video_feed", "stream"].map(|path| queries.map(|query| (path, query))).concat();
     let streams =
-        (0..24).flat_map(|camera| formats.iter().map(move |(path, framing)| format!("/{path}/c{camera}{framing}")));
+        (0..24).flat_map(|camera| formats.iter().map(move |(path, query)| format!("/{path}/c{camera}{query}")));
     let streams: Vec<_> = streams.map(|path| Viewer::watch(server.address, &path)).collect();
     assert!(streams.iter().all(|stream| stream.status == 200));
-    Events::listen(&server);
+    Events::connect(&server);
 }
 
 #[test]
-fn a_post_is_not_taken() {
+fn post_is_not_allowed() {
     let server = Server::start(&["--camera", "emulated"]);
     assert_eq!(send(server.address, "POST", "/events", &[], b"").status, 405);
 }

@@ -59,7 +59,7 @@ fn an_instance_that_responds_with_an_error_code_is_not_reused() {
 #[test]
 fn an_instance_that_drops_its_unfinished_body_is_not_reused() {
     let drops_body = "(call $allow_reuse) (if (i32.eq (global.get $count) (i32.const 1)) (then
-        (call $drop_stream (call $begin_and_wait (local.get $out))) (call $drop_body (global.get $body)) (return)))";
+        (call $drop_stream (call $start_and_wait (local.get $out))) (call $drop_body (global.get $body)) (return)))";
     assert_eq!(counts(drops_body, 4), ["001", "cut off", "001", "cut off"]);
 }
 

@@ -1,4 +1,4 @@
-//! `/log`: the last frames of a camera as rows.
+//! `/log`: a table of the last frames of a camera.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use hotshoe_test_support::pictures;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-/// The rows of a table in CSV, each as its fields.
+/// Parses CSV into rows of fields.
 fn rows(csv: &str) -> Vec<Vec<String>> {
     let mut lines = csv.strip_suffix("\r\n").unwrap().split("\r\n");
     assert_eq!(lines.next(), Some("sequence,time,bytes,interval_ms,lost_before"));
@@ -16,13 +16,13 @@ fn rows(csv: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn each_frame_has_its_row() {
+fn every_frame_has_a_row() {
     let folder = tempfile::tempdir().unwrap();
     pictures::fill(folder.path(), 50, 20_000);
     let camera = format!("front=emulated:{},fps=20", folder.path().display());
     let server = Server::start(&["--camera", &camera]);
     assert!(rows(&get(server.address, "/log.csv").text()).is_empty(), "no frame yet");
-    assert_eq!(server.capture_threads(), 0, "asking opens no camera");
+    assert_eq!(server.capture_threads(), 0, "reading the log opens no camera");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     let seen: Vec<_> = (0..20).map(|_| viewer.part()).collect();
     let reply = get(server.address, "/log/front.csv");
@@ -32,7 +32,7 @@ fn each_frame_has_its_row() {
     let mut next = 0;
     for (number, row) in rows.iter().enumerate() {
         let number_of = |field: usize| row[field].parse::<u64>().unwrap();
-        // None on a quiet machine; on a busy one, the camera skips some.
+        // On a busy machine, the camera skips some frames.
         assert_eq!(number_of(0), next + number_of(4), "{row:?}");
         next = number_of(0) + 1;
         assert!(row[1].starts_with("20") && row[1].ends_with('Z') && row[1].len() == 24, "{row:?}");
@@ -46,7 +46,7 @@ fn each_frame_has_its_row() {
 }
 
 #[test]
-fn the_page_has_the_same_rows() {
+fn the_page_and_the_csv_file_show_the_same_rows() {
     let server = Server::start(&["--camera", "front=emulated,fps=50"]);
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     (0..10).for_each(|_| drop(viewer.part()));
@@ -63,7 +63,7 @@ fn the_page_has_the_same_rows() {
 }
 
 #[test]
-fn numbers_grow_over_all_openings_of_a_camera() {
+fn sequence_numbers_increase_when_a_camera_reopens() {
     let server = Server::start(&["--camera", "emulated,fps=500", "--linger", "0"]);
     for opening in 1..6 {
         get(server.address, "/snapshot");
@@ -74,8 +74,7 @@ fn numbers_grow_over_all_openings_of_a_camera() {
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
 }
 
-/// A hundred thousand rows are what is kept, and all of them are sent in pieces: to a client that reads a piece now and
-/// then, with no more memory than for a short table.
+/// The server sends the longest table in chunks. A client that reads slowly costs no more memory than a short table.
 #[test]
 fn a_hundred_thousand_rows_are_streamed_at_constant_memory() {
     const ROWS: usize = 100_000;
@@ -96,11 +95,11 @@ fn a_hundred_thousand_rows_are_streamed_at_constant_memory() {
     }
     drop((viewer, events));
     wait_until("the camera is closed", || server.log().contains("closed, no readers left"));
-    // Once before, so that what is kept for the next time is there.
+    // One request before measuring, because it allocates memory that is reused.
     let table = rows(&get(server.address, "/log.csv").text());
     assert_eq!(table.len(), ROWS);
     let newest = &table[ROWS - 1][0];
-    // The page has fewer, unless more are asked for.
+    // The page has fewer rows by default.
     let rows_of_page = |path| get(server.address, path).text().matches("</td></tr>").count();
     assert_eq!((rows_of_page("/log"), rows_of_page("/log?rows=2000")), (1000, 2000));
     let before = server.memory_kib();
@@ -115,23 +114,22 @@ fn a_hundred_thousand_rows_are_streamed_at_constant_memory() {
         })
         .collect();
     let mut read = 0;
-    let mut most = 0;
+    let mut peak = 0;
     for _ in 0..40 {
         for stream in &mut streams {
-            let mut piece = [0; 16 << 10];
-            stream.read_exact(&mut piece).unwrap();
-            read += piece.len();
+            let mut chunk = [0; 16 << 10];
+            stream.read_exact(&mut chunk).unwrap();
+            read += chunk.len();
         }
         std::thread::sleep(Duration::from_millis(20));
-        most = most.max(server.memory_kib());
+        peak = peak.max(server.memory_kib());
     }
-    // Each table is 5 to 9 MB.
-    assert!(most < before + 2500, "{before} KiB grew to {most} KiB while {read} bytes were read");
-    // All of it comes, however slowly it was read at first.
+    // Each table has 5 to 9 MB.
+    assert!(peak < before + 2500, "{before} KiB grew to {peak} KiB while {read} bytes were read");
+    // The tables are complete.
     let mut lines = streams.swap_remove(1).lines();
-    // What was read of it before, in pieces, is not among these.
     let last = lines.by_ref().map(Result::unwrap).last().unwrap();
     assert_eq!(last.split(',').next(), Some(newest.as_str()));
     drop(streams);
-    wait_until("nothing goes on any more", || server.generations()["current"]["under_way"] == 0);
+    wait_until("all requests have ended", || server.generations()["current"]["under_way"] == 0);
 }

@@ -1,11 +1,10 @@
-//! Guests other than the built-in one, and what guests can reach.
+//! Guests other than the built-in one, and the imports of guests.
 
 use hotshoe_test_support::client::get;
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, run};
 
-/// What the built-in guest can reach, and there is nothing else: the paragraph in the README that says so
-/// stands on this list. Whoever adds to it should know why.
+/// Everything that the built-in guest imports. SECURITY.md relies on this list, so additions need a reason.
 const IMPORTS: &str = "\
 wasi:io/poll@0.2.12: granted
     [method]pollable.block
@@ -66,7 +65,7 @@ hotshoe:camera/history@0.2.0: granted
 ";
 
 #[test]
-fn the_built_in_guest_can_reach_what_it_needs_and_nothing_else() {
+fn the_built_in_guest_imports_only_what_it_needs() {
     let output = run(["guest", "imports"]);
     assert!(output.status.success());
     let imports = String::from_utf8(output.stdout).unwrap();
@@ -78,7 +77,7 @@ fn the_built_in_guest_can_reach_what_it_needs_and_nothing_else() {
 #[test]
 fn the_imports_of_any_component_can_be_shown() {
     let folder = tempfile::tempdir().unwrap();
-    // Also of one that would be refused: that is how one finds out why.
+    // Even of a component that would be refused, so that its author can find out why.
     let component = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func)))))"#;
     let path = folder.path().join("guest.wasm");
     std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
@@ -87,9 +86,9 @@ fn the_imports_of_any_component_can_be_shown() {
 }
 
 #[test]
-fn what_standard_libraries_import_is_offered() {
-    // Rust's `std` asks for these, the last for its `HashMap`. The component gets past the check of its
-    // imports, and is only refused because it can't be called.
+fn imports_of_the_rust_standard_library_are_provided() {
+    // `std` imports these, the last one for `HashMap`. The component passes the check of its imports and is refused only
+    // because it exports no handler.
     let component = r#"(component
         (import "wasi:cli/environment@0.2.6" (instance
             (export "get-environment" (func (result (list (tuple string string)))))))

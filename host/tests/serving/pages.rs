@@ -1,10 +1,11 @@
-//! The page, snapshots, and what is not there.
+//! The page, snapshots, and paths that do not exist.
 
+use std::io::{BufReader, Read, Write};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use hotshoe_test_support::built_in_pictures;
-use hotshoe_test_support::client::{get, raw_request, request};
+use hotshoe_test_support::client::{connect, get, raw_request, read_head, request};
 use hotshoe_test_support::server::Server;
 
 const CAMERAS: [&str; 6] = ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=20", "--linger", "1"];
@@ -17,15 +18,15 @@ fn the_page_shows_every_camera() {
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let html = page.text();
     for name in ["front", "yard"] {
-        // Relative, so that it works behind a proxy under any path.
+        // Relative, so that the page works behind a proxy under any path.
         assert!(html.contains(&format!("<img src=\"video_feed/{name}\"")), "{html}");
         assert!(html.contains(&format!("href=\"snapshot/{name}\"")), "{html}");
     }
-    assert!(html.find("video_feed/front") < html.find("video_feed/yard"), "not in the order given");
+    assert!(html.find("video_feed/front") < html.find("video_feed/yard"), "in the order of the options");
 }
 
 #[test]
-fn a_snapshot_is_one_of_the_pictures() {
+fn a_snapshot_is_a_picture_of_the_camera() {
     let server = Server::start(&CAMERAS);
     for path in ["/snapshot", "/snapshot/front", "/snapshot/yard", "/snapshot/yard?cacheBust=1"] {
         let snapshot = get(server.address, path);
@@ -39,8 +40,8 @@ fn a_snapshot_is_one_of_the_pictures() {
 }
 
 #[test]
-fn a_snapshot_is_fresh_and_where_the_newest_frame_is_not_it_is_the_next() {
-    // At 2 frames a second, the newest is stale for 200 of 500 ms.
+fn a_snapshot_is_fresh_even_if_it_has_to_wait_for_the_next_frame() {
+    // At 2 frames per second, the newest frame is stale for 200 of 500 ms.
     let server = Server::start(&["--camera", "emulated,fps=2"]);
     let taken = || {
         let snapshot = get(server.address, "/snapshot");
@@ -50,7 +51,7 @@ fn a_snapshot_is_fresh_and_where_the_newest_frame_is_not_it_is_the_next() {
     for _ in 0..4 {
         let age = last.elapsed().unwrap();
         thread::sleep(Duration::from_millis(310).saturating_sub(age));
-        // The one of before is now 310 ms old at least.
+        // The previous snapshot is now at least 310 ms old.
         let next = taken();
         assert!(next > last);
         last = next;
@@ -58,7 +59,7 @@ fn a_snapshot_is_fresh_and_where_the_newest_frame_is_not_it_is_the_next() {
 }
 
 #[test]
-fn head_answers_as_get_but_without_a_body() {
+fn head_responses_equal_get_responses_without_the_body() {
     let server = Server::start(&CAMERAS);
     for path in ["/", "/snapshot", "/video_feed", "/nothing"] {
         let head = request(server.address, "HEAD", path);
@@ -76,7 +77,7 @@ fn head_answers_as_get_but_without_a_body() {
 }
 
 #[test]
-fn what_is_not_there_is_404() {
+fn unknown_paths_and_cameras_are_404() {
     let server = Server::start(&CAMERAS);
     for path in
         ["/nothing", "/video_feed/attic", "/snapshot/attic", "/video_feed2/", "/snapshot/front/x", "/%2e%2e", "/%2F/x"]
@@ -104,7 +105,7 @@ fn http_1_0_without_a_host_is_served() {
 }
 
 #[test]
-fn requests_that_are_not_http_are_400() {
+fn invalid_http_is_400() {
     let server = Server::start(&CAMERAS);
     for bytes in ["GET\r\n\r\n", "\x01\x02\x03\r\n\r\n", "GET / HTTP/1.1\r\nHost\r\n\r\n"] {
         let (reply, _) = raw_request(server.address, bytes.as_bytes(), false);
@@ -115,8 +116,6 @@ fn requests_that_are_not_http_are_400() {
 
 #[test]
 fn one_connection_serves_many_requests() {
-    use hotshoe_test_support::client::{connect, read_head};
-    use std::io::{BufReader, Read, Write};
     let server = Server::start(&CAMERAS);
     let mut stream = connect(server.address);
     let mut reader = BufReader::new(stream.try_clone().unwrap());

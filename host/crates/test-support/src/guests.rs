@@ -1,9 +1,8 @@
-//! Guests that misbehave, in WebAssembly text.
+//! Guests for tests, most of which misbehave, in WebAssembly text format.
 //!
-//! Each is a core module against the world in `wit/`, of which `PRELUDE` is the first half and says how to
-//! answer; it is made a component here, so no test needs the target `wasm32-wasip2`. All of them answer
-//! `/ok` properly, which shows that the host is still there after whatever they did, and `/`, or they would not
-//! be let serve.
+//! Each is a core module for a world in `wit/`. It consists of `PRELUDE`, which imports functions and responds to requests,
+//! and a function `misbehave`. The module is converted to a component here, so no test needs the target `wasm32-wasip2`. All
+//! guests respond properly to `/ok`, which shows that the host has survived, and to `/`, without which they would be refused.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use wit_parser::Resolve;
 use super::server::run;
 use super::workspace;
 
-/// Imports, memory, and functions to answer with.
+/// Imports, memory, and functions that respond.
 const PRELUDE: &str = r#"
   (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
   (import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
@@ -63,7 +62,7 @@ const PRELUDE: &str = r#"
   (data (i32.const 672) "content-type")
   (data (i32.const 688) "multipart/x-mixed-replace; boundary=frame")
 
-  ;; What the host passes in goes here, one after the other. Nothing is freed: no guest here answers many requests with
+  ;; Allocates memory for the values that the host passes in. Nothing is freed: no guest here serves many requests with
   ;; long paths.
   (global $top (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -77,7 +76,7 @@ const PRELUDE: &str = r#"
 
   ;; Begin an answer of status 200. Returns the stream to write its body to.
   (global $is_multipart (mut i32) (i32.const 0))
-  (func $begin (param $out i32) (result i32)
+  (func $start (param $out i32) (result i32)
     (local $r i32) (local $headers i32)
     (local.set $headers (call $fields))
     (if (global.get $is_multipart)
@@ -91,7 +90,7 @@ const PRELUDE: &str = r#"
     (call $body_write (global.get $body) (i32.const 256))
     (i32.load (i32.const 260)))
 
-  (func $say (param $stream i32) (param $at i32) (param $length i32)
+  (func $write_bytes (param $stream i32) (param $at i32) (param $length i32)
     (call $write (local.get $stream) (local.get $at) (local.get $length) (i32.const 256)))
 
   (func $pause (param $milliseconds i64)
@@ -100,25 +99,25 @@ const PRELUDE: &str = r#"
     (call $block (local.get $timer))
     (call $drop_pollable (local.get $timer)))
 
-  ;; Begin an answer, and wait until the client has its beginning.
-  (func $begin_and_wait (param $out i32) (result i32)
+  ;; Starts a response, and waits until the client has received the start.
+  (func $start_and_wait (param $out i32) (result i32)
     (local $stream i32)
-    (local.set $stream (call $begin (local.get $out)))
-    (call $say (local.get $stream) (i32.const 32) (i32.const 6))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 32) (i32.const 6))
     (call $pause (i64.const 50))
     (local.get $stream))
 
-  ;; End an answer that was begun.
+  ;; Completes a response.
   (func $end (param $stream i32)
     (call $drop_stream (local.get $stream))
     (call $body_finish (global.get $body) (i32.const 0) (i32.const 0) (i32.const 256)))
 
-  ;; Answer that it failed (`DNS-timeout`, the first of the errors).
+  ;; Responds with an error (`DNS-timeout`, the first error code).
   (func $refuse (param $out i32)
     (call $set (local.get $out) (i32.const 1) (i32.const 0)
       (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
 
-  ;; Whether the request is for /ok, or for / where that is to be answered.
+  ;; Whether the request is for /ok, or for / if the guest responds to that.
   (func $is_ok (param $request i32) (result i32)
     (local $at i32)
     (call $path (local.get $request) (i32.const 256))
@@ -135,76 +134,76 @@ const PRELUDE: &str = r#"
     (call $drop_request (local.get $request))
     (if (local.get $is_ok)
       (then
-        (local.set $stream (call $begin (local.get $out)))
-        (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+        (local.set $stream (call $start (local.get $out)))
+        (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
         (call $end (local.get $stream)))
       (else (call $misbehave (local.get $out)))))
 "#;
 
-/// Traps before it answers.
+/// Traps before it responds.
 pub const TRAPS: &str = "(func $misbehave (param $out i32) unreachable)";
 
-/// Traps when it has begun to answer.
+/// Traps after it has started to respond.
 pub const TRAPS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
-  (drop (call $begin_and_wait (local.get $out)))
+  (drop (call $start_and_wait (local.get $out)))
   unreachable)"#;
 
-/// Traps when it has begun to answer, and has not waited since, so that nothing can have been sent.
+/// Traps after it has started to respond, without waiting, so that nothing was sent yet.
 pub const TRAPS_AT_ONCE_AFTER_BEGINNING: &str = r#"(func $misbehave (param $out i32)
-  (call $say (call $begin (local.get $out)) (i32.const 32) (i32.const 6))
+  (call $write_bytes (call $start (local.get $out)) (i32.const 32) (i32.const 6))
   unreachable)"#;
 
-/// Waits for an hour before it answers.
+/// Waits for an hour before it responds.
 pub const NEVER_ANSWERS: &str =
     "(func $misbehave (param $out i32) (call $block (call $timer (i64.const 3600000000000))))";
 
-/// Answers after a second and a half.
+/// Responds after a second and a half.
 pub const SLOW: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
   (call $block (call $timer (i64.const 1500000000)))
-  (local.set $stream (call $begin (local.get $out)))
-  (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+  (local.set $stream (call $start (local.get $out)))
+  (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
   (call $end (local.get $stream)))"#;
 
-/// Returns without an answer.
+/// Returns without a response.
 pub const RETURNS_WITHOUT_ANSWER: &str = "(func $misbehave (param $out i32))";
 
-/// Prints ten thousand lines before it answers.
+/// Prints ten thousand lines before it responds.
 pub const PRINTS: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32) (local $left i32)
   (local.set $stream (call $stdout))
   (local.set $left (i32.const 10000))
   (loop $again
-    (call $say (local.get $stream) (i32.const 32) (i32.const 6))
+    (call $write_bytes (local.get $stream) (i32.const 32) (i32.const 6))
     (local.set $left (i32.sub (local.get $left) (i32.const 1)))
     (br_if $again (local.get $left)))
   (call $drop_stream (local.get $stream))
-  (local.set $stream (call $begin (local.get $out)))
-  (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+  (local.set $stream (call $start (local.get $out)))
+  (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
   (call $end (local.get $stream)))"#;
 
-/// Computes for ever before it answers.
+/// Computes for ever before it responds.
 pub const SPINS: &str = "(func $misbehave (param $out i32) (loop $again (br $again)))";
 
-/// Computes for ever when it has begun to answer.
+/// Computes for ever after it has started to respond.
 pub const SPINS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
-  (drop (call $begin_and_wait (local.get $out)))
+  (drop (call $start_and_wait (local.get $out)))
   (loop $again (br $again)))"#;
 
-/// Begins an answer and then waits for an hour.
+/// Starts a response and then waits for an hour.
 pub const WAITS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
-  (drop (call $begin_and_wait (local.get $out)))
+  (drop (call $start_and_wait (local.get $out)))
   (call $block (call $timer (i64.const 3600000000000))))"#;
 
-/// Begins an answer and drops its body, which means that it is broken off.
+/// Starts a response and drops its body, which aborts the response.
 pub const BREAKS_OFF: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
-  (local.set $stream (call $begin_and_wait (local.get $out)))
-  (call $say (local.get $stream) (i32.const 64) (i32.const 5))
+  (local.set $stream (call $start_and_wait (local.get $out)))
+  (call $write_bytes (local.get $stream) (i32.const 64) (i32.const 5))
   (call $drop_stream (local.get $stream))
   (call $drop_body (global.get $body)))"#;
 
-/// Takes all the memory that it gets and writes to each page of it, and traps when it gets no more.
+/// Allocates and touches as much memory as it can, and traps when there is no more.
 pub const HOARDS_MEMORY: &str = r#"(func $misbehave (param $out i32)
   (local $page i32)
   (loop $again
@@ -213,13 +212,13 @@ pub const HOARDS_MEMORY: &str = r#"(func $misbehave (param $out i32)
     (i32.store (i32.mul (local.get $page) (i32.const 65536)) (i32.const 1))
     (br $again)))"#;
 
-/// Calls itself without end.
+/// Recurses for ever.
 pub const RECURSES: &str = "(func $misbehave (param $out i32) (call $misbehave (local.get $out)))";
 
-/// Makes headers without end and drops none.
+/// Creates headers for ever and drops none.
 pub const LEAKS_HANDLES: &str = "(func $misbehave (param $out i32) (loop $again (drop (call $fields)) (br $again)))";
 
-/// Takes frames and drops none. Says `full` when it is given no more.
+/// Reads frames and drops none. Responds with `full` when the host returns no more.
 pub const LEAKS_FRAMES: &str = r#"(func $misbehave (param $out i32)
   (local $feed i32) (local $stream i32)
   (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
@@ -227,29 +226,29 @@ pub const LEAKS_FRAMES: &str = r#"(func $misbehave (param $out i32)
   (loop $again
     (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
     (br_if $again (i32.eqz (i32.load (i32.const 256)))))
-  (local.set $stream (call $begin (local.get $out)))
-  (call $say (local.get $stream) (i32.const 64) (i32.const 5))
+  (local.set $stream (call $start (local.get $out)))
+  (call $write_bytes (local.get $stream) (i32.const 64) (i32.const 5))
   (call $end (local.get $stream)))"#;
 
-/// Writes and writes, and never asks whether it may.
+/// Writes for ever without checking whether it may.
 pub const WRITES_UNASKED: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
-  (local.set $stream (call $begin_and_wait (local.get $out)))
+  (local.set $stream (call $start_and_wait (local.get $out)))
   (loop $again
     (call $write_unasked (local.get $stream) (i32.const 0) (i32.const 65536) (i32.const 256))
     (br $again)))"#;
 
-/// Writes and writes, whenever it may.
+/// Writes for ever, whenever it may.
 pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
-  (local.set $stream (call $begin_and_wait (local.get $out)))
+  (local.set $stream (call $start_and_wait (local.get $out)))
   (loop $again
-    (call $say (local.get $stream) (i32.const 0) (i32.const 4096))
+    (call $write_bytes (local.get $stream) (i32.const 0) (i32.const 4096))
     (br $again)))"#;
 
-/// Streams its camera the plain way: this instance writes all of it, for one viewer.
+/// Streams its camera without a channel: the instance writes the stream of its one viewer.
 pub const STREAMS: &str = r#"
-  ;; Wait until the stream takes something.
+  ;; Waits until the stream accepts bytes.
   (func $ready (param $stream i32)
     (local $pollable i32)
     (loop $again
@@ -270,7 +269,7 @@ pub const STREAMS: &str = r#"
     (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
     (local.set $feed (i32.load (i32.const 260)))
     (global.set $is_multipart (i32.const 1))
-    (local.set $stream (call $begin (local.get $out)))
+    (local.set $stream (call $start (local.get $out)))
     (call $put (local.get $stream) (i32.const 642) (i32.const 9))
     (loop $next
       (call $feed_next (local.get $feed) (i64.const 10000000000) (i32.const 256))
@@ -278,7 +277,7 @@ pub const STREAMS: &str = r#"
       (local.set $image (i32.load (i32.const 304)))
       (call $image_info (local.get $image) (i32.const 256))
       (local.set $length (i64.load (i32.const 280)))
-      ;; Its seven decimal digits, from the last to the first.
+      ;; Seven decimal digits, from the last to the first.
       (local.set $left (local.get $length))
       (local.set $at (i32.const 561))
       (loop $digit
@@ -298,40 +297,42 @@ pub const STREAMS: &str = r#"
       (call $put (local.get $stream) (i32.const 640) (i32.const 11))
       (br $next)))"#;
 
-/// Begins an answer, waits until the guest is replaced, and finishes it.
+/// Starts a response, waits until the guest is replaced, and completes it.
 pub const ENDS_WHEN_REPLACED: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32) (local $replaced i32)
-  (local.set $stream (call $begin (local.get $out)))
+  (local.set $stream (call $start (local.get $out)))
   (local.set $replaced (call $replaced))
   (call $block (local.get $replaced))
   (call $drop_pollable (local.get $replaced))
-  (call $say (local.get $stream) (i32.const 16) (i32.const 3))
+  (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
   (call $end (local.get $stream)))"#;
 
-/// Counts the answers of its instance: this one is the first, or the second, in three digits.
+/// Counts the responses of the instance, and responds with the number of this one in three digits.
 const COUNTS: &str = r#"
   (global $count (mut i32) (i32.const 0))
-  (func $say_count (param $out i32)
+  (func $respond_with_count (param $out i32)
     (local $stream i32)
     (global.set $count (i32.add (global.get $count) (i32.const 1)))
     (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.div_u (global.get $count) (i32.const 100))))
     (i32.store8 (i32.const 301)
       (i32.add (i32.const 48) (i32.rem_u (i32.div_u (global.get $count) (i32.const 10)) (i32.const 10))))
     (i32.store8 (i32.const 302) (i32.add (i32.const 48) (i32.rem_u (global.get $count) (i32.const 10))))
-    (local.set $stream (call $begin (local.get $out)))
-    (call $say (local.get $stream) (i32.const 300) (i32.const 3))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 300) (i32.const 3))
     (call $end (local.get $stream)))"#;
 
-/// A component file in `folder` that answers with how many answers its instance has given, this one included, in three
-/// digits; before that it does what these instructions say. `$count` is the number of answers before.
-pub fn counting(folder: &Path, first: &str) -> PathBuf {
+/// Writes a component to `folder` that executes `instructions`, then responds with the number of responses of its instance,
+/// including this one, in three digits. `$count` is the number of responses before.
+pub fn counting(folder: &Path, instructions: &str) -> PathBuf {
     component(
         folder,
-        &format!("{COUNTS} (func $misbehave (param $out i32) {first} (call $say_count (local.get $out)))"),
+        &format!(
+            "{COUNTS} (func $misbehave (param $out i32) {instructions} (call $respond_with_count (local.get $out)))"
+        ),
     )
 }
 
-/// Joins the channel of the name at 1024. Says which error that gives, as a digit.
+/// Joins the channel whose name is at address 1024. Responds with the index of the error code if that fails.
 const JOINS: &str = r#"(func $misbehave (param $out i32)
   (local $r i32) (local $stream i32)
   (local.set $r (call $response (call $fields)))
@@ -343,60 +344,61 @@ const JOINS: &str = r#"(func $misbehave (param $out i32)
   (if (i32.load8_u (i32.const 256))
     (then
       (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 264))))
-      (local.set $stream (call $begin (local.get $out)))
-      (call $say (local.get $stream) (i32.const 300) (i32.const 1))
+      (local.set $stream (call $start (local.get $out)))
+      (call $write_bytes (local.get $stream) (i32.const 300) (i32.const 1))
       (call $end (local.get $stream)))
     (else (call $set (local.get $out) (i32.const 0) (local.get $r)
       (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))))
   (data (i32.const 1536) "opening\0a")
   (data (i32.const 1552) "closing\0a")
-  (func $say_part (param $channel i32)
+  (func $push_part (param $channel i32)
     (call $push (local.get $channel) (i32.const 1600) (global.get $part_length) (i32.const 0) (i32.const 0)
       (i32.const 1600) (i32.const 0) (i32.const 256))
     (if (i32.load8_u (i32.const 256)) (then unreachable)))
 "#;
 
-/// Pushes its part fifty times a second, for ever.
+/// Pushes a part fifty times a second, for ever.
 pub const PUBLISHES: &str = "(func $publish (param $channel i32)
-  (loop $again (call $say_part (local.get $channel)) (call $pause (i64.const 20)) (br $again)))";
+  (loop $again (call $push_part (local.get $channel)) (call $pause (i64.const 20)) (br $again)))";
 
-/// Pushes its part once, and traps.
+/// Pushes a part, and traps.
 pub const PUBLISHES_AND_TRAPS: &str = "(func $publish (param $channel i32)
-  (call $say_part (local.get $channel)) (call $pause (i64.const 20)) unreachable)";
+  (call $push_part (local.get $channel)) (call $pause (i64.const 20)) unreachable)";
 
-/// Traps before it has pushed anything.
+/// Traps before it has pushed a part.
 pub const PUBLISHES_NOTHING_AND_TRAPS: &str = "(func $publish (param $channel i32) unreachable)";
 
-/// Pushes its part once, and computes for ever.
+/// Pushes a part, and computes for ever.
 pub const PUBLISHES_AND_SPINS: &str = "(func $publish (param $channel i32)
-  (call $say_part (local.get $channel)) (loop $again (br $again)))";
+  (call $push_part (local.get $channel)) (loop $again (br $again)))";
 
-/// Pushes its part ten times, and returns.
+/// Pushes a part ten times, and returns.
 pub const PUBLISHES_AND_ENDS: &str = "(func $publish (param $channel i32)
   (local $left i32)
   (local.set $left (i32.const 10))
   (loop $again
-    (call $say_part (local.get $channel)) (call $pause (i64.const 20))
+    (call $push_part (local.get $channel)) (call $pause (i64.const 20))
     (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1))))))";
 
-/// Pushes its part as fast as it can, without ever waiting.
+/// Pushes a part as fast as it can, without waiting.
 pub const PUBLISHES_WITHOUT_A_PAUSE: &str = "(func $publish (param $channel i32)
-  (loop $again (call $say_part (local.get $channel)) (br $again)))";
+  (loop $again (call $push_part (local.get $channel)) (br $again)))";
 
-/// A component that answers with a channel of this name, and publishes it by this function; its parts are `part`.
+/// Returns a component that joins the channel with this name and publishes it with the function `publish`. Its parts are
+/// `part`.
 pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
     let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
     encode(&joining(channel, part, &format!("{publish} {export}"), 0), "publishing-guest")
 }
 
-/// As the first, with a label of this many bytes for each viewer.
+/// Returns a component that publishes a channel and gives each viewer a label of this many bytes.
 pub fn publishing_with_label(length: u32) -> Vec<u8> {
     let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
     encode(&joining("c", "part", &format!("{PUBLISHES} {export}"), length), "publishing-guest")
 }
 
-/// A component that joins a channel, allows its instance to be used again, waits half a second and answers that it
-/// failed. The publisher opens the camera, and waits.
+/// Returns a component that joins a channel, allows reuse, waits half a second and responds with an error. Its publisher opens
+/// the camera, and waits.
 pub fn joining_and_refusing() -> Vec<u8> {
     let refuses = r#"(func $misbehave (param $out i32)
       (local $r i32)
@@ -414,7 +416,7 @@ pub fn joining_and_refusing() -> Vec<u8> {
     encode(&module(&format!(r#"{refuses} {publish} (data (i32.const 1024) "c")"#), true), "publishing-guest")
 }
 
-/// A component that answers with a channel of this name, and publishes none.
+/// Returns a component that joins the channel with this name but publishes none.
 pub fn joining_without_publishing(channel: &str) -> Vec<u8> {
     encode(&joining(channel, "", "", 0), "guest")
 }
@@ -430,18 +432,18 @@ fn joining(channel: &str, part: &str, publish: &str, label_length: u32) -> Strin
     module(&rest, true)
 }
 
-/// Begins an answer and leaves it unfinished.
+/// Starts a response and returns without completing it.
 pub const LEAVES_UNFINISHED: &str = r#"(func $misbehave (param $out i32)
-  (drop (call $begin_and_wait (local.get $out))))"#;
+  (drop (call $start_and_wait (local.get $out))))"#;
 
-/// A guest made of the prelude and this function, as a component file in `folder`.
+/// Writes a component made of the prelude and this function to `folder`.
 pub fn component(folder: &Path, misbehave: &str) -> PathBuf {
     let path = folder.join("guest.wasm");
     std::fs::write(&path, serving(misbehave)).unwrap();
     path
 }
 
-/// A component made of the prelude and this function.
+/// Returns a component made of the prelude and this function.
 pub fn serving(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, true), "guest")
 }
@@ -452,23 +454,23 @@ pub fn importing(imports: &str, misbehave: &str) -> Vec<u8> {
     encode(&module, "guest")
 }
 
-/// The same, but it misbehaves at `/` as well, which it is asked for before it may serve.
+/// Like [`serving`], but the component also misbehaves at `/`, which the host requests before the guest serves.
 pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, false), "guest")
 }
 
-/// As [`serving`], with this many more functions, which nobody calls and which take long to compile.
+/// Like [`serving`], with this many additional functions that take long to compile and are never called.
 pub fn large(misbehave: &str, functions: usize) -> Vec<u8> {
-    encode(&module(&format!("{misbehave} {}", ballast(functions)), true), "guest")
+    encode(&module(&format!("{misbehave} {}", unused_functions(functions)), true), "guest")
 }
 
-/// As [`misbehaving_at_once`], and as large.
+/// Like [`misbehaving_at_once`], but as large as [`large`].
 pub fn large_misbehaving_at_once(misbehave: &str, functions: usize) -> Vec<u8> {
-    encode(&module(&format!("{misbehave} {}", ballast(functions)), false), "guest")
+    encode(&module(&format!("{misbehave} {}", unused_functions(functions)), false), "guest")
 }
 
-/// Functions that differ from each other.
-fn ballast(functions: usize) -> String {
+/// Returns functions that differ from each other.
+fn unused_functions(functions: usize) -> String {
     let function = |number: usize| {
         format!(
             "(func (param i32) (result i32) (local i32) \
@@ -480,13 +482,13 @@ fn ballast(functions: usize) -> String {
     (1..=functions).map(function).collect()
 }
 
-/// A component whose memory has this size from the start, in bytes.
+/// Returns a component whose memory initially has this size, in bytes.
 pub fn needing_memory(bytes: usize) -> Vec<u8> {
     let pages = format!("(memory (export \"memory\") {})", bytes.div_ceil(65_536));
     encode(&module(TRAPS, true).replace("(memory (export \"memory\") 2)", &pages), "guest")
 }
 
-/// The built-in guest.
+/// Returns the built-in guest.
 pub fn built_in() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guest.wasm");
@@ -494,16 +496,16 @@ pub fn built_in() -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// A component that does the same, but is another: it has one more custom section, with this number in it.
+/// Returns a component that behaves the same but has another digest, because of a custom section with this number.
 pub fn variant(component: &[u8], number: u32) -> Vec<u8> {
-    // Component Model, Binary.md: id 0, the section's length, the name's length, the name, the contents.
+    // Component Model, Binary.md: the id 0, the length of the section, the length of the name, the name, the contents.
     let mut other = component.to_vec();
     other.extend([0, 6, 1, b'v']);
     other.extend(number.to_be_bytes());
     other
 }
 
-/// The core module of the prelude and this, which answers `/` properly or not.
+/// Returns a core module made of the prelude and `rest`, which responds to `/` properly or not.
 fn module(rest: &str, answers_index: bool) -> String {
     format!("(module {PRELUDE} (global $answers_index i32 (i32.const {})) {rest})", i32::from(answers_index))
 }

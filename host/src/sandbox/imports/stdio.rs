@@ -1,5 +1,5 @@
-//! What guests print goes to the log, a line at a time. How many lines a second are written is bounded by the log
-//! ([`crate::logging`]), their length here.
+//! Standard output and standard error of guests, which go to the log line by line. This module limits the length of lines;
+//! the log limits their number ([`crate::logging`]).
 
 use std::fmt;
 use std::io;
@@ -12,15 +12,15 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::logging::GUEST_TARGET;
 
-/// The longest line that is kept together, in bytes; what is longer is cut into several. Bounds what a guest that
-/// never ends its line can make the host hold.
-const LINE_LIMIT: usize = 1024;
+/// The maximum length of a line, in bytes. Longer lines are split, so that a guest that never ends its line does not fill
+/// the memory of the host.
+const MAX_LINE_BYTES: usize = 1024;
 
-/// A guest's standard output or error.
+/// Standard output or standard error of an instance.
 pub(in crate::sandbox) struct GuestLog {
-    /// Which of the two: `stdout` or `stderr`.
+    /// `stdout` or `stderr`.
     pub(in crate::sandbox) name: &'static str,
-    /// The number of the generation that the guest's instance belongs to.
+    /// The number of the generation of the instance.
     pub(in crate::sandbox) generation: u64,
 }
 
@@ -32,19 +32,19 @@ impl IsTerminal for GuestLog {
 
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { name: self.name, generation: self.generation, line: Vec::new() })
+        Box::new(LineLogger { name: self.name, generation: self.generation, line: Vec::new() })
     }
 }
 
-/// A stream that logs what is written to it.
-struct Lines {
+/// A stream that logs the lines written to it.
+struct LineLogger {
     name: &'static str,
     generation: u64,
-    /// What has come since the last end of a line.
+    /// The current line, without its end.
     line: Vec<u8>,
 }
 
-impl Lines {
+impl LineLogger {
     fn end_line(&mut self) {
         if !self.line.is_empty() {
             let Self { name, generation, line } = &*self;
@@ -54,8 +54,7 @@ impl Lines {
     }
 }
 
-/// A line without control characters: what a guest prints can't forge lines of the log, nor colour the terminal. Made
-/// only if the line is logged.
+/// Displays a line without control characters, so that a guest cannot forge lines of the log or control the terminal.
 struct Printable<'a>(&'a [u8]);
 
 impl fmt::Display for Printable<'_> {
@@ -66,10 +65,10 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for LineLogger {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         for byte in bytes {
-            if *byte == b'\n' || self.line.len() >= LINE_LIMIT {
+            if *byte == b'\n' || self.line.len() >= MAX_LINE_BYTES {
                 self.end_line();
             }
             if *byte != b'\n' {
@@ -88,7 +87,7 @@ impl AsyncWrite for Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for LineLogger {
     fn drop(&mut self) {
         self.end_line();
     }
