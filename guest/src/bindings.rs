@@ -7,9 +7,3 @@ wit_bindgen::generate!({
     path: "wit",
     generate_all,
 });
-
-// A native library cannot export symbols with the names of component exports.
-#[cfg(target_family = "wasm")]
-export!(Guest);
-#[cfg(target_family = "wasm")]
-use super::Guest;

@@ -27,8 +27,8 @@ pub fn list(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>) 
     respond(out, head_only, blocking_list_controls(&camera.name));
 }
 
-/// Sets controls one after the other and responds with all controls of the camera, or with the first error. Controls that
-/// were set before an error stay set, because each one may depend on those before it.
+/// Sets controls one after the other and responds with all controls of the camera, or with the first error. Controls
+/// that were set before an error stay set, because each one may depend on those before it.
 pub fn set(out: ResponseOutparam, request: IncomingRequest, camera: CameraSelector<'_>) {
     let Some((camera, out)) = feed::find_camera(out, false, camera) else { return };
     // Reject what can be rejected before reading the body, which may arrive slowly.
@@ -61,8 +61,8 @@ fn are_allowed() -> bool {
     !matches!(blocking_list_controls(""), Err(ErrorCode::NotAllowed))
 }
 
-/// Parses a form (URL Standard, application/x-www-form-urlencoded). Returns `None` for anything else. Names of controls and
-/// integers never need percent-encoding, so it is not decoded.
+/// Parses a form (URL Standard, application/x-www-form-urlencoded). Returns `None` for anything else. Names of controls
+/// and integers never need percent-encoding, so it is not decoded.
 fn parse_form(body: &[u8]) -> Option<Vec<(&str, i64)>> {
     let form = core::str::from_utf8(body).ok()?.trim_ascii();
     let pairs = form.split('&').map(|pair| {

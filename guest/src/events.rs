@@ -1,8 +1,8 @@
 //! `/events`: the state of the server as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! There is one type of event, `state`: the serving guest and all cameras, as JSON. It is sent every second and whenever
-//! the state of a camera changes. Each event is complete by itself. Events are parts of a channel, so a slow client skips
-//! some, and after a swap the events of the new guest follow on the same connection.
+//! There is one type of event, `state`: the serving guest and all cameras, as JSON. It is sent every second and
+//! whenever the state of a camera changes. Each event is complete by itself. Events are parts of a channel, so a slow
+//! client skips some, and after a swap the events of the new guest follow on the same connection.
 
 use alloc::format;
 use alloc::string::String;

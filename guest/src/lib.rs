@@ -1,9 +1,10 @@
 //! The built-in guest of Hotshoe: the page, snapshots, streams, events, the state, the log and controls.
 //!
-//! It also serves as the example for other guests; `hotshoe guest new` copies it. Requests arrive at `Guest::handle`, and
-//! `route` and `query` parse them. `page`, `snapshot`, `stream`, `events`, `state`, `log` and `controls` respond. Streams
-//! and events are channels, and `publish` publishes them. `feed` opens cameras, `measurement` computes their frame rates,
-//! `multipart` writes the multipart format, `request` and `response` wrap `wasi:http`, `json` and `date` format values.
+//! It also serves as the example for other guests; `hotshoe guest new` copies it. Requests arrive at
+//! `Component::handle`, and `route` and `query` parse them. `page`, `snapshot`, `stream`, `events`, `state`, `log` and
+//! `controls` respond. Streams and events are channels, and `publish` publishes them. `feed` opens cameras,
+//! `measurement` computes their frame rates, `multipart` writes the multipart format, `request` and `response` wrap
+//! `wasi:http`, `json` and `date` format values.
 //!
 //! The guest does not use the Rust standard library, because that imports an environment, standard streams and an exit
 //! function even if a program does not use them. So its list of imports, which `hotshoe guest imports` prints, is as
@@ -15,6 +16,7 @@
 extern crate alloc;
 
 mod bindings;
+mod component;
 mod controls;
 mod date;
 mod events;
@@ -36,12 +38,11 @@ mod stream;
 use bindings::exports::wasi::http::incoming_handler;
 use bindings::hotshoe::server::instances;
 use bindings::wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
+use component::Component;
 use query::Query;
 use route::{Request, Route};
 
-struct Guest;
-
-impl incoming_handler::Guest for Guest {
+impl incoming_handler::Guest for Component {
     /// Responds to a request.
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         // The guest keeps no state between requests except for the memory of the allocator.

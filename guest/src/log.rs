@@ -1,5 +1,5 @@
-//! `/log`: the last frames of a camera as a table, on a page or in CSV. A long table is sent in chunks, so that only one
-//! chunk is in memory.
+//! `/log`: the last frames of a camera as a table, on a page or in CSV. A long table is sent in chunks, so that only
+//! one chunk is in memory.
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
@@ -22,7 +22,8 @@ const CHUNK_ROWS: u32 = 256;
 const PAGE_ROWS: u64 = 1000;
 
 const PAGE: &str = include_str!("log.html");
-/// Placeholders in the page: the name of the camera, the relative path of the log folder, that of the index, and the rows.
+/// Placeholders in the page: the name of the camera, the relative path of the log folder, that of the index, and the
+/// rows.
 const NAME: &str = "{name}";
 const LOG_FOLDER: &str = "{log}";
 const INDEX_FOLDER: &str = "{index}";
@@ -39,8 +40,8 @@ pub enum Format {
     Csv,
 }
 
-/// Responds with the last frames of the camera: as many as `rows=` requests. The default is [`PAGE_ROWS`] on the page and
-/// all rows in CSV.
+/// Responds with the last frames of the camera: as many as `rows=` requests. The default is [`PAGE_ROWS`] on the page
+/// and all rows in CSV.
 pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>, query: Query<'_>, format: Format) {
     let is_named = camera != CameraSelector::First;
     let Some((camera, out)) = feed::find_camera(out, head_only, camera) else { return };
@@ -109,7 +110,8 @@ fn write(
 
 fn write_row(text: &mut String, format: Format, entry: &Entry, last: Option<&Entry>) {
     let time = date::rfc3339(entry.wall_time.seconds, entry.wall_time.nanoseconds);
-    // There is no interval before the first row, nor across entries that the host forgot while a slow client was reading.
+    // There is no interval before the first row, nor across entries that the host forgot while a slow client was
+    // reading.
     let last = last.filter(|last| last.index + 1 == entry.index);
     let interval = last.map(|last| entry.monotonic_time.saturating_sub(last.monotonic_time)).map(milliseconds);
     let interval = interval.unwrap_or_default();

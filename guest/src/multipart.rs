@@ -11,9 +11,9 @@
 //! --frame-- CRLF
 //! ```
 //!
-//! Each image is followed at once by the boundary, because browsers show a part when they see its end. The stream ends with
-//! a closing delimiter in place of the next part (RFC 2046, section 5.1.1), so that browsers release the connection. Many
-//! clients need Content-Length. X-Timestamp is the time of capture in seconds since 1970.
+//! Each image is followed at once by the boundary, because browsers show a part when they see its end. The stream ends
+//! with a closing delimiter in place of the next part (RFC 2046, section 5.1.1), so that browsers release the
+//! connection. Many clients need Content-Length. X-Timestamp is the time of capture in seconds since 1970.
 //!
 //! Clients can request two other layouts with the query parameters of ustreamer. The paths known from mjpg-streamer and
 //! ustreamer use the boundary of those servers, `boundarydonotcross`, because some relays expect it whatever the
@@ -36,8 +36,8 @@ pub enum Boundary {
     DoNotCross,
 }
 
-/// The content type of a stream of several cameras (RFC 2046, section 5.1.3). Not `x-mixed-replace`: its parts do not replace
-/// one another, and WebKit does not let scripts read that type.
+/// The content type of a stream of several cameras (RFC 2046, section 5.1.3). Not `x-mixed-replace`: its parts do not
+/// replace one another, and WebKit does not let scripts read that type.
 pub const MULTI_CAMERA_CONTENT_TYPE: &str = "multipart/mixed; boundary=frame";
 
 impl Boundary {
@@ -65,8 +65,8 @@ impl Boundary {
         }
     }
 
-    /// Returns the end of a body. It follows a delimiter, on a line of its own, and does not start a part: a browser would
-    /// show an empty part as a broken image.
+    /// Returns the end of a body. It follows a delimiter, on a line of its own, and does not start a part: a browser
+    /// would show an empty part as a broken image.
     fn closing(self) -> &'static str {
         match self {
             Self::Frame => "--frame--\r\n",
@@ -91,11 +91,11 @@ pub enum PartLayout {
     Standard,
     /// `extra_headers=1`: additional headers describe the image and the stream.
     ExtraHeaders,
-    /// `advance_headers=1`: each image is sent together with the headers of the following part, because Chromium shows an
-    /// image only then. They cannot contain the length of the next image.
+    /// `advance_headers=1`: each image is sent together with the headers of the following part, because Chromium shows
+    /// an image only then. They cannot contain the length of the next image.
     AdvanceHeaders,
-    /// For streams of several cameras. X-Camera is the name of the camera, X-Sequence the sequence number of the frame, and
-    /// X-Online whether the image is a frame rather than a placeholder.
+    /// For streams of several cameras. X-Camera is the name of the camera, X-Sequence the sequence number of the frame,
+    /// and X-Online whether the image is a frame rather than a placeholder.
     Labelled,
 }
 
@@ -207,8 +207,8 @@ impl Format {
         }
     }
 
-    /// Returns what precedes and what follows an image in its part. Calls `status` with the monotonic time only if the layout
-    /// needs it.
+    /// Returns what precedes and what follows an image in its part. Calls `status` with the monotonic time only if the
+    /// layout needs it.
     pub fn around(
         self,
         camera: &str,
@@ -240,9 +240,9 @@ fn headers(info: &PartInfo) -> String {
     format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {time}\r\n", info.image.length)
 }
 
-/// Returns the extra headers of ustreamer, with times of the monotonic clock. ustreamer reports the time of every step of its
-/// pipeline. Here an image has two times, when it was captured and when it was pushed, and each step reports the one that
-/// it belongs to.
+/// Returns the extra headers of ustreamer, with times of the monotonic clock. ustreamer reports the time of every step
+/// of its pipeline. Here an image has two times, when it was captured and when it was pushed, and each step reports the
+/// one that it belongs to.
 fn extra_headers(info: &PartInfo, status: StreamStatus, now: u64) -> String {
     const CAPTURED: [&str; 4] = ["Grab-Begin", "Grab-End", "Encode-Begin", "Encode-End"];
     const PUSHED: [&str; 4] = ["Expose-Begin", "Expose-Cmp", "Expose-End", "Send"];

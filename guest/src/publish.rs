@@ -5,11 +5,12 @@ use crate::bindings::hotshoe::camera::cameras::Feed;
 use crate::bindings::hotshoe::camera::frames::{Frame, Image};
 use crate::bindings::hotshoe::server::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::component::Component;
 use crate::events;
 use crate::multipart::{Clocks, Format, PartInfo, StreamStatus};
 
-/// The newest picture is sent again if there is no new frame for this long. It tells browsers that the part is complete,
-/// and keeps clients from timing out.
+/// The newest picture is sent again if there is no new frame for this long. It tells browsers that the part is
+/// complete, and keeps clients from timing out.
 const REPEAT_NANOSECONDS: u64 = 1_000_000_000;
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
@@ -17,7 +18,7 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 /// The clocks of the host.
 pub const CLOCKS: Clocks = Clocks { monotonic: monotonic_clock::now, wall: wall_clock::now };
 
-impl publisher::Guest for crate::Guest {
+impl publisher::Guest for Component {
     /// Publishes a channel. The host ends the instance after the last viewer has left.
     fn publish(channel: Channel) {
         match channel.name().as_str() {
@@ -73,8 +74,8 @@ impl Picture {
         Self { image, info, is_live: true }
     }
 
-    /// Creates a picture of a placeholder, which has neither a sequence number nor a time of capture. Clients receive the
-    /// number of the last frame, or 0, and the current time.
+    /// Creates a picture of a placeholder, which has neither a sequence number nor a time of capture. Clients receive
+    /// the number of the last frame, or 0, and the current time.
     fn of_placeholder(image: Image, last_sequence: Option<u64>) -> Self {
         let info = PartInfo {
             sequence: last_sequence.unwrap_or_default(),

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 /// Decodes every percent-encoded byte of a path with its query (RFC 3986, section 2.1).
 ///
-/// It is decoded before it is split, so that clients that encode too much (`/%3Faction%3Dstream`) work. No name or value that
-/// matters here contains a separator. Invalid escapes stay as they are, and so does everything if the result is not UTF-8.
+/// It is decoded before it is split, so that clients that encode too much (`/%3Faction%3Dstream`) work. No name or
+/// value that matters here contains a separator. Invalid escapes stay as they are, and so does everything if the result
+/// is not UTF-8.
 pub fn percent_decode(path_with_query: &str) -> Cow<'_, str> {
     if !path_with_query.contains('%') {
         return Cow::Borrowed(path_with_query);
@@ -43,8 +44,8 @@ impl<'a> Query<'a> {
 
     /// Returns the first value with this name, ignoring case, without spaces around it.
     ///
-    /// Parameters are separated by `&`, by `;`, which remains of an `&amp;` that a client did not decode, and by further `?`:
-    /// programs that append a parameter often start a second query.
+    /// Parameters are separated by `&`, by `;`, which remains of an `&amp;` that a client did not decode, and by
+    /// further `?`: programs that append a parameter often start a second query.
     pub fn get(self, name: &str) -> Option<&'a str> {
         self.0.split(['&', ';', '?']).find_map(|pair| {
             let (found, value) = pair.split_once('=')?;
@@ -74,7 +75,8 @@ impl<'a> Query<'a> {
         (rate > 0.0).then_some(rate)
     }
 
-    /// Returns the value of `key=`, with which a client finds itself among the viewers: up to 40 letters, digits, `-`, `_`.
+    /// Returns the value of `key=`, with which a client finds itself among the viewers: up to 40 letters, digits, `-`,
+    /// `_`.
     pub fn key(self) -> Option<&'a str> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         self.get("key").filter(|key| (1..=40).contains(&key.len()) && key.bytes().all(allowed))

@@ -23,8 +23,8 @@ pub const NO_CACHE: [(&str, &str); 3] = [
     ("expires", "Mon, 3 Jan 2000 12:34:56 GMT"),
 ];
 
-/// The policy of the pages (Content Security Policy Level 3): scripts and styles are inline, and everything else comes from
-/// and goes to this server. The host adds `frame-ancestors`.
+/// The policy of the pages (Content Security Policy Level 3): scripts and styles are inline, and everything else comes
+/// from and goes to this server. The host adds `frame-ancestors`.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; \
     script-src 'unsafe-inline'; connect-src 'self'; form-action 'none'; base-uri 'none'";
 
@@ -146,8 +146,8 @@ impl BodyWriter {
         Ok(())
     }
 
-    /// Writes `length` bytes from a stream of the host without copying them to the guest. Blocks while the client does not
-    /// read.
+    /// Writes `length` bytes from a stream of the host without copying them to the guest. Blocks while the client does
+    /// not read.
     pub fn splice(&mut self, from: &InputStream, mut length: u64) -> Result<(), Disconnected> {
         while length > 0 {
             match self.stream.splice(from, length).map_err(disconnected)? {

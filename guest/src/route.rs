@@ -1,7 +1,7 @@
 //! Parsing of paths: which page of which camera a request is for.
 //!
-//! In addition to its own paths, the guest supports those of mjpg-streamer (`/?action=stream`) and ustreamer (`/stream`,
-//! `/state`), so that clients configured for these servers work.
+//! In addition to its own paths, the guest supports those of mjpg-streamer (`/?action=stream`) and ustreamer
+//! (`/stream`, `/state`), so that clients configured for these servers work.
 
 use crate::multipart::Boundary;
 use crate::query::Query;
@@ -100,8 +100,8 @@ fn split_extension(last: &str) -> (&str, Option<&str>) {
     last.split_once('.').map_or((last, None), |(name, extension)| (name, Some(extension)))
 }
 
-/// Parses an action that starts with `stream` or `snapshot`, ignoring case, optionally followed by `_` and the index of a
-/// camera. As in mjpg-streamer, everything after that is ignored.
+/// Parses an action that starts with `stream` or `snapshot`, ignoring case, optionally followed by `_` and the index of
+/// a camera. As in mjpg-streamer, everything after that is ignored.
 fn parse_action(action: &str) -> Option<Request<'_>> {
     let rest = |name: &str| {
         let (prefix, rest) = action.split_at_checked(name.len())?;

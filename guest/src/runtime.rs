@@ -23,8 +23,8 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
 ///
 /// # Safety
 ///
-/// `old` is the result of an earlier call with `old_size` and the same `align`, or `old_size` is 0. `align` is a power of
-/// two. Only the canonical ABI calls this function, and it guarantees both.
+/// `old` is the result of an earlier call with `old_size` and the same `align`, or `old_size` is 0. `align` is a power
+/// of two. Only the canonical ABI calls this function, and it guarantees both.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, new_size: usize) -> *mut u8 {
     if new_size == 0 {

@@ -27,8 +27,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>)
     }
 }
 
-/// Returns `frame` if it is fresh, and the next frame otherwise. Returns `frame` after all if the next one takes too long,
-/// and `None` if the camera is lost meanwhile.
+/// Returns `frame` if it is fresh, and the next frame otherwise. Returns `frame` after all if the next one takes too
+/// long, and `None` if the camera is lost meanwhile.
 fn fresh_frame(feed: &Feed, frame: Frame) -> Option<Frame> {
     let age = monotonic_clock::now().saturating_sub(frame.monotonic_time);
     if age <= MAX_AGE_NANOSECONDS {

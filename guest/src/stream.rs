@@ -24,8 +24,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>,
     respond(out, head_only, query, format, boundary.content_type(), &[format.channel(&camera.name)]);
 }
 
-/// Responds with the pictures of all cameras, or of those in `cameras=`, separated by commas. Each part names its camera, and
-/// `fps=` limits the rate of each camera.
+/// Responds with the pictures of all cameras, or of those in `cameras=`, separated by commas. Each part names its
+/// camera, and `fps=` limits the rate of each camera.
 pub fn serve_several(out: ResponseOutparam, head_only: bool, query: Query<'_>) {
     let cameras: Vec<_> = list_cameras().into_iter().map(|camera| camera.name).collect();
     let Some(selected) = select(&cameras, query.get("cameras")) else { return feed::unknown_camera(out, head_only) };
@@ -34,8 +34,8 @@ pub fn serve_several(out: ResponseOutparam, head_only: bool, query: Query<'_>) {
     respond(out, head_only, query, format, MULTI_CAMERA_CONTENT_TYPE, &names);
 }
 
-/// Returns the cameras in a comma-separated list, each once, or all of them without a list. Returns `None` if a camera does
-/// not exist.
+/// Returns the cameras in a comma-separated list, each once, or all of them without a list. Returns `None` if a camera
+/// does not exist.
 fn select<'a>(cameras: &'a [String], list: Option<&str>) -> Option<Vec<&'a str>> {
     let Some(list) = list else { return Some(cameras.iter().map(String::as_str).collect()) };
     let exists = |name: &str| cameras.iter().any(|camera| camera == name);

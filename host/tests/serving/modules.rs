@@ -1,4 +1,4 @@
-//! The module rules: no two files depend on each other, and the top-level modules of the host depend downwards only.
+//! The module rules: files form no import cycles, and the top-level modules of the host depend downwards only.
 //!
 //! The tests read the sources as text. A file depends on another if one of its paths (in a `use` or anywhere else)
 //! leads to an item that the other file defines; re-exports are followed to the definition. Code under `#[cfg(test)]`
@@ -12,29 +12,21 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] =
     &["logging", "process", "buf_list", "channels", "sandbox", "swap", "http", "admin", "config", "commands", "app"];
 
-/// Upward dependencies that have yet to be removed.
-const KNOWN_UPWARDS: &[(&str, &str)] = &[];
-
-/// Folders with cycles that have yet to be removed.
-const KNOWN_CYCLES: &[&str] = &["guest/src"];
-
 #[test]
-fn no_files_depend_on_each_other() {
+fn files_form_no_import_cycles() {
     let mut cycles = Vec::new();
     for root in crate_roots() {
         let graph = Graph::read(&root);
         for cycle in graph.cycles() {
             let names: Vec<_> = cycle.iter().map(|file| graph.name(*file)).collect();
-            if !KNOWN_CYCLES.iter().any(|folder| names.iter().all(|name| name.starts_with(folder))) {
-                let edges = graph.edges.iter().filter(|((from, to), _)| cycle.contains(from) && cycle.contains(to));
-                let edges: String = edges
-                    .map(|((from, to), path)| format!("    {} uses {path} of {}\n", graph.name(*from), graph.name(*to)))
-                    .collect();
-                cycles.push(format!("{names:?}:\n{edges}"));
-            }
+            let edges = graph.edges.iter().filter(|((from, to), _)| cycle.contains(from) && cycle.contains(to));
+            let edges: String = edges
+                .map(|((from, to), path)| format!("    {} uses {path} of {}\n", graph.name(*from), graph.name(*to)))
+                .collect();
+            cycles.push(format!("{names:?}:\n{edges}"));
         }
     }
-    assert!(cycles.is_empty(), "files that depend on each other:\n{}", cycles.concat());
+    assert!(cycles.is_empty(), "import cycles:\n{}", cycles.concat());
 }
 
 #[test]
@@ -48,7 +40,7 @@ fn the_top_level_modules_of_the_host_depend_downwards_only() {
             upwards.push(format!("{from_module} or {to_module} is missing from ORDER\n"));
             continue;
         };
-        if from_rank < to_rank && !KNOWN_UPWARDS.contains(&(&from_module, &to_module)) {
+        if from_rank < to_rank {
             upwards.push(format!("{} uses {path} of {}\n", graph.name(*from), graph.name(*to)));
         }
     }
@@ -56,7 +48,7 @@ fn the_top_level_modules_of_the_host_depend_downwards_only() {
 }
 
 #[test]
-fn cycles_are_found_through_re_exports_and_inline_modules_and_tests_do_not_count() {
+fn the_graph_follows_re_exports_and_ignores_tests() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lib.rs");
     let write = |name: &str, source: &str| fs::write(folder.path().join(name), source).unwrap();
@@ -173,7 +165,7 @@ impl Graph {
         Some(module.file)
     }
 
-    /// The sets of files that depend on each other.
+    /// The sets of files that form import cycles.
     fn cycles(&self) -> Vec<Vec<usize>> {
         let reachable = |start| {
             let mut reached = BTreeSet::new();
