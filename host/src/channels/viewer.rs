@@ -30,7 +30,7 @@ pub struct ViewerOptions {
 /// A viewer's subscription to a channel. The channel counts the viewer until it is dropped.
 ///
 /// Call [`poll_next`](Self::poll_next) when the client has taken what it was sent before: a slow viewer then skips to
-/// the newest part. Alternatively, [`hand_over`](Self::hand_over) lets somebody else send the parts.
+/// the newest part. Alternatively, [`hand_over`](Self::hand_over) lets another task send the parts.
 pub struct Viewer {
     channel: Arc<Channel>,
     /// `None` once sent.
@@ -81,8 +81,8 @@ impl Viewer {
         Poll::Ready(Some(bytes))
     }
 
-    /// Hands the pacing over to whoever sends the parts from now on. Returns `None` if that was done before. The viewer
-    /// still counts, and [`poll_next`](Self::poll_next) returns only the closing bytes.
+    /// Hands the pacing over to the task that sends the parts from now on. The channel still counts the viewer, and
+    /// [`poll_next`](Self::poll_next) returns only the closing bytes. Returns `None` if the pacing was handed over before.
     pub fn hand_over(&mut self) -> Option<Pacing> {
         self.changed = None;
         self.resend = None;

@@ -1,7 +1,7 @@
 //! A connection whose write half can be lent.
 //!
-//! hyper reads from and writes to a [`Connection`]. The body of a response can take the write half out of it, have
-//! somebody else write the body's chunks, and put it back. Two rules keep the two writers apart:
+//! hyper reads from and writes to a [`Connection`]. The body of a response can take the write half out of it,
+//! have another task write the body's chunks, and put it back. Two rules keep the two writers apart:
 //!
 //! * Only the holder of the [`WriteHalf`] can write, and it cannot be cloned. If hyper writes while it is lent, hyper
 //!   gets an error and ends the connection: no bytes are interleaved even if the second rule is broken.
@@ -60,8 +60,7 @@ impl Connection {
     }
 }
 
-/// The place of a connection's write half, shared by the connection and the bodies of its responses. Clones refer to
-/// the same place.
+/// A connection's write half, shared by the connection and the bodies of its responses. Clones share it.
 #[derive(Clone)]
 pub struct SharedWriter(Arc<Mutex<WriterState>>);
 

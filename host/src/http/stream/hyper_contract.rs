@@ -31,7 +31,7 @@ const SIZES: [usize; 6] = [1, 100, http1::BUFFER_SIZE - 1, http1::BUFFER_SIZE, 1
 enum Event {
     /// hyper wrote these bytes, in this number of slices.
     Write(Vec<u8>, usize),
-    /// hyper tried to write, and was told to wait.
+    /// hyper tried to write, but the client accepted no bytes.
     WriteBlocked,
     Flush,
     Shutdown,

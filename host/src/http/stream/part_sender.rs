@@ -21,7 +21,7 @@ pub(super) struct Offer {
     pub(super) resend_before: Option<Instant>,
 }
 
-/// What came of sending.
+/// The result of [`PartSender::send`].
 pub(super) enum Progress {
     /// The viewer has everything it should have so far.
     UpToDate,
@@ -31,7 +31,7 @@ pub(super) enum Progress {
     Finished,
 }
 
-/// Sends parts to one viewer.
+/// Sends parts to one viewer. The parts between the current one and the newest are skipped.
 pub(super) struct PartSender {
     writer: WriteHalf,
     pacing: Pacing,
@@ -56,8 +56,8 @@ impl PartSender {
         self.writer
     }
 
-    /// Sends what the viewer is due and the sink accepts. A part is never cut: the rest of a part that was begun comes
-    /// first. Adds the number of system calls to `writes`. `waker` is called only if the sink blocks.
+    /// Sends due parts as far as the sink accepts them. Never cuts a part: the rest of the current one comes first. Adds the
+    /// number of writes to `writes`. Calls `waker` only if the sink accepts no more bytes.
     ///
     /// # Errors
     ///
@@ -153,5 +153,92 @@ impl PartSender {
     /// Pretends that a part was last sent at this time.
     pub(super) fn set_last_sent(&mut self, at: Instant) {
         self.pacing.set_last_sent(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+
+    use super::super::write_half::Sink;
+    use super::*;
+    use crate::channels::Part;
+    use crate::channels::viewer_stats::ViewerStats;
+
+    /// A sink that buffers, as a TLS session does.
+    #[derive(Default)]
+    struct BufferingSink(Mutex<Buffers>);
+
+    #[derive(Default)]
+    struct Buffers {
+        sent: Vec<u8>,
+        buffered: Vec<u8>,
+        /// How many more bytes the sink accepts.
+        window: usize,
+        can_flush: bool,
+    }
+
+    impl Sink for BufferingSink {
+        fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut buffers = self.0.lock().unwrap();
+            let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(buffers.window).collect();
+            if bytes.is_empty() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            buffers.window -= bytes.len();
+            buffers.buffered.extend(&bytes);
+            Ok(bytes.len())
+        }
+
+        fn try_flush(&self) -> io::Result<()> {
+            let mut buffers = self.0.lock().unwrap();
+            if !buffers.can_flush {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let buffered = std::mem::take(&mut buffers.buffered);
+            buffers.sent.extend(buffered);
+            Ok(())
+        }
+
+        fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn shut_down(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn offer(text: &'static str, number: u64) -> Offer {
+        let part = Part::new(text.into(), Bytes::new(), Bytes::new());
+        Offer { newest: Chunk::new(Arc::new(part)).map(Arc::new), number, is_closed: false, resend_before: None }
+    }
+
+    #[test]
+    fn a_part_is_sent_and_flushed_completely_before_the_newest_or_the_end() {
+        let sink = Arc::new(BufferingSink::default());
+        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new())));
+        let mut sender = PartSender::new(WriteHalf::new(sink.clone()), pacing);
+        let mut send = |offer: &Offer| sender.send(offer, &mut 0, || Waker::noop().clone()).unwrap();
+        let set = |window, can_flush| {
+            let mut buffers = sink.0.lock().unwrap();
+            (buffers.window, buffers.can_flush) = (window, can_flush);
+        };
+        // No byte of this part is accepted, so the next takes its place.
+        assert!(matches!(send(&offer("skipped", 1)), Progress::Blocked));
+        set(4, false);
+        assert!(matches!(send(&offer("first", 2)), Progress::Blocked));
+        set(100, false);
+        assert!(matches!(send(&offer("skipped", 3)), Progress::Blocked));
+        assert!(sink.0.lock().unwrap().sent.is_empty(), "not flushed yet");
+        let closed = Offer { is_closed: true, ..offer("last", 4) };
+        assert!(matches!(send(&closed), Progress::Blocked));
+        set(100, true);
+        assert!(matches!(send(&offer("last", 4)), Progress::UpToDate));
+        assert!(matches!(send(&closed), Progress::Finished));
+        assert_eq!(sink.0.lock().unwrap().sent, b"5\r\nfirst\r\n4\r\nlast\r\n");
     }
 }

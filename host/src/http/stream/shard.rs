@@ -31,9 +31,11 @@ pub(super) struct Shard {
     offer: Offer,
 }
 
-/// Whether a slice was enough.
+/// The result of one slice.
 enum Slice {
+    /// Everything that sinks accept is sent.
     Finished,
+    /// There is more to send.
     Unfinished,
 }
 
@@ -52,7 +54,7 @@ impl Shard {
         pause_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                // Fails when the channel is gone, which its viewers outlive only while they are dropped.
+                // Fails once the channel is dropped. By then its viewers have left, and the queue has the events.
                 Ok(()) = self.channel.changed() => self.start_round_with_newest(),
                 () = self.queue.changed() => {}
                 _ = pause_check.tick() => {
@@ -70,7 +72,7 @@ impl Shard {
         }
     }
 
-    /// Sends what viewers are due and their sinks accept, up to [`SLICE`] writes.
+    /// Sends due parts as far as sinks accept them, up to [`SLICE`] writes.
     fn send_slice(&mut self) -> Slice {
         self.update_members();
         if self.channel.has_changed().unwrap_or_default() {
@@ -78,7 +80,7 @@ impl Shard {
         }
         let mut writes = 0;
         while writes < SLICE {
-            // In turn, so that neither slow viewers nor fast ones wait for all of the others.
+            // Alternate, so that neither the ready connections nor the others wait for all of the other kind.
             let (ready, next) = (self.ready.pop_front(), self.members.next());
             if ready.is_none() && next.is_none() {
                 return Slice::Finished;
