@@ -30,7 +30,7 @@ pub enum AppError {
     /// The sandbox cannot be created.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// An address cannot be listened at.
+    /// An address cannot be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// A background task has ended that the server needs and cannot restart.

@@ -52,7 +52,7 @@ fn write(path: &Path, contents: &[u8], is_executable: bool) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(contents)
 }
 
-/// Makes a package name that cargo accepts of a folder's name: letters, digits, `-` and `_`, starting with a letter.
+/// Turns a folder's name into a package name for cargo: letters, digits, `-` and `_`, starting with a letter.
 fn package_name(folder: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name = folder.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();

@@ -44,7 +44,7 @@ impl Probation {
         self.failures.load(Ordering::Relaxed) > 0 && self.requests.load(Ordering::Relaxed) < REQUESTS
     }
 
-    /// Says how a guest fails its probation, for the log.
+    /// Describes a failed probation, for the log.
     pub(super) fn failure_text() -> String {
         format!("failed on {MAX_FAILURES} of its first {REQUESTS} requests")
     }
