@@ -1,7 +1,7 @@
 //! The time until a browser first paints the page, and the size of the page.
 //!
-//! As a baseline, alternates with a line of text from the same server in the same browser. The difference is the cost of
-//! the page. Needs Chromium and chromedriver.
+//! As a baseline, alternates with a line of text from the same server in the same browser. The difference is the cost
+//! of the page. Needs Chromium and chromedriver.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

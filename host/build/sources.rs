@@ -60,7 +60,8 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         files.push(path.to_owned());
         return Ok(());
     }
-    // Symbolic links lead from `wit/server/deps` to the packages. WIT tools do not read the dependencies of dependencies.
+    // Symbolic links lead from `wit/server/deps` to the packages. WIT tools do not read the dependencies of
+    // dependencies.
     let is_dependency = path.parent().is_some_and(|parent| parent.ends_with("deps"));
     for entry in fs::read_dir(path)? {
         let entry = entry?.path();

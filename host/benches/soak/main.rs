@@ -5,13 +5,13 @@
 //! cargo bench --bench soak -- 5     # five minutes
 //! ```
 //!
-//! Viewers come and go; some are slow, some stop reading. Other clients request pages, snapshots and logs, or send invalid
-//! requests (`clients`). Meanwhile, working and broken guests replace each other, and the camera is unplugged, stalls and
-//! delivers damaged frames (`disturbances`). All clients run on this machine, and their number is fixed.
+//! Viewers come and go; some are slow, some stop reading. Other clients request pages, snapshots and logs, or send
+//! invalid requests (`clients`). Meanwhile, working and broken guests replace each other, and the camera is unplugged,
+//! stalls and delivers damaged frames (`disturbances`). All clients run on this machine, and their number is fixed.
 //!
-//! The test prints a line per minute. After the first minute and at the end, all clients leave. Then the server must have
-//! no more open files than after its start, and at the end no more memory than after the first minute, apart from a
-//! tolerance.
+//! The test prints a line per minute. After the first minute and at the end, all clients leave. Then the server must
+//! have no more open files than after its start, and at the end no more memory than after the first minute, apart from
+//! a tolerance.
 
 #![allow(
     missing_docs,
@@ -134,8 +134,8 @@ fn open_files(server: &Server) -> Vec<PathBuf> {
     others
 }
 
-/// Waits until the server has at most `idle` open files and, if possible, uses at most `limit` KiB of memory. Returns its
-/// memory in KiB.
+/// Waits until the server has at most `idle` open files and, if possible, uses at most `limit` KiB of memory. Returns
+/// its memory in KiB.
 fn wait_until_idle(server: &Server, control: &Control, idle: usize, limit: u64) -> u64 {
     control.set("");
     wait_until("no camera is open", || server.capture_threads() == 0);

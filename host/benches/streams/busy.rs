@@ -1,5 +1,5 @@
-//! Viewers beside downloads: a hundred clients download `/log` and a hundred `/`, again and again, on the same processors
-//! as the server and the viewers.
+//! Viewers beside downloads: a hundred clients download `/log` and a hundred `/`, again and again, on the same
+//! processors as the server and the viewers.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;

@@ -17,8 +17,8 @@ const AT_A_TIME: usize = 300;
 /// The number of frames that each receives before it leaves.
 const FRAMES: usize = 2;
 
-/// Frames per second. A viewer is sent the first frame at once, and the second within a period: 10 ms, if the server keeps
-/// up. So the number of viewers limits the rate to 30,000 per second. At 30 fps, the limit would be 9,000.
+/// Frames per second. A viewer is sent the first frame at once, and the second within a period: 10 ms, if the server
+/// keeps up. So the number of viewers limits the rate to 30,000 per second. At 30 fps, the limit would be 9,000.
 const RATE: u32 = 100;
 
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -91,8 +91,8 @@ fn come_and_go(load: &mut Load, time: Duration) -> usize {
         for number in load.poll(left) {
             let viewer = &load.viewers()[number];
             if number > 0 && viewer.latencies.len() >= FRAMES {
-                // Reset the connection: an orderly close would occupy its port for a minute, and a few seconds would use up
-                // all ports.
+                // Reset the connection: an orderly close would occupy its port for a minute, and a few seconds would
+                // use up all ports.
                 SockRef::from(&viewer.stream).set_linger(Some(Duration::ZERO)).unwrap();
                 load.replace(number);
                 count += 1;

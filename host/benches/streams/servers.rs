@@ -86,8 +86,8 @@ fn set_processors(list: &str) {
     let _ = command.status().unwrap();
 }
 
-/// Returns the processor time of all threads of a process (`/proc/pid/task/tid/schedstat`, in nanoseconds). Does not count
-/// the thread of the emulated V4L2 camera: the kernel and the hardware do the work of a real one.
+/// Returns the processor time of all threads of a process (`/proc/pid/task/tid/schedstat`, in nanoseconds). Does not
+/// count the thread of the emulated V4L2 camera: the kernel and the hardware do the work of a real one.
 pub fn processor_time(pid: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let times = tasks.filter_map(|task| {

@@ -24,8 +24,8 @@ const BYTES_PER_SECOND: usize = 500_000;
 const READ_INTERVAL: Duration = Duration::from_millis(5);
 /// The most bytes that it reads at once after a pause.
 const BURST: usize = 10_000;
-/// Its receive buffer in bytes. Without a limit the kernel would let it grow, and bytes in it become as old as bytes in the
-/// server, which cannot do anything about that.
+/// Its receive buffer in bytes. Without a limit the kernel would let it grow, and bytes in it become as old as bytes in
+/// the server, which cannot do anything about that.
 const RECEIVE_BUFFER: usize = 64 << 10;
 
 const WARM_UP: Duration = Duration::from_secs(2);

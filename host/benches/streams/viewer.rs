@@ -184,8 +184,8 @@ impl Viewer {
     }
 }
 
-/// Connects to a server and requests this path. The receive buffer has this many bytes, or the system's default. Returns a
-/// nonblocking stream.
+/// Connects to a server and requests this path. The receive buffer has this many bytes, or the system's default.
+/// Returns a nonblocking stream.
 pub fn request(address: SocketAddr, path: &str, receive_buffer: Option<usize>) -> TcpStream {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
     // Before connecting: the connection's setup announces the window.

@@ -11,8 +11,8 @@ const FIRST_NODE_SUFFIX: &str = "-video-index0";
 /// devices: by serial number under `/dev/v4l/by-id`, by port under `/dev/v4l/by-path`.
 const SHORTENED_START: usize = 8;
 
-/// Returns a name for each camera, in order: the name that the user chose, or else a unique one. If the user chose a name
-/// twice, returns that name as the error.
+/// Returns a name for each camera, in order: the name that the user chose, or else a unique one. If the user chose a
+/// name twice, returns that name as the error.
 pub(super) fn assign_names<'a>(
     cameras: impl Iterator<Item = (Option<&'a str>, &'a SourceSpec)> + Clone,
 ) -> Result<Vec<String>, String> {

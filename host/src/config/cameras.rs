@@ -37,8 +37,8 @@ pub enum CamerasError {
     DuplicateName(String),
 }
 
-/// Creates the cameras of the command line, with unique names. Opens V4L2 devices briefly to check that they are cameras,
-/// and blocks while it does.
+/// Creates the cameras of the command line, with unique names. Opens V4L2 devices briefly to check that they are
+/// cameras, and blocks while it does.
 pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
     let devices = Devices::new();
     let resolved = resolve_sources(&args.cameras, &devices);
@@ -54,11 +54,11 @@ pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
     Ok(Cameras::new(cameras))
 }
 
-/// Returns the sources of all cameras. Replaces each `auto` by the first device that no other camera uses, or else by the
-/// emulated camera.
+/// Returns the sources of all cameras. Replaces each `auto` by the first device that no other camera uses, or else by
+/// the emulated camera.
 ///
-/// Several cameras may name the same device, for example with different formats. The kernel lets one of them stream at a
-/// time.
+/// Several cameras may name the same device, for example with different formats. The kernel lets one of them stream at
+/// a time.
 fn resolve_sources(specs: &[CameraSpec], devices: &Devices) -> Vec<SourceSpec> {
     let mut used = Vec::new();
     for spec in specs {

@@ -34,8 +34,8 @@ impl fmt::Display for Label {
     }
 }
 
-/// Whether a character is a control character, a line or paragraph separator, or a directional formatting character that
-/// could reorder the surrounding text (Unicode Standard Annex 9).
+/// Whether a character is a control character, a line or paragraph separator, or a directional formatting character
+/// that could reorder the surrounding text (Unicode Standard Annex 9).
 fn is_control(char: char) -> bool {
     char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,7 +1,7 @@
 //! Configuration: what the user typed, and what it means on this machine.
 //!
-//! [`cli`] defines the command line; [`camera_spec`], [`label`] and [`admin_address`] parse values. [`find_cameras`] turns
-//! the camera options into cameras, and [`default_cache_dir`] returns the default of `--cache`.
+//! [`cli`] defines the command line; [`camera_spec`], [`label`] and [`admin_address`] parse values. [`find_cameras`]
+//! turns the camera options into cameras, and [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
 //! [`ListenAddress`](crate::http::listen::ListenAddress)) parse themselves; nothing in `http` depends on this module.

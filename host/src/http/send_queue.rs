@@ -19,8 +19,8 @@ const SIOCOUTQ: Opcode = 0x5411;
 /// Fails if the socket is listening, or is neither a TCP nor a Unix socket.
 pub fn send_queue(socket: &impl AsFd) -> io::Result<u64> {
     // SAFETY: this request writes one `int` to the address in its argument and has no other effect on memory (tcp(7),
-    // `SIOCOUTQ`). `Getter` passes the address of a value of its output type, which is `c_int`. For other kinds of files
-    // the kernel rejects the request or handles it as `TIOCOUTQ`, whose argument is the same.
+    // `SIOCOUTQ`). `Getter` passes the address of a value of its output type, which is `c_int`. For other kinds of
+    // files the kernel rejects the request or handles it as `TIOCOUTQ`, whose argument is the same.
     let length = unsafe { ioctl(socket, Getter::<SIOCOUTQ, c_int>::new()) }?;
     Ok(u64::try_from(length).unwrap_or_default())
 }

@@ -31,8 +31,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// once would keep a core busy.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long responses may continue after the shutdown has started. Streams end by themselves within milliseconds, and the
-/// whole shutdown should take less than half a second.
+/// How long responses may continue after the shutdown has started. Streams end by themselves within milliseconds, and
+/// the whole shutdown should take less than half a second.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(400);
 
 /// What to do when a client shuts down its sending side before it has its answer.

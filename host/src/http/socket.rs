@@ -117,18 +117,19 @@ impl Socket {
         {}
     }
 
-    /// Sends a response to a client whose request is not read. The caller closes the connection. Does not block: a newly
-    /// accepted socket has buffer space for a few hundred bytes.
+    /// Sends a response to a client whose request is not read. The caller closes the connection. Does not block: a
+    /// newly accepted socket has buffer space for a few hundred bytes.
     pub fn refuse(&self, response: &[u8]) {
         let socket = self.sock_ref();
         // Fails if the client has left already.
         let _ = socket.send(response);
-        // Closing a socket with unread bytes makes the kernel reset the connection, and the client may lose the response.
+        // Closing a socket with unread bytes makes the kernel reset the connection, and the client may lose the
+        // response.
         let _ = (&*socket).read(&mut [0; REFUSED_REQUEST]);
     }
 
-    /// Makes the kernel discard unsent bytes and reset the connection when the socket is closed. Otherwise it would keep
-    /// the bytes for minutes if the client does not read.
+    /// Makes the kernel discard unsent bytes and reset the connection when the socket is closed. Otherwise it would
+    /// keep the bytes for minutes if the client does not read.
     pub fn discard_unsent(&self) {
         // Has no effect on Unix sockets, whose unread bytes the peer keeps.
         let _ = self.sock_ref().set_linger(Some(Duration::ZERO));

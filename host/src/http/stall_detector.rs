@@ -1,28 +1,30 @@
 //! Detects clients that have stopped reading.
 //!
 //! A client counts as reading if its kernel acknowledges bytes, however slowly. But a kernel does not acknowledge every
-//! byte that is read: it lets its receive buffer fill, and frees space when much of it has been read. Linux with default
-//! buffers holds 128 KiB, and acknowledges nothing for up to 65 seconds while a client reads 2 kB/s. So the detector
-//! assumes that acknowledged bytes are read at that rate, and starts the timeout only when they would have been read.
+//! byte that is read: it lets its receive buffer fill, and frees space when much of it has been read. Linux with
+//! default buffers holds 128 KiB, and acknowledges nothing for up to 65 seconds while a client reads 2 kB/s. So the
+//! detector assumes that acknowledged bytes are read at that rate, and starts the timeout only when they would have
+//! been read.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::socket::Socket;
 
-/// How long a client may read nothing. Most Wi-Fi outages are shorter, and after a longer one a new connection is better.
+/// How long a client may read nothing. Most Wi-Fi outages are shorter, and after a longer one a new connection is
+/// better.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lowest rate that counts as reading, in bytes per second.
 const MIN_RATE: u64 = 2000;
 
-/// The longest time that a client may take to read bytes acknowledged earlier, in addition to [`STALL_TIMEOUT`]. The time
-/// to read a default receive buffer at [`MIN_RATE`], rounded up.
+/// The longest time that a client may take to read bytes acknowledged earlier, in addition to [`STALL_TIMEOUT`]. The
+/// time to read a default receive buffer at [`MIN_RATE`], rounded up.
 const MAX_CREDIT: Duration = Duration::from_secs(70);
 
 /// How long a client that has shut down its sending side may acknowledge nothing. Such a client may be waiting for its
-/// response, but nothing else would reveal that it is gone. Longer than the pauses of a stream and the time that a guest
-/// may take to answer.
+/// response, but nothing else would reveal that it is gone. Longer than the pauses of a stream and the time that a
+/// guest may take to answer.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a connection is closed.
@@ -65,8 +67,8 @@ impl StallDetector {
         &self.socket
     }
 
-    /// Checks the connection. To be called about once a second. `has_request` is whether a request is in progress. Costs a
-    /// system call, or two, unless the client has acknowledged everything.
+    /// Checks the connection. To be called about once a second. `has_request` is whether a request is in progress.
+    /// Costs a system call, or two, unless the client has acknowledged everything.
     ///
     /// # Errors
     ///

@@ -79,8 +79,8 @@ fn main() -> ExitCode {
         trial("camera_without_the_requested_format_lists_its_formats", &fakecam, faults::no_format),
         trial("camera_that_stalls_does_not_delay_others", &fakecam, faults::one_of_two_stalled),
     ]);
-    // Only one virtual machine runs at a time. Its tests are spread among the conformance checks, so that none of them has
-    // to wait for another.
+    // Only one virtual machine runs at a time. Its tests are spread among the conformance checks, so that none of them
+    // has to wait for another.
     let mut checks = conformance::trials();
     let vm_tests = vec![
         trial("usb_camera_that_was_unplugged_comes_back", &vm, camera_vm::usb_camera),

@@ -112,8 +112,8 @@ fn pictures_stay_in_order_while_guests_are_replaced() {
             steps.push((next + PICTURES - last) % PICTURES);
             last = next;
         }
-        // A new publisher starts with the newest picture, which the old one may have sent already. It may come twice, but
-        // never an older one. On a busy machine, some are skipped.
+        // A new publisher starts with the newest picture, which the old one may have sent already. It may come twice,
+        // but never an older one. On a busy machine, some are skipped.
         assert!(steps.iter().all(|step| *step < PICTURES / 2), "{steps:?}");
         assert!(steps.iter().filter(|step| **step == 0).count() <= swaps as usize, "{steps:?}");
         assert!(steps.iter().filter(|step| **step <= 3).count() * 10 >= steps.len() * 9, "{steps:?}");
@@ -253,8 +253,8 @@ fn invalid_channel_names_are_rejected() {
     }
 }
 
-/// hyper writes the head and the first part, the fan-out the others. Their bytes must not interleave, even if all of them
-/// wait for the client to read.
+/// hyper writes the head and the first part, the fan-out the others. Their bytes must not interleave, even if all of
+/// them wait for the client to read.
 #[test]
 fn a_viewer_that_starts_to_read_late_finds_every_part_whole() {
     let server = Server::start(&CAMERA);

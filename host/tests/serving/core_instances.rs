@@ -12,8 +12,8 @@ fn guest_of(core_instances: u8) -> Vec<u8> {
     let mut component = guests::serving(guests::TRAPS);
     let is_module = |payload: &Payload<'_>| matches!(payload, Payload::ModuleSection { .. });
     let modules = Parser::new(0).parse_all(&component).filter(|payload| is_module(payload.as_ref().unwrap())).count();
-    // Component Model, Binary.md: section 1 is a core module, here an empty one; section 2 is core instances, of which each
-    // is 0 (instantiate), the index of a module, and no arguments.
+    // Component Model, Binary.md: section 1 is a core module, here an empty one; section 2 is core instances, of which
+    // each is 0 (instantiate), the index of a module, and no arguments.
     component.extend([1, 8]);
     component.extend(b"\0asm\x01\0\0\0");
     let instances = [0, u8::try_from(modules).unwrap(), 0].repeat(core_instances.into());

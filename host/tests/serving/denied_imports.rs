@@ -1,12 +1,12 @@
-//! Files, sockets and outgoing HTTP: every guest may import them, since toolchains do so unasked, and every call is denied
-//! with the error of the interface.
+//! Files, sockets and outgoing HTTP: every guest may import them, since toolchains do so unasked, and every call is
+//! denied with the error of the interface.
 
 use hotshoe_test_support::client::get;
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, run};
 
-/// Calls each denied interface, and sends what it got: the number of preopened directories, then one error code for TCP,
-/// UDP, name resolution and an outgoing request. Each number is one byte.
+/// Calls each denied interface, and sends what it got: the number of preopened directories, then one error code for
+/// TCP, UDP, name resolution and an outgoing request. Each number is one byte.
 const TRIES_EVERYTHING: &str = r#"
   (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $directories (param i32)))
   (import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp-socket" (func $tcp (param i32 i32)))

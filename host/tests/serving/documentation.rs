@@ -1,7 +1,8 @@
 //! Checks the documentation against the program and the repository.
 //!
-//! The tests read `README.md` and the other Markdown files at the top and in `docs/`. They check code blocks, `code spans`
-//! and links: command lines and options must be accepted, URLs must be served, and files, recipes and tests must exist.
+//! The tests read `README.md` and the other Markdown files at the top and in `docs/`. They check code blocks, `code
+//! spans` and links: command lines and options must be accepted, URLs must be served, and files, recipes and tests must
+//! exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -87,8 +87,8 @@ fn the_imports_of_any_component_can_be_shown() {
 
 #[test]
 fn imports_of_the_rust_standard_library_are_provided() {
-    // `std` imports these, the last one for `HashMap`. The component passes the check of its imports and is refused only
-    // because it exports no handler.
+    // `std` imports these, the last one for `HashMap`. The component passes the check of its imports and is refused
+    // only because it exports no handler.
     let component = r#"(component
         (import "wasi:cli/environment@0.2.6" (instance
             (export "get-environment" (func (result (list (tuple string string)))))))

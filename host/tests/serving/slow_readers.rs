@@ -13,8 +13,8 @@ use tempfile::TempDir;
 /// The rate of a slow client, in bytes per second.
 const RATE: usize = 2000;
 
-/// How long a slow client must survive. At this rate Linux acknowledges nothing for up to 65 s, until the client has read
-/// a whole receive buffer.
+/// How long a slow client must survive. At this rate Linux acknowledges nothing for up to 65 s, until the client has
+/// read a whole receive buffer.
 const SPAN: Duration = Duration::from_secs(100);
 
 /// The time within which a client that stops reading must be dropped: ten seconds, 70 for bytes that it had received

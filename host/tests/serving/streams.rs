@@ -94,8 +94,8 @@ fn fifty_viewers_share_one_camera() {
     });
     assert_eq!(server.capture_threads(), 1, "{:?}", server.threads());
     drop(viewers);
-    // How many frames a viewer is sent depends on the machine, and a benchmark measures it. But they are always in order,
-    // and all viewers see the same frame for a timestamp.
+    // How many frames a viewer is sent depends on the machine, and a benchmark measures it. But they are always in
+    // order, and all viewers see the same frame for a timestamp.
     let mut pictures_by_time = HashMap::new();
     for part in seen.iter().flatten() {
         let number = pictures::number(&part.jpeg);

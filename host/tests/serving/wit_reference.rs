@@ -1,4 +1,5 @@
-//! Generates the reference of the WIT packages, `docs/wit.md`, and checks that it is up to date. `just wit-docs` renews it.
+//! Generates the reference of the WIT packages, `docs/wit.md`, and checks that it is up to date. `just wit-docs` renews
+//! it.
 
 use std::fmt::Write as _;
 

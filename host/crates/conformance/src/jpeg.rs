@@ -1,7 +1,7 @@
 //! Checks the structure of a JPEG by its markers, without decoding it.
 
-/// Returns the width and height of a complete JPEG, in pixels. The bytes must start with SOI, contain a frame header and
-/// a scan, and end with EOI.
+/// Returns the width and height of a complete JPEG, in pixels. The bytes must start with SOI, contain a frame header
+/// and a scan, and end with EOI.
 ///
 /// # Errors
 ///

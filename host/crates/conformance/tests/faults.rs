@@ -1,5 +1,5 @@
-//! Tests of the checks that need no tools: a correct server passes, and each fault fails the checks of the clients that it
-//! breaks.
+//! Tests of the checks that need no tools: a correct server passes, and each fault fails the checks of the clients that
+//! it breaks.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -190,8 +190,8 @@ impl Camera {
 }
 
 impl State {
-    /// Makes a session the owner, as `VIDIOC_S_FMT` and `VIDIOC_REQBUFS` do. Fails with `EBUSY` if another session is the
-    /// owner.
+    /// Makes a session the owner, as `VIDIOC_S_FMT` and `VIDIOC_REQBUFS` do. Fails with `EBUSY` if another session is
+    /// the owner.
     pub(crate) fn claim(&mut self, id: u64) -> Result<(), Errno> {
         match self.owner.replace(id) {
             Some(owner) if owner != id => {
@@ -231,8 +231,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the camera was unplugged, `EINVAL` if no buffer has this offset and at least this length, or the error
-    /// in `FAIL`.
+    /// `ENODEV` if the camera was unplugged, `EINVAL` if no buffer has this offset and at least this length, or the
+    /// error in `FAIL`.
     pub fn memory(&self, offset: u64, length: usize) -> Result<Arc<File>, Errno> {
         let mut state = self.camera.lock();
         let session = self.session(&mut state)?;

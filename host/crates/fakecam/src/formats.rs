@@ -104,8 +104,8 @@ impl SupportedFormats {
         }
     }
 
-    /// Returns the supported mode nearest to the request, chosen like the UVC driver does: the requested pixel format or
-    /// the default one, and the size with the nearest area. Returns `None` if the camera supports no mode.
+    /// Returns the supported mode nearest to the request, chosen like the UVC driver does: the requested pixel format
+    /// or the default one, and the size with the nearest area. Returns `None` if the camera supports no mode.
     pub(crate) fn nearest_mode(&self, fourcc: u32, width: u32, height: u32) -> Option<Mode> {
         let requested = self.pixel_formats.iter().find(|format| format.fourcc() == fourcc);
         let pixel_format = *requested.or(self.pixel_formats.first())?;

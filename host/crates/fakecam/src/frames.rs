@@ -30,8 +30,8 @@ pub(crate) fn create(
     };
     let middle = bytes.len() / 2;
     if is_nth(options.corrupt_every, sequence) {
-        // Every decoder detects this: after 0xFF, a zero byte is stuffing (T.81, B.1.1.5), so these are only one bits, and
-        // no Huffman code consists of one bits alone (T.81, C.2). Other bytes might decode to a wrong image.
+        // Every decoder detects this: after 0xFF, a zero byte is stuffing (T.81, B.1.1.5), so these are only one bits,
+        // and no Huffman code consists of one bits alone (T.81, C.2). Other bytes might decode to a wrong image.
         let damaged = bytes[middle..].iter_mut().take(64);
         damaged.zip([0xFF, 0x00].into_iter().cycle()).for_each(|(byte, value)| *byte = value);
     }

@@ -11,8 +11,8 @@
 //!
 //! # Settings
 //!
-//! The settings are environment variables `FAKECAM_NAME`, or `FAKECAM<N>_NAME` for camera N only. The USB camera ignores
-//! those marked with *.
+//! The settings are environment variables `FAKECAM_NAME`, or `FAKECAM<N>_NAME` for camera N only. The USB camera
+//! ignores those marked with *.
 //!
 //! | name | default | meaning |
 //! | --- | --- | --- |
@@ -50,8 +50,8 @@
 //! | `UNPLUGGED`, `STALLED` | 0 | 1: keep the camera in this state; for the control file |
 //! | `FAIL` * | | `OP=ERRNO[:COUNT[@FIRST]],…`: calls that fail. OP is `OPEN`, `MMAP` or an ioctl without `VIDIOC_`. COUNT calls fail, starting with call number FIRST; without COUNT, all calls fail |
 //!
-//! The control file contains lines `FAKECAM_NAME=VALUE`, which take precedence over the environment. The camera reads it
-//! again at each frame, so that a test can unplug the camera at any time.
+//! The control file contains lines `FAKECAM_NAME=VALUE`, which take precedence over the environment. The camera reads
+//! it again at each frame, so that a test can unplug the camera at any time.
 #![forbid(unsafe_code)]
 #![allow(clippy::indexing_slicing, reason = "in a test tool, a panic fails the test and shows the location")]
 

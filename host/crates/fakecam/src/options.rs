@@ -84,8 +84,8 @@ impl Options {
     }
 }
 
-/// Whether an event that happened `count` times before happens at this frame: `after` frames (0: never), at most `times`
-/// times (0: without limit).
+/// Whether an event that happened `count` times before happens at this frame: `after` frames (0: never), at most
+/// `times` times (0: without limit).
 fn is_due(after: f64, times: f64, sequence: u32, count: u32) -> bool {
     after > 0.0 && f64::from(sequence) >= after && (times == 0.0 || f64::from(count) < times)
 }

@@ -1,5 +1,5 @@
-//! The picture that the camera delivers as YUYV: colour bars that move to the left, with the frame's sequence number drawn
-//! into the top left corner.
+//! The picture that the camera delivers as YUYV: colour bars that move to the left, with the frame's sequence number
+//! drawn into the top left corner.
 
 /// The colours of the bars from left to right, as Y, Cb and Cr in limited range (BT.601).
 pub const BARS: [[u8; 3]; 8] = [

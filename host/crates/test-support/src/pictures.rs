@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::built_in_pictures;
 
-/// Fills a folder with `count` JPEGs of at least `length` bytes. Each contains its number, starting with 0, in a comment
-/// after SOI, where [`number`] finds it.
+/// Fills a folder with `count` JPEGs of at least `length` bytes. Each contains its number, starting with 0, in a
+/// comment after SOI, where [`number`] finds it.
 pub fn fill(folder: &Path, count: u32, length: usize) {
     let base = &built_in_pictures()[0];
     // A comment holds at most 65,533 bytes.
@@ -34,8 +34,8 @@ pub fn number(picture: &[u8]) -> u32 {
 /// The number of JPEGs that [`fill_with_visible_numbers`] writes.
 pub const VISIBLE_NUMBERS: u32 = 256;
 
-/// Fills a folder with [`VISIBLE_NUMBERS`] JPEGs of 160x120 pixels that show their numbers in eight columns: the bits, the
-/// most significant one on the left, white for 1 and black for 0.
+/// Fills a folder with [`VISIBLE_NUMBERS`] JPEGs of 160x120 pixels that show their numbers in eight columns: the bits,
+/// the most significant one on the left, white for 1 and black for 0.
 pub fn fill_with_visible_numbers(folder: &Path) {
     const WIDTH: u16 = 160;
     const HEIGHT: u16 = 120;

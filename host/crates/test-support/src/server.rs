@@ -93,7 +93,8 @@ impl Server {
         Self::start_command(command)
     }
 
-    /// Starts a server with this command. Adds `--listen` and `--admin` with free ports of 127.0.0.1 where they are missing.
+    /// Starts a server with this command. Adds `--listen` and `--admin` with free ports of 127.0.0.1 where they are
+    /// missing.
     pub fn start_command(mut command: Command) -> Self {
         for option in ["--listen", "--admin"] {
             if !command.get_args().any(|arg| arg == option) {

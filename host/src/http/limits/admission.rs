@@ -1,8 +1,8 @@
 //! Limits on requests in progress.
 //!
-//! A stream may last for days; every other request ends within moments. Each kind therefore has its own capacity: however
-//! many streams there are, the server still answers requests for pages, snapshots and states. Only the response shows
-//! whether a request is for a stream. Until then it counts against the capacity for other requests.
+//! A stream may last for days; every other request ends within moments. Each kind therefore has its own capacity:
+//! however many streams there are, the server still answers requests for pages, snapshots and states. Only the response
+//! shows whether a request is for a stream. Until then it counts against the capacity for other requests.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -60,7 +60,8 @@ impl Admission {
         Self { requests: semaphore(requests), streams: semaphore(streams), clients: Arc::new(clients) }
     }
 
-    /// Admits a request. `client` is its [`client_network`](super::client_network), or `None` to apply no limit per client.
+    /// Admits a request. `client` is its [`client_network`](super::client_network), or `None` to apply no limit per
+    /// client.
     pub fn admit(&self, client: Option<IpAddr>) -> Result<Permit, AdmissionError> {
         let client = client.map(|client| self.clients.clone().admit(client)).transpose()?;
         let capacity = self.requests.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;

@@ -16,8 +16,8 @@ use crate::http::stream::{Connection, SharedWriter};
 pub struct Limits {
     /// In total.
     pub total: usize,
-    /// From one [`client_network`](super::client_network). Connections from trusted proxies and from Unix sockets do not
-    /// count.
+    /// From one [`client_network`](super::client_network). Connections from trusted proxies and from Unix sockets do
+    /// not count.
     pub per_address: usize,
 }
 
@@ -41,8 +41,8 @@ pub(super) enum Capacity {
     Pending,
 }
 
-/// All open connections. A connection is *idle* while it waits for the head of a request, and *active* from there to the
-/// end of the response.
+/// All open connections. A connection is *idle* while it waits for the head of a request, and *active* from there to
+/// the end of the response.
 #[derive(Default)]
 pub(super) struct ConnectionTable {
     connections: HashMap<u64, TrackedConnection>,
@@ -82,9 +82,10 @@ struct TrackedConnection {
 }
 
 impl ConnectionTable {
-    /// Makes room for a new connection of `client`: closes the client's longest idle connection if the client has reached
-    /// its limit, or else the longest idle of all if the server has. If one is closing already, closes no other. On
-    /// [`Capacity::Pending`], call again after the next [`remove`](Self::remove): another new connection may have been first.
+    /// Makes room for a new connection of `client`: closes the client's longest idle connection if the client has
+    /// reached its limit, or else the longest idle of all if the server has. If one is closing already, closes no
+    /// other. On [`Capacity::Pending`], call again after the next [`remove`](Self::remove): another new connection may
+    /// have been first.
     pub(super) fn make_room(&mut self, limits: Limits, client: Option<IpAddr>) -> Result<Capacity, LimitReached> {
         let client = client.and_then(|client| self.clients.get(&client));
         if let Some(client) = client.filter(|client| client.count >= limits.per_address) {

@@ -1,8 +1,8 @@
 //! The open connections of a server.
 //!
-//! Every connection costs a file descriptor and some kilobytes, even if it does nothing. At a limit, the server closes the
-//! connection that has been idle longest in favour of the new one, since a client with a request to make sends it at once.
-//! It never closes a connection with a request in progress for another.
+//! Every connection costs a file descriptor and some kilobytes, even if it does nothing. At a limit, the server closes
+//! the connection that has been idle longest in favour of the new one, since a client with a request to make sends it
+//! at once. It never closes a connection with a request in progress for another.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,8 +35,8 @@ impl Connections {
         Arc::new(Self { limits, proxies, table: Mutex::default(), removed: Notify::new() })
     }
 
-    /// Registers a new connection. At a limit, closes an idle connection first and waits until it is closed, which takes
-    /// microseconds.
+    /// Registers a new connection. At a limit, closes an idle connection first and waits until it is closed, which
+    /// takes microseconds.
     pub async fn admit(self: &Arc<Self>, connection: &Connection, peer: Peer) -> Result<OpenConnection, LimitReached> {
         let client = peer.ip().filter(|_| !self.proxies.contains_peer(peer)).map(client_network);
         loop {
@@ -94,7 +94,8 @@ impl OpenConnection {
         self.id
     }
 
-    /// Marks the connection as active until the returned value is dropped. Call it when the head of a request has arrived.
+    /// Marks the connection as active until the returned value is dropped. Call it when the head of a request has
+    /// arrived.
     pub fn begin_request(self: &Arc<Self>) -> ActiveRequest {
         self.connections.table().set_active(self.id);
         ActiveRequest(self.clone())

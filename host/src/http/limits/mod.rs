@@ -1,7 +1,7 @@
 //! Limits on connections, and on requests in progress.
 //!
-//! * [`Connections`] limits open connections, in total and per client. At the limit it closes the connection that has been
-//!   idle longest.
+//! * [`Connections`] limits open connections, in total and per client. At the limit it closes the connection that has
+//!   been idle longest.
 //! * [`Admission`] limits requests in progress: streams and other requests separately, and both per client of a reverse
 //!   proxy.
 

@@ -34,8 +34,8 @@ enum Listener {
 }
 
 impl Listeners {
-    /// Listens at all these addresses. `option` is the command line option they came from, for errors; `access` applies to
-    /// Unix sockets. Must be called within a Tokio runtime.
+    /// Listens at all these addresses. `option` is the command line option they came from, for errors; `access` applies
+    /// to Unix sockets. Must be called within a Tokio runtime.
     pub fn bind(addresses: &[ListenAddress], option: &'static str, access: SocketAccess) -> Result<Self, ListenError> {
         let mut listeners = Vec::new();
         for address in addresses {

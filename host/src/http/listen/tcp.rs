@@ -11,13 +11,13 @@ use tokio::net::TcpListener;
 /// `net.core.somaxconn`.
 pub(super) const BACKLOG: i32 = 1024;
 
-/// How many unsent bytes of a response the kernel buffers (`TCP_NOTSENT_LOWAT`), about one frame. Without this limit the
-/// kernel buffers megabytes, and a viewer on a slow link sees frames that are seconds old.
+/// How many unsent bytes of a response the kernel buffers (`TCP_NOTSENT_LOWAT`), about one frame. Without this limit
+/// the kernel buffers megabytes, and a viewer on a slow link sees frames that are seconds old.
 const UNSENT_LIMIT: u32 = 128 * 1024;
 
 /// How long a connection is idle before the kernel probes whether the client still exists (tcp(7), `TCP_KEEPIDLE`).
-/// With [`KEEPALIVE_INTERVAL`] and [`KEEPALIVE_RETRIES`], the server detects a client that lost power within 30 seconds,
-/// even if it has nothing to send.
+/// With [`KEEPALIVE_INTERVAL`] and [`KEEPALIVE_RETRIES`], the server detects a client that lost power within 30
+/// seconds, even if it has nothing to send.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 
 /// The time between two keepalive probes (`TCP_KEEPINTVL`).
@@ -48,8 +48,8 @@ fn bind_with(address: SocketAddr, configure: impl FnOnce(&Socket) -> io::Result<
     // Each part is one write, so Nagle's algorithm would only delay it, by up to 40 ms.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_LIMIT)?;
-    // `TCP_USER_TIMEOUT` is not set: it would also end connections of clients that read slowly. `StallDetector` ends only
-    // those of clients that do not read.
+    // `TCP_USER_TIMEOUT` is not set: it would also end connections of clients that read slowly. `StallDetector` ends
+    // only those of clients that do not read.
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))?;
     socket.bind(&address.into())?;

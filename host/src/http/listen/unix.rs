@@ -17,8 +17,8 @@ use super::tcp::BACKLOG;
 pub enum SocketAccess {
     /// The owner only.
     Owner,
-    /// The owner and the group. The file's group is that of the process, or of the directory if that has the set-group-ID
-    /// bit.
+    /// The owner and the group. The file's group is that of the process, or of the directory if that has the
+    /// set-group-ID bit.
     Group,
 }
 

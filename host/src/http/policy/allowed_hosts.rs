@@ -1,10 +1,10 @@
 //! The host names that the server answers to.
 //!
 //! Browsers isolate sites by name: scripts of `evil.example` may read every response from `evil.example`. The owner of
-//! that name can make it resolve to this machine while a victim has their page open (DNS rebinding). The page could then
-//! read cameras that only the local network can reach. The browser still sends the page's name in `Host`, so the server
-//! answers only to names that an attacker cannot own: addresses, names outside the public DNS, names of this machine, and
-//! names that the user allowed.
+//! that name can make it resolve to this machine while a victim has their page open (DNS rebinding). The page could
+//! then read cameras that only the local network can reach. The browser still sends the page's name in `Host`, so the
+//! server answers only to names that an attacker cannot own: addresses, names outside the public DNS, names of this
+//! machine, and names that the user allowed.
 
 use std::fs;
 use std::str::FromStr;

@@ -2,8 +2,8 @@
 //!
 //! Any web page can make its visitors' browsers send requests to this server. It cannot read the responses, but a POST
 //! takes effect all the same. Browsers declare whose page sent a request: in `Sec-Fetch-Site` (Fetch Metadata Request
-//! Headers) to servers at HTTPS or loopback addresses, and in `Origin` to every server. Programs send neither. The rules
-//! are those of Go's `http.CrossOriginProtection`, plus forwarded hosts.
+//! Headers) to servers at HTTPS or loopback addresses, and in `Origin` to every server. Programs send neither. The
+//! rules are those of Go's `http.CrossOriginProtection`, plus forwarded hosts.
 
 use http::header::ORIGIN;
 use http::request::Parts;
@@ -19,8 +19,8 @@ use crate::http::proxies::TrustedProxies;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// A header that scripts can send to another origin only after a CORS preflight (Fetch Standard), which this server grants
-/// to allowed origins alone. Its value does not matter.
+/// A header that scripts can send to another origin only after a CORS preflight (Fetch Standard), which this server
+/// grants to allowed origins alone. Its value does not matter.
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// A page of another origin sent the request.
@@ -37,8 +37,8 @@ pub enum CsrfError {
     UnknownOrigin,
 }
 
-/// Rejects requests with side effects unless a page of this server, a page of an allowed origin, or a program sent them.
-/// The default allows no other origin and trusts no proxy.
+/// Rejects requests with side effects unless a page of this server, a page of an allowed origin, or a program sent
+/// them. The default allows no other origin and trusts no proxy.
 #[derive(Clone, Debug, Default)]
 pub struct CsrfProtection {
     allowed: AllowedOrigins,
@@ -82,9 +82,9 @@ impl CsrfProtection {
         let requested = authority.and_then(|authority| RequestedHost::new(authority, None, is_proxied));
         requested.is_some_and(|host| host.matches(&origin))
             || (is_proxied && forwarded_hosts(&request.headers).iter().any(|host| host.matches(&origin)))
-            // Many proxies replace `Host` by their own name for this server and forward nothing. A page that can send this
-            // header has the same origin as the URL it requested. Its host must be allowed, because an attacker could have
-            // made their own name resolve to the proxy (DNS rebinding).
+            // Many proxies replace `Host` by their own name for this server and forward nothing. A page that can send
+            // this header has the same origin as the URL it requested. Its host must be allowed, because an attacker
+            // could have made their own name resolve to the proxy (DNS rebinding).
             || (request.headers.contains_key(X_REQUESTED_WITH) && self.hosts.allows(origin.host()))
     }
 }

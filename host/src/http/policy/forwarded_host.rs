@@ -31,9 +31,9 @@ impl RequestedHost {
 
     /// Whether a page of this origin may have been loaded from this host.
     ///
-    /// The scheme must match only if a proxy forwarded it: the server cannot see whether a proxy in front of it terminates
-    /// TLS. If a proxied host has no port, any port matches: an origin at another port of the proxy's machine counts as
-    /// the same, as it does for cookies.
+    /// The scheme must match only if a proxy forwarded it: the server cannot see whether a proxy in front of it
+    /// terminates TLS. If a proxied host has no port, any port matches: an origin at another port of the proxy's
+    /// machine counts as the same, as it does for cookies.
     pub fn matches(&self, origin: &Origin) -> bool {
         let scheme_matches = self.scheme.as_deref().is_none_or(|scheme| scheme == origin.scheme());
         let port_matches = match self.port {
@@ -44,8 +44,8 @@ impl RequestedHost {
     }
 }
 
-/// Returns the hosts in `Forwarded` (RFC 7239) and `X-Forwarded-Host`. In a chain of proxies each may have added one, and
-/// any of them may be the one that the client used. Must only be called if a trusted proxy sent the request.
+/// Returns the hosts in `Forwarded` (RFC 7239) and `X-Forwarded-Host`. In a chain of proxies each may have added one,
+/// and any of them may be the one that the client used. Must only be called if a trusted proxy sent the request.
 pub fn forwarded_hosts(headers: &HeaderMap) -> Vec<RequestedHost> {
     let host = |host: &str, scheme: Option<&str>| RequestedHost::new(&host.parse().ok()?, scheme, true);
     let mut hosts: Vec<_> = values(headers, &FORWARDED)

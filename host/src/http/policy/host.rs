@@ -6,8 +6,9 @@ use url::Host;
 /// The longest host, in bytes. A domain name with its final dot is shorter (RFC 1035, section 2.3.4).
 const MAX_HOST_LENGTH: usize = 255;
 
-/// Returns the host of an authority as browsers parse it (URL Standard, host parsing): in lower case, with every notation
-/// of an IPv4 address recognized. Returns `None` if the authority has user information, or an invalid host or port.
+/// Returns the host of an authority as browsers parse it (URL Standard, host parsing): in lower case, with every
+/// notation of an IPv4 address recognized. Returns `None` if the authority has user information, or an invalid host or
+/// port.
 pub fn host_of(authority: &Authority) -> Option<Host> {
     let host = authority.host();
     if host.len() > MAX_HOST_LENGTH {

@@ -1,5 +1,5 @@
-//! Checks every request before anything else handles it: it must be well-formed, meant for this server, and not forged by
-//! a page of another site.
+//! Checks every request before anything else handles it: it must be well-formed, meant for this server, and not forged
+//! by a page of another site.
 
 use http::header::HOST;
 use http::request::Parts;

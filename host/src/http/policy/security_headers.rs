@@ -29,8 +29,8 @@ impl SecurityHeaders {
         Self::default()
     }
 
-    /// Lets only pages of this server and of the `allowed` origins embed its pages in a frame. For servers whose pages can
-    /// change settings: another site could overlay such a page and make its visitors click on it (clickjacking).
+    /// Lets only pages of this server and of the `allowed` origins embed its pages in a frame. For servers whose pages
+    /// can change settings: another site could overlay such a page and make its visitors click on it (clickjacking).
     pub fn restrict_framing(allowed: &AllowedOrigins) -> Self {
         if allowed.allows_any() {
             return Self::new();

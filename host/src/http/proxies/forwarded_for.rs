@@ -10,10 +10,10 @@ use crate::http::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Returns the address of the client that made a request through trusted proxies: the last address in `X-Forwarded-For`,
-/// or else in `Forwarded` (RFC 7239), that does not belong to a trusted proxy. Each proxy appends the address it saw, so
-/// the client may have forged everything before that one. Returns `None` if the peer is not a trusted proxy, or did not
-/// forward a valid address.
+/// Returns the address of the client that made a request through trusted proxies: the last address in
+/// `X-Forwarded-For`, or else in `Forwarded` (RFC 7239), that does not belong to a trusted proxy. Each proxy appends
+/// the address it saw, so the client may have forged everything before that one. Returns `None` if the peer is not a
+/// trusted proxy, or did not forward a valid address.
 pub fn forwarded_for(headers: &HeaderMap, peer: Peer, proxies: &TrustedProxies) -> Option<IpAddr> {
     if !proxies.contains_peer(peer) {
         return None;

@@ -8,9 +8,9 @@
 //! * a socket that accepts bytes again: it sends the rest of the part to that connection only;
 //! * a viewer that joins or leaves: it adds or removes that connection.
 //!
-//! If a socket accepts only some of a part, the viewer is sent the rest later, and then the newest part: no part is cut,
-//! a slow viewer skips parts, and no other viewer waits for it. Once a second the task looks for viewers that were sent
-//! nothing for [`LONGEST_PAUSE`](crate::channels::LONGEST_PAUSE), and sends them the newest part again.
+//! If a socket accepts only some of a part, the viewer is sent the rest later, and then the newest part: no part is
+//! cut, a slow viewer skips parts, and no other viewer waits for it. Once a second the task looks for viewers that were
+//! sent nothing for [`LONGEST_PAUSE`](crate::channels::LONGEST_PAUSE), and sends them the newest part again.
 //!
 //! At the end of the stream the body gets the write half back, and hyper ends the response. A body that is dropped
 //! takes its connection away at any moment: each connection has its own lock, held for one write.

@@ -128,9 +128,9 @@ pub(super) fn explain(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
     Some(explained.into_bytes())
 }
 
-/// Finds requests with both `Content-Length` and `Transfer-Encoding` in the bytes of a connection. A proxy in front of the
-/// server could use the other header, and see another request where the body ends: request smuggling. RFC 9112, section
-/// 6.1, allows servers to reject such requests. hyper alone decides where a request ends.
+/// Finds requests with both `Content-Length` and `Transfer-Encoding` in the bytes of a connection. A proxy in front of
+/// the server could use the other header, and see another request where the body ends: request smuggling. RFC 9112,
+/// section 6.1, allows servers to reject such requests. hyper alone decides where a request ends.
 #[derive(Default)]
 struct RequestFraming {
     state: State,
@@ -163,8 +163,8 @@ enum State {
 }
 
 impl RequestFraming {
-    /// Scans bytes before hyper sees them. If a head has both headers, overwrites the colon of the second, so that hyper
-    /// rejects the request.
+    /// Scans bytes before hyper sees them. If a head has both headers, overwrites the colon of the second, so that
+    /// hyper rejects the request.
     fn scan(&mut self, bytes: &mut [u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -1,5 +1,5 @@
-//! Standard output and standard error of guests, which go to the log line by line. This module limits the length of lines;
-//! the log limits their number ([`crate::logging`]).
+//! Standard output and standard error of guests, which go to the log line by line. This module limits the length of
+//! lines; the log limits their number ([`crate::logging`]).
 
 use std::fmt;
 use std::io;
@@ -12,8 +12,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::logging::GUEST_TARGET;
 
-/// The maximum length of a line, in bytes. Longer lines are split, so that a guest that never ends its line does not fill
-/// the memory of the host.
+/// The maximum length of a line, in bytes. Longer lines are split, so that a guest that never ends its line does not
+/// fill the memory of the host.
 const MAX_LINE_BYTES: usize = 1024;
 
 /// Standard output or standard error of an instance.

@@ -1,5 +1,5 @@
-//! The page's appearance and accessibility: on a desktop and a phone, in light and dark, with one camera, four cameras and
-//! an unplugged one.
+//! The page's appearance and accessibility: on a desktop and a phone, in light and dark, with one camera, four cameras
+//! and an unplugged one.
 //!
 //! If `HOTSHOE_SCREENSHOTS` names a folder, screenshots are written there (`just screenshots`).
 

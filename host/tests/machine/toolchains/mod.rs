@@ -12,8 +12,8 @@ use hotshoe_test_support::workspace;
 
 use crate::harness::run_successfully;
 
-/// The longest that an upload of an interpreter may take, in seconds: compiling 18 MB takes a debug build a minute, beside
-/// other tests several.
+/// The longest that an upload of an interpreter may take, in seconds: compiling 18 MB takes a debug build a minute,
+/// beside other tests several.
 const UPLOAD_TIMEOUT_SECONDS: &str = "400";
 
 /// A guest in JavaScript, by componentize-js.

@@ -141,8 +141,8 @@ fn mini_browser() -> Option<PathBuf> {
     all.into_iter().chain(deeper).filter(is_webkit).map(|folder| folder.join("MiniBrowser")).find(|path| path.is_file())
 }
 
-/// Reads a program's output until `find` returns something. Keeps reading after that, because a full pipe would block the
-/// program.
+/// Reads a program's output until `find` returns something. Keeps reading after that, because a full pipe would block
+/// the program.
 fn wait_for_line(
     program: &mut Child,
     find: impl Fn(&str) -> Option<String> + Send + 'static,

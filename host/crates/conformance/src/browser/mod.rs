@@ -1,7 +1,7 @@
 //! Real browsers: Chromium, Firefox and WebKitGTK, with the same commands for each.
 //!
-//! Chromium and WebKitGTK speak WebDriver, which is JSON over HTTP. Firefox speaks Marionette, which is similar JSON over
-//! TCP.
+//! Chromium and WebKitGTK speak WebDriver, which is JSON over HTTP. Firefox speaks Marionette, which is similar JSON
+//! over TCP.
 
 mod command;
 mod launch;

@@ -55,7 +55,8 @@ fn stream(target: &Target, path: &str) -> Result<(), String> {
     read_strictly(&mut Reader::open(target, path, TIMEOUT)?, 3).map(drop)
 }
 
-/// mjpg-streamer and ustreamer use the same boundary. Some relays of their streams expect it whatever the head declares.
+/// mjpg-streamer and ustreamer use the same boundary. Some relays of their streams expect it whatever the head
+/// declares.
 fn has_known_boundary(target: &Target, path: &str) -> Result<(), String> {
     let mut reader = Reader::open(target, path, TIMEOUT)?;
     if reader.boundary != "boundarydonotcross" {

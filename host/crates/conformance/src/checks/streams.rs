@@ -121,8 +121,8 @@ fn unknown_query(target: &Target) -> Result<(), String> {
     read_strictly(&mut Reader::open(target, &path, TIMEOUT)?, 2).map(drop)
 }
 
-/// Reads more slowly than the server sends, for six seconds, and checks the age of the images by their timestamps. Images
-/// that are read at full speed first show the offset between the server's clock and this one.
+/// Reads more slowly than the server sends, for six seconds, and checks the age of the images by their timestamps.
+/// Images that are read at full speed first show the offset between the server's clock and this one.
 fn slow_reader(target: &Target) -> Result<(), String> {
     let clock = Instant::now();
     let age = |part: &Part| Ok::<_, String>(part.timestamp()?.map(|captured| clock.elapsed().as_secs_f64() - captured));

@@ -70,7 +70,8 @@ pub unsafe extern "C" fn mmap(
         return unsafe { real!(c"mmap" as Map)(address, length, protection, flags, descriptor, offset) };
     };
     match device.memory(offset.cast_unsigned(), length) {
-        // SAFETY: the caller's arguments are passed on, except the descriptor, which is an open file of sufficient length.
+        // SAFETY: the caller's arguments are passed on, except the descriptor, which is an open file of sufficient
+        // length.
         Ok(memory) => unsafe { real!(c"mmap" as Map)(address, length, protection, flags, memory.as_raw_fd(), offset) },
         Err(error) => {
             fail(error);

@@ -89,8 +89,8 @@ unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
     if !ours.has_only_cameras {
         loop {
             set_errno(before);
-            // SAFETY: the caller guarantees it. An entry that is not null is valid until the next call, and its name is a
-            // C string.
+            // SAFETY: the caller guarantees it. An entry that is not null is valid until the next call, and its name is
+            // a C string.
             let (entry, is_video) = unsafe {
                 let entry = real(listing);
                 (entry, !entry.is_null() && paths::bytes((&raw const (*entry).d_name).cast()).starts_with(b"video"))

@@ -12,8 +12,9 @@
 //!
 //! `open`, `fcntl`, `ioctl` and `syscall` are variadic in C. Stable Rust cannot define variadic functions, so they are
 //! defined with their largest number of parameters. On x86-64 (System V ABI, 3.5.7) and AArch64 Linux (AAPCS64, 6.4.2),
-//! integers and pointers are passed to variadic functions exactly as to functions with fixed parameters. Parameters that
-//! the caller did not pass are garbage, which is passed on without being used. On other platforms, this library is empty.
+//! integers and pointers are passed to variadic functions exactly as to functions with fixed parameters. Parameters
+//! that the caller did not pass are garbage, which is passed on without being used. On other platforms, this library is
+//! empty.
 //!
 //! # Limitations
 //!

@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_int, c_void};
 
 use hotshoe_fakecam::Errno;
 
-/// Looks up the next definition of a function after the one in this library, normally the C library's. Must be used in an
-/// unsafe block: `$type` must match the function's C type.
+/// Looks up the next definition of a function after the one in this library, normally the C library's. Must be used in
+/// an unsafe block: `$type` must match the function's C type.
 macro_rules! real {
     ($name:literal as $type:ty) => {{
         static ADDRESS: std::sync::atomic::AtomicPtr<std::ffi::c_void> =

@@ -19,7 +19,8 @@ static DEVICES: Mutex<BTreeMap<c_int, Device>> = Mutex::new(BTreeMap::new());
 
 struct Device {
     handle: Arc<Handle>,
-    /// The inode of the file descriptor. If it has changed, the descriptor was closed by a direct system call and reused.
+    /// The inode of the file descriptor. If it has changed, the descriptor was closed by a direct system call and
+    /// reused.
     inode: u64,
 }
 

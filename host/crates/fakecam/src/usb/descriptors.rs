@@ -51,7 +51,8 @@ pub(super) fn configuration(formats: &SupportedFormats, options: &Options) -> Ve
     all
 }
 
-/// Appends the descriptors of a format (UVC Motion-JPEG, 3.1.1; UVC Uncompressed, 3.1.1), its frame sizes and its colours.
+/// Appends the descriptors of a format (UVC Motion-JPEG, 3.1.1; UVC Uncompressed, 3.1.1), its frame sizes and its
+/// colours.
 fn add_format(all: &mut Vec<u8>, formats: &SupportedFormats, options: &Options, number: u8, format: PixelFormat) {
     /// The GUID of YUY2.
     const YUY2: [u8; 16] = [b'Y', b'U', b'Y', b'2', 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
