@@ -31,6 +31,8 @@ pub(super) struct GuestState {
     pub(super) feeds_held: u32,
     /// The number of images that the guest holds.
     pub(super) images_held: u32,
+    /// The number of response bodies in the table that `join` has rejected while the guest held their streams.
+    pub(super) rejected_bodies: usize,
     /// The number of epoch interruptions during the current poll. `RunningCall` resets it.
     pub(super) interruptions: Arc<AtomicU32>,
     /// Whether the guest allows this instance to handle another request after the current one.
@@ -43,9 +45,11 @@ pub(super) struct GuestState {
 
 impl GuestState {
     /// Whether the guest holds a response body. A guest must finish its body before it returns. Dropping it unfinished
-    /// aborts the response; leaving it in the table is treated the same.
+    /// aborts the response; leaving it in the table is treated the same. A
+    /// body that `join` has rejected belongs to no response.
     pub(super) fn has_unfinished_body(&mut self) -> bool {
-        self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
+        let bodies = self.table.iter_mut().filter(|resource| resource.is::<HostOutgoingBody>()).count();
+        bodies > self.rejected_bodies
     }
 
     /// Whether the guest holds any resource of the host.

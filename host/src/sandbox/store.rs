@@ -56,6 +56,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
         table,
         feeds_held: 0,
         images_held: 0,
+        rejected_bodies: 0,
         interruptions: Arc::default(),
         reuse_allowed: false,
         limits: InstanceLimits::new(host.sandbox.memory_bytes()),

@@ -12,6 +12,7 @@ mod addresses;
 mod admin;
 mod bad_input;
 mod cameras;
+mod channel_errors;
 mod channels;
 mod compatibility;
 mod compile_cache;

@@ -74,7 +74,7 @@ const PRELUDE: &str = r#"
   ;; Results with more than one value go to 256.
   (global $body (mut i32) (i32.const 0))
 
-  ;; Begin an answer of status 200. Returns the stream to write its body to.
+  ;; Starts a response with status 200. Returns the stream of its body.
   (global $is_multipart (mut i32) (i32.const 0))
   (func $start (param $out i32) (result i32)
     (local $r i32) (local $headers i32)
@@ -391,7 +391,7 @@ pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
     encode(&joining(channel, part, &format!("{publish} {export}"), 0), "publishing-guest")
 }
 
-/// Returns a component that publishes a channel and gives each viewer a label of this many bytes.
+/// Returns a component that publishes a channel and labels each viewer with this many bytes.
 pub fn publishing_with_label(length: u32) -> Vec<u8> {
     let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
     encode(&joining("c", "part", &format!("{PUBLISHES} {export}"), length), "publishing-guest")
@@ -448,7 +448,7 @@ pub fn serving(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, true), "guest")
 }
 
-/// As [`serving`], with more imports before those of the prelude.
+/// Like [`serving`], with additional imports before those of the prelude.
 pub fn importing(imports: &str, misbehave: &str) -> Vec<u8> {
     let module = format!("(module {imports} {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})");
     encode(&module, "guest")

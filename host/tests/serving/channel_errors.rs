@@ -1,0 +1,56 @@
+//! Errors of channels that guests can handle.
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::guests;
+use hotshoe_test_support::server::Server;
+
+const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
+
+/// Joins a channel with a body whose stream was taken. Responds with the index of the error code.
+fn joining_with_a_body_in_use(drop_stream_first: bool) -> String {
+    let drop_stream = "(call $drop_stream (local.get $stream))";
+    let (before, after) = if drop_stream_first { (drop_stream, "") } else { ("", drop_stream) };
+    format!(
+        r#"(func $misbehave (param $out i32)
+          (local $response i32) (local $body i32) (local $stream i32)
+          (local.set $response (call $response (call $fields)))
+          (call $response_body (local.get $response) (i32.const 256))
+          (local.set $body (i32.load (i32.const 260)))
+          (call $body_write (local.get $body) (i32.const 256))
+          (local.set $stream (i32.load (i32.const 260)))
+          {before}
+          (call $join (local.get $body) (i32.const 80) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+            (i32.const 0) (f64.const 0) (i32.const 0) (i32.const 0) (i32.const 256))
+          (if (i32.eqz (i32.load8_u (i32.const 256))) (then unreachable))
+          (i32.store8 (i32.const 300) (i32.add (i32.const 48) (i32.load8_u (i32.const 264))))
+          {after}
+          (call $drop_response (local.get $response))
+          (local.set $stream (call $start (local.get $out)))
+          (call $write_bytes (local.get $stream) (i32.const 300) (i32.const 1))
+          (call $end (local.get $stream)))"#
+    )
+}
+
+#[test]
+fn a_body_whose_stream_was_taken_cannot_join() {
+    let server = Server::start(&CAMERA);
+    for drop_stream_first in [true, false] {
+        server.put_guest(&guests::serving(&joining_with_a_body_in_use(drop_stream_first)));
+        let reply = get(server.address, "/bad");
+        assert_eq!((reply.status, reply.text().as_str()), (200, "5"), "drop_stream_first: {drop_stream_first}");
+    }
+}
+
+#[test]
+fn a_part_that_is_too_large_is_an_error_and_the_publisher_continues() {
+    let publish = "(func $publish (param $channel i32)
+      (drop (memory.grow (i32.const 80)))
+      (call $push (local.get $channel) (i32.const 0) (i32.const 4194304) (i32.const 0) (i32.const 0)
+        (i32.const 0) (i32.const 1) (i32.const 256))
+      (if (i32.ne (i32.load8_u (i32.const 264)) (i32.const 6)) (then unreachable))
+      (if (i64.ne (i64.load (i32.const 272)) (i64.const 4194304)) (then unreachable))
+      (loop $again (call $push_part (local.get $channel)) (call $pause (i64.const 20)) (br $again)))";
+    let server = Server::start(&CAMERA);
+    server.put_guest(&guests::publishing("c", publish, "part"));
+    assert_eq!(Viewer::watch(server.address, "/bad").chunk(), b"opening\npart");
+}
