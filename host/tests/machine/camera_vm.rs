@@ -1,7 +1,7 @@
 //! Cameras with the kernel's real drivers, `uvcvideo` and `vivid`, in a virtual machine.
 //!
-//! The server runs in the VM and uses the files of the host; its viewers run on the host. The VM's processor is emulated and
-//! ten times slower.
+//! The server runs in the VM and uses the files of the host; its viewers run on the host. The VM's processor is
+//! emulated and ten times slower.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -23,7 +23,8 @@ use hotshoe_test_support::{DEADLINE, workspace};
 
 use crate::faults::assert_bars;
 
-/// Only one VM runs at a time: two would slow each other down, and both would compile the guest, which takes long in a VM.
+/// Only one VM runs at a time: two would slow each other down, and both would compile the guest, which takes long in a
+/// VM.
 static VM_LOCK: Mutex<()> = Mutex::new(());
 
 /// The variable with the port number of the USB camera, which this program emulates in the VM.
@@ -166,8 +167,8 @@ fn read_new_frames(viewer: &mut Viewer, count: usize) {
     }
 }
 
-/// The driver that emulates the USB port (`vhci_hcd`) sometimes crashes the kernel if the camera is unplugged while a transfer
-/// is cancelled. That says nothing about the server, so the test is repeated in another VM.
+/// The driver that emulates the USB port (`vhci_hcd`) sometimes crashes the kernel if the camera is unplugged while a
+/// transfer is cancelled. That says nothing about the server, so the test is repeated in another VM.
 pub fn usb_camera() {
     const ATTEMPTS: usize = 4;
     for _ in 0..ATTEMPTS {
@@ -223,8 +224,8 @@ pub fn usb_camera_without_mjpg() {
     assert!(machine.log().contains("YUYV"), "{}", machine.log());
 }
 
-/// `vivid` offers every kind of memory layout and shows the same colour bars in each, so every format must yield the same
-/// picture.
+/// `vivid` offers every kind of memory layout and shows the same colour bars in each, so every format must yield the
+/// same picture.
 pub fn every_format() {
     const FORMATS: [&str; 12] =
         ["YUYV", "UYVY", "YVYU", "NV12", "NV21", "NV16", "YU12", "YV12", "422P", "RGB3", "BGR3", "XR24"];

@@ -20,8 +20,8 @@ use crate::fakecam::serve;
 /// How many frames in a row show that the camera streams again.
 const STREAMING: usize = 60;
 
-/// Reads until [`STREAMING`] frames of the camera have arrived in a row and in order. Does not check the rate, which depends
-/// on the machine; a benchmark measures it.
+/// Reads until [`STREAMING`] frames of the camera have arrived in a row and in order. Does not check the rate, which
+/// depends on the machine; a benchmark measures it.
 #[track_caller]
 fn streams_again(viewer: &mut Viewer) {
     let mut numbers = Vec::new();
@@ -237,7 +237,8 @@ pub fn drawn_number(pixels: &[u8], width: usize) -> u64 {
     (0..SQUARES).fold(0, |number, index| number << 1 | u64::from(is_white(index)))
 }
 
-/// Checks that a picture shows the bars that belong to the frame number in it, with a tolerance for JPEG. Returns the number.
+/// Checks that a picture shows the bars that belong to the frame number in it, with a tolerance for JPEG. Returns the
+/// number.
 #[track_caller]
 pub fn assert_bars(jpeg: &[u8]) -> u64 {
     let (width, height) = jpeg_size(jpeg);

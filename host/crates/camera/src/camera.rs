@@ -25,8 +25,8 @@ pub enum Linger {
 
 /// A camera, shared by all its readers.
 ///
-/// Readers wait on one slot that holds the camera's [`Status`] with its newest frame. Nothing queues: a slow reader skips
-/// to the newest frame, and the camera never waits for a reader.
+/// Readers wait on one slot that holds the camera's [`Status`] with its newest frame. Nothing queues: a slow reader
+/// skips to the newest frame, and the camera never waits for a reader.
 pub struct Camera {
     pub(super) name: String,
     label: Option<String>,

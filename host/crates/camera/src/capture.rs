@@ -122,8 +122,8 @@ struct Worker {
 }
 
 impl CaptureThread {
-    /// Starts a thread that opens and reads `source`. It records all delivered and lost frames in `tracker`, and encodes
-    /// raw images only while `readers` is above 0.
+    /// Starts a thread that opens and reads `source`. It records all delivered and lost frames in `tracker`, and
+    /// encodes raw images only while `readers` is above 0.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,

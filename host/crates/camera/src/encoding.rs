@@ -1,7 +1,7 @@
 //! The encoding thread, which runs beside the capture thread of a camera with raw images.
 //!
-//! Encoding takes longer than capturing, and a driver that gets its buffers back late drops frames. So the capture thread
-//! hands over its newest image and continues. If encoding falls behind, newer images replace older ones.
+//! Encoding takes longer than capturing, and a driver that gets its buffers back late drops frames. So the capture
+//! thread hands over its newest image and continues. If encoding falls behind, newer images replace older ones.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -112,8 +112,8 @@ impl Drop for EncodingThread {
     }
 }
 
-/// The body of the thread. Ends when the mailbox is closed, or when an image cannot be encoded, because the next ones would
-/// fail in the same way.
+/// The body of the thread. Ends when the mailbox is closed, or when an image cannot be encoded, because the next ones
+/// would fail in the same way.
 fn encode_all(mailbox: &Mailbox, on_frame: &dyn Fn(Frame, u64)) {
     let mut cached: Option<(Layout, u8, Encoder)> = None;
     while let Some(RawFrame { image, timestamp, position }) = mailbox.receive() {

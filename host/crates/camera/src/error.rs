@@ -53,8 +53,8 @@ pub enum SourceError {
         /// What it is instead.
         reason: NotCameraReason,
     },
-    /// The device delivers raw sensor data, such as a Raspberry Pi camera module. Only libcamera can control the exposure,
-    /// the colours and the pipeline of devices behind such a sensor.
+    /// The device delivers raw sensor data, such as a Raspberry Pi camera module. Only libcamera can control the
+    /// exposure, the colours and the pipeline of devices behind such a sensor.
     #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy its video to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in docs/cameras.md)", path.display())]
     NeedsLibcamera {
         /// The device node.

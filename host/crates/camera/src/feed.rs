@@ -53,8 +53,8 @@ impl Feed {
         let _ = self.status.wait_for(|status| has_newer(status, last_sequence)).await;
     }
 
-    /// Waits for a new frame until `limit` has passed or the camera becomes lost, and returns the frame if there is one.
-    /// Cancel-safe.
+    /// Waits for a new frame until `limit` has passed or the camera becomes lost, and returns the frame if there is
+    /// one. Cancel-safe.
     pub async fn next(&mut self, limit: Duration) -> Option<Arc<Frame>> {
         let last_sequence = self.last_sequence;
         let was_lost = matches!(self.status.borrow().state, State::Lost(_));

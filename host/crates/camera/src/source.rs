@@ -13,13 +13,14 @@ use super::stream_mode::StreamMode;
 
 /// A camera that can be opened repeatedly.
 ///
-/// To add a kind of camera, implement this trait and [`Capture`], and add a keyword to the host's `config::camera_spec`.
+/// To add a kind of camera, implement this trait and [`Capture`], and add a keyword to the host's
+/// `config::camera_spec`.
 pub trait Source: Send + Sync + 'static {
     /// Describes the camera in a single line for people: what it is and where.
     fn description(&self) -> String;
 
-    /// Opens the camera and starts its stream. Called on the capture thread, because it blocks for as long as the device
-    /// takes: up to two seconds for a USB camera.
+    /// Opens the camera and starts its stream. Called on the capture thread, because it blocks for as long as the
+    /// device takes: up to two seconds for a USB camera.
     fn open(&self) -> Result<Box<dyn Capture>, SourceError>;
 
     /// A receiver that changes when a failed camera should be retried at once, such as when a device is plugged in.

@@ -1,5 +1,5 @@
-//! The supervisor of a camera: a task that opens the camera for its first reader, publishes its frames, reopens it after
-//! failures, and closes it some time after its last reader has left.
+//! The supervisor of a camera: a task that opens the camera for its first reader, publishes its frames, reopens it
+//! after failures, and closes it some time after its last reader has left.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use super::placeholder;
 use super::status::{Outage, State, Status};
 use super::stream_mode::StreamMode;
 
-/// The delays before a failed camera is retried: at first about the time that a USB device takes to come back, then up to
-/// `MAX_RETRY_DELAY`, because opening a broken device may keep its bus busy.
+/// The delays before a failed camera is retried: at first about the time that a USB device takes to come back, then up
+/// to `MAX_RETRY_DELAY`, because opening a broken device may keep its bus busy.
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
@@ -34,8 +34,8 @@ const HOTPLUG_SETTLE_TIME: Duration = Duration::from_millis(100);
 const DEFAULT_PLACEHOLDER_SIZE: Dimensions = Dimensions { width: 640, height: 480 };
 
 impl Camera {
-    /// Runs this camera until the future is dropped: opens it for its first reader, closes it after its last, and reopens
-    /// it after failures while it has readers.
+    /// Runs this camera until the future is dropped: opens it for its first reader, closes it after its last, and
+    /// reopens it after failures while it has readers.
     ///
     /// Dropping the future tells the capture thread to stop.
     pub async fn supervise(self: Arc<Self>) {
@@ -86,8 +86,8 @@ impl Supervisor {
         }
     }
 
-    /// Opens the camera and publishes its frames until `idle` completes or the camera fails. Once idle, closes the camera
-    /// and returns whether it had been open.
+    /// Opens the camera and publishes its frames until `idle` completes or the camera fails. Once idle, closes the
+    /// camera and returns whether it had been open.
     async fn run_until_failure(&mut self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<bool, CaptureError> {
         let camera = &*self.camera;
         let (source, tracker) = (camera.source.clone(), camera.tracker.clone());
@@ -132,8 +132,8 @@ impl Supervisor {
         }
     }
 
-    /// Stops the capture thread and waits for as long as the device takes. Readers who arrive meanwhile must wait too, so
-    /// reports an outage to them if it takes too long.
+    /// Stops the capture thread and waits for as long as the device takes. Readers who arrive meanwhile must wait too,
+    /// so reports an outage to them if it takes too long.
     async fn close(&mut self, thread: CaptureThread) {
         self.set_closed();
         let mut stopping = Box::pin(thread.stop());
@@ -149,7 +149,8 @@ impl Supervisor {
         }
     }
 
-    /// Publishes that the camera is closed, and withdraws the last frame so that the next reader starts with a fresh one.
+    /// Publishes that the camera is closed, and withdraws the last frame so that the next reader starts with a fresh
+    /// one.
     fn set_closed(&self) {
         self.camera.update_status(|status| *status = Status { mode: status.mode, ..Status::default() });
     }

@@ -15,8 +15,8 @@ use crate::jpeg::{self, JpegError, Options};
 /// The largest file accepted, in MiB: several times the largest picture of a phone.
 const MAX_FILE_MIB: u64 = 64;
 
-/// How long a file must be unchanged before it counts as complete. It may still be written to, and file system clocks are so
-/// coarse that two changes in a row can look like one.
+/// How long a file must be unchanged before it counts as complete. It may still be written to, and file system clocks
+/// are so coarse that two changes in a row can look like one.
 const QUIET_TIME: Duration = Duration::from_secs(2);
 
 /// Why a file is skipped.
@@ -84,8 +84,8 @@ impl FileState {
         self.stamp == other.stamp
     }
 
-    /// Whether the file may be in the middle of a change. Does not rely on the file's own time alone, because the clock of a
-    /// file server may be wrong.
+    /// Whether the file may be in the middle of a change. Does not rely on the file's own time alone, because the clock
+    /// of a file server may be wrong.
     pub(super) fn is_recent(&self) -> bool {
         let (seconds, nanoseconds) = self.stamp.changed;
         let changed = Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0));
@@ -94,8 +94,8 @@ impl FileState {
     }
 }
 
-/// Returns the metadata of a regular file without opening it: opening a pipe may block, and opening a device may have side
-/// effects. Returns `None` if there is nothing at the path.
+/// Returns the metadata of a regular file without opening it: opening a pipe may block, and opening a device may have
+/// side effects. Returns `None` if there is nothing at the path.
 pub(super) fn inspect(path: &Path) -> Result<Option<Metadata>, FileError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
@@ -120,8 +120,8 @@ fn type_name(metadata: &Metadata) -> &'static str {
     }
 }
 
-/// Reads an image. The file must have the given state before and after. Together with the `others` bytes of the folder, the
-/// image may have at most `limit` bytes.
+/// Reads an image. The file must have the given state before and after. Together with the `others` bytes of the folder,
+/// the image may have at most `limit` bytes.
 pub(super) fn read(path: &Path, state: &FileState, others: u64, limit: u64) -> Result<JpegImage, FileError> {
     // In case the file has been replaced by a pipe or a terminal: neither block, nor acquire a controlling terminal.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;

@@ -1,7 +1,7 @@
 //! The pictures of a folder, kept up to date while they are played.
 //!
-//! Nothing is watched: before a picture is shown, one `stat` each checks the folder and the file for changes. That takes
-//! microseconds, works on every file system, and happens only on the capture thread.
+//! Nothing is watched: before a picture is shown, one `stat` each checks the folder and the file for changes. That
+//! takes microseconds, works on every file system, and happens only on the capture thread.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,8 @@ use super::natural_order::NaturalName;
 use crate::error::SourceError;
 use crate::frame::JpegImage;
 
-/// The most bytes that the pictures of a folder may take together, because all are kept in memory: 400 full HD pictures.
+/// The most bytes that the pictures of a folder may take together, because all are kept in memory: 400 full HD
+/// pictures.
 pub(super) const MAX_FOLDER_BYTES: u64 = 256 << 20;
 
 /// The most file names considered, so that a folder with millions of files cannot exhaust the memory.
@@ -128,7 +129,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Returns the picture `steps` after the file `current`, or the first picture if `current` is `None`. Updates `current`.
+    /// Returns the picture `steps` after the file `current`, or the first picture if `current` is `None`. Updates
+    /// `current`.
     pub(super) fn advance(&mut self, current: &mut Option<NaturalName>, steps: u64) -> Result<JpegImage, SourceError> {
         self.refresh()?;
         // Terminates: each iteration returns or shortens the playlist.

@@ -68,11 +68,11 @@ impl Emulated {
         Self { pictures: Pictures::Embedded(pictures), rate, is_paused: Arc::default() }
     }
 
-    /// Plays the JPEG files in the folder `path` in the natural order of their names, at `rate` frames per second, greater
-    /// than 0. Notices changes in the folder while playing.
+    /// Plays the JPEG files in the folder `path` in the natural order of their names, at `rate` frames per second,
+    /// greater than 0. Notices changes in the folder while playing.
     ///
-    /// Reads the files, so it blocks for as long as the disk takes. Only logs a warning if the folder is missing or has no
-    /// picture, because it is read again whenever the camera is opened.
+    /// Reads the files, so it blocks for as long as the disk takes. Only logs a warning if the folder is missing or has
+    /// no picture, because it is read again whenever the camera is opened.
     pub fn from_folder(path: &Path, rate: f64) -> Self {
         let mut folder = Folder::new(path, MAX_FOLDER_BYTES);
         if let Err(error) = folder.refresh() {

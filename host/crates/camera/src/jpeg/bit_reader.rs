@@ -121,8 +121,8 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// [`BitReader::refill`] byte by byte, for an FF or the end among the next bytes. Takes the fields as separate arguments
-/// because a reference to the reader would force it into memory.
+/// [`BitReader::refill`] byte by byte, for an FF or the end among the next bytes. Takes the fields as separate
+/// arguments because a reference to the reader would force it into memory.
 #[cold]
 #[inline(never)]
 fn refill_bytewise(

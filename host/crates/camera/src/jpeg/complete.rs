@@ -6,7 +6,8 @@ use super::markers::{DHT, EOI, MARKER};
 use super::standard_tables::STANDARD_TABLES;
 use super::validate::ImageInfo;
 
-/// The length field of a segment with all four standard tables: the field itself, and a selector byte before each table.
+/// The length field of a segment with all four standard tables: the field itself, and a selector byte before each
+/// table.
 const SEGMENT_LENGTH: u16 = 2 + 2 * (1 + 28 + 1 + 178);
 
 /// Copies the image that [`validate`](super::validate) found in `bytes`, without padding. Adds the standard Huffman

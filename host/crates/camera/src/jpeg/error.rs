@@ -24,8 +24,8 @@ pub enum JpegError {
     /// It does not end with an end-of-image marker: the rest was lost.
     #[error("it is cut off: the end marker (FF D9) is missing")]
     MissingEoi,
-    /// Its scan contains a code that is not in its Huffman tables, a block of more than 64 coefficients, or a block that
-    /// is brighter or darker than possible.
+    /// Its scan contains a code that is not in its Huffman tables, a block of more than 64 coefficients, or a block
+    /// that is brighter or darker than possible.
     #[error("it is damaged: its data are invalid")]
     InvalidData,
     /// Its data end before the last block of the picture.

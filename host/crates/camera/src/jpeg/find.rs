@@ -17,8 +17,8 @@ const START: &[u8] = &[MARKER, SOI, MARKER];
 /// what [`validate`] found there.
 ///
 /// Some cameras (Logitech's among them) send a few stray bytes before the image, or start an image, stop, and start
-/// again. Therefore the last start that yields a complete image wins. A start inside a header segment is a thumbnail and
-/// is ignored, and so is a start after the end of the image, which may be a leftover from an older image.
+/// again. Therefore the last start that yields a complete image wins. A start inside a header segment is a thumbnail
+/// and is ignored, and so is a start after the end of the image, which may be a leftover from an older image.
 ///
 /// # Errors
 ///

@@ -196,8 +196,8 @@ fn parse_frame_header(reader: Reader<'_>, marker: u8, content: usize, length: us
     })
 }
 
-/// Parses a scan header (B.2.3): the number of components, and two bytes for each. Returns no components if the frame is
-/// not sequential, because its tables may follow later.
+/// Parses a scan header (B.2.3): the number of components, and two bytes for each. Returns no components if the frame
+/// is not sequential, because its tables may follow later.
 fn parse_scan_header(
     reader: Reader<'_>,
     content: usize,

@@ -65,8 +65,8 @@ impl HuffmanCode {
 #[derive(Clone)]
 pub(super) struct DcTable {
     code: HuffmanCode,
-    /// The length of the code and the size of the value after it. Length 0 means that the code is longer than the index,
-    /// or invalid.
+    /// The length of the code and the size of the value after it. Length 0 means that the code is longer than the
+    /// index, or invalid.
     entries: [(u8, u8); 1 << DC_INDEX_BITS],
 }
 
@@ -85,8 +85,8 @@ impl DcTable {
         Ok(table)
     }
 
-    /// Returns the length of the code at the start of these 16 bits and the size of the value after it, together at most
-    /// [`DC_MAX_BITS`].
+    /// Returns the length of the code at the start of these 16 bits and the size of the value after it, together at
+    /// most [`DC_MAX_BITS`].
     #[inline(always)]
     pub(super) fn look_up(&self, bits: usize) -> Result<(u32, u32), JpegError> {
         match self.entries.get(bits >> (16 - DC_INDEX_BITS)) {

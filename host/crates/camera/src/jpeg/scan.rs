@@ -7,11 +7,12 @@ use super::huffman::{AC_INDEX_BITS, AC_MAX_BITS, AcTable, DC_MAX_BITS, DcTable, 
 use super::standard_tables::STANDARD_TABLES;
 use super::validate::ImageInfo;
 
-/// The largest magnitude of a dequantized DC coefficient. In 8-bit images it is 1024, eight times the largest mean (A.3.3);
-/// the rest allows for inexact transforms.
+/// The largest magnitude of a dequantized DC coefficient. In 8-bit images it is 1024, eight times the largest mean
+/// (A.3.3); the rest allows for inexact transforms.
 const MAX_DC: u32 = 1024 + 16;
 
-/// Checks the data of images. Keeps the Huffman tables from one image to the next, because a camera rarely changes them.
+/// Checks the data of images. Keeps the Huffman tables from one image to the next, because a camera rarely changes
+/// them.
 #[derive(Default)]
 pub struct ScanChecker {
     dc: [CachedTable<DcTable>; 4],
@@ -61,12 +62,12 @@ pub fn check_scan(bytes: &[u8], info: &ImageInfo) -> Result<(), JpegError> {
 }
 
 impl ScanChecker {
-    /// Checks the data of the image that [`validate`](super::validate) found in `bytes`: the picture has all its blocks,
-    /// each of valid Huffman codes and at most 64 coefficients, none brighter than white or darker than black on average,
-    /// with the restart markers in place.
+    /// Checks the data of the image that [`validate`](super::validate) found in `bytes`: the picture has all its
+    /// blocks, each of valid Huffman codes and at most 64 coefficients, none brighter than white or darker than black
+    /// on average, with the restart markers in place.
     ///
-    /// Detects everything a decoder would fail on, and nearly all data that were lost or overwritten. Detects fewer than
-    /// half of all single flipped bits: many only change the value of a coefficient.
+    /// Detects everything a decoder would fail on, and nearly all data that were lost or overwritten. Detects fewer
+    /// than half of all single flipped bits: many only change the value of a coefficient.
     ///
     /// Accepts images that are not [single-scan](super::Headers::single_scan) without a check.
     ///

@@ -1,7 +1,7 @@
 //! The Huffman tables of annex K.3, which Motion JPEG cameras may omit.
 
-/// Table K.3: DC coefficients of luminance. Like the others, in the form of a DHT segment (B.2.4.2): the number of codes
-/// of each length from 1 to 16, then the symbols.
+/// Table K.3: DC coefficients of luminance. Like the others, in the form of a DHT segment (B.2.4.2): the number of
+/// codes of each length from 1 to 16, then the symbols.
 #[rustfmt::skip]
 const LUMINANCE_DC: [u8; 28] = [
     0x00, 0x01, 0x05, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,

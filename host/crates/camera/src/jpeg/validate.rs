@@ -7,9 +7,9 @@ use super::headers::{self, Headers};
 use super::markers::{EOI, MARKER, SOI, TEM};
 use crate::dimensions::Dimensions;
 
-/// The length in bytes of the shortest image that a camera can send: start marker (2), one quantization table (69), frame
-/// header (13) and scan header (10) for one component, one byte of data, and end marker (2). Huffman tables may be
-/// omitted.
+/// The length in bytes of the shortest image that a camera can send: start marker (2), one quantization table (69),
+/// frame header (13) and scan header (10) for one component, one byte of data, and end marker (2). Huffman tables may
+/// be omitted.
 pub const MIN_LENGTH: usize = 97;
 
 /// The length in bytes of the end marker.
@@ -94,8 +94,8 @@ fn find_end(data: &[u8], single_scan: bool) -> Option<usize> {
     data.get(..length).is_some_and(|data| data.ends_with(end)).then_some(length)
 }
 
-/// Returns where the last of several scans ends, including the end marker. Skips the segments between scans (B.2), where
-/// the bytes of an end marker mean nothing.
+/// Returns where the last of several scans ends, including the end marker. Skips the segments between scans (B.2),
+/// where the bytes of an end marker mean nothing.
 fn find_end_of_scans(data: &[u8]) -> Option<usize> {
     let mut position = 0;
     loop {

@@ -7,8 +7,8 @@ use jpeg_encoder::{ImageBuffer, JpegColorType};
 
 /// A raw frame as input for the JPEG encoder.
 ///
-/// The encoder reads rows of full width from its [`ImageBuffer`]. For 4:2:0 it uses only the chroma of every second pixel
-/// in every second row. So those pixels get the mean of their block, and the others any value.
+/// The encoder reads rows of full width from its [`ImageBuffer`]. For 4:2:0 it uses only the chroma of every second
+/// pixel in every second row. So those pixels get the mean of their block, and the others any value.
 pub(super) struct EncoderInput<'a> {
     raw: &'a [u8],
     format: PixelFormat,
@@ -174,8 +174,8 @@ impl ImageBuffer for EncoderInput<'_> {
             PixelFormat::Bgrx32 | PixelFormat::Bgra32 => self.rgb(y, out, |[_, b, g, r]| [r, g, b]),
         }
 
-        // Truncates the second half of a pair if the width is odd, and fills omitted rows of chroma. The encoder requires
-        // rows of exactly this width.
+        // Truncates the second half of a pair if the width is odd, and fills omitted rows of chroma. The encoder
+        // requires rows of exactly this width.
         luma.resize(luma_end, 0);
         if self.format.has_colour() {
             blue.resize(blue_end, 128);

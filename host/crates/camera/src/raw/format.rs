@@ -4,9 +4,9 @@ use std::fmt;
 
 /// A supported raw pixel format.
 ///
-/// All formats have 8 bits per sample and a single buffer per frame, so formats of the multi-planar API (such as `NM12`)
-/// are not included. Codes and byte orders follow the kernel's "Video for Linux API", chapters "RGB Formats", "Packed YUV
-/// formats", "Planar YUV formats" and "Luma-Only Formats". Alpha is ignored.
+/// All formats have 8 bits per sample and a single buffer per frame, so formats of the multi-planar API (such as
+/// `NM12`) are not included. Codes and byte orders follow the kernel's "Video for Linux API", chapters "RGB Formats",
+/// "Packed YUV formats", "Planar YUV formats" and "Luma-Only Formats". Alpha is ignored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum PixelFormat {

@@ -7,8 +7,8 @@ const SOS: u8 = 0xDA;
 
 /// Changes the component identifiers of a baseline JPEG with a single scan to 1, 2, 3. Leaves anything else unchanged.
 ///
-/// JFIF requires these identifiers for Y, Cb and Cr, but `jpeg-encoder` counts from 0. Decoders that ignore the JFIF marker
-/// may derive the colour space from the identifiers.
+/// JFIF requires these identifiers for Y, Cb and Cr, but `jpeg-encoder` counts from 0. Decoders that ignore the JFIF
+/// marker may derive the colour space from the identifiers.
 pub(super) fn set_component_ids(jpeg: &mut [u8]) {
     let mut rest = jpeg.get_mut(2..).unwrap_or_default();
     while let &mut [0xFF, marker, high, low, ..] = rest {

@@ -17,17 +17,17 @@ pub enum Range {
 
 /// The layout of a raw frame in memory.
 ///
-/// The planes follow each other without gaps. The stride of the first plane determines the others (the kernel's "Video for
-/// Linux API", "Planar YUV formats"): a plane of chroma pairs has the same stride, a plane of single chroma samples half
-/// of it. If the width or height is odd, the size of the chroma planes is rounded up.
+/// The planes follow each other without gaps. The stride of the first plane determines the others (the kernel's "Video
+/// for Linux API", "Planar YUV formats"): a plane of chroma pairs has the same stride, a plane of single chroma samples
+/// half of it. If the width or height is odd, the size of the chroma planes is rounded up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct Layout {
     /// The pixel format.
     pub format: PixelFormat,
     /// The size of the picture.
     pub dimensions: Dimensions,
-    /// The bytes from one row to the next in the first plane (V4L2 `bytesperline`). A value too small for a row, such as 0,
-    /// means rows without padding.
+    /// The bytes from one row to the next in the first plane (V4L2 `bytesperline`). A value too small for a row, such
+    /// as 0, means rows without padding.
     pub stride: usize,
     /// The range of sample values. Ignored for RGB.
     pub range: Range,
@@ -93,7 +93,8 @@ impl Plane {
         self.offset.saturating_add(self.stride.saturating_mul(self.rows))
     }
 
-    /// Returns a row without padding. Returns the last row for larger indices, and an empty row if the frame is too short.
+    /// Returns a row without padding. Returns the last row for larger indices, and an empty row if the frame is too
+    /// short.
     pub(super) fn row<'a>(&self, frame: &'a [u8], index: usize) -> &'a [u8] {
         let index = index.min(self.rows.saturating_sub(1));
         let start = self.offset.saturating_add(self.stride.saturating_mul(index));

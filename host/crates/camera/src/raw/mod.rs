@@ -1,14 +1,14 @@
 //! Encodes raw camera frames as JPEG images.
 //!
-//! Many cameras deliver raw pixels instead of JPEG. [`PixelFormat`] identifies the pixels, [`Layout`] describes a frame in
-//! memory, and [`Encoder`] encodes frames as baseline JPEG images.
+//! Many cameras deliver raw pixels instead of JPEG. [`PixelFormat`] identifies the pixels, [`Layout`] describes a frame
+//! in memory, and [`Encoder`] encodes frames as baseline JPEG images.
 //!
 //! Like most raw formats, JPEG stores luma and chroma, so frames are never converted to RGB. Two things change:
 //!
-//! - JFIF requires full-range BT.601 (ITU-T T.871), so [`Range::Limited`] frames are stretched. BT.709 chroma is taken as
-//!   BT.601, which shifts the hue slightly.
-//! - Chroma is stored with half the width and height (4:2:0) for every source. For 4:2:2 sources this saves about a quarter
-//!   of the time and a sixth of the bytes. Each stored value is the mean of two rows, so no row is lost.
+//! - JFIF requires full-range BT.601 (ITU-T T.871), so [`Range::Limited`] frames are stretched. BT.709 chroma is taken
+//!   as BT.601, which shifts the hue slightly.
+//! - Chroma is stored with half the width and height (4:2:0) for every source. For 4:2:2 sources this saves about a
+//!   quarter of the time and a sixth of the bytes. Each stored value is the mean of two rows, so no row is lost.
 //!
 //! ```
 //! use hotshoe_camera::dimensions::Dimensions;

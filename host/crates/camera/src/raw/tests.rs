@@ -26,8 +26,8 @@ const BARS: [[u8; 3]; 10] = [
 /// The width of a bar: one block of 4:2:0 chroma.
 const BAR: usize = 16;
 
-/// The largest accepted difference of decoded values. 8-bit YCbCr cannot hold every RGB value, and limited range holds even
-/// fewer.
+/// The largest accepted difference of decoded values. 8-bit YCbCr cannot hold every RGB value, and limited range holds
+/// even fewer.
 const TOLERANCE: u8 = 5;
 
 fn dimensions(width: usize, height: usize) -> Dimensions {

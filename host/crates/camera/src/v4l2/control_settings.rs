@@ -55,8 +55,8 @@ impl ControlSettings {
         }
     }
 
-    /// Sets a control now, and whenever the camera is opened unless it is momentary, such as a button. Returns the value
-    /// that the driver accepted.
+    /// Sets a control now, and whenever the camera is opened unless it is momentary, such as a button. Returns the
+    /// value that the driver accepted.
     pub(super) fn set(
         &self,
         system: &dyn System,

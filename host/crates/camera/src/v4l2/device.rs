@@ -38,8 +38,8 @@ pub(crate) trait Device: Send {
     /// Queries what the device is (VIDIOC_QUERYCAP). Fails with ENOTTY for a file that is not a V4L2 device.
     fn capabilities(&self) -> io::Result<Capabilities>;
 
-    /// Whether the device has a video input (VIDIOC_ENUMINPUT). Cameras have one; image signal processors do not implement
-    /// the call. For [`DeviceCaps::MEDIA_CONTROLLER`] nodes, the kernel answers itself.
+    /// Whether the device has a video input (VIDIOC_ENUMINPUT). Cameras have one; image signal processors do not
+    /// implement the call. For [`DeviceCaps::MEDIA_CONTROLLER`] nodes, the kernel answers itself.
     fn has_input(&self) -> bool;
 
     /// Lists the capture formats in the driver's order (VIDIOC_ENUM_FMT).
@@ -66,8 +66,8 @@ pub(crate) trait Device: Send {
     /// [`frame_rate`](Self::frame_rate).
     fn set_frame_rate(&self, rate: f64) -> Option<f64>;
 
-    /// Lists the controls in the driver's order (VIDIOC_QUERY_EXT_CTRL), except disabled ones and those whose value is not
-    /// a single number of at most 32 bits.
+    /// Lists the controls in the driver's order (VIDIOC_QUERY_EXT_CTRL), except disabled ones and those whose value is
+    /// not a single number of at most 32 bits.
     fn controls(&self) -> Vec<OfferedControl>;
 
     /// Reads a control (VIDIOC_G_CTRL).

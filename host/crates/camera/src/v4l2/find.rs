@@ -23,8 +23,8 @@ pub(super) struct OpenCamera {
     pub(super) is_media_controlled: bool,
 }
 
-/// Opens the camera that was configured with `path`. Prefers the same device as before, wherever it is now; then whatever
-/// is at the path; then a device of the same model that was plugged in since, if it cannot be any other.
+/// Opens the camera that was configured with `path`. Prefers the same device as before, wherever it is now; then
+/// whatever is at the path; then a device of the same model that was plugged in since, if it cannot be any other.
 pub(super) fn find(system: &dyn System, path: &Path, registry: &DeviceRegistry) -> Result<OpenCamera, SourceError> {
     let at_path = open_camera(system, path);
     let camera = match (at_path, registry.get(path)) {
@@ -59,8 +59,8 @@ fn find_elsewhere(
     if let Some(same) = same_model.iter().position(|camera| camera.identity == known.identity) {
         return Some(same_model.swap_remove(same));
     }
-    // The camera may be at another port. Accept only an unambiguous candidate: one new node, and no other camera of this
-    // program is the same model.
+    // The camera may be at another port. Accept only an unambiguous candidate: one new node, and no other camera of
+    // this program is the same model.
     same_model.retain(|camera| !known.other_nodes.contains(&camera.node));
     let is_unambiguous = same_model.len() == 1 && !registry.has_other_of_model(path, &known.identity.card);
     if is_unambiguous { same_model.pop() } else { None }

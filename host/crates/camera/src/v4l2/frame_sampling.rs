@@ -14,14 +14,14 @@ const GOOD_BEFORE_SAMPLING: u32 = 100;
 /// While sampling, one image out of this many is checked.
 const SAMPLE_INTERVAL: u32 = 16;
 
-/// Checking stops for good after this many damaged images if fewer than one good image came with
-/// [`BAD_PER_GOOD`] of them. Then the camera violates the standard rather than losing data, and viewers' decoders must
-/// cope.
+/// Checking stops permanently after `BAD_BEFORE_GIVING_UP` damaged images if fewer than one good image was found for
+/// every `BAD_PER_GOOD` damaged ones. Such a camera violates the standard instead of losing data, so viewers' decoders
+/// must cope with its images.
 const BAD_BEFORE_GIVING_UP: u32 = 30;
 const BAD_PER_GOOD: u32 = 10;
 
-/// Decides which images to check. Outlasts an opening of the camera, because a camera whose images are all rejected stalls
-/// and is reopened.
+/// Decides which images to check. Outlasts an opening of the camera, because a camera whose images are all rejected
+/// stalls and is reopened.
 #[derive(Debug, Default)]
 pub(super) struct FrameSampling {
     /// Images since the last damage, checked or not.

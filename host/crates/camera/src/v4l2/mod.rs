@@ -3,7 +3,8 @@
 //! * `device`: the part of V4L2 in use, as traits; `kernel`: the implementation; `scripted`: one with scripted faults.
 //! * `registry`, `find`: which node a camera is; `negotiate`: its mode; `control_settings`: its control values.
 //! * `streaming`: the capture loop; `extract`, `frame_sampling`: get images out of buffers and check them.
-//! * `camera`: puts these together; [`devices`], [`device_info`]: all devices of the machine; `errors`: the kernel's errors.
+//! * `camera`: puts these together; [`devices`], [`device_info`]: all devices of the machine; `errors`: the kernel's
+//!   errors.
 
 mod camera;
 mod control_settings;

@@ -15,7 +15,8 @@ pub(super) struct DeviceIdentity {
     pub(super) index: Option<u32>,
 }
 
-/// The devices of this program's cameras, by the path that each camera was configured with. Clones share their contents.
+/// The devices of this program's cameras, by the path that each camera was configured with. Clones share their
+/// contents.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeviceRegistry {
     by_path: Arc<Mutex<HashMap<PathBuf, RegisteredDevice>>>,

@@ -57,8 +57,8 @@ impl Device for Node {
             raw.index = index;
             raw.pixel_format = u32::from_le_bytes(code.0);
             self.ioctl(vidioc::VIDIOC_ENUM_FRAMESIZES, &mut raw).ok()?;
-            // SAFETY: a union of two structures that contain only u32, for which any bytes are valid. `type_` says which
-            // of the two the driver filled in.
+            // SAFETY: a union of two structures that contain only u32, for which any bytes are valid. `type_` says
+            // which of the two the driver filled in.
             unsafe {
                 if raw.type_ == sys::v4l2_frmsizetypes_V4L2_FRMSIZE_TYPE_DISCRETE {
                     let size = raw.__bindgen_anon_1.discrete;

@@ -85,9 +85,10 @@ impl Stream for MmapStream {
     fn bytes<'a>(&'a self, buffer: &'a DequeuedBuffer) -> &'a [u8] {
         let Some(mapping) = self.mappings.get(buffer.index as usize) else { return &[] };
         let length = mapping.length.min(buffer.bytes_used as usize);
-        // SAFETY: the mapping is readable, `mapping.length` bytes long, and lives as long as `self`. The driver does not
-        // write to a dequeued buffer, and `buffer` proves that it is dequeued: there is exactly one `DequeuedBuffer` for
-        // each, and queuing consumes it and needs `self` mutably, which ends the borrow returned here.
+        // SAFETY: the mapping is readable, `mapping.length` bytes long, and lives as long as `self`. The driver does
+        // not write to a dequeued buffer, and `buffer` proves that it is dequeued: there is exactly one
+        // `DequeuedBuffer` for each, and queuing consumes it and needs `self` mutably, which ends the borrow returned
+        // here.
         unsafe { std::slice::from_raw_parts(mapping.start.as_ptr().cast::<u8>(), length) }
     }
 

@@ -111,8 +111,8 @@ impl Streaming {
         let mut dequeued = 0;
         // Reported if there is nothing to dequeue too many times in a row.
         let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
-        // At most all buffers are filled before the first is queued again. The limit matters if the driver fills buffers
-        // faster than this loop dequeues them.
+        // At most all buffers are filled before the first is queued again. The limit matters if the driver fills
+        // buffers faster than this loop dequeues them.
         while dequeued < BUFFERS {
             let buffer = match self.stream.dequeue() {
                 Ok(Some(buffer)) => buffer,

@@ -92,8 +92,8 @@ async fn a_camera_may_be_missing_at_the_start() {
     .await;
 }
 
-/// Makes an operation fail `count` times, and checks that the camera is lost for this cause and then recovers. Returns the
-/// message. Call it with paused time.
+/// Makes an operation fail `count` times, and checks that the camera is lost for this cause and then recovers. Returns
+/// the message. Call it with paused time.
 async fn recovers_after(
     system: &ScriptedSystem,
     operation: Operation,

@@ -18,8 +18,8 @@ fn node(card: &str, caps: u32, has_input: bool) -> ScriptedCamera {
     ScriptedCamera { caps, has_input, ..ScriptedCamera::webcam(card) }
 }
 
-/// Nodes that are not cameras, although most list usable formats, and why each is refused. Modelled on the drivers of the
-/// Raspberry Pi and of webcams.
+/// Nodes that are not cameras, although most list usable formats, and why each is refused. Modelled on the drivers of
+/// the Raspberry Pi and of webcams.
 fn unusable_nodes() -> Vec<(ScriptedCamera, &'static str)> {
     let bayer = vec![(FourCc(*b"pRAA"), vec![Dimensions { width: 1920, height: 1080 }], vec![])];
     vec![
