@@ -180,7 +180,7 @@ impl Supervisor {
         let camera = &*self.camera;
         let outage = Outage::from(error);
         if self.logged_outage.as_ref() != Some(&outage) {
-            warn!(camera = camera.name, "{error}; retrying until it works");
+            warn!(camera = camera.name, "{error} (retrying)");
             self.logged_outage = Some(outage.clone());
         }
         let lost = State::Lost(outage.clone());

@@ -76,7 +76,7 @@ impl Emulated {
     pub fn from_folder(path: &Path, rate: f64) -> Self {
         let mut folder = Folder::new(path, MAX_FOLDER_BYTES);
         if let Err(error) = folder.refresh() {
-            warn!("{error}; retrying while it has viewers");
+            warn!("{error} (retrying while it has viewers)");
         }
         let length = folder.length();
         let folder = Arc::new(Mutex::new(folder));

@@ -50,7 +50,7 @@ impl Devices {
         let camera = V4l2Camera::new(self.system.clone(), self.registry.clone(), path, options);
         match camera.find() {
             Err(error @ SourceError::NotCamera { .. }) => return Err(error),
-            Err(error) => warn!("{error}; retrying while it has viewers"),
+            Err(error) => warn!("{error} (retrying while it has viewers)"),
             Ok(found) if found.is_media_controlled => warn!(
                 "{} streams only after its pipeline has been set up, for example with media-ctl; a Raspberry Pi camera \
                  module needs libcamera (see docs/cameras.md)",
