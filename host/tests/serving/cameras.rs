@@ -43,7 +43,7 @@ fn a_camera_opens_with_its_first_reader_and_closes_after_its_last() {
     }
     assert!(!server.log().contains("closed"), "it closed in spite of a reader");
     drop(second);
-    server.wait_for_log("camera emulated: closed, no readers left; ");
+    server.wait_for_log("camera emulated: closed, no viewers left; ");
     wait_until("the capture thread has ended", || server.capture_threads() == 0);
     // It opens again.
     get(server.address, "/snapshot");

@@ -54,7 +54,7 @@ fn a_publisher_ends_with_the_last_viewer_and_starts_again_with_the_next() {
         viewer.part();
         drop(viewer);
         wait_until("the publisher has ended", || in_flight(&server) == 0);
-        server.wait_for_logs("camera emulated: closed, no readers left", round);
+        server.wait_for_logs("camera emulated: closed, no viewers left", round);
     }
 }
 

@@ -67,7 +67,7 @@ fn sequence_numbers_increase_when_a_camera_reopens() {
     let server = Server::start(&["--camera", "emulated,fps=500", "--linger", "0"]);
     for opening in 1..6 {
         get(server.address, "/snapshot");
-        server.wait_for_logs("closed, no readers left", opening);
+        server.wait_for_logs("closed, no viewers left", opening);
     }
     let rows = rows(&get(server.address, "/log.csv").text());
     let numbers: Vec<u64> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
@@ -94,7 +94,7 @@ fn a_hundred_thousand_rows_are_streamed_at_constant_memory() {
         viewer.part();
     }
     drop((viewer, events));
-    wait_until("the camera is closed", || server.log().contains("closed, no readers left"));
+    wait_until("the camera is closed", || server.log().contains("closed, no viewers left"));
     // One request before measuring, because it allocates memory that is reused.
     let table = rows(&get(server.address, "/log.csv").text());
     assert_eq!(table.len(), ROWS);

@@ -81,7 +81,7 @@ impl Supervisor {
             };
             self.set_closed();
             if was_open {
-                info!(camera = camera.name, "closed, no readers left; {} since the start", camera.counts());
+                info!(camera = camera.name, "closed, no viewers left; {} since the start", camera.counts());
             }
         }
     }

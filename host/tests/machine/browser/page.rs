@@ -56,7 +56,7 @@ pub fn is_live_after_being_hidden_five_times(kind: Kind) {
         if tab.is_none() {
             set_hidden(true);
         }
-        server.wait_for_logs("camera c3: closed, no readers left", round);
+        server.wait_for_logs("camera c3: closed, no viewers left", round);
         wait_until("the event stream is closed too", || server.generations()["current"]["under_way"] == 0);
         match tab {
             Some(tab) => browser.close_tab(&tab).unwrap(),
