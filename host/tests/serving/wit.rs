@@ -127,10 +127,13 @@ fn the_worlds_offer_no_files_sockets_or_outgoing_requests() {
     }
 }
 
-/// `wkg publish` takes the metadata of a package from `wkg.toml` beside it.
+/// `wkg` encodes a package as a component, and reads its metadata from `wkg.toml`.
 #[test]
-fn the_packages_have_what_publishing_needs() {
+fn the_packages_can_be_published() {
     for (folder, _) in PACKAGES {
+        let (resolve, id) = resolve(folder);
+        let package = wit_component::encode(&resolve, id).unwrap();
+        assert!(package.starts_with(b"\0asm"), "{folder}");
         let metadata = std::fs::read_to_string(workspace().join(folder).join("wkg.toml")).unwrap();
         for field in ["description = ", "licenses = "] {
             assert!(metadata.contains(field), "{folder}/wkg.toml has no {field}");
