@@ -11,7 +11,7 @@ mod query;
 #[path = "../../../guest/src/route.rs"]
 mod route;
 // Replaces a module that needs the component's bindings.
-mod part {
+mod multipart {
     #[derive(Clone, Copy, Debug, Eq, PartialEq)]
     pub enum Boundary {
         Frame,
@@ -21,7 +21,7 @@ mod part {
 
 use libfuzzer_sys::fuzz_target;
 use query::{Query, percent_decode};
-use route::{Which, route};
+use route::{CameraSelector, parse};
 
 fuzz_target!(|path: &str| {
     let path = &*percent_decode(path);
@@ -38,8 +38,8 @@ fuzz_target!(|path: &str| {
     if let Some(key) = query.key() {
         assert!((1..=40).contains(&key.len()) && key.is_ascii());
     }
-    if let Some(request) = route(path)
-        && let Which::Named(name) = request.camera
+    if let Some(request) = parse(path)
+        && let CameraSelector::Name(name) = request.camera
     {
         assert!(path.contains(name));
     }
