@@ -66,7 +66,7 @@ pub fn is_listed() {
     }
 }
 
-pub fn gives_what_is_asked_for() {
+pub fn uses_the_requested_mode() {
     let server = serve(&[], "front=/dev/video0,size=1280x720,fps=15");
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
     for _ in 0..10 {
@@ -76,7 +76,7 @@ pub fn gives_what_is_asked_for() {
     assert!(!server.log().contains("requested"), "{}", server.log());
 }
 
-pub fn gives_what_it_can() {
+pub fn logs_modes_that_are_not_available() {
     let server = serve(&[], "/dev/video0,size=1000x700,fps=55");
     assert_eq!(get(server.address, "/snapshot").status, 200);
     let log = server.log();

@@ -100,7 +100,7 @@ pub fn unplugged() {
     assert_eq!(server.log().matches("camera video0: open").count(), 2, "{}", server.log());
 }
 
-pub fn back_under_another_node() {
+pub fn back_at_another_node() {
     let control = Control::new();
     control.set("FAKECAM1_UNPLUGGED=1\n");
     let settings = [
@@ -155,7 +155,7 @@ pub fn stream_does_not_start() {
     streams_again(&mut viewer);
 }
 
-pub fn errors_of_dequeuing() {
+pub fn transient_errors() {
     // Temporary errors do not cause the camera to be reopened.
     let server = serve(&[("FAKECAM_FAIL", "DQBUF=EIO:9@20"), ("FAKECAM_STAMP", "1")], "/dev/video0");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
