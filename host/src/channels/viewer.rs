@@ -82,7 +82,8 @@ impl Viewer {
     }
 
     /// Hands the pacing over to the task that sends the parts from now on. The channel still counts the viewer, and
-    /// [`poll_next`](Self::poll_next) returns only the closing bytes. Returns `None` if the pacing was handed over before.
+    /// [`poll_next`](Self::poll_next) returns only the closing bytes. Returns `None` if the pacing was handed over
+    /// before.
     pub fn hand_over(&mut self) -> Option<Pacing> {
         self.changed = None;
         self.resend = None;

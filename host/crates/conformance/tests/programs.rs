@@ -1,5 +1,5 @@
 //! Tests of the checks that need tools, as far as this machine has them: a correct server passes, and faults are found.
-#![allow(clippy::expect_used, reason = "a test says what is wrong by panicking")]
+#![allow(clippy::expect_used, reason = "tests fail by panicking")]
 
 #[allow(dead_code, reason = "the other faults are for the other tests")]
 mod faulty;

@@ -1,8 +1,9 @@
 //! Guests for tests, most of which misbehave, in WebAssembly text format.
 //!
-//! Each is a core module for a world in `wit/`. It consists of `PRELUDE`, which imports functions and responds to requests,
-//! and a function `misbehave`. The module is converted to a component here, so no test needs the target `wasm32-wasip2`. All
-//! guests respond properly to `/ok`, which shows that the host has survived, and to `/`, without which they would be refused.
+//! Each is a core module for a world in `wit/`. It consists of `PRELUDE`, which imports functions and responds to
+//! requests, and a function `misbehave`. The module is converted to a component here, so no test needs the target
+//! `wasm32-wasip2`. All guests respond properly to `/ok`, which shows that the host has survived, and to `/`, without
+//! which they would be refused.
 
 use std::path::{Path, PathBuf};
 
@@ -321,8 +322,8 @@ const COUNTS: &str = r#"
     (call $write_bytes (local.get $stream) (i32.const 300) (i32.const 3))
     (call $end (local.get $stream)))"#;
 
-/// Writes a component to `folder` that executes `instructions`, then responds with the number of responses of its instance,
-/// including this one, in three digits. `$count` is the number of responses before.
+/// Writes a component to `folder` that executes `instructions`, then responds with the number of responses of its
+/// instance, including this one, in three digits. `$count` is the number of responses before.
 pub fn counting(folder: &Path, instructions: &str) -> PathBuf {
     component(
         folder,
@@ -384,8 +385,8 @@ pub const PUBLISHES_AND_ENDS: &str = "(func $publish (param $channel i32)
 pub const PUBLISHES_WITHOUT_A_PAUSE: &str = "(func $publish (param $channel i32)
   (loop $again (call $push_part (local.get $channel)) (br $again)))";
 
-/// Returns a component that joins the channel with this name and publishes it with the function `publish`. Its parts are
-/// `part`.
+/// Returns a component that joins the channel with this name and publishes it with the function `publish`. Its parts
+/// are `part`.
 pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
     let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
     encode(&joining(channel, part, &format!("{publish} {export}"), 0), "publishing-guest")
@@ -397,8 +398,8 @@ pub fn publishing_with_label(length: u32) -> Vec<u8> {
     encode(&joining("c", "part", &format!("{PUBLISHES} {export}"), length), "publishing-guest")
 }
 
-/// Returns a component that joins a channel, allows reuse, waits half a second and responds with an error. Its publisher opens
-/// the camera, and waits.
+/// Returns a component that joins a channel, allows reuse, waits half a second and responds with an error. Its
+/// publisher opens the camera, and waits.
 pub fn joining_and_refusing() -> Vec<u8> {
     let refuses = r#"(func $misbehave (param $out i32)
       (local $r i32)
@@ -529,8 +530,8 @@ fn encode(module: &str, world: &str) -> Vec<u8> {
     encode_module(module, "wit/server", &wit, "tested")
 }
 
-/// Returns a component made of a core module in text format. It is built against `world`, which is defined in `wit` and can
-/// use the packages in `folder`.
+/// Returns a component made of a core module in text format. It is built against `world`, which is defined in `wit` and
+/// can use the packages in `folder`.
 pub fn encode_module(module: &str, folder: &str, wit: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();

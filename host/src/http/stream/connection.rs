@@ -6,9 +6,9 @@
 //! * Only the holder of the [`WriteHalf`] can write, and it cannot be cloned. If hyper writes while it is lent, hyper
 //!   gets an error and ends the connection: no bytes are interleaved even if the second rule is broken.
 //! * The write half is lent only when hyper has nothing left to write. hyper flushes only when its buffer is empty, and
-//!   then buffers only what the body returns: a message is a head followed by its body (RFC 9112, section 2.1). The body
-//!   calls [`SharedWriter::set_unflushed`] whenever it returns a frame, takes the write half only after a flush, and
-//!   returns nothing while it is lent.
+//!   then buffers only what the body returns: a message is a head followed by its body (RFC 9112, section 2.1). The
+//!   body calls [`SharedWriter::set_unflushed`] whenever it returns a frame, takes the write half only after a flush,
+//!   and returns nothing while it is lent.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

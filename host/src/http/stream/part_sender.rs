@@ -56,8 +56,8 @@ impl PartSender {
         self.writer
     }
 
-    /// Sends due parts as far as the sink accepts them. Never cuts a part: the rest of the current one comes first. Adds the
-    /// number of writes to `writes`. Calls `waker` only if the sink accepts no more bytes.
+    /// Sends due parts as far as the sink accepts them. Never cuts a part: the rest of the current one comes first.
+    /// Adds the number of writes to `writes`. Calls `waker` only if the sink accepts no more bytes.
     ///
     /// # Errors
     ///
