@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::harness::run_successfully;
 
 use hotshoe_test_support::client::{Viewer, get, send};
-use hotshoe_test_support::fakecam::{preload, stamp};
+use hotshoe_test_support::fakecam::{preload, stamped_sequence};
 use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::wait_until;
@@ -24,7 +24,7 @@ pub fn serve(settings: &[(&str, &str)], camera: &str) -> Server {
 }
 
 fn frame_number(jpeg: &[u8]) -> u64 {
-    stamp(jpeg).expect("a frame of the camera")
+    stamped_sequence(jpeg).expect("a frame of the camera")
 }
 
 pub fn streams() {

@@ -10,7 +10,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 
 use hotshoe_fakecam::test_pattern::{BARS, SQUARES, bar_at, square_size};
 use hotshoe_test_support::client::{Viewer, get};
-use hotshoe_test_support::fakecam::{Control, frames, stamp};
+use hotshoe_test_support::fakecam::{Control, frames, stamped_sequence};
 use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, wait_until};
@@ -28,7 +28,7 @@ fn streams_again(viewer: &mut Viewer) {
     let deadline = Instant::now() + DEADLINE;
     while numbers.len() < STREAMING {
         assert!(Instant::now() < deadline, "the camera does not come back");
-        match stamp(&viewer.part().jpeg) {
+        match stamped_sequence(&viewer.part().jpeg) {
             Some(number) => numbers.push(number),
             None => numbers.clear(),
         }
@@ -44,7 +44,7 @@ fn placeholder(viewer: &mut Viewer) -> Vec<u8> {
     loop {
         assert!(Instant::now() < deadline, "no placeholder arrives");
         let jpeg = viewer.part().jpeg;
-        if stamp(&jpeg).is_none() {
+        if stamped_sequence(&jpeg).is_none() {
             return jpeg;
         }
     }
@@ -62,7 +62,7 @@ fn twenty_viewers_stay(server: &Server, camera: &str, cause_outage: impl FnOnce(
                     let mut viewer = Viewer::watch(server.address, &path);
                     let first = viewer.part().jpeg;
                     for _ in 0..29 {
-                        stamp(&viewer.part().jpeg).unwrap();
+                        stamped_sequence(&viewer.part().jpeg).unwrap();
                     }
                     watching.wait();
                     assert_eq!(jpeg_size(&placeholder(&mut viewer)), jpeg_size(&first));
@@ -124,12 +124,12 @@ pub fn never_another_camera() {
     ];
     let server = serve(&settings, "/dev/video0");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
-    stamp(&viewer.part().jpeg).unwrap();
+    stamped_sequence(&viewer.part().jpeg).unwrap();
     control.set("FAKECAM0_UNPLUGGED=1\n");
     placeholder(&mut viewer);
     // It is retried several times while the other camera is present.
     for _ in 0..4 {
-        assert_eq!(stamp(&viewer.part().jpeg), None);
+        assert_eq!(stamped_sequence(&viewer.part().jpeg), None);
     }
     control.set("");
     streams_again(&mut viewer);
@@ -160,7 +160,7 @@ pub fn transient_errors() {
     let server = serve(&[("FAKECAM_FAIL", "DQBUF=EIO:9@20"), ("FAKECAM_STAMP", "1")], "/dev/video0");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     for _ in 0..60 {
-        assert!(stamp(&viewer.part().jpeg).is_some());
+        assert!(stamped_sequence(&viewer.part().jpeg).is_some());
     }
     assert!(!server.log().contains("WARN"), "{}", server.log());
 }
@@ -184,7 +184,7 @@ pub fn damaged_frames() {
     ];
     let server = serve(&faults, "/dev/video0");
     let mut viewer = Viewer::watch(server.address, "/video_feed");
-    let seen: Vec<_> = (0..200).map(|_| stamp(&viewer.part().jpeg).unwrap()).collect();
+    let seen: Vec<_> = (0..200).map(|_| stamped_sequence(&viewer.part().jpeg).unwrap()).collect();
     let is_damaged = |number: &u64| [5, 7, 11, 13].iter().any(|every| (number + 1).is_multiple_of(*every));
     let damaged: Vec<_> = seen.iter().filter(|number| is_damaged(number)).collect();
     assert!(damaged.is_empty(), "damaged images were sent: {damaged:?}");

@@ -6,7 +6,7 @@ use crate::http::{BodyReader, Head, Request, header, parse_header, request};
 use crate::jpeg;
 use crate::target::Target;
 
-/// The largest part accepted, in bytes. A larger Content-Length is taken to be wrong.
+/// The largest part accepted, in bytes. A larger Content-Length is considered wrong.
 const MAX_PART_LENGTH: usize = 64 * 1024 * 1024;
 
 /// One part of a stream.

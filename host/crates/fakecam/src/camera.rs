@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
 use crate::clock::now;
-use crate::controls::Values;
+use crate::controls::ControlValues;
 use crate::environment::{Environment, Settings};
 use crate::formats::{FrameInterval, Mode, SupportedFormats};
 use crate::injected_errors::InjectedErrors;
@@ -39,7 +39,7 @@ pub(crate) struct State {
     /// The negotiated mode. `None` before the first `open`.
     pub(crate) mode: Option<Mode>,
     pub(crate) interval: FrameInterval,
-    pub(crate) values: Values,
+    pub(crate) values: ControlValues,
     pub(crate) injected_errors: InjectedErrors,
     /// The session that may configure the camera and stream.
     pub(crate) owner: Option<u64>,
@@ -71,7 +71,7 @@ impl Camera {
                 options: Options::defaults(),
                 mode: None,
                 interval: FrameInterval { numerator: 1, denominator: 30 },
-                values: Values::defaults(),
+                values: ControlValues::defaults(),
                 injected_errors: InjectedErrors::default(),
                 owner: None,
                 sessions: BTreeMap::new(),

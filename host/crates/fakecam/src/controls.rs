@@ -76,9 +76,9 @@ pub(crate) fn find(id: u32) -> Option<&'static Control> {
 
 /// The current values of a camera's controls.
 #[derive(Debug)]
-pub(crate) struct Values([i32; CONTROLS.len()]);
+pub(crate) struct ControlValues([i32; CONTROLS.len()]);
 
-impl Values {
+impl ControlValues {
     pub(crate) fn defaults() -> Self {
         Self(CONTROLS.each_ref().map(|control| control.default))
     }

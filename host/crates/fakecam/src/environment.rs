@@ -24,7 +24,7 @@ struct ControlFile {
 }
 
 impl Environment {
-    /// Takes settings by their full names, such as `FAKECAM_STAMP`.
+    /// Creates an environment from variables such as `FAKECAM_STAMP`. Ignores variables with other prefixes.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let variables: HashMap<_, _> =
             variables.into_iter().filter(|(name, value)| name.starts_with("FAKECAM") && !value.is_empty()).collect();
@@ -32,7 +32,7 @@ impl Environment {
         Self { variables, control_path, control_file: Mutex::default() }
     }
 
-    /// Takes the settings from the environment of this process. Ignores variables that are not UTF-8.
+    /// Reads the environment of this process. Ignores variables that are not UTF-8.
     #[must_use]
     pub fn of_process() -> Self {
         Self::new(

@@ -9,7 +9,7 @@ use crate::multipart::Reader;
 use crate::program::{last_line, python, run};
 use crate::target::Target;
 
-/// Longer than the clients' own timeouts of ten seconds, and than loading OpenCV takes.
+/// Longer than the clients' own timeouts of ten seconds.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) fn checks() -> Vec<Check> {

@@ -9,7 +9,7 @@ pub(crate) mod multipart_stream;
 pub(crate) mod sarxos;
 pub(crate) mod scanner;
 
-/// Reads this many images from a response, as the original client would show them. The error says why it gives up.
+/// Reads this many images from a response, as the original client would show them. The error says why it stops.
 pub(crate) type Parser = fn(Response, usize) -> Result<Vec<Vec<u8>>, String>;
 
 /// Clients written in Python.

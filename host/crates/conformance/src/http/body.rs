@@ -17,7 +17,7 @@ pub(super) enum Framing {
     ChunkSize,
     /// This many bytes of a chunk are left.
     Chunk(u64),
-    /// The CRLF after a chunk comes next. A state of its own, so that the chunk's data need not wait for the CRLF.
+    /// The CRLF after a chunk comes next. This is a separate state so that the chunk's data is returned at once.
     ChunkEnd,
     /// The body is complete.
     End,
@@ -47,7 +47,7 @@ struct RateLimit {
 }
 
 impl Body {
-    /// A response on this connection, of which nothing has been read.
+    /// Creates the body of a response that has not been read yet.
     pub(super) fn new(stream: TcpStream, deadline: Instant, timeout: Duration) -> Self {
         Self {
             stream,

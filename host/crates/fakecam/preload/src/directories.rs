@@ -79,14 +79,14 @@ pub unsafe extern "C" fn closedir(listing: *mut libc::DIR) -> c_int {
 unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
     let before = errno();
     let mut listings = if COUNT.load(Ordering::Acquire) > 0 { Some(listings()) } else { None };
-    let ours = listings.as_mut().and_then(|all| all.iter_mut().find(|other| other.id == listing as usize));
-    let Some(ours) = ours else {
+    let emulated = listings.as_mut().and_then(|all| all.iter_mut().find(|other| other.id == listing as usize));
+    let Some(emulated) = emulated else {
         drop(listings);
         set_errno(before);
         // SAFETY: the caller guarantees it.
         return unsafe { real(listing) };
     };
-    if !ours.has_only_cameras {
+    if !emulated.has_only_cameras {
         loop {
             set_errno(before);
             // SAFETY: the caller guarantees it. An entry that is not null is valid until the next call, and its name is
@@ -104,19 +104,19 @@ unsafe fn next(listing: *mut libc::DIR, real: Read) -> *mut libc::dirent64 {
             }
         }
     }
-    while let Some(camera) = paths::all().get(ours.next) {
-        ours.next += 1;
+    while let Some(camera) = paths::all().get(emulated.next) {
+        emulated.next += 1;
         if camera.is_present() {
             let name = format!("video{}", camera.index());
-            ours.entry.d_ino = 1000 + camera.index() as u64;
-            ours.entry.d_reclen = size_of::<libc::dirent64>() as u16;
-            ours.entry.d_type = libc::DT_CHR;
-            ours.entry.d_name.fill(0);
-            for (char, byte) in ours.entry.d_name.iter_mut().zip(name.bytes()) {
+            emulated.entry.d_ino = 1000 + camera.index() as u64;
+            emulated.entry.d_reclen = size_of::<libc::dirent64>() as u16;
+            emulated.entry.d_type = libc::DT_CHR;
+            emulated.entry.d_name.fill(0);
+            for (char, byte) in emulated.entry.d_name.iter_mut().zip(name.bytes()) {
                 *char = byte as c_char;
             }
             set_errno(before);
-            return &raw mut *ours.entry;
+            return &raw mut *emulated.entry;
         }
     }
     set_errno(before);

@@ -11,8 +11,8 @@ use hotshoe_fakecam::{Errno, Handle};
 /// The limit of file descriptors that can be devices.
 const MAX_DESCRIPTORS: usize = 65_536;
 
-/// One bit for each file descriptor that is a device. Thanks to it, functions such as `close` take no lock for other
-/// descriptors: neither between `fork` and `exec`, nor when the camera itself calls them.
+/// One bit for each file descriptor that is a device. For other descriptors, functions such as `close` take no lock,
+/// which would be unsafe between `fork` and `exec` and when the camera itself calls them.
 static IS_DEVICE: [AtomicU64; MAX_DESCRIPTORS / 64] = [const { AtomicU64::new(0) }; MAX_DESCRIPTORS / 64];
 
 static DEVICES: Mutex<BTreeMap<c_int, Device>> = Mutex::new(BTreeMap::new());

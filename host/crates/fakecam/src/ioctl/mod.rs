@@ -31,7 +31,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// Those of the kernel, or the error in `FAIL`.
+    /// The errors of the kernel's drivers, or the error in `FAIL`.
     pub fn ioctl(&self, code: u32, argument: Option<&mut [u8]>, is_nonblocking: bool) -> Result<(), Errno> {
         let request = Request::from_code(code);
         let result = self.execute(request, argument, is_nonblocking);

@@ -12,10 +12,10 @@ use crate::server::program;
 const SIZES: [(u16, u16); 3] = [(640, 480), (1280, 720), (1920, 1080)];
 /// The number of frames of each size.
 const COUNT: usize = 30;
-/// Gives files as long as those of USB cameras: 70 kB at 640x480, 190 kB at 1280x720.
+/// Produces files of the same length as a USB camera: 70 kB at 640x480, 190 kB at 1280x720.
 const QUALITY: u8 = 85;
-/// The amplitude of the noise. Makes the files as long as those of a camera, and each of their bits significant, so
-/// that tests notice a wrong one.
+/// The amplitude of the noise. Noise makes the files as long as those of a camera, and every bit visible, so that tests
+/// notice a wrong one.
 const NOISE: u8 = 10;
 /// The movement between two frames, in pixels.
 const STEP: usize = 16;

@@ -36,7 +36,7 @@ pub fn preload(command: &mut Command, settings: &[(&str, &str)]) {
 }
 
 /// Returns the sequence number in the comment that `FAKECAM_STAMP` adds. `None` if the JPEG has no such comment.
-pub fn stamp(jpeg: &[u8]) -> Option<u64> {
+pub fn stamped_sequence(jpeg: &[u8]) -> Option<u64> {
     let mark = b"fakecam seq=";
     let at = jpeg.windows(mark.len()).position(|window| window == mark)? + mark.len();
     let digits = jpeg[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
