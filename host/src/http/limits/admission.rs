@@ -60,7 +60,7 @@ impl Admission {
         Self { requests: semaphore(requests), streams: semaphore(streams), clients: Arc::new(clients) }
     }
 
-    /// Admits a request. `client` is its [`client_network`](super::client_network), or `None` to apply no limit per
+    /// Admits a request. `client` is its [`client_network`](super::client_network()), or `None` to apply no limit per
     /// client.
     pub fn admit(&self, client: Option<IpAddr>) -> Result<Permit, AdmissionError> {
         let client = client.map(|client| self.clients.clone().admit(client)).transpose()?;

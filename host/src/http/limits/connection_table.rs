@@ -16,7 +16,7 @@ use crate::http::stream::{Connection, SharedWriter};
 pub struct Limits {
     /// In total.
     pub total: usize,
-    /// From one [`client_network`](super::client_network). Connections from trusted proxies and from Unix sockets do
+    /// From one [`client_network`](super::client_network()). Connections from trusted proxies and from Unix sockets do
     /// not count.
     pub per_address: usize,
 }

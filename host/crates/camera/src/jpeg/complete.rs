@@ -10,7 +10,7 @@ use super::validate::ImageInfo;
 /// table.
 const SEGMENT_LENGTH: u16 = 2 + 2 * (1 + 28 + 1 + 178);
 
-/// Copies the image that [`validate`](super::validate) found in `bytes`, without padding. Adds the standard Huffman
+/// Copies the image that [`validate`](super::validate()) found in `bytes`, without padding. Adds the standard Huffman
 /// tables (K.3) and the end marker if they are missing, so the result is complete.
 ///
 /// Allocates once, with the exact size.

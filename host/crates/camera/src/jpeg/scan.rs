@@ -56,13 +56,13 @@ struct ScanComponent<'a> {
     ac: &'a AcTable,
 }
 
-/// Checks the data of the image that [`validate`](super::validate) found in `bytes`, with a new [`ScanChecker`].
+/// Checks the data of the image that [`validate`](super::validate()) found in `bytes`, with a new [`ScanChecker`].
 pub fn check_scan(bytes: &[u8], info: &ImageInfo) -> Result<(), JpegError> {
     ScanChecker::default().check(bytes, info)
 }
 
 impl ScanChecker {
-    /// Checks the data of the image that [`validate`](super::validate) found in `bytes`: the picture has all its
+    /// Checks the data of the image that [`validate`](super::validate()) found in `bytes`: the picture has all its
     /// blocks, each of valid Huffman codes and at most 64 coefficients, none brighter than white or darker than black
     /// on average, with the restart markers in place.
     ///
