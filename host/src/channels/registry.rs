@@ -27,13 +27,13 @@ const LABEL_LIMIT: usize = 64;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum JoinError {
     /// The channel's name is invalid.
-    #[error("invalid channel name: use 1 to 64 ASCII letters, digits and -_./")]
+    #[error("invalid channel name: use 1 to {} ASCII letters, digits and -_./", NAME_LIMIT)]
     Name,
     /// The limit on open channels, in the field, is reached.
     #[error("too many channels: at most {0} can be open")]
     TooMany(u32),
     /// The viewer's label is too long.
-    #[error("label too long: use at most 64 bytes")]
+    #[error("label too long: use at most {} bytes", LABEL_LIMIT)]
     Label,
 }
 
