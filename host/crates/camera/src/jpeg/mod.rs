@@ -5,7 +5,7 @@
 //! from cheap to expensive:
 //!
 //! - [`find_image`] finds the image in a driver's buffer, where it may start late or twice.
-//! - `validate` parses the segments up to the first scan and finds the end of the image.
+//! - [`validate()`] parses the segments up to the first scan and finds the end of the image.
 //! - [`ScanChecker`] walks the Huffman codes of the scan to check that it holds every block and nothing else.
 //! - [`copy_complete`] copies the image out of the buffer and adds missing Huffman tables and a missing end marker.
 //!
