@@ -229,7 +229,7 @@ fn chunks_that_split_ff_d8_are_found() {
 }
 
 fn cacheable_responses_are_found() {
-    fails(Fault::Cacheable, &[("must not be cached", "no-store"), ("the snapshot is", "no-store")]);
+    fails(Fault::Cacheable, &[("the stream must not be cached", "no-store"), ("the snapshot is", "no-store")]);
 }
 
 fn wrong_snapshots_are_found() {

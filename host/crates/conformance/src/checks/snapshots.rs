@@ -16,7 +16,7 @@ const MAX_SNAPSHOT_LENGTH: usize = 64 * 1024 * 1024;
 
 pub(super) fn checks() -> Vec<Check> {
     vec![
-        core(REFERENCE, "the snapshot is a complete JPEG with Content-Length, and not cached", |target| {
+        core(REFERENCE, "the snapshot is a complete JPEG with Content-Length and must not be cached", |target| {
             snapshot(target, &target.snapshot)
         }),
         core(REFERENCE, "HEAD for the snapshot returns the headers of GET and no body", head),
