@@ -73,23 +73,26 @@ fn viewers_do_not_exhaust_open_files() {
 
 #[test]
 fn at_the_limit_the_longest_idle_connection_is_closed() {
-    let server = Server::start(&[&CAMERA[..], &["--max-connections", "4"]].concat());
+    let server = Server::start(&[&CAMERA[..], &["--max-connections", "5"]].concat());
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     viewer.part();
     let mut used = connect(server.address);
     let untouched = connect(server.address);
     let half_a_head = connect(server.address);
     (&half_a_head).write_all(b"GET / HT").unwrap();
-    // The oldest connection, but the last to become idle.
-    write!(used, "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut head = [0; 4096];
-    assert!(used.read(&mut head).unwrap() > 0);
-    let fifth = connect(server.address);
-    wait_until("the longest idle one is closed", || is_closed(&untouched));
-    assert!(!is_closed(&half_a_head) && !is_closed(&fifth));
+    let mut probe = connect(server.address);
+    // Connections are accepted in order, so the response to the last one shows that all are. Then the oldest connection
+    // becomes the last one that is idle.
+    for stream in [&mut probe, &mut used] {
+        write!(stream, "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+    }
     let sixth = connect(server.address);
+    wait_until("the longest idle one is closed", || is_closed(&untouched));
+    assert!(!is_closed(&half_a_head) && !is_closed(&sixth));
+    let seventh = connect(server.address);
     wait_until("the next is closed", || is_closed(&half_a_head));
-    assert!(!is_closed(&fifth) && !is_closed(&sixth));
+    assert!(!is_closed(&sixth) && !is_closed(&seventh));
     viewer.part();
 }
 
