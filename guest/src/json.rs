@@ -28,8 +28,8 @@ pub fn optional(value: Option<impl Display>) -> String {
     value.map_or_else(|| "null".into(), |value| format!("{value}"))
 }
 
-/// Rounds a number that is not negative to two decimals. The standard formatting of floating-point numbers would be
-/// larger than half of the guest.
+/// Rounds a number that is not negative to two decimals. The standard formatting of floating-point numbers would add
+/// more than half of the guest's size.
 pub fn two_decimals(number: f64) -> String {
     let hundredths = (number * 100.0 + 0.5) as u64;
     format!("{}.{:02}", hundredths / 100, hundredths % 100)

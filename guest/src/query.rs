@@ -63,7 +63,7 @@ impl<'a> Query<'a> {
     /// Returns the value of `fps=`, in pictures per second, if it is a number greater than 0, such as 5 or 0.5.
     pub fn rate(self) -> Option<f64> {
         let value = self.get("fps")?;
-        // Parsing an `f64` with the standard library would take more code than half of the guest.
+        // Parsing an `f64` with the standard library would add more than half of the guest's size.
         let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
         let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(decimals) {

@@ -181,7 +181,7 @@ impl BodyWriter {
     }
 }
 
-/// Whatever the error is, nobody is left to report it to.
+/// Discards the error: no client is left to report it to.
 fn disconnected(_: StreamError) -> Disconnected {
     Disconnected
 }

@@ -13,7 +13,7 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 #[link(name = "c")]
 unsafe extern "C" {}
 
-/// Traps, which ends only this instance. The host logs the backtrace.
+/// Traps, which ends only this instance. The host's debug log has the backtrace.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     unreachable()

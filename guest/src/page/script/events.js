@@ -31,8 +31,8 @@ function setDisconnected() {
   showSummary();
 }
 
-// Reloads the page, but only once for each reason: a page from a cache would reload for ever. The reason is stored in the
-// history because a sandboxed frame has no other storage.
+// Reloads the page, but only once for each reason: a page from a cache would reload forever. The reason is stored in
+// the history because a sandboxed frame has no other storage.
 function reload(reason) {
   if (history.state?.reloaded === reason) return false;
   history.replaceState({ reloaded: reason }, "");

@@ -25,7 +25,7 @@ document.addEventListener("keydown", event => {
   updatePictures();
 });
 document.addEventListener("fullscreenchange", updatePictures);
-// This event does not bubble, so it must be captured.
+// This event does not bubble, so listen in the capture phase.
 document.addEventListener("toggle", event => {
   const { open, dataset } = event.target;
   const card = cardOf(event.target), body = event.target.querySelector(".panel-body");

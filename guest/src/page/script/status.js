@@ -1,7 +1,8 @@
 // The status of each card. It is "live" only while new pictures reach this browser.
 
 // How far the clock of the server is ahead of performance.now(), in seconds, according to the last events. The largest
-// value is the best one, because it belongs to the event with the shortest delay. Old values expire in case a clock is set.
+// value is the best one, because it belongs to the event with the shortest delay. Old values expire in case a clock is
+// set.
 const clockOffsets = [];
 function recordClock(seconds) {
   clockOffsets.push(seconds - now() / 1000);
