@@ -7,8 +7,8 @@ use super::epoch_ticker;
 use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
 use super::load::compile_cache::CompileCache;
 
-/// How many freed slots the pool reuses before it takes slots that were never used. The kernel still has page tables
-/// for freed ones.
+/// How many freed slots the pool keeps and reuses before it takes slots that were never used. The kernel still has page
+/// tables for freed slots.
 const WARM_SLOTS: u32 = 16;
 
 /// Why the sandbox cannot be set up.
@@ -98,8 +98,8 @@ fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
         .max_memories_per_module(MAX_CORE_INSTANCES)
         .max_tables_per_module(MAX_CORE_INSTANCES)
         .table_elements(MAX_TABLE_ELEMENTS)
-        // A total of core instances takes nothing in advance. Memories and tables reserve address space, so their
-        // totals are for typical guests, which have one memory and one or two tables.
+        // Core instances reserve nothing in advance. Memories and tables reserve address space, so their totals are
+        // for typical guests, which have one memory and one or two tables.
         .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))

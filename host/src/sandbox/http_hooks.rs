@@ -2,8 +2,8 @@
 
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// How many writes to a response body are buffered before the guest must wait; `wasmtime_wasi_http` adds one. A part
-/// fits, which consists of head, image and tail, so it can be sent as a whole.
+/// How many writes to a response body are buffered before the guest must wait; `wasmtime_wasi_http` adds one. Three
+/// writes make up a part (head, image and tail), so a part can be sent as a whole.
 const BUFFERED_WRITES: usize = 3;
 
 pub(super) struct HttpHooks;
@@ -13,7 +13,7 @@ impl WasiHttpHooks for HttpHooks {
         BUFFERED_WRITES
     }
 
-    /// Denies the request: guests have no outgoing HTTP.
+    /// Denies the request: guests cannot send HTTP requests.
     fn send_request(
         &mut self,
         _: http::Request<WasiBody>,

@@ -4,12 +4,12 @@ use wasmtime::ResourceLimiter;
 
 use super::wasmtime_error::is_system_error;
 
-/// The most resources (streams, headers, frames, …) that one instance may hold. A streaming guest holds about ten.
+/// The most resources (streams, headers, images, …) that one instance may hold. A streaming guest holds about ten.
 /// Without a limit, a leak in a guest would be a leak in the host.
 pub(super) const MAX_RESOURCES: usize = 256;
 
-/// The most that a guest may pass to the host in one call, in bytes; a call that exceeds it traps. Twice the largest
-/// part of a channel, so that `push` can report a part that is too large.
+/// The most that a guest may pass to the host in one call, in bytes; a call that exceeds it traps. Twice the
+/// maximum of a part's head and tail, so that `push` can report a part that is too large.
 pub(super) const HOSTCALL_FUEL: usize = 8 << 20;
 
 /// The most random bytes that a guest may request in one call. Nothing can interrupt such a call.
@@ -19,8 +19,8 @@ pub(super) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 /// built-in guest has 30, an interpreter for another language a few thousand.
 pub(super) const MAX_TABLE_ELEMENTS: usize = 100_000;
 
-/// The most core instances in one component, the most memories and the most tables. Components from Rust have about
-/// four core instances; those from interpreted languages have more, since each extension module is one. NumPy needs 34.
+/// The most core instances, memories and tables in one component, each. Components from Rust have about four core
+/// instances; those from interpreted languages have more, since each extension module is one. NumPy needs 34.
 pub(super) const MAX_CORE_INSTANCES: u32 = 200;
 
 /// What an instance may still allocate. A guest sees a failed `memory.grow` or `table.grow` and can handle it.

@@ -17,7 +17,7 @@ use crate::channels::{Channels, Subscription};
 /// The data of one instance's store. It lives for one request, or for several if the guest allows reuse.
 pub(super) struct GuestState {
     pub(super) cameras: Cameras,
-    /// Whether the guest may set the controls of cameras.
+    /// Whether the guest may read and set the controls of cameras.
     pub(super) allow_control: bool,
     /// The generation that the instance belongs to.
     pub(super) lifecycle: Lifecycle,
@@ -44,9 +44,9 @@ pub(super) struct GuestState {
 }
 
 impl GuestState {
-    /// Whether the guest holds a response body. A guest must finish its body before it returns. Dropping it unfinished
-    /// aborts the response; leaving it in the table is treated the same. A
-    /// body that `join` has rejected belongs to no response.
+    /// Whether the guest holds the body of a response. A guest must finish the body before it returns: dropping it
+    /// unfinished aborts the response, and leaving it in the table is treated the same. A body that `join` has rejected
+    /// belongs to no response.
     pub(super) fn has_unfinished_body(&mut self) -> bool {
         let bodies = self.table.iter_mut().filter(|resource| resource.is::<HostOutgoingBody>()).count();
         bodies > self.rejected_bodies

@@ -1,4 +1,4 @@
-;; A component that reads a camera, as a core module against the world in world.wit.
+;; A component that reads a camera, as a core module for the world in world.wit.
 (module
   (import "hotshoe:camera/cameras@0.2.0" "[static]feed.open" (func $open (param i32 i32 i32)))
   (import "hotshoe:camera/cameras@0.2.0" "[method]feed.blocking-next" (func $blocking_next (param i32 i64 i32)))

@@ -32,7 +32,7 @@ wasmtime::component::bindgen!({
     },
 });
 
-/// The image that tells why there is no picture.
+/// The image that tells viewers why there is no picture.
 pub const PLACEHOLDER: &[u8] = b"a JPEG image that says that the camera is unplugged";
 
 /// A camera that delivers what a test passes to it.
@@ -63,9 +63,10 @@ impl Fake {
         Self { name, status: Arc::new(watch::Sender::new(Status::default())) }
     }
 
-    /// Delivers a frame to all feeds.
+    /// Delivers a frame to all feeds. Ends an outage.
     pub fn deliver(&self, image: &[u8]) {
         self.status.send_modify(|status| {
+            status.is_unplugged = false;
             status.newest = Some(Captured {
                 sequence: status.frames,
                 monotonic: started().elapsed(),
@@ -146,7 +147,7 @@ impl Feed {
 impl Pollable for Feed {
     async fn ready(&mut self) {
         let last = self.last;
-        // Fails only if the camera is dropped, which the store owns.
+        // Fails only if the camera is dropped, but the store owns it.
         let _ = self.status.wait_for(|status| Self::is_new(last, status)).await;
     }
 }
@@ -324,7 +325,7 @@ impl cameras::HostWatcher for HostState {
     }
 }
 
-/// A host without controls allows none.
+/// This host has no controls, so it denies access to them.
 impl controls::Host for HostState {
     fn blocking_list_controls(&mut self, _: String) -> Result<Result<Vec<controls::Control>, controls::ErrorCode>> {
         Ok(Err(controls::ErrorCode::NotAllowed))
@@ -335,7 +336,7 @@ impl controls::Host for HostState {
     }
 }
 
-/// A host may remember no frames at all.
+/// This host remembers no frames.
 impl history::Host for HostState {
     fn list_entries(
         &mut self,

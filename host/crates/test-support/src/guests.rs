@@ -1,7 +1,7 @@
 //! Guests for tests, most of which misbehave, in WebAssembly text format.
 //!
 //! Each is a core module for a world in `wit/`. It consists of `PRELUDE`, which imports functions and responds to
-//! requests, and a function `misbehave`. The module is converted to a component here, so no test needs the target
+//! requests, and a function `misbehave`. This file converts the module to a component, so no test needs the target
 //! `wasm32-wasip2`. All guests respond properly to `/ok`, which shows that the host has survived, and to `/`, without
 //! which they would be refused.
 
@@ -63,6 +63,8 @@ const PRELUDE: &str = r#"
   (data (i32.const 672) "content-type")
   (data (i32.const 688) "multipart/x-mixed-replace; boundary=frame")
 
+  ;; Imports write results that do not fit into one value to address 256.
+
   ;; Allocates memory for the values that the host passes in. Nothing is freed: no guest here serves many requests with
   ;; long paths.
   (global $top (mut i32) (i32.const 4096))
@@ -72,11 +74,11 @@ const PRELUDE: &str = r#"
     (global.set $top (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
 
-  ;; Results with more than one value go to 256.
   (global $body (mut i32) (i32.const 0))
 
-  ;; Starts a response with status 200. Returns the stream of its body.
   (global $is_multipart (mut i32) (i32.const 0))
+
+  ;; Starts a response with status 200. Returns the stream of its body.
   (func $start (param $out i32) (result i32)
     (local $r i32) (local $headers i32)
     (local.set $headers (call $fields))
@@ -183,10 +185,10 @@ pub const PRINTS: &str = r#"(func $misbehave (param $out i32)
   (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
   (call $end (local.get $stream)))"#;
 
-/// Computes for ever before it responds.
+/// Computes forever before it responds.
 pub const SPINS: &str = "(func $misbehave (param $out i32) (loop $again (br $again)))";
 
-/// Computes for ever after it has started to respond.
+/// Computes forever after it has started to respond.
 pub const SPINS_IN_MID_STREAM: &str = r#"(func $misbehave (param $out i32)
   (drop (call $start_and_wait (local.get $out)))
   (loop $again (br $again)))"#;
@@ -213,10 +215,10 @@ pub const HOARDS_MEMORY: &str = r#"(func $misbehave (param $out i32)
     (i32.store (i32.mul (local.get $page) (i32.const 65536)) (i32.const 1))
     (br $again)))"#;
 
-/// Recurses for ever.
+/// Recurses forever.
 pub const RECURSES: &str = "(func $misbehave (param $out i32) (call $misbehave (local.get $out)))";
 
-/// Creates headers for ever and drops none.
+/// Creates headers forever and drops none.
 pub const LEAKS_HANDLES: &str = "(func $misbehave (param $out i32) (loop $again (drop (call $fields)) (br $again)))";
 
 /// Reads frames and drops none. Responds with `full` when the host returns no more.
@@ -231,7 +233,7 @@ pub const LEAKS_FRAMES: &str = r#"(func $misbehave (param $out i32)
   (call $write_bytes (local.get $stream) (i32.const 64) (i32.const 5))
   (call $end (local.get $stream)))"#;
 
-/// Writes for ever without checking whether it may.
+/// Writes forever without checking whether it may.
 pub const WRITES_UNASKED: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
   (local.set $stream (call $start_and_wait (local.get $out)))
@@ -239,7 +241,7 @@ pub const WRITES_UNASKED: &str = r#"(func $misbehave (param $out i32)
     (call $write_unasked (local.get $stream) (i32.const 0) (i32.const 65536) (i32.const 256))
     (br $again)))"#;
 
-/// Writes for ever, whenever it may.
+/// Writes forever, whenever it may.
 pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
   (local.set $stream (call $start_and_wait (local.get $out)))
@@ -358,7 +360,7 @@ const JOINS: &str = r#"(func $misbehave (param $out i32)
     (if (i32.load8_u (i32.const 256)) (then unreachable)))
 "#;
 
-/// Pushes a part fifty times a second, for ever.
+/// Pushes a part fifty times a second, forever.
 pub const PUBLISHES: &str = "(func $publish (param $channel i32)
   (loop $again (call $push_part (local.get $channel)) (call $pause (i64.const 20)) (br $again)))";
 
@@ -369,7 +371,7 @@ pub const PUBLISHES_AND_TRAPS: &str = "(func $publish (param $channel i32)
 /// Traps before it has pushed a part.
 pub const PUBLISHES_NOTHING_AND_TRAPS: &str = "(func $publish (param $channel i32) unreachable)";
 
-/// Pushes a part, and computes for ever.
+/// Pushes a part, and computes forever.
 pub const PUBLISHES_AND_SPINS: &str = "(func $publish (param $channel i32)
   (call $push_part (local.get $channel)) (loop $again (br $again)))";
 
@@ -522,7 +524,7 @@ const STANDARD_LIBRARY_IMPORTS: [&str; 7] = [
     "wasi:sockets/udp-create-socket",
 ];
 
-/// Returns a component made of a core module in text format, against a world of `hotshoe:server`.
+/// Returns a component made of a core module in text format, for a world of `hotshoe:server`.
 fn encode(module: &str, world: &str) -> Vec<u8> {
     // The component only contains those imports that the module uses.
     let imports: String = STANDARD_LIBRARY_IMPORTS.iter().map(|name| format!("import {name}@0.2.12; ")).collect();
@@ -530,8 +532,8 @@ fn encode(module: &str, world: &str) -> Vec<u8> {
     encode_module(module, "wit/server", &wit, "tested")
 }
 
-/// Returns a component made of a core module in text format. It is built against `world`, which is defined in `wit` and
-/// can use the packages in `folder`.
+/// Returns a component made of a core module in text format. Its world is `world`, which is defined in `wit` and can
+/// use the packages in `folder`.
 pub fn encode_module(module: &str, folder: &str, wit: &str, world: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();

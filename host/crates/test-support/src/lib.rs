@@ -37,7 +37,7 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap().to_owned()
 }
 
-/// Returns the frames of the emulated camera.
+/// Returns the built-in pictures, which `--camera emulated` delivers.
 pub fn built_in_pictures() -> Vec<Vec<u8>> {
     (1..=3).map(|number| std::fs::read(workspace().join(format!("frames/{number}.jpg"))).unwrap()).collect()
 }

@@ -31,7 +31,7 @@ pub struct Relay {
 #[derive(Default)]
 struct State {
     connections: Vec<Arc<Connection>>,
-    /// Connections with a request for a path that starts with this are closed.
+    /// Connections that request a path with this prefix are closed.
     refused_prefix: Option<String>,
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::DEADLINE;
 use super::client::{Reply, get, send};
 
-/// Returns the program that was built with this test, whose executable is in a subfolder beside the program.
+/// Returns the program that was built with this test. The test's executable is in a subfolder next to it.
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("hotshoe");
@@ -31,7 +31,7 @@ pub fn command() -> Command {
     command
 }
 
-/// Sets the environment for tests: guests that are compiled are cached with the build, for the next test.
+/// Sets the environment for tests: compiled guests are cached next to the program, for later tests.
 pub fn set_environment(command: &mut Command) {
     let cache = program().parent().unwrap().join("test-cache");
     command.env_remove("RUST_LOG").env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", cache);

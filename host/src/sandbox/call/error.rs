@@ -29,7 +29,7 @@ pub enum CallError {
     /// The instance pool is full.
     #[error("all guest instances are in use; raise --max-requests")]
     PoolExhausted,
-    /// The guest trapped. Only the first cause; the debug log has the backtrace.
+    /// The guest trapped, with the root cause. The debug log has the backtrace.
     #[error("the guest trapped: {0}")]
     Trapped(String),
     /// The guest returned without setting `response-outparam`.
@@ -47,7 +47,7 @@ pub enum CallError {
     /// The guest was replaced, and had not finished its response at the end of the drain time.
     #[error("the guest was replaced before it finished its response (--drain)")]
     Replaced,
-    /// The guest cannot publish a channel, because it does not export `publisher`.
+    /// The guest does not export `publisher`, so it cannot publish a channel.
     #[error("the guest does not publish channels")]
     NoPublisher,
     /// The guest exceeded [`COMPUTE_LIMIT`].

@@ -34,8 +34,8 @@ pub struct GuestBody {
     /// Observes the request body, which the guest may still be reading.
     request_body: BodyMonitor,
     /// Whether the guest has run since this task was last scheduled. hyper polls again while the socket accepts data,
-    /// so a long response could compute for many milliseconds while a hundred short ones wait. So the task yields after
-    /// each run.
+    /// so a long response could compute for many milliseconds while a hundred short ones wait. The task therefore
+    /// yields after each run.
     has_run: bool,
 }
 

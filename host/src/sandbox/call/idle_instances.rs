@@ -16,12 +16,12 @@ use crate::sandbox::state::GuestState;
 /// is enough, and few machines with cameras have more processors. Other requests create instances as needed.
 pub const MAX_IDLE_INSTANCES: u32 = 8;
 
-/// The most linear memory that an idle instance may have, in bytes. [`MAX_IDLE_INSTANCES`] times this much may be held
-/// without being used. Stacks and tables are small in comparison.
+/// The most linear memory that an idle instance may have, in bytes. [`MAX_IDLE_INSTANCES`] times this much may be
+/// occupied without being used. Stacks and tables are small in comparison.
 const MAX_IDLE_MEMORY: usize = 8 << 20;
 
-/// The most requests that one instance handles. Dropping it frees the memory that its guest has leaked. Creating
-/// another costs a hundredth of handling all these requests.
+/// The most requests that one instance handles. Dropping the instance frees the memory that its guest has leaked, and
+/// creating another costs a hundredth of handling all these requests.
 const MAX_REQUESTS: u32 = 128;
 
 /// How long an instance may be idle. Most are needed for a burst only, and each may hold [`MAX_IDLE_MEMORY`].
@@ -35,7 +35,7 @@ pub struct IdleInstances {
 
 #[derive(Default)]
 struct Inner {
-    /// Each with the time since when it is idle, oldest first. The newest is reused first, since its memory is most
+    /// Each with the time at which it became idle, oldest first. The newest is reused first, since its memory is most
     /// likely in the processor's caches.
     instances: Vec<(Instant, IdleInstance)>,
     is_closed: bool,
@@ -68,7 +68,7 @@ impl IdleInstances {
             debug!("not reusing a guest instance that handled {} requests", instance.requests);
             return;
         }
-        // Now, so that it holds nothing while it is idle.
+        // Reset it now, so that it holds nothing while it is idle.
         state.reset();
         let mut inner = self.lock();
         if inner.is_closed || inner.instances.len() >= MAX_IDLE_INSTANCES as usize {

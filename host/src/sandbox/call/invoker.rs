@@ -47,8 +47,8 @@ pub enum ResponseBody {
 
 impl Invoker {
     /// Creates an invoker for guests in this sandbox, with access to these cameras and channels. `allow_control` says
-    /// whether guests may set the controls of cameras. `answer_timeout` is the time until a guest must start its
-    /// response.
+    /// whether guests may read and set the controls of cameras. `answer_timeout` is how long a guest may take to start
+    /// its response.
     pub fn new(
         sandbox: Sandbox,
         cameras: Cameras,
@@ -153,8 +153,8 @@ impl Invoker {
         let mut call = RunningCall::new(Box::pin(call), interruptions);
         let response = self.with_answer_timeout(response_start(&mut call, receiver, &monitor), &monitor).await?;
         if let Some(subscription) = subscription.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Reuse the instance only if its call has returned. Otherwise drop it, since nobody polls the call any
-            // more.
+            // Reuse the instance only if its call has returned. Otherwise drop it, because nothing polls the call from
+            // now on.
             if let Some(instance) = call.take_output() {
                 idle_instances.put(instance);
             }
@@ -165,7 +165,7 @@ impl Invoker {
         Ok(response.map(|output| ResponseBody::Guest(GuestBody::new(call, output, idle_instances.clone(), monitor))))
     }
 
-    /// Limits `future` to the answer timeout, without the time in which the guest waits for its client.
+    /// Limits `future` to the answer timeout, not counting the time in which the guest waits for its client.
     async fn with_answer_timeout<T>(
         &self,
         future: impl Future<Output = Result<T, CallError>>,

@@ -17,8 +17,8 @@ use super::error::CallError;
 /// client nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
-    /// The longest wait for the next bytes, and the longest time that the client may fall behind the minimum rate in
-    /// all.
+    /// The longest wait for the next bytes, and the longest time by which the client may fall behind the minimum rate
+    /// in total.
     pub idle_timeout: Duration,
     /// The minimum rate, in bytes per second, at least 1.
     pub min_rate: u32,
@@ -186,7 +186,7 @@ mod tests {
         Ok(Frame::data(Bytes::from(vec![0; length])))
     }
 
-    // None of these tests fail on a slow machine.
+    // These tests also pass on slow machines.
 
     #[tokio::test]
     async fn a_client_that_sends_nothing_times_out() {

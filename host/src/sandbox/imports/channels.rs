@@ -12,7 +12,7 @@ use crate::channels::{Channels, JoinError, Part, Publisher, Subscription, Viewer
 use crate::sandbox::state::GuestState;
 
 /// The maximum length of a part's head and tail together, in bytes. They hold headers and boundaries, or a JSON
-/// document; a page of many cameras needs a few kilobytes.
+/// document, which takes a few kilobytes even for many cameras.
 const MAX_PART_BYTES: usize = 4 << 20;
 
 impl wit::Host for GuestState {
@@ -45,7 +45,7 @@ impl wit::Host for GuestState {
 }
 
 impl GuestState {
-    /// Lets what `join` returns write the body of the response.
+    /// Calls `join`, and lets the channels that it joins write the body of the response.
     fn join_with(
         &mut self,
         body: Resource<HostOutgoingBody>,

@@ -8,7 +8,7 @@ use crate::camera::history::FrameRecord;
 use crate::sandbox::clock::nanoseconds;
 use crate::sandbox::state::GuestState;
 
-/// The maximum number of entries returned by one call. They occupy 48 KiB of the guest's memory.
+/// The maximum number of entries returned by one call. They occupy 56 KiB of the guest's memory.
 const MAX_ENTRIES: u32 = 1024;
 
 impl wit::Host for GuestState {

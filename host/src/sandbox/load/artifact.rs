@@ -76,7 +76,7 @@ pub(super) fn load(engine: &Engine, key: &ArtifactKey, artifact: &[u8]) -> Resul
 mod tests {
     use super::*;
 
-    /// An artifact of the smallest component.
+    /// Returns an artifact of the smallest component.
     fn artifact(engine: &Engine, key: &ArtifactKey) -> Vec<u8> {
         let code = engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap();
         [&checksum(&key.to_string(), &code)[..], &code].concat()

@@ -22,7 +22,7 @@ static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_GUEST"));
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// The bytes of a component that may become the guest. Nothing is known about them yet.
+/// The bytes of a component that may become the guest. They have not been checked yet.
 pub struct Candidate {
     /// Where they come from.
     pub origin: Origin,

@@ -40,7 +40,7 @@ pub(super) enum Incompatible {
     NoHandler,
 }
 
-/// What the host makes of an import.
+/// Whether the host provides an import.
 #[derive(Debug, Eq, PartialEq)]
 enum Access<'a> {
     /// The host provides it.

@@ -30,7 +30,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// The first character of temporary files. Entries start with a hexadecimal digit of their component's digest.
 const TEMPORARY_PREFIX: char = '.';
 
-/// The age at which a temporary file was abandoned by a process that has died.
+/// The age at which a temporary file counts as abandoned: the process that wrote it has died.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
 /// Why there is no compile cache. The server works without one.

@@ -1,8 +1,8 @@
 //! Compiles components in a separate process.
 //!
 //! A malicious component can take gigabytes or hours to compile, or trigger a bug in the compiler. So this program runs
-//! itself again as `hotshoe compile` (`compiler_process.rs`), with limits. If that process dies, the reason is known,
-//! and the system gets all of its memory back.
+//! itself again as `hotshoe compile` (`compiler_process.rs`), with limits. However that process ends, the server
+//! learns the reason, and the system gets all of its memory back.
 //!
 //! ```text
 //! server ── the component, through a pipe ──► hotshoe compile ── artifact, in an anonymous file ──► server
@@ -22,7 +22,7 @@ use super::artifact::ArtifactKey;
 use super::compiler_process::{self, CPU_LIMIT, TIME_LIMIT};
 
 /// The bounds of the compiler's memory limit, in bytes; see [`memory_limit`]. A component of 13 MB with 22,000
-/// functions, as those with an interpreter have, takes 400 MiB.
+/// functions, typical for an interpreter, takes 400 MiB.
 const LOWEST_MEMORY_LIMIT: u64 = 128 << 20;
 const HIGHEST_MEMORY_LIMIT: u64 = 1 << 30;
 

@@ -16,11 +16,11 @@ use super::artifact;
 use crate::sandbox::engine::compiler_engine;
 use crate::sandbox::wasmtime_error::one_line;
 
-/// The most CPU time that compiling may take. A component of 13 MB with 22,000 functions, as those with an interpreter
-/// have, takes 47 s in a debug build on a server's core. It must also fit on a Raspberry Pi.
+/// The most CPU time that compiling may take. A component of 13 MB with 22,000 functions, typical for an
+/// interpreter, takes 47 s in a debug build on a server's core. The limit must also suffice on a Raspberry Pi.
 pub(super) const CPU_LIMIT: Duration = Duration::from_secs(300);
 
-/// The most wall-clock time that compiling may take. Streams have priority for the CPU.
+/// The most wall-clock time that compiling may take. Longer than [`CPU_LIMIT`], because streams have priority.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 /// The time between SIGXCPU, at [`CPU_LIMIT`], and SIGKILL, in seconds.
@@ -33,7 +33,7 @@ pub(super) const TIMED_OUT: u8 = 4;
 /// The exit code if the server no longer needs the result.
 pub(super) const CANCELLED: u8 = 5;
 
-/// The nice value while streams are served, which take precedence.
+/// The nice value while streams are served, because they take precedence.
 const NICENESS: i32 = 10;
 
 /// The command line of the process.

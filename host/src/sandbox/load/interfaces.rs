@@ -1,7 +1,7 @@
 //! Reads what a component imports and exports, without compiling it.
 //!
-//! Compiling a large component takes seconds, so unsuitable ones are refused before. Only the sections of the component
-//! itself are parsed. Its modules, which are most of its bytes, are skipped.
+//! Compiling a large component takes seconds, so unsuitable ones are refused before that. Only the sections of the
+//! component itself are parsed. Its modules, which are most of its bytes, are skipped.
 
 use std::rc::Rc;
 

@@ -78,7 +78,7 @@ pub fn describe_imports(candidate: &Candidate) -> Result<String, LoadError> {
 }
 
 /// Checks that an instance may have what a component needs at the start. The instance pool checks the same, but there
-/// may be none. The number of core instances shows only when the component is instantiated.
+/// may be none. The number of core instances is known only when the component is instantiated.
 fn check_limits(component: &Component, memory_bytes: usize) -> Result<(), String> {
     // `None` if the component imports a module. No host provides one, so linking fails.
     let Some(required) = component.resources_required() else { return Ok(()) };

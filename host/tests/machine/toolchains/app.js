@@ -1,8 +1,8 @@
-// A web application that knows nothing about cameras, in the style of service workers.
+// A web application that does not use cameras, written like a service worker.
 addEventListener('fetch', (event) => event.respondWith(respond(event.request)));
 
 async function respond(request) {
-  console.log('JavaScript was asked for ' + new URL(request.url).pathname);
+  console.log('JavaScript received a request for ' + new URL(request.url).pathname);
   let outcome;
   try {
     outcome = (await fetch('http://localhost/')).status;

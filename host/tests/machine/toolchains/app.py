@@ -1,4 +1,4 @@
-"""A web application that knows nothing about cameras."""
+"""A web application that does not use cameras."""
 
 from componentize_py_types import Ok
 from wit_world import exports
@@ -7,7 +7,7 @@ from wit_world.imports.types import Fields, OutgoingBody, OutgoingResponse, Resp
 
 class IncomingHandler(exports.IncomingHandler):
     def handle(self, request, response_out):
-        print(f"Python was asked for {request.path_with_query()}", flush=True)
+        print(f"Python received a request for {request.path_with_query()}", flush=True)
         try:
             open("/etc/passwd")
             outcome = "opened"

@@ -1,4 +1,4 @@
-// node build.mjs SOURCE WIT OUTPUT, with the folder of componentize-js in COMPONENTIZE_JS.
+// Usage: node build.mjs SOURCE WIT OUTPUT. COMPONENTIZE_JS is the folder of componentize-js.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const [source, witPath, output] = process.argv.slice(2);

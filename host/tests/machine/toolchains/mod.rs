@@ -1,5 +1,5 @@
-//! Web applications in other languages, as the usual toolchains build them: standard `wasi:http` components that know
-//! nothing about cameras, and import files, sockets and outgoing HTTP without being asked.
+//! Guests in other languages: web applications for standard `wasi:http` that do not use cameras. Their toolchains
+//! import files, sockets and outgoing HTTP into every component.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use hotshoe_test_support::workspace;
 
 use crate::harness::run_successfully;
 
-/// The longest that an upload of an interpreter may take, in seconds: compiling 18 MB takes a debug build a minute,
-/// beside other tests several.
+/// The time limit for uploading a component with an interpreter, in seconds. A debug build compiles 18 MB in a minute,
+/// or in several minutes while other tests run.
 const UPLOAD_TIMEOUT_SECONDS: &str = "400";
 
-/// A guest in JavaScript, by componentize-js.
+/// Serves a guest in JavaScript, built by componentize-js.
 pub fn javascript() {
     let folder = tempfile::tempdir().unwrap();
-    // componentize-js has the types of this release of WASI compiled in.
+    // componentize-js supports only the release of WASI that it was built with.
     let wit = wit(folder.path(), "0.2.10");
     let component = folder.path().join("app.wasm");
     let mut node = Command::new("node");
@@ -27,10 +27,10 @@ pub fn javascript() {
     run_successfully(node.env("COMPONENTIZE_JS", componentize_js()));
     let server = serve(&component);
     assert_eq!(get(server.address, "/some/path").text(), "JavaScript, outgoing request: TypeError\n");
-    server.wait_for_log("guest stdout: JavaScript was asked for /some/path");
+    server.wait_for_log("guest stdout: JavaScript received a request for /some/path");
 }
 
-/// A guest in Python, by componentize-py.
+/// Serves a guest in Python, built by componentize-py.
 pub fn python() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(source("app.py"), folder.path().join("app.py")).unwrap();
@@ -41,16 +41,16 @@ pub fn python() {
     run_successfully(command.arg(&component));
     let server = serve(&component);
     assert_eq!(get(server.address, "/some/path").text(), "Python, file: FileNotFoundError\n");
-    server.wait_for_log("guest stdout: Python was asked for /some/path");
+    server.wait_for_log("guest stdout: Python received a request for /some/path");
 }
 
-/// The tools that are missing for [`javascript`].
+/// Returns the tools that [`javascript`] needs and that are missing.
 pub fn missing_for_javascript() -> Option<String> {
     let tools = [("node", exists("node")), ("componentize-js", componentize_js().is_dir()), ("curl", exists("curl"))];
     missing(&tools)
 }
 
-/// The tools that are missing for [`python`].
+/// Returns the tools that [`python`] needs and that are missing.
 pub fn missing_for_python() -> Option<String> {
     missing(&[("componentize-py", exists(&componentize_py())), ("curl", exists("curl"))])
 }
@@ -60,12 +60,12 @@ fn missing(tools: &[(&str, bool)]) -> Option<String> {
     (!missing.is_empty()).then(|| missing.join(", "))
 }
 
-/// The folder of the package componentize-js, as set by `.ci/run`.
+/// Returns the folder of the package componentize-js, which `.ci/run` sets.
 fn componentize_js() -> PathBuf {
     std::env::var_os("HOTSHOE_COMPONENTIZE_JS").unwrap_or_default().into()
 }
 
-/// The program componentize-py, as set by `.ci/run`.
+/// Returns the program componentize-py, which `.ci/run` sets.
 fn componentize_py() -> String {
     std::env::var("HOTSHOE_COMPONENTIZE_PY").unwrap_or_else(|_| "componentize-py".to_owned())
 }
@@ -74,7 +74,7 @@ fn source(name: &str) -> PathBuf {
     workspace().join("host/tests/machine/toolchains").join(name)
 }
 
-/// A folder with a world that exports only a handler of requests, and the packages of this release of WASI.
+/// Writes a world that exports only the request handler, with the packages of this release of WASI. Returns its folder.
 fn wit(folder: &Path, release: &str) -> PathBuf {
     let wit = folder.join("wit");
     for entry in fs::read_dir(workspace().join("wit/deps")).unwrap() {
@@ -91,7 +91,7 @@ fn wit(folder: &Path, release: &str) -> PathBuf {
     wit
 }
 
-/// Starts a server, and uploads this component.
+/// Starts a server and uploads a component as its guest.
 fn serve(component: &Path) -> Server {
     let server = Server::start(&["--camera", "emulated"]);
     let mut curl = Command::new("curl");
