@@ -8,15 +8,19 @@ mod sources;
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// The files of a new guest that differ from those of the built-in one.
+/// A small guest in Rust, from which `hotshoe guest new` creates guests.
+const RUST_TEMPLATE: &str = "guest/templates/rust";
+
+/// The files of a copy of the built-in guest that differ from it.
 const TEMPLATE: &str = "guest/template";
 
-/// The script that new guests and the built-in one share.
+/// The script that copies of the built-in guest and the guest itself share.
 const DEV: &str = "guest/dev";
 
 fn main() -> ExitCode {
@@ -33,7 +37,8 @@ fn embed() -> Result<(), String> {
     let manifest_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let workspace = manifest_dir.parent().ok_or("the folder of the host has no parent folder")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
-    for path in ["guest/Cargo.toml", "guest/src", "wit", sources::PREBUILT, "Cargo.toml", "Cargo.lock", TEMPLATE, DEV] {
+    let watched = ["guest/Cargo.toml", "guest/src", "wit", sources::PREBUILT, "Cargo.toml", "Cargo.lock"];
+    for path in watched.into_iter().chain([TEMPLATE, DEV, RUST_TEMPLATE]) {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     let digest =
@@ -45,31 +50,43 @@ fn embed() -> Result<(), String> {
     let path = out.join("guest.wasm");
     fs::write(&path, component).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     println!("cargo::rustc-env=HOTSHOE_GUEST={}", path.display());
-    list_new_guest(workspace, &out.join("new_guest.rs"))
+    list_new_guests(workspace, &out).map_err(|error| format!("cannot list the sources of new guests: {error}"))
 }
 
-/// Writes the files of a new guest as a Rust expression: an array of paths and contents. They are the sources of the
-/// built-in guest, except for its manifest, and the files of the template.
-fn list_new_guest(workspace: &Path, list: &Path) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot list the sources of the guest: {error}");
-    let mut files = Vec::new();
-    for (name, path) in sources::files(workspace).map_err(failed)? {
-        let name = match name.strip_prefix(sources::WIT) {
-            Some(wit) => format!("wit{wit}"),
-            None => name.strip_prefix("guest/").unwrap_or(&name).to_owned(),
-        };
-        if name != "Cargo.toml" {
-            files.push((name, path));
+/// Writes the files of new guests as Rust expressions: arrays of paths and contents. `full_guest.rs` has the sources of
+/// the built-in guest, except for its manifest; `rust_guest.rs` has the template in Rust.
+fn list_new_guests(workspace: &Path, out: &Path) -> io::Result<()> {
+    let mut full = Vec::new();
+    let mut wit = Vec::new();
+    for (name, path) in sources::files(workspace)? {
+        match name.strip_prefix(sources::WIT) {
+            Some(rest) => wit.push((format!("wit{rest}"), path)),
+            None => full.push((name.strip_prefix("guest/").unwrap_or(&name).to_owned(), path)),
         }
     }
-    for entry in fs::read_dir(workspace.join(TEMPLATE)).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        files.extend(path.file_name().map(|name| (name.to_string_lossy().into_owned(), path.clone())));
-    }
-    files.push(("dev".to_owned(), workspace.join(DEV)));
-    let lines: String =
-        files.iter().map(|(name, path)| format!("    ({name:?}, include_bytes!({path:?})),\n")).collect();
-    fs::write(list, format!("[\n{lines}]\n")).map_err(failed)
+    full.retain(|(name, _)| name != "Cargo.toml");
+    full.extend(files_in(&workspace.join(TEMPLATE))?);
+    full.push(("dev".to_owned(), workspace.join(DEV)));
+    full.extend_from_slice(&wit);
+    list_files(&full, &out.join("full_guest.rs"))?;
+    let mut rust = files_in(&workspace.join(RUST_TEMPLATE))?;
+    rust.extend(wit);
+    list_files(&rust, &out.join("rust_guest.rs"))
+}
+
+/// Returns all files in a folder, relative to it and absolute, in the order of the paths.
+fn files_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    sources::collect(folder, &mut files)?;
+    files.sort();
+    let name = |path: &Path| path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+    Ok(files.into_iter().map(|path| (name(&path), path)).collect())
+}
+
+fn list_files(files: &[(String, PathBuf)], list: &Path) -> io::Result<()> {
+    let line = |(name, path): &(String, PathBuf)| format!("    ({name:?}, include_bytes!({path:?})),\n");
+    let lines: String = files.iter().map(line).collect();
+    fs::write(list, format!("[\n{lines}]\n"))
 }
 
 /// Compiles the guest. Returns `None` if the target or the dependencies are missing.

@@ -1,6 +1,6 @@
 //! The built-in guest of Hotshoe: the page, snapshots, streams, events, the state, the log and controls.
 //!
-//! It also serves as the example for other guests; `hotshoe guest new` copies it. Requests arrive at
+//! It also serves as the example for other guests; `hotshoe guest new --full` copies it. Requests arrive at
 //! `Component::handle`, and `route` and `query` parse them. `page`, `snapshot`, `stream`, `events`, `state`, `log` and
 //! `controls` respond. Streams and events are channels, and `publish` publishes them. `feed` opens cameras,
 //! `measurement` computes their frame rates, `multipart` writes the multipart format, `request` and `response` wrap

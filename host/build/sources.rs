@@ -55,7 +55,8 @@ pub fn files(workspace: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(files.filter(|(name, _)| !name.starts_with(WIT) || name.ends_with(".wit")).collect())
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Adds this file, or all files in this folder, in any order.
+pub fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());

@@ -103,10 +103,13 @@ pub enum GuestCommand {
         /// Component to inspect [default: the built-in guest]
         file: Option<PathBuf>,
     },
-    /// Create a directory with a new guest project, based on the sources of the built-in guest
+    /// Create a directory with a new guest project in Rust: a page, snapshots and streams
     New {
         /// Directory to create; its name becomes the name of the project
         dir: PathBuf,
+        /// Copy the sources of the built-in guest instead of the small template
+        #[arg(long)]
+        full: bool,
     },
     /// Save the built-in guest, a WebAssembly component, to a file
     Save {

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         trial("nginx_lets_only_own_pages_set_controls", &nginx, nginx::only_own_pages_set_controls),
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
+        trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
         trial("new_guest_is_rebuilt_at_each_save", &target, guest_target::new_guest_is_rebuilt_at_each_save),
         trial("camera_streams", &fakecam, fakecam::streams),
         trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
