@@ -119,8 +119,11 @@ pub fn streams_only_cameras_in_view(kind: Kind) {
     let streams = |camera: u32| viewers(&server, &format!("c{camera}")) == 1;
     wait_until("the first cameras stream", || streams(0) && streams(1));
     assert!(!streams(11));
-    browser.run("window.scrollTo(0, document.documentElement.scrollHeight)").unwrap();
-    wait_until("the last camera streams instead", || streams(11) && !streams(0));
+    wait_until("the last camera streams instead", || {
+        // Again each time: pictures that arrive above can change the height of the page.
+        browser.run("document.querySelector('[data-camera=c11]').scrollIntoView()").unwrap();
+        streams(11) && !streams(0)
+    });
     wait_for(&browser, "return document.querySelector('[data-camera=c11]').dataset.state", &json!("live"));
 }
 
