@@ -140,7 +140,8 @@ pub struct ServeArgs {
     ///   label=TEXT          Display name
     ///   keep-open           Keep the camera open without viewers
     ///
-    /// Double a comma within a path or value. `hotshoe cameras` lists devices, formats and controls.
+    /// Double a comma within a path or value.
+    /// `hotshoe cameras` lists devices, formats and controls.
     #[arg(
         long = "camera",
         value_name = "SPEC",
@@ -285,8 +286,8 @@ pub struct ServeArgs {
 
     /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
     ///
-    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest, unless
-    /// --admin-token-file is set.
+    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest,
+    /// unless --admin-token-file is set.
     #[arg(long, value_name = "ADDRESS|off", help_heading = "Administration", verbatim_doc_comment)]
     pub admin: Option<AdminAddress>,
 
