@@ -11,7 +11,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use super::clock::SystemMonotonicClock;
 use super::engine::Sandbox;
 use super::http_hooks::HttpHooks;
-use super::imports::stdio::GuestLog;
+use super::imports::stdio::{GuestLog, Output};
 use super::lifecycle::Lifecycle;
 use super::limits::{HOSTCALL_FUEL, InstanceLimits, MAX_RANDOM_BYTES, MAX_RESOURCES};
 use super::state::GuestState;
@@ -43,8 +43,8 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
-        .stdout(GuestLog { name: "stdout", generation: lifecycle.number })
-        .stderr(GuestLog { name: "stderr", generation: lifecycle.number })
+        .stdout(GuestLog { output: Output::Stdout, generation: lifecycle.number })
+        .stderr(GuestLog { output: Output::Stderr, generation: lifecycle.number })
         .build();
     let state = GuestState {
         cameras: host.cameras.clone(),

@@ -52,6 +52,16 @@ fn log_lines_of_a_guest_that_prints_endlessly_are_limited() {
     assert!(lines < PRINTED / 2 && suppressed(&log, "guest stdout: begun") > 0, "{lines} lines:\n{log}");
 }
 
+#[test]
+fn standard_error_of_a_guest_is_logged_as_a_warning_and_standard_output_as_information() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guests::component(folder.path(), guests::WRITES_TO_BOTH_OUTPUTS);
+    let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+    assert_eq!(get(server.address, "/bad").text(), "ok\n");
+    server.wait_for_log(" WARN generation 1: guest stderr: begun");
+    server.wait_for_log(" INFO generation 1: guest stdout: begun");
+}
+
 /// The server logs far more than a pipe holds. Only the log's own thread blocks.
 #[test]
 fn a_reader_of_standard_error_that_stops_blocks_nothing() {

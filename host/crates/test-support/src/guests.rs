@@ -51,6 +51,7 @@ const PRELUDE: &str = r#"
     (func $push (param i32 i32 i32 i32 i32 i32 i32 i32)))
 
   (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+  (import "wasi:cli/stderr@0.2.12" "get-stderr" (func $stderr (result i32)))
 
   (memory (export "memory") 2)
   (data (i32.const 16) "ok\0a")
@@ -180,6 +181,19 @@ pub const PRINTS: &str = r#"(func $misbehave (param $out i32)
     (call $write_bytes (local.get $stream) (i32.const 32) (i32.const 6))
     (local.set $left (i32.sub (local.get $left) (i32.const 1)))
     (br_if $again (local.get $left)))
+  (call $drop_stream (local.get $stream))
+  (local.set $stream (call $start (local.get $out)))
+  (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
+  (call $end (local.get $stream)))"#;
+
+/// Writes a line to standard error and another to standard output, and then responds.
+pub const WRITES_TO_BOTH_OUTPUTS: &str = r#"(func $misbehave (param $out i32)
+  (local $stream i32)
+  (local.set $stream (call $stderr))
+  (call $write_bytes (local.get $stream) (i32.const 32) (i32.const 6))
+  (call $drop_stream (local.get $stream))
+  (local.set $stream (call $stdout))
+  (call $write_bytes (local.get $stream) (i32.const 32) (i32.const 6))
   (call $drop_stream (local.get $stream))
   (local.set $stream (call $start (local.get $out)))
   (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
@@ -514,7 +528,8 @@ fn module(rest: &str, answers_index: bool) -> String {
 }
 
 /// Interfaces of WASI that guests may import although they are not part of the worlds.
-const STANDARD_LIBRARY_IMPORTS: [&str; 7] = [
+const STANDARD_LIBRARY_IMPORTS: [&str; 8] = [
+    "wasi:cli/stderr",
     "wasi:cli/stdout",
     "wasi:filesystem/preopens",
     "wasi:http/outgoing-handler",

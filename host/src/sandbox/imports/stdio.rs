@@ -1,5 +1,5 @@
-//! Standard output and standard error of guests, which go to the log line by line. This module limits the length of
-//! lines; the log limits their number ([`crate::logging`]).
+//! Standard output and standard error of guests, which go to the log line by line: standard output at level INFO,
+//! standard error at WARN. This module limits the length of lines; the log limits their number ([`crate::logging`]).
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
-use tracing::info;
+use tracing::{info, warn};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::logging::GUEST_TARGET;
@@ -16,10 +16,16 @@ use crate::logging::GUEST_TARGET;
 /// fill the memory of the host.
 const MAX_LINE_BYTES: usize = 1024;
 
+/// An output of an instance.
+#[derive(Clone, Copy)]
+pub(in crate::sandbox) enum Output {
+    Stdout,
+    Stderr,
+}
+
 /// Standard output or standard error of an instance.
 pub(in crate::sandbox) struct GuestLog {
-    /// `stdout` or `stderr`.
-    pub(in crate::sandbox) name: &'static str,
+    pub(in crate::sandbox) output: Output,
     /// The number of the generation of the instance.
     pub(in crate::sandbox) generation: u64,
 }
@@ -32,13 +38,13 @@ impl IsTerminal for GuestLog {
 
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(LineLogger { name: self.name, generation: self.generation, line: Vec::new() })
+        Box::new(LineLogger { output: self.output, generation: self.generation, line: Vec::new() })
     }
 }
 
 /// A stream that logs the lines written to it.
 struct LineLogger {
-    name: &'static str,
+    output: Output,
     generation: u64,
     /// The current line, without its end.
     line: Vec<u8>,
@@ -47,8 +53,13 @@ struct LineLogger {
 impl LineLogger {
     fn end_line(&mut self) {
         if !self.line.is_empty() {
-            let Self { name, generation, line } = &*self;
-            info!(target: GUEST_TARGET, generation, "guest {name}: {}", Printable(line));
+            let Self { output, generation, line } = &*self;
+            let line = Printable(line);
+            // The log limits each of these two messages by itself.
+            match output {
+                Output::Stdout => info!(target: GUEST_TARGET, generation, "guest stdout: {line}"),
+                Output::Stderr => warn!(target: GUEST_TARGET, generation, "guest stderr: {line}"),
+            }
             self.line.clear();
         }
     }
