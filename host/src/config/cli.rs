@@ -98,7 +98,7 @@ pub struct CompileArgs {
 /// What to do with a guest.
 #[derive(Debug, Subcommand)]
 pub enum GuestCommand {
-    /// Print the imports of a guest, which are all it can access
+    /// List the imports of a guest, and whether each is granted, denied or missing
     Imports {
         /// Component to inspect [default: the built-in guest]
         file: Option<PathBuf>,
