@@ -59,9 +59,9 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
 /// Pushes a part and polls it from all viewers.
 #[divan::bench(args = [1, 100, 1000])]
 fn fan_out(bencher: Bencher, count: usize) {
-    let (channels, mut begun) = Channels::new(1);
+    let (channels, mut new_channels) = Channels::new(1);
     let mut viewers: Vec<_> = (0..count).map(|_| channels.join("feed", ViewerOptions::default()).unwrap()).collect();
-    let publisher = begun.try_recv().unwrap().publisher(1);
+    let publisher = new_channels.try_recv().unwrap().publisher(1);
     let image = image();
     let mut context = Context::from_waker(Waker::noop());
     bencher.bench_local(|| {

@@ -47,10 +47,10 @@ const PAGE_PATHS: [&str; 10] = [
     "/no/such/page",
 ];
 
-/// The time limit for everything that a client reads of a stream, and for a whole answer.
+/// The time limit for everything that a client reads of a stream, and for a whole response.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest answer accepted, in bytes.
-const MAX_ANSWER_LENGTH: usize = 64 << 20;
+/// The longest response accepted, in bytes.
+const MAX_RESPONSE_LENGTH: usize = 64 << 20;
 /// The longest pause between two rounds.
 const MAX_PAUSE: Duration = Duration::from_millis(400);
 /// The longest time for which a client reads nothing: a little more than the server's timeout.
@@ -157,14 +157,14 @@ fn stop_reading(client: &mut Client<'_>) {
     }
 }
 
-/// Requests a page and reads the whole answer.
+/// Requests a page and reads the whole response.
 fn request_page(client: &mut Client<'_>) {
     let path = client.random.choose(&PAGE_PATHS);
     let method = client.random.choose(&["GET", "GET", "GET", "HEAD", "OPTIONS", "DELETE"]);
     let response = request(&client.target.address, &Request::get(path).method(method), TIMEOUT);
     let status = response.and_then(|mut response| {
         if method != "HEAD" {
-            response.body.read_all(MAX_ANSWER_LENGTH)?;
+            response.body.read_all(MAX_RESPONSE_LENGTH)?;
         }
         Ok(response.head.status)
     });
@@ -176,9 +176,9 @@ fn set_controls(client: &mut Client<'_>) {
     let body = format!("brightness={}", client.random.below(300));
     let head = format!("POST /controls/front HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", client.address);
     let sent = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
-    let mut answer = Vec::new();
-    let read = sent.and_then(|()| stream.read_to_end(&mut answer));
-    let status = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    let mut response = Vec::new();
+    let read = sent.and_then(|()| stream.read_to_end(&mut response));
+    let status = response.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
     client.counters.count_request(status.filter(|_| read.is_ok()));
 }
 

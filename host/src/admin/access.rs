@@ -1,5 +1,5 @@
-//! Decides who may replace the guest: clients with the token. If there is no token, anyone who can reach the listener,
-//! except web pages.
+//! Decides who may replace the guest: clients with the token or, if there is no token, everyone who can reach the
+//! listener, except web pages.
 //!
 //! Any page that a browser on this machine shows can send requests to it. They carry the page's `Origin`, and after DNS
 //! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they

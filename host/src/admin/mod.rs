@@ -6,7 +6,7 @@
 //! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
 //! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |
 //!
-//! All responses are JSON, errors in the field `error`: 401 and 403 if access is denied, 413 if a component is too
+//! All responses are JSON, errors in the field `error`: 401, 403 or 421 if access is denied, 413 if a component is too
 //! large, 400 or 408 if it did not arrive completely or in time, 503 if other uploads are in progress, and 429 after
 //! too many wrong tokens.
 //!

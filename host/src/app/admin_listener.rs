@@ -53,7 +53,7 @@ pub(super) fn bind(args: &ServeArgs) -> Result<Option<Listeners>, AppError> {
             }
             Ok(Some(listeners))
         }
-        // The user did not ask for it, and a second server on the same machine is nothing unusual.
+        // The user did not ask for it, and another server on this machine may use the address.
         Err(error) if is_default => {
             warn!("no admin listener: {error}");
             Ok(None)

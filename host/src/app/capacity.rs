@@ -8,7 +8,7 @@ use crate::http::limits::{Admission, Limits};
 use crate::process::open_files;
 use crate::sandbox::MAX_IDLE_INSTANCES;
 
-/// The most connections to the admin listener. One replaces the guest, the others look. Each uploads at most one guest.
+/// The most connections to the admin listener. Enough for a few uploads and some clients that read the report.
 pub(super) const ADMIN_CONNECTIONS: usize = 8;
 
 /// The default number of connections without a request, which browsers keep open.

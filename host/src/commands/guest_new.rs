@@ -23,8 +23,8 @@ const NAME: &str = "{guest-name}";
 /// The files to make executable.
 const EXECUTABLES: [&str; 1] = ["dev"];
 
-/// Creates a guest in `folder` that builds and serves: a copy of the built-in guest if `full`, or else a small one. It is
-/// named after the folder.
+/// Creates a guest in `folder` that builds and serves: a copy of the built-in guest if `full`, or else a small one.
+/// Names it after the folder.
 pub(super) fn run(folder: &Path, full: bool) -> Result<(), CommandError> {
     create(folder, if full { FULL_FILES } else { RUST_FILES })?;
     print(&format!("created {0}; next: cd '{0}' && ./dev\n", folder.display()))

@@ -1,4 +1,4 @@
-//! Parsing `--camera [NAME=]SOURCE[,OPTION]…`. A comma within a path or value is doubled.
+//! Parses `--camera [NAME=]SOURCE[,OPTION]…`. A comma within a path or value is doubled.
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -46,7 +46,7 @@ pub fn server_options() -> Response<Full<Bytes>> {
     response
 }
 
-/// Returns the status of an error, and what the client is told. The details only go to the log: they could reveal the
+/// Returns the status and the text of the response to an error. The details only go to the log: they could reveal the
 /// guest's internals.
 pub fn describe(error: &CallError) -> (StatusCode, &'static str) {
     match error {

@@ -8,7 +8,8 @@
 //! * [`server`], [`service`]: connections, and the requests on them; [`service_body`]: the bodies of responses;
 //!   [`host_response`]: responses that do not come from the guest.
 //! * [`stream`]: sending streams, and everything else that relies on how hyper reads and writes.
-//! * [`socket`]: a client's socket; [`stall_detector`]: detects clients that have stopped reading.
+//! * [`socket`]: a client's socket; `send_queue`: its unacknowledged bytes; [`stall_detector`]: detects clients that
+//!   have stopped reading.
 
 pub mod host_response;
 pub mod limits;

@@ -44,13 +44,13 @@ pub enum HalfClose {
     Abandon,
 }
 
-/// A service that answers requests and never fails. Each connection has a clone of it.
-pub trait Answer<B>:
+/// A hyper service that never fails. Each connection has a clone of it.
+pub trait HttpService<B>:
     Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
 }
 
-impl<B, S> Answer<B> for S where
+impl<B, S> HttpService<B> for S where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
 }
@@ -61,7 +61,7 @@ impl<B, S> Answer<B> for S where
 /// other listeners.
 pub async fn serve<B>(
     listeners: Listeners,
-    service: impl Answer<B>,
+    service: impl HttpService<B>,
     connections: Arc<Connections>,
     half_close: HalfClose,
     shutdown: impl Future<Output = ()>,
@@ -130,7 +130,7 @@ async fn serve_connection<B>(
     connection: Connection,
     peer: Peer,
     open: OpenConnection,
-    service: impl Answer<B>,
+    service: impl HttpService<B>,
     half_close: HalfClose,
     mut shutdown: watch::Receiver<bool>,
 ) where

@@ -1,4 +1,4 @@
-//! A client's TCP or Unix socket, shared by its reader, its writer, and those who monitor it.
+//! A client's TCP or Unix socket, shared by its reader, its writer, and the code that monitors it.
 
 use std::io::{self, IoSlice, Read as _};
 use std::net::Shutdown;

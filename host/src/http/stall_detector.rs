@@ -67,8 +67,8 @@ impl StallDetector {
         &self.socket
     }
 
-    /// Checks the connection. To be called about once a second. `has_request` is whether a request is in progress.
-    /// Costs a system call, or two, unless the client has acknowledged everything.
+    /// Checks the connection. Call it about once a second. `has_request` is whether a request is in progress. Costs one
+    /// system call, or none if nothing was written since the client had acknowledged everything.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use http_body::Body;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::check::{self, SwapError};
-use super::deployment::{Deployment, FIRST, NoRollbackTarget, log_unchanged};
+use super::deployment::{Deployment, FIRST_GENERATION, NoRollbackTarget, log_unchanged};
 use super::drain::{DrainableBody, ServedBody};
 use super::generation::{Generation, InFlightRequest};
 use super::report::Report;
@@ -33,7 +33,7 @@ impl ActiveGuest {
         let replacement_lock = Arc::<Mutex<()>>::default();
         let lock = replacement_lock.clone().lock_owned().await;
         let (_lock, guest) = check::compile(invoker.clone(), candidate, Priority::Normal, lock).await?;
-        check::send_test_request(&invoker, &guest, FIRST).await?;
+        check::send_test_request(&invoker, &guest, FIRST_GENERATION).await?;
         let deployment = Arc::new(Deployment::start(guest, drain_limit));
         Ok(Self { invoker, deployment, replacement_lock })
     }

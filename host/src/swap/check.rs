@@ -19,7 +19,7 @@ use crate::sandbox::{
     ResponseAborted, ResponseBody, load_guest,
 };
 
-/// How long the response to the test request is read. A page ends earlier. A stream that lasts this long works.
+/// How long the response to the test request is read. A page ends earlier. A stream that lasts this long passes.
 /// Longer than [`COMPUTE_LIMIT`], so that a guest that computes without a pause is caught.
 const READ_TIME: Duration = Duration::from_secs(3);
 const _: () = assert!(READ_TIME.as_millis() > COMPUTE_LIMIT.as_millis());

@@ -12,7 +12,7 @@ use super::report::{Refusal, Report};
 use crate::sandbox::{CallError, LoadedGuest, Party, Phase};
 
 /// The number of the generation that the server starts with.
-pub(super) const FIRST: u64 = 1;
+pub(super) const FIRST_GENERATION: u64 = 1;
 
 /// Which guest is deployed. Logs every change, and ends replaced generations at the drain limit.
 pub(super) struct Deployment {
@@ -31,7 +31,7 @@ impl Deployment {
     /// Starts the first generation, with this guest.
     pub(super) fn start(guest: LoadedGuest, drain_limit: Duration) -> Self {
         let digest = guest.digest.clone();
-        let current = Generation::start(FIRST, guest, digest, false);
+        let current = Generation::start(FIRST_GENERATION, guest, digest, false);
         log_start(&current);
         Self { drain_limit, state: Mutex::new(DeploymentState::new(current)) }
     }

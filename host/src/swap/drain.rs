@@ -54,7 +54,7 @@ pub struct DrainableBody {
     closing: Option<ClosingDelimiter>,
     /// Resolves when the generation ends; `None` after that.
     generation_end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Of [`LAST_PIECES`].
+    /// How many of [`LAST_PIECES`] are left.
     pieces_left: u32,
     is_done: bool,
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 const PREFIX_64: u128 = !0 << 64;
 
 /// Returns the address that identifies a client in limits: its IPv4 address, or its IPv6 /64 network, since providers
-/// assign a /64 to each customer (RFC 6177).
+/// assign at least a /64 to each customer (RFC 6177).
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & PREFIX_64).into(),

@@ -1,4 +1,4 @@
-//! Parsing an address to listen at: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000` or `unix:PATH`.
+//! Parses an address to listen at: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000` or `unix:PATH`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

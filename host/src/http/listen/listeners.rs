@@ -1,4 +1,4 @@
-//! All listeners of a server, accepted from as one.
+//! The listeners of a server, which accept connections as one.
 
 use std::fmt;
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! Cross-origin resource sharing (Fetch Standard, section 3.2).
+//! Cross-origin resource sharing (Fetch Standard, CORS protocol).
 //!
 //! Browsers show this server's images on any page, but let a page's scripts read a response only if it allows their
 //! origin. The user allows origins with `--allow-origin`; a guest may allow more in its own responses.

@@ -1,14 +1,22 @@
 //! A connection whose write half can be lent.
 //!
-//! hyper reads from and writes to a [`Connection`]. The body of a response can take the write half out of it,
-//! have another task write the body's chunks, and put it back. Two rules keep the two writers apart:
+//! hyper reads from and writes to a [`Connection`]. The body of a response can take the write half out of it, have
+//! another task write the body's chunks, and put it back. Two rules keep the bytes of the two writers apart:
 //!
-//! * Only the holder of the [`WriteHalf`] can write, and it cannot be cloned. If hyper writes while it is lent, hyper
-//!   gets an error and ends the connection: no bytes are interleaved even if the second rule is broken.
-//! * The write half is lent only when hyper has nothing left to write. hyper flushes only when its buffer is empty, and
-//!   then buffers only what the body returns: a message is a head followed by its body (RFC 9112, section 2.1). The
-//!   body calls [`SharedWriter::set_unflushed`] whenever it returns a frame, takes the write half only after a flush,
-//!   and returns nothing while it is lent.
+//! * **They never write at the same time.** Only the holder of the [`WriteHalf`] can write, and it cannot be cloned. If
+//!   hyper writes while it is lent, hyper gets an error and ends the connection.
+//! * **They take turns only between chunks.** The body takes the write half when it has returned at least one frame and
+//!   hyper has flushed since; it calls [`SharedWriter::set_unflushed`] with each frame. hyper flushes only when its
+//!   buffer is empty, so the head and these frames are written. A message is a head followed by its body (RFC 9112,
+//!   section 2.1), and HTTP/1.1 connections carry one response at a time, so hyper then buffers only what the body
+//!   returns. The body returns nothing and does not end while the write half is lent, and the other task returns it
+//!   after a whole chunk.
+//!
+//! The condition of a returned frame matters: hyper polls the body for the first time while it still holds the head,
+//! which nothing has marked as unflushed.
+//!
+//! If a body is dropped while the write half is lent, the write half is dropped too, perhaps within a chunk. hyper can
+//! write nothing after that, so the connection ends, and the client sees an incomplete response (RFC 9112, section 8).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -54,7 +62,7 @@ impl Connection {
         &self.writer
     }
 
-    /// Returns the connection's socket.
+    /// Returns the connection's socket. Once hyper serves the connection, only the write half may write to it.
     pub fn socket(&self) -> &Arc<Socket> {
         &self.socket
     }
@@ -67,29 +75,32 @@ pub struct SharedWriter(Arc<Mutex<WriterState>>);
 struct WriterState {
     /// `None` while it is lent.
     write_half: Option<WriteHalf>,
-    /// Whether hyper has written all that it was given.
+    /// Whether hyper has flushed since its last write and the last [`SharedWriter::set_unflushed`].
     is_flushed: bool,
 }
 
 impl SharedWriter {
-    /// Notes that hyper is about to be given bytes. A body must call this when it returns a frame.
+    /// Records that hyper is about to buffer bytes. A body that lends must call this when it returns a frame.
     pub fn set_unflushed(&self) {
         self.lock().is_flushed = false;
     }
 
-    /// Takes the write half out. Returns `None` if hyper may have bytes left to write. The body that takes it must
-    /// return no frame, and not end, before it has [put it back](Self::put_back).
+    /// Takes the write half out. Returns `None` if it is lent already or hyper has not [flushed](Self::is_flushed).
+    ///
+    /// Only a body that has returned a frame may call this: before that, hyper may hold the head. The body must return
+    /// no further frame, and not end, before it has [put the write half back](Self::put_back).
     pub fn take(&self) -> Option<WriteHalf> {
         let mut state = self.lock();
         if state.is_flushed { state.write_half.take() } else { None }
     }
 
-    /// Puts the write half back, after a whole number of chunks.
+    /// Puts the write half back. The last chunk written to it must be complete.
     pub fn put_back(&self, write_half: WriteHalf) {
         self.lock().write_half = Some(write_half);
     }
 
-    /// Returns whether hyper has written all that it was given.
+    /// Returns whether hyper has flushed since its last write and since the last
+    /// [`set_unflushed`](Self::set_unflushed).
     pub fn is_flushed(&self) -> bool {
         self.lock().is_flushed
     }

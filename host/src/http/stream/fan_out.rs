@@ -13,7 +13,8 @@
 //! sent nothing for [`LONGEST_PAUSE`](crate::channels::LONGEST_PAUSE), and sends them the newest part again.
 //!
 //! At the end of the stream the body gets the write half back, and hyper ends the response. A body that is dropped
-//! takes its connection away at any moment: each connection has its own lock, held for one write.
+//! takes its connection away at any moment: each connection has its own lock, which the shard holds only while it
+//! writes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const CONTENT_LENGTH: &[u8] = b"content-length";
 const TRANSFER_ENCODING: &[u8] = b"transfer-encoding";
 
-/// The longer of the two names, in bytes.
+/// The length of the longer name, in bytes.
 const NAME_LIMIT: usize = TRANSFER_ENCODING.len();
 
 /// The I/O object that hyper reads from and writes to.
 pub struct Http1Io<S> {
     inner: S,
     framing: RequestFraming,
-    /// What is written in place of hyper's error, and how many bytes of it are written.
+    /// The response to write instead of hyper's error response, and how many bytes of it are written.
     replacement: Option<(Vec<u8>, usize)>,
 }
 
@@ -97,8 +97,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Io<S> {
     }
 }
 
-/// Adds a line of text to one of hyper's error responses. Returns `None` if these bytes are anything else: the
-/// service's responses have `X-Content-Type-Options`.
+/// Adds a line of text to one of hyper's error responses. Returns `None` for all other bytes. The service's responses
+/// differ in that they have `X-Content-Type-Options`.
 pub(super) fn explain(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"HTTP/1.1 4") || !bytes.ends_with(b"\r\n\r\n") {
         return None;
@@ -129,7 +129,7 @@ pub(super) fn explain(bytes: &[u8], has_conflict: bool) -> Option<Vec<u8>> {
 }
 
 /// Finds requests with both `Content-Length` and `Transfer-Encoding` in the bytes of a connection. A proxy in front of
-/// the server could use the other header, and see another request where the body ends: request smuggling. RFC 9112,
+/// the server could use the other header, and so find the end of the request elsewhere (request smuggling). RFC 9112,
 /// section 6.1, allows servers to reject such requests. hyper alone decides where a request ends.
 #[derive(Default)]
 struct RequestFraming {

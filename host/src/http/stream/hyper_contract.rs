@@ -84,7 +84,7 @@ impl Recorder {
         std::mem::take(&mut self.lock().events)
     }
 
-    /// Starts serving. The result is to be polled with [`poll`].
+    /// Returns the future that serves the connection, for [`poll`].
     fn serve(&self) -> Pin<Box<impl Future<Output = hyper::Result<()>> + use<>>> {
         let recorder = self.clone();
         let service = service_fn(move |_: Request<Incoming>| {
@@ -95,7 +95,7 @@ impl Recorder {
     }
 }
 
-/// Polls as often as a woken task would be, and more often.
+/// Polls a few times, as if the task was also woken without a reason.
 fn poll<F: Future<Output = hyper::Result<()>>>(serving: &mut Pin<Box<F>>) -> Poll<hyper::Result<()>> {
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..4 {
@@ -183,7 +183,7 @@ fn written(events: &[Event]) -> Vec<u8> {
     writes.flatten().copied().collect()
 }
 
-/// The lengths of the chunks in these bytes, which may begin with a head. `None` if one is cut.
+/// Returns the lengths of the chunks in these bytes, which may begin with a head. Returns `None` if one is cut.
 fn chunk_lengths(bytes: &[u8]) -> Option<Vec<usize>> {
     let mut rest = bytes;
     if bytes.starts_with(b"HTTP/1.1 200 OK\r\n") {
@@ -248,7 +248,7 @@ async fn hyper_writes_nothing_while_the_body_is_pending() {
     recorder.push_frame("part");
     assert!(poll(&mut serving).is_pending());
     recorder.take_events();
-    // Neither when it is polled without a reason, nor when the client sends something: the next request, or garbage.
+    // The client sends nothing, the next request, or garbage.
     for input in [&b""[..], REQUEST, b"\r\n\r\n\0\0\0\0"] {
         recorder.lock().input.extend(input);
         assert!(poll(&mut serving).is_pending());

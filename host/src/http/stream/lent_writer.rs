@@ -11,7 +11,8 @@ use super::write_half::WriteHalf;
 
 /// A lent write half, shared by the body that lent it and the shard that writes to it.
 pub(super) struct LentWriter {
-    /// Locked by the shard for one write at a time, so that the body can take the connection away at any moment.
+    /// The shard locks it only while it writes, which does not block, so the body can take the connection away at any
+    /// moment.
     state: Mutex<State>,
     queue: Arc<ShardQueue<Self>>,
     /// The index among the shard's members. Only the shard uses it.

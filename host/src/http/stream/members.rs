@@ -70,7 +70,7 @@ impl Members {
         self.members.swap_remove(index);
         if let Some(moved) = self.members.get(index) {
             moved.writer.index.store(index, Ordering::Relaxed);
-            // The moved member may have skipped its turn. A second turn sends nothing twice.
+            // The moved member may have lost its turn, so start the round again. A second turn sends nothing twice.
             if self.turns_left > 0 {
                 self.turns_left = self.members.len();
             }

@@ -12,21 +12,25 @@
 //! * `chunk`: a part in HTTP/1.1's chunked coding.
 //! * [`viewer_body`]: the body of a viewer's response.
 //! * [`fan_out`]: the viewers of one channel; `shard`: the task that sends to some of them; `shard_queue`: its events;
-//!   `members`: its turns; `lent_writer`: one viewer's write half; `part_sender`: one viewer's progress.
+//!   `members`: its connections and their turns; `lent_writer`: one viewer's write half; `part_sender`: one viewer's
+//!   progress.
 //!
 //! # What this module relies on
 //!
 //! hyper documents none of the following, so its minor version is pinned in `Cargo.toml`, and `hyper_contract` tests
 //! each point with real hyper:
 //!
-//! 1. hyper flushes a connection only when it has written everything it was given.
-//! 2. After that it writes nothing until the body returns more, and it does not write while the body is pending.
+//! 1. hyper flushes a connection only when it has written everything that it holds.
+//! 2. Once it has flushed a frame of the body, it writes nothing until the body returns more or ends. In particular, it
+//!    writes nothing while the body is pending, whatever the client sends.
 //! 3. After it has flushed a frame, it polls the body again without waiting.
-//! 4. It writes one body frame as one whole chunk, and does not hold back part of it.
+//! 4. It sends a body of unknown length as chunks, and each frame as one whole chunk.
 //! 5. When the body ends, it writes the last chunk and keeps the connection for the next request.
 //! 6. It writes its own error responses as one slice with known headers.
 //!
-//! Points 1 and 2 make sure that hyper's bytes and the fan-out's never interleave, see [`connection`].
+//! Points 1, 2 and 4 make sure that hyper's bytes and the fan-out's never interleave, see [`connection`]. Point 3 gives
+//! the body the opportunity to lend, point 5 ends the response when the write half is back, and [`http1_io`] relies on
+//! point 6.
 
 mod chunk;
 pub mod connection;

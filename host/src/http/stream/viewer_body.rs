@@ -37,7 +37,7 @@ enum Lending {
     Impossible,
     /// The write half can be lent after the first part.
     Possible { writer: SharedWriter, fan_out: Arc<FanOut> },
-    /// The write half is lent. The fan-out is kept for the viewers that join meanwhile.
+    /// The write half is lent. Keeps the fan-out alive, so that viewers who join later share it.
     Lent { writer: SharedWriter, lent: Arc<LentWriter>, _fan_out: Arc<FanOut> },
 }
 
