@@ -152,8 +152,17 @@ impl ConnectionTable {
         }
     }
 
+    /// Marks a connection as idle because the body of its response is finished. hyper still has to write what it has
+    /// buffered; until then, [`can_close`](Self::can_close) does not hold.
+    pub(super) fn finish_request(&mut self, id: u64) {
+        if let Some(entry) = self.connections.get(&id) {
+            entry.writer.set_unflushed();
+        }
+        self.set_idle(id);
+    }
+
     /// Marks a connection as idle.
-    pub(super) fn set_idle(&mut self, id: u64) {
+    fn set_idle(&mut self, id: u64) {
         let sequence = self.next_number();
         let Some(entry) = self.connections.get_mut(&id) else { return };
         entry.idle = Some(sequence);
@@ -224,6 +233,7 @@ impl ConnectionTable {
 mod tests {
     use std::future::pending;
 
+    use tokio::io::AsyncWriteExt as _;
     use tokio::net::UnixStream;
 
     use super::*;
@@ -266,5 +276,19 @@ mod tests {
         assert_eq!(table.make_room(LIMITS, client), Ok(Capacity::Pending));
         table.remove(second);
         assert_eq!(table.make_room(LIMITS, client), Ok(Capacity::Available));
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_not_closed_before_its_response_is_flushed() {
+        let limits = Limits { total: 1, per_address: 1 };
+        let mut table = ConnectionTable::default();
+        let mut connection = Connection::new(UnixStream::pair().unwrap().0);
+        let id = table.insert(&connection, Peer::Unix, None);
+        table.set_task(id, tokio::spawn(pending::<()>()).abort_handle());
+        table.set_active(id);
+        table.finish_request(id);
+        assert_eq!(table.make_room(limits, None), Err(LimitReached::Total));
+        connection.flush().await.unwrap();
+        assert_eq!(table.make_room(limits, None), Ok(Capacity::Pending));
     }
 }

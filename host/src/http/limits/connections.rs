@@ -114,6 +114,6 @@ pub struct ActiveRequest(Arc<OpenConnection>);
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.0.connections.table().set_idle(self.0.id);
+        self.0.connections.table().finish_request(self.0.id);
     }
 }
