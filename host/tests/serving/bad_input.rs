@@ -40,7 +40,7 @@ fn invalid_options_are_usage_errors() {
     fails(&["--camera", "a b=auto"], 2, &["`a b` is not a camera name"]);
     fails(&["--listen", "here"], 2, &["here", "--listen", "such as 127.0.0.1:5000", "unix:PATH"]);
     fails(&["--admin", "here"], 2, &["here", "--admin", "such as 127.0.0.1:5000"]);
-    fails(&["--linger", "soon"], 2, &["use a number of seconds"]);
+    fails(&["--linger", "soon"], 2, &["'soon' for '--linger", "use a number of seconds"]);
     fails(&["--max-requests", "0"], 2, &["--max-requests"]);
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{connect, get};
 use hotshoe_test_support::server::{Server, command, end};
@@ -15,6 +16,9 @@ const SERVER: [&str; 3] = ["--camera", "emulated,fps=20", "--no-cache"];
 /// A number of functions that takes seconds to compile.
 const MANY_FUNCTIONS: usize = 20_000;
 
+/// A cancelled compiler ends within milliseconds. [`MANY_FUNCTIONS`] would keep it busy for about ten seconds.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(3);
+
 /// The fields of `/proc/PID/stat` after the name, which may contain any character (proc_pid_stat(5)): the state, the
 /// parent, and more. Returns `None` if there is no such process, or if it is a zombie.
 fn live_process_stat(pid: Pid) -> Option<Vec<String>> {
@@ -22,6 +26,11 @@ fn live_process_stat(pid: Pid) -> Option<Vec<String>> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let fields: Vec<_> = fields.split(' ').map(str::to_owned).collect();
     (!["Z", "X"].contains(&fields[0].as_str())).then_some(fields)
+}
+
+/// Whether a process has used half a second of CPU time, `utime` in units of 10 ms.
+fn has_used_cpu_time(pid: Pid) -> bool {
+    live_process_stat(pid).is_some_and(|fields| fields[11].parse::<u64>().unwrap() >= 50)
 }
 
 /// The compiler processes of a server.
@@ -49,14 +58,19 @@ impl Compiling {
         write!(client, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len())
             .unwrap();
         client.write_all(&component).unwrap();
-        wait_until("the compiler runs", || !compilers(server.pid()).is_empty());
+        // Before the compiler has read the whole component, it would end for another reason.
+        wait_until("the compiler compiles", || compilers(server.pid()).into_iter().any(has_used_cpu_time));
         let compilers = compilers(server.pid());
         Self { server, client, compilers }
     }
 }
 
+/// Waits until the processes have ended, much sooner than they would finish the component by themselves.
 fn wait_for_end(processes: &[Pid]) {
+    let start = Instant::now();
     wait_until("the compiler ends", || processes.iter().all(|pid| live_process_stat(*pid).is_none()));
+    let elapsed = start.elapsed();
+    assert!(elapsed < CANCELLED_WITHIN, "the compiler ran for another {elapsed:?}");
 }
 
 #[test]

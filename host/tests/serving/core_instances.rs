@@ -1,4 +1,4 @@
-//! Components of many core instances, as interpreters have them.
+//! Components with many core instances, such as interpreters.
 
 use std::process::Command;
 
@@ -7,13 +7,13 @@ use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, program, run};
 use wasmparser::{Parser, Payload};
 
-/// A guest with this many core instances besides its own, which are at most four.
+/// Returns a guest with this many core instances in addition to its own, of which there are at most four.
 fn guest_of(core_instances: u8) -> Vec<u8> {
     let mut component = guests::serving(guests::TRAPS);
     let is_module = |payload: &Payload<'_>| matches!(payload, Payload::ModuleSection { .. });
     let modules = Parser::new(0).parse_all(&component).filter(|payload| is_module(payload.as_ref().unwrap())).count();
-    // Component Model, Binary.md: section 1 is a core module, here an empty one; section 2 is core instances, of which
-    // each is 0 (instantiate), the index of a module, and no arguments.
+    // Component Model, Binary.md: section 1 is a core module, here an empty one. Section 2 is a list of core instances,
+    // each of which is 0 (instantiate), the index of a module, and the number of arguments.
     component.extend([1, 8]);
     component.extend(b"\0asm\x01\0\0\0");
     let instances = [0, u8::try_from(modules).unwrap(), 0].repeat(core_instances.into());
@@ -33,7 +33,7 @@ fn leb128(bytes: &mut Vec<u8>, mut number: usize) {
     bytes.push(u8::try_from(number).unwrap());
 }
 
-/// Serves this guest with the instance pool, or without it for want of address space.
+/// Starts a server with this guest. Without `has_pool`, its address space is too small for the instance pool.
 fn start(guest: &str, has_pool: bool) -> Server {
     let args = ["--camera", "emulated", "--guest", guest, "--no-cache"];
     if has_pool {
@@ -58,11 +58,11 @@ fn a_guest_may_have_196_core_instances_besides_its_own_with_and_without_the_inst
 }
 
 #[test]
-fn a_guest_of_more_than_200_core_instances_is_refused() {
+fn a_guest_with_more_than_200_core_instances_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guest.wasm");
     std::fs::write(&path, guest_of(201)).unwrap();
     let output = run(["--camera", "emulated", "--guest", path.to_str().unwrap()]);
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && error.contains("200"), "{error}");
+    assert!(!output.status.success() && error.contains("maximum of 200"), "{error}");
 }

@@ -118,7 +118,9 @@ fn invalid_names_and_proxies_are_usage_errors() {
     }
     let output = run(["--trusted-proxy", "proxy.local"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("'proxy.local' for '--trusted-proxy"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("'proxy.local' for '--trusted-proxy"), "{stderr}");
+    assert!(stderr.contains("use an address such as"), "{stderr}");
 }
 
 #[test]

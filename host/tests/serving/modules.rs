@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] =
     &["logging", "process", "buf_list", "channels", "sandbox", "swap", "http", "admin", "config", "commands", "app"];
 
+/// The fewest crate roots that the test must find. With fewer, it looks in the wrong place.
+const FEWEST_ROOTS: usize = 10;
+
 #[test]
 fn files_form_no_import_cycles() {
     let mut cycles = Vec::new();
@@ -65,14 +68,16 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The root files of the workspace's crates.
+/// Returns the root files of the workspace's crates.
 fn crate_roots() -> Vec<PathBuf> {
     let mut folders = vec!["host/src".into(), "guest/src".into(), "host/crates/fakecam/preload/src".into()];
     for entry in fs::read_dir(workspace().join("host/crates")).unwrap() {
         folders.push(entry.unwrap().path().join("src"));
     }
     let roots = folders.iter().flat_map(|folder: &PathBuf| ["lib.rs", "main.rs"].map(|root| folder.join(root)));
-    roots.map(|root| workspace().join(root)).filter(|root| root.exists()).collect()
+    let roots: Vec<_> = roots.map(|root| workspace().join(root)).filter(|root| root.exists()).collect();
+    assert!(roots.len() >= FEWEST_ROOTS, "found only {roots:?}");
+    roots
 }
 
 /// Which files of a crate depend on which.
@@ -110,7 +115,7 @@ impl Graph {
         graph
     }
 
-    /// Reads a file and those of its children, which are in `folder`. Returns the number of its module.
+    /// Reads a file and those of its child modules, which are in `folder`. Returns the index of its module.
     fn read_file(&mut self, file: PathBuf, folder: &Path, path: Vec<String>) -> usize {
         let tokens = tokens(&fs::read_to_string(&file).unwrap());
         self.files.push(file);
@@ -150,7 +155,7 @@ impl Graph {
         number
     }
 
-    /// The file that defines what this path leads to. Returns `None` if another crate does.
+    /// Returns the file that defines the item at this path, or `None` if another crate defines it.
     fn resolve(&self, path: &[String]) -> Option<usize> {
         let mut module = &self.modules[0];
         for (index, name) in path.iter().enumerate() {
@@ -165,7 +170,7 @@ impl Graph {
         Some(module.file)
     }
 
-    /// The sets of files that form import cycles.
+    /// Returns the sets of files that form import cycles.
     fn cycles(&self) -> Vec<Vec<usize>> {
         let reachable = |start| {
             let mut reached = BTreeSet::new();
@@ -187,7 +192,7 @@ impl Graph {
         self.files[file].strip_prefix(workspace()).unwrap().display().to_string()
     }
 
-    /// The top-level module that a file belongs to.
+    /// Returns the top-level module that a file belongs to.
     fn top_level(&self, file: usize) -> String {
         let module = self.modules.iter().find(|module| module.file == file).unwrap();
         module.path.first().cloned().unwrap_or("lib".to_owned())
@@ -195,8 +200,8 @@ impl Graph {
 }
 
 impl Module {
-    /// Makes a path that is written in this module one from the crate's root. Returns `None` if it leads to another
-    /// crate, to a local variable or to an item of this module.
+    /// Converts a path in this module to a path from the crate's root. Returns `None` if it leads to another crate, to
+    /// a local variable or to an item of this module.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
         let mut base = self.path.clone();
@@ -278,12 +283,12 @@ impl Items {
     }
 }
 
-/// Whether these tokens, which follow a `#`, begin with `[cfg(test)]`.
+/// Whether these tokens, which follow a `#`, start with `[cfg(test)]`.
 fn is_cfg_test(tokens: &[String]) -> bool {
     tokens.iter().take(6).eq(["[", "cfg", "(", "test", ")", "]"])
 }
 
-/// The number of tokens up to the end of the item that begins here, which is a semicolon or a closing brace.
+/// Returns the number of tokens in the item that starts here, including the final semicolon or closing brace.
 fn item_length(tokens: &[String]) -> usize {
     let mut depth = 0;
     for (index, token) in tokens.iter().enumerate() {
@@ -304,7 +309,7 @@ fn item_length(tokens: &[String]) -> usize {
     tokens.len()
 }
 
-/// Reads what follows `use`, up to the semicolon.
+/// Reads the tokens between `use` and the semicolon.
 fn read_use(tokens: &[String], mut path: Vec<String>, is_public: bool, uses: &mut Vec<Use>) {
     let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
@@ -329,7 +334,7 @@ fn read_use(tokens: &[String], mut path: Vec<String>, is_public: bool, uses: &mu
     uses.push(Use { path, name, is_public });
 }
 
-/// Splits at the commas that are in no inner braces.
+/// Splits at the commas outside inner braces.
 fn branches(tokens: &[String]) -> Vec<&[String]> {
     let mut depth = 0;
     let parts = tokens.split(|token| {
@@ -370,7 +375,7 @@ fn tokens(source: &str) -> Vec<String> {
     tokens
 }
 
-/// The length of the string, character or lifetime that begins here.
+/// Returns the length of the string, character or lifetime that starts here.
 fn literal_length(text: &str) -> Option<usize> {
     let quoted = text.strip_prefix(['b', 'c']).unwrap_or(text);
     let prefix = text.len() - quoted.len();
