@@ -1,4 +1,4 @@
-//! Building guests like a guest developer.
+//! Guests built with the commands that a guest developer uses.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -126,7 +126,7 @@ pub fn new_guest_is_rebuilt_at_each_save() {
 fn read_frame(viewer: &mut Viewer) {
     let mut read = Vec::new();
     while !read.ends_with(b"\xFF\xD9\r\n--frame\r\n") {
-        read.extend(viewer.next_chunk().expect("the stream goes on"));
+        read.extend(viewer.next_chunk().expect("the stream continues"));
     }
 }
 

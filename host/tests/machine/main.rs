@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
-    // The longest test starts first, so that the others run beside it.
+    // The longest test starts first and runs in parallel with the others.
     let mut trials =
         vec![trial("viewers_whose_link_goes_down_are_dropped", &link_down::missing(), link_down::viewers_are_dropped)];
     // Compiling an interpreter takes a minute of CPU time.

@@ -32,7 +32,7 @@ fn error(reply: &Reply) -> String {
 }
 
 #[test]
-fn viewers_cannot_reach_the_admin_paths_or_the_reverse() {
+fn admin_paths_and_viewer_paths_are_served_only_at_their_own_listener() {
     let server = Server::start(&CAMERA);
     assert_eq!(get(server.address, "/guest").status, 404);
     assert_eq!(request(server.address, "PUT", "/guest").status, 404);

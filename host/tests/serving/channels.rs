@@ -295,7 +295,7 @@ fn viewers_can_ask_for_fewer_pictures_per_second() {
         let numbers: Vec<_> = (0..9).map(|_| pictures::number(&viewer.part().jpeg)).collect();
         numbers.windows(2).map(|pair| (pair[1] + PICTURES - pair[0]) % PICTURES).sum::<u32>()
     };
-    // Beside a viewer of all pictures.
+    // Another viewer receives all pictures at the same time.
     let mut all = Viewer::watch(server.address, "/video_feed");
     all.part();
     // Eight intervals of eight pictures each. On a busy machine, a picture may be late, but never early.

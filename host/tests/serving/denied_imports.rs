@@ -1,13 +1,12 @@
-//! Files, sockets and outgoing HTTP: every guest may import them, since toolchains do so unasked, and every call is
-//! denied with the error of the interface.
+//! Files, sockets and outgoing HTTP. Guests may import them, because toolchains add these imports to every program, but
+//! every call fails with an error of the interface.
 
 use hotshoe_test_support::client::get;
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, run};
 
-/// Calls each denied interface, and sends what it got: the number of preopened directories, then one error code for
-/// TCP, UDP, name resolution and an outgoing request. Each number is one byte.
-const TRIES_EVERYTHING: &str = r#"
+/// The imports of the denied interfaces.
+const DENIED_IMPORTS: &str = r#"
   (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $directories (param i32)))
   (import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp-socket" (func $tcp (param i32 i32)))
   (import "wasi:sockets/udp-create-socket@0.2.12" "create-udp-socket" (func $udp (param i32 i32)))
@@ -24,7 +23,9 @@ const TRIES_EVERYTHING: &str = r#"
   (import "wasi:http/types@0.2.12" "[method]future-incoming-response.get" (func $get_response (param i32 i32)))
 "#;
 
-const SENDS_THE_ERRORS: &str = r#"
+/// Calls each denied interface and responds with one byte for each: the number of preopened directories, then the error
+/// codes of TCP, UDP, name resolution and an outgoing request.
+const CALLS_EVERY_DENIED_IMPORT: &str = r#"
   (data (i32.const 1024) "localhost")
   (func $misbehave (param $out i32)
     (local $stream i32) (local $handle i32)
@@ -65,7 +66,7 @@ const HTTP_REQUEST_DENIED: u8 = 15;
 fn files_sockets_and_outgoing_requests_are_denied_with_the_errors_of_their_interfaces() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("guest.wasm");
-    std::fs::write(&path, guests::importing(TRIES_EVERYTHING, SENDS_THE_ERRORS)).unwrap();
+    std::fs::write(&path, guests::importing(DENIED_IMPORTS, CALLS_EVERY_DENIED_IMPORT)).unwrap();
     let imports = run(["guest".as_ref(), "imports".as_ref(), path.as_os_str()]);
     let imports = String::from_utf8(imports.stdout).unwrap();
     let denied: Vec<_> = imports.lines().filter_map(|line| line.strip_suffix("@0.2.12: denied")).collect();

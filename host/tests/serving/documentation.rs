@@ -148,7 +148,7 @@ fn curl_commands_succeed_in_their_order() {
                     _ => get(admin, path).status,
                 }
             } else if let Some(path) = url.strip_prefix(SERVER) {
-                // Forms are not sent, because emulated cameras have no controls.
+                // Forms are not sent, because they set controls that emulated cameras lack.
                 Viewer::watch(server.address, path).status
             } else {
                 continue;

@@ -297,7 +297,7 @@ fn a_named_pipe_in_place_of_the_file_is_refused_and_the_next_file_is_served() {
 }
 
 #[test]
-fn an_unchanged_watched_file_after_a_rollback_is_logged() {
+fn a_watched_file_that_is_unchanged_after_a_rollback_is_logged() {
     let built_in = guests::built_in();
     let running = FileServer::start(&built_in, &["--watch"]);
     let other = guests::variant(&built_in, 1);
@@ -324,7 +324,7 @@ fn a_replaced_guest_still_answers_its_pending_requests() {
 }
 
 #[test]
-fn a_viewer_slower_than_the_camera_ends_between_two_parts() {
+fn streams_of_slow_viewers_end_between_two_parts_at_the_drain_limit() {
     // Frames so large that the guest writes them in several pieces, and so fast that each viewer always has a newer
     // one.
     let folder = tempfile::tempdir().unwrap();

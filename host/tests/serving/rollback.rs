@@ -47,7 +47,7 @@ fn a_failover_skips_a_guest_that_was_failing_too() {
 }
 
 #[test]
-fn malformed_requests_are_not_on_probation() {
+fn malformed_requests_do_not_count_during_probation() {
     let server = start_with(guests::TRAPS);
     for _ in 0..20 {
         let (reply, _) = raw_request(server.address, b"GET /bad HTTP/1.1\r\n\r\n", false);

@@ -1,4 +1,4 @@
-//! The encoding thread, which runs beside the capture thread of a camera with raw images.
+//! The encoding thread, which runs alongside the capture thread of a camera with raw images.
 //!
 //! Encoding takes longer than capturing, and a driver that gets its buffers back late drops frames. So the capture
 //! thread hands over its newest image and continues. If encoding falls behind, newer images replace older ones.

@@ -113,7 +113,7 @@ pub enum NotCameraReason {
     /// A codec, a scaler or the like.
     #[error("it converts images for other programs (memory-to-memory) and captures none")]
     MemoryToMemory,
-    /// Data about images. Most webcams have such a node beside the one for video.
+    /// Data about images. Most webcams have such a node in addition to the one for video.
     #[error("it captures metadata; the video comes from another node of the device")]
     Metadata,
     /// A display, or a loopback device without a writer.

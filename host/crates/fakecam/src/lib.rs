@@ -27,7 +27,7 @@
 //! | `STRIP_DHT` | 0 | 1: omit the Huffman tables, like many real cameras |
 //! | `PAD` | 0 | append this many zero bytes to each JPEG, like some real cameras |
 //! | `DEVICES` * | 1 | number of cameras, at most 8: `/dev/video0`, `/dev/video1`, … |
-//! | `CARD` | `Fakecam N` | name of the camera |
+//! | `CARD` | `Fakecam N`, or `Fakecam USB` | name of the camera |
 //! | `ALIAS` * | | additional path of the camera, such as one in `/dev/v4l/by-id` |
 //! | `MAX_BUFFERS` * | 32 | largest number of buffers that `VIDIOC_REQBUFS` allocates |
 //! | `CTL` | | control file, see below |

@@ -80,8 +80,8 @@ impl Session {
     pub(crate) fn open(is_nonblocking: bool) -> io::Result<(Self, UnixStream)> {
         let (camera_end, program_end) = UnixStream::pair()?;
         camera_end.set_nonblocking(true)?;
-        // Fill the program's send buffer, because a capture device is never writable. The unread bytes also turn the later
-        // close of the camera's end into an error, so that `poll` reports POLLERR as for an unplugged camera.
+        // Fill the program's send buffer, because a capture device is never writable. The unread bytes also turn the
+        // later close of the camera's end into an error, so that `poll` reports POLLERR as for an unplugged camera.
         SockRef::from(&program_end).set_send_buffer_size(1)?;
         program_end.set_nonblocking(true)?;
         while (&program_end).write(&[0; 256]).is_ok() {}

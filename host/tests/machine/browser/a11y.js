@@ -1,5 +1,5 @@
-// Checks the accessibility of a page as far as a script can. It is the body of a function (WebDriver `execute/sync`) that
-// runs in the page and returns a list of problems.
+// Checks the accessibility of a page as far as a script can. It is the body of a function (WebDriver `execute/sync`)
+// that runs in the page and returns a list of problems.
 const problems = [];
 const all = selector => [...document.querySelectorAll(selector)];
 const text = node => (node?.textContent ?? "").replace(/\s+/g, " ").trim();
@@ -42,8 +42,8 @@ for (const heading of all("h1, h2, h3, h4, h5, h6")) {
 if (all("h1").length !== 1) problems.push(`${all("h1").length} headings of level 1`);
 if (all("main").length !== 1) problems.push(`${all("main").length} main elements`);
 
-// Contrast (WCAG 2.2, 1.4.3), from the computed colours. Text over an image is compared with the background colours of its
-// own elements.
+// Contrast (WCAG 2.2, 1.4.3), from the computed colours. Text over an image is compared with the background colours of
+// its own elements.
 const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 const rgba = colour => {
   canvas.clearRect(0, 0, 1, 1);

@@ -1,5 +1,5 @@
-//! Mission Planner: reads lines up to an empty one and parses those with one colon as headers, so it skips the boundary.
-//! `Content-Length` must be spelled exactly like this, and no header may be repeated.
+//! Mission Planner: reads lines up to an empty one and parses those with one colon as headers, so it skips the
+//! boundary. `Content-Length` must be spelled exactly like this, and no header may be repeated.
 
 use std::collections::HashMap;
 

@@ -1,6 +1,6 @@
-//! The IP camera driver of sarxos' webcam-capture, which many Android viewers share: searches the text before FF D8 for a
-//! line that starts with `Content-Length`, spelled like this, and reads as many bytes from FF D8 on. Without such a line,
-//! the length is zero and the client never shows an image.
+//! The IP camera driver of sarxos' webcam-capture, which many Android viewers share: searches the text before FF D8 for
+//! a line that starts with `Content-Length`, spelled like this, and reads as many bytes from FF D8 on. Without such a
+//! line, the length is zero and the client never shows an image.
 
 use crate::http::{BodyReader, Response};
 

@@ -92,7 +92,7 @@ pub unsafe extern "C" fn mmap64(
     descriptor: c_int,
     offset: libc::off64_t,
 ) -> *mut c_void {
-    // SAFETY: the same function on machines of 64 bits.
+    // SAFETY: both functions are identical on 64-bit machines.
     unsafe { mmap(address, length, protection, flags, descriptor, offset) }
 }
 

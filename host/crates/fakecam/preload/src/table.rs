@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hotshoe_fakecam::{Errno, Handle};
 
-/// The limit of file descriptors that can be devices.
+/// The number of file descriptors that can be devices: 0 to this number minus 1.
 const MAX_DESCRIPTORS: usize = 65_536;
 
 /// One bit for each file descriptor that is a device. For other descriptors, functions such as `close` take no lock,

@@ -66,7 +66,7 @@ impl Machine {
         self.shared.hotplug_events.subscribe()
     }
 
-    /// Fails if the script wants this operation to fail.
+    /// Fails if the script makes this operation fail.
     pub(super) fn check(&self, node: &Path, operation: Operation) -> io::Result<()> {
         let mut state = self.lock();
         let failure = state.failures.get_mut(&(node.to_owned(), operation)).and_then(VecDeque::pop_front);

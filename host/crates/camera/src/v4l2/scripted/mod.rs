@@ -1,5 +1,5 @@
-//! A machine with scripted cameras, for tests without a camera and for fuzzing. It reproduces every fault that real
-//! cameras have shown.
+//! A machine with scripted cameras, for tests without a camera and for fuzzing. It reproduces every known fault of
+//! real cameras.
 //!
 //! Nothing here depends on a clock: a camera delivers a frame when the script says so.
 
