@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::http::limits::client_network;
+
 /// How many wrong tokens a peer may send in a burst. A person with a wrong token does not notice.
 const BURST: u32 = 10;
 
@@ -95,14 +97,9 @@ impl Throttle {
         }
     }
 
-    /// The index of a peer's bucket. An IPv6 peer is its network (RFC 4291, section 2.5.4), because one host can have
-    /// 2⁶⁴ addresses.
+    /// The index of a peer's bucket.
     fn bucket_index(&self, peer: Option<IpAddr>) -> usize {
-        let peer = match peer {
-            Some(IpAddr::V6(address)) => Some(IpAddr::V6((address.to_bits() >> 64 << 64).into())),
-            other => other,
-        };
-        usize::try_from(self.hasher.hash_one(peer) % PEERS as u64).unwrap_or_default()
+        usize::try_from(self.hasher.hash_one(peer.map(client_network)) % PEERS as u64).unwrap_or_default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
