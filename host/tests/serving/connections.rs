@@ -2,20 +2,18 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::Instant;
 
 use hotshoe_test_support::client::{Viewer, connect, get, read_head};
-use hotshoe_test_support::server::{Server, program, set_environment};
+use hotshoe_test_support::server::{Server, command_with_limit};
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
 /// Starts a server with this limit on open files.
 fn start_with_open_files(limit: u32, args: &[&str]) -> Server {
-    let mut command = Command::new("sh");
-    set_environment(&mut command);
-    command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]).arg(program()).args(args);
+    let mut command = command_with_limit(&format!("-n {limit}"));
+    command.args(args);
     Server::start_command(command)
 }
 

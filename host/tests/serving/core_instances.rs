@@ -1,10 +1,8 @@
 //! Components with many core instances, such as interpreters.
 
-use std::process::Command;
-
 use hotshoe_test_support::client::get;
 use hotshoe_test_support::guests;
-use hotshoe_test_support::server::{Server, program, run};
+use hotshoe_test_support::server::{Server, command, command_with_limit, run};
 use wasmparser::{Parser, Payload};
 
 /// Returns a guest with this many core instances in addition to its own, of which there are at most four.
@@ -35,13 +33,8 @@ fn leb128(bytes: &mut Vec<u8>, mut number: usize) {
 
 /// Starts a server with this guest. Without `has_pool`, its address space is too small for the instance pool.
 fn start(guest: &str, has_pool: bool) -> Server {
-    let args = ["--camera", "emulated", "--guest", guest, "--no-cache"];
-    if has_pool {
-        return Server::start(&args);
-    }
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -v 8000000 && exec \"$0\" \"$@\""]).arg(program()).args(args);
-    command.args(["--listen", "127.0.0.1:0", "--admin", "off"]);
+    let mut command = if has_pool { command() } else { command_with_limit("-v 8000000") };
+    command.args(["--camera", "emulated", "--guest", guest, "--no-cache"]);
     Server::start_command(command)
 }
 

@@ -31,6 +31,14 @@ pub fn command() -> Command {
     command
 }
 
+/// Returns a command like [`command`] that runs the program with a limit of the shell's `ulimit`, such as `-n 64`.
+pub fn command_with_limit(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    set_environment(&mut command);
+    command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]).arg(program());
+    command
+}
+
 /// Sets the environment for tests: compiled guests are cached next to the program, for later tests.
 pub fn set_environment(command: &mut Command) {
     let cache = program().parent().unwrap().join("test-cache");
