@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use wasmtime::component::{Linker, ResourceType};
 
-use super::interfaces::{ImportKind, Interfaces, Item, ItemKind};
+use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
 const PROVIDED_PACKAGES: [(&str, &str); 9] = [
@@ -54,11 +54,10 @@ enum Access<'a> {
 /// Checks a component against this linker, which is consumed, and lists everything that is missing.
 pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> Result<(), Incompatible> {
     let mut missing: Vec<_> = accesses(interfaces, linker)
-        .into_iter()
-        .filter_map(|(name, access)| match access {
+        .filter_map(|(import, access)| match access {
             Access::Granted | Access::Denied => None,
-            Access::Missing(items) if items.is_empty() => Some(name.to_owned()),
-            Access::Missing(items) => Some(format!("{name} ({})", items.join(", "))),
+            Access::Missing(items) if items.is_empty() => Some(import.name.clone()),
+            Access::Missing(items) => Some(format!("{} ({})", import.name, items.join(", "))),
         })
         .collect();
     missing.sort();
@@ -76,14 +75,14 @@ pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> R
 /// followed by the functions that the component uses.
 pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> String {
     let mut text = String::new();
-    for (import, (name, access)) in interfaces.imports.iter().zip(accesses(interfaces, linker)) {
+    for (import, access) in accesses(interfaces, linker) {
         let (word, missing) = match &access {
             Access::Granted => ("granted", &[][..]),
             Access::Denied => ("denied", &[][..]),
             Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name}: {word}");
+        let _ = writeln!(text, "{}: {word}", import.name);
         let ImportKind::Interface(items) = &import.kind else { continue };
         for item in items.iter().filter(|item| item.kind == ItemKind::Function) {
             let mark = if missing.contains(&item.name.as_str()) { ": missing" } else { "" };
@@ -95,25 +94,21 @@ pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Link
 
 /// Looks up each import in this linker. Finds out what the linker has by defining each item again, which fails if it
 /// exists. So the linker cannot be used afterwards.
-fn accesses<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> Vec<(&str, Access<'_>)> {
-    interfaces
-        .imports
-        .iter()
-        .map(|import| {
-            let missing = match &import.kind {
-                ImportKind::Interface(items) => missing_items(&mut linker, &import.name, items),
-                ImportKind::Type => None,
-                ImportKind::Function | ImportKind::Other => Some(Vec::new()),
-            };
-            let is_denied = DENIED_INTERFACES.iter().any(|denied| import.name.starts_with(denied));
-            let access = match missing {
-                Some(items) => Access::Missing(items),
-                None if is_denied => Access::Denied,
-                None => Access::Granted,
-            };
-            (import.name.as_str(), access)
-        })
-        .collect()
+fn accesses<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> impl Iterator<Item = (&Import, Access<'_>)> {
+    interfaces.imports.iter().map(move |import| {
+        let missing = match &import.kind {
+            ImportKind::Interface(items) => missing_items(&mut linker, &import.name, items),
+            ImportKind::Type => None,
+            ImportKind::Function | ImportKind::Other => Some(Vec::new()),
+        };
+        let is_denied = DENIED_INTERFACES.iter().any(|denied| import.name.starts_with(denied));
+        let access = match missing {
+            Some(items) => Access::Missing(items),
+            None if is_denied => Access::Denied,
+            None => Access::Granted,
+        };
+        (import, access)
+    })
 }
 
 /// The items of an interface that the linker lacks. Returns `None` if it has all, and an empty list if it has none.

@@ -48,7 +48,7 @@ pub fn load_guest(
     cancellation: &Cancellation,
 ) -> Result<LoadedGuest, LoadError> {
     let origin = || candidate.origin.clone();
-    let link_error = |error: wasmtime::Error| LoadError::Link { origin: origin(), reason: one_line(&error) };
+    let link_error = |error| link_error(candidate, &error);
     let scratch_linker = linker(sandbox.engine()).map_err(link_error)?;
     compatibility::check(&candidate.interfaces()?, scratch_linker).map_err(|incompatible| match incompatible {
         Incompatible::NoHandler => LoadError::NoHandler(origin()),
@@ -71,10 +71,12 @@ pub fn load_guest(
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing,
 /// followed by the functions that the component uses. A guest can reach nothing else. Fails if this is not a component.
 pub fn describe_imports(candidate: &Candidate) -> Result<String, LoadError> {
-    let link_error =
-        |error: wasmtime::Error| LoadError::Link { origin: candidate.origin.clone(), reason: one_line(&error) };
-    let linker = linker(&Engine::default()).map_err(link_error)?;
+    let linker = linker(&Engine::default()).map_err(|error| link_error(candidate, &error))?;
     Ok(compatibility::describe_imports(&candidate.interfaces()?, linker))
+}
+
+fn link_error(candidate: &Candidate, error: &wasmtime::Error) -> LoadError {
+    LoadError::Link { origin: candidate.origin.clone(), reason: one_line(error) }
 }
 
 /// Checks that an instance may have what a component needs at the start. The instance pool checks the same, but there
