@@ -23,6 +23,17 @@ pub struct Cell {
     pub load: Load,
 }
 
+impl Cell {
+    pub fn cost(&self) -> f64 {
+        self.microseconds_per_frame
+    }
+
+    /// The 99th percentile of the latency, in ms.
+    pub fn p99(&self) -> f64 {
+        milliseconds(self.load.latency_percentile(99))
+    }
+}
+
 pub fn table(selection: &Selection) {
     println!("Processor time of the server per frame and viewer, in µs; medians of {ROUNDS} rounds.\n");
     println!(
@@ -43,20 +54,18 @@ pub fn table(selection: &Selection) {
 
 fn row(pictures: &Path, size: usize, viewers: usize) {
     let rounds = Rounds::measure(ROUNDS, &SERVERS, HYPER, |server| measure(start(server, pictures, RATE), viewers));
-    let cost = |cell: &Cell| cell.microseconds_per_frame;
-    let p99 = |cell: &Cell| milliseconds(cell.load.latency_percentile(99));
     let memory = |cell: &Cell| cell.kib_per_viewer;
     println!(
         "| {} kB | {viewers} | {:.1} | {:.1} | {:.1} | {:.2} | {:.1} | {:.2} | {:.1} ms | {:.2} | {:.0} | {:.0} | {:.2} |",
         size / 1000,
-        rounds.median(RAW, cost),
-        rounds.median(HYPER, cost),
-        rounds.median(HOTSHOE, cost),
-        rounds.ratio(HOTSHOE, cost),
-        rounds.median(PLAIN, cost),
-        rounds.ratio(PLAIN, cost),
-        rounds.median(HOTSHOE, p99),
-        rounds.ratio(HOTSHOE, p99),
+        rounds.median(RAW, Cell::cost),
+        rounds.median(HYPER, Cell::cost),
+        rounds.median(HOTSHOE, Cell::cost),
+        rounds.ratio(HOTSHOE, Cell::cost),
+        rounds.median(PLAIN, Cell::cost),
+        rounds.ratio(PLAIN, Cell::cost),
+        rounds.median(HOTSHOE, Cell::p99),
+        rounds.ratio(HOTSHOE, Cell::p99),
         rounds.median(HOTSHOE, memory),
         rounds.median(HYPER, memory),
         rounds.median(HOTSHOE, |cell| cell.load.slowest_rate()),

@@ -10,7 +10,7 @@ use hotshoe_test_support::fakecam;
 use hotshoe_test_support::server::{Server, program, set_environment};
 
 use super::cost::{Cell, measure};
-use super::figures::{Rounds, milliseconds};
+use super::figures::Rounds;
 use super::servers::{RATE, start};
 use super::{ROUNDS, Selection};
 
@@ -32,16 +32,14 @@ pub fn table(_: &Selection) {
     let servers: [&dyn Fn() -> Server; 2] = [&|| start("hyper", folder.path(), RATE), &with_camera];
     let [hyper, hotshoe] = [0, 1];
     let rounds = Rounds::measure(ROUNDS, &servers, hyper, |start| measure(start(), VIEWERS));
-    let cost = |cell: &Cell| cell.microseconds_per_frame;
-    let p99 = |cell: &Cell| milliseconds(cell.load.latency_percentile(99));
     println!(
         "| {} kB | {:.1} µs | {:.1} µs | {:.2} | {:.1} ms | {:.1} ms | {:.2} |",
         mean_length / 1000,
-        rounds.median(hyper, cost),
-        rounds.median(hotshoe, cost),
-        rounds.ratio(hotshoe, cost),
-        rounds.median(hyper, p99),
-        rounds.median(hotshoe, p99),
+        rounds.median(hyper, Cell::cost),
+        rounds.median(hotshoe, Cell::cost),
+        rounds.ratio(hotshoe, Cell::cost),
+        rounds.median(hyper, Cell::p99),
+        rounds.median(hotshoe, Cell::p99),
         rounds.median(hotshoe, |cell| cell.load.slowest_rate()),
     );
 }
