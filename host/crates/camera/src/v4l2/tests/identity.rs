@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-use super::{NODE, OTHER_NODE, start, wait_for_starts, within_deadline};
+use super::{NODE, OTHER_NODE, start, start_webcam, wait_for_starts, within_deadline};
 use crate::error::SourceError;
 use crate::source::Source;
 use crate::status::OutageCause;
@@ -11,9 +11,7 @@ use crate::v4l2::scripted::{Operation, ScriptedCamera, ScriptedSystem};
 
 #[tokio::test]
 async fn a_camera_is_found_at_another_node() {
-    let system = ScriptedSystem::default();
-    system.plug(NODE, ScriptedCamera::webcam("Cam"));
-    let mut fixture = start(&system, CameraOptions::default());
+    let (system, mut fixture) = start_webcam();
     within_deadline(async {
         fixture.picture(NODE).await;
         system.unplug(NODE);
@@ -30,9 +28,7 @@ async fn a_camera_is_found_at_another_node() {
 
 #[tokio::test]
 async fn a_camera_is_found_at_another_port() {
-    let system = ScriptedSystem::default();
-    system.plug(NODE, ScriptedCamera::webcam("Cam"));
-    let mut fixture = start(&system, CameraOptions::default());
+    let (system, mut fixture) = start_webcam();
     within_deadline(async {
         fixture.picture(NODE).await;
         system.unplug(NODE);
@@ -124,9 +120,7 @@ fn a_camera_configured_by_id_is_not_searched_elsewhere() {
 
 #[tokio::test]
 async fn a_different_camera_at_the_same_node_replaces_the_old_one() {
-    let system = ScriptedSystem::default();
-    system.plug(NODE, ScriptedCamera::webcam("Cam"));
-    let mut fixture = start(&system, CameraOptions::default());
+    let (system, mut fixture) = start_webcam();
     within_deadline(async {
         fixture.picture(NODE).await;
         system.unplug(NODE);

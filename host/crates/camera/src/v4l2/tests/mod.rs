@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::camera::{CameraOptions, V4l2Camera};
-use super::scripted::{ScriptedSystem, Step};
+use super::scripted::{ScriptedCamera, ScriptedSystem, Step};
 use crate::camera::{Camera, Linger};
 use crate::feed::Feed;
 use crate::frame::Frame;
@@ -42,6 +42,14 @@ impl Drop for Fixture {
 fn start(system: &ScriptedSystem, options: CameraOptions) -> Fixture {
     let source = system.devices().camera(NODE.as_ref(), options).unwrap();
     run(system, source)
+}
+
+/// Plugs in one webcam, and starts its camera.
+fn start_webcam() -> (ScriptedSystem, Fixture) {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    let fixture = start(&system, CameraOptions::default());
+    (system, fixture)
 }
 
 fn run(system: &ScriptedSystem, source: V4l2Camera) -> Fixture {

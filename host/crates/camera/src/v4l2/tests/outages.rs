@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::{NODE, OTHER_NODE, run, start, wait_for_starts, within_deadline, yield_briefly};
+use super::{NODE, OTHER_NODE, run, start, start_webcam, wait_for_starts, within_deadline, yield_briefly};
 use crate::camera::{Camera, Linger};
 use crate::dimensions::Dimensions;
 use crate::status::{OutageCause, State};
@@ -13,9 +13,7 @@ use crate::v4l2::scripted::{Operation, ScriptedCamera, ScriptedSystem, Step};
 
 #[tokio::test]
 async fn an_unplugged_camera_returns_at_once_and_keeps_its_reader() {
-    let system = ScriptedSystem::default();
-    system.plug(NODE, ScriptedCamera::webcam("Cam"));
-    let mut fixture = start(&system, CameraOptions::default());
+    let (system, mut fixture) = start_webcam();
     within_deadline(async {
         let before = fixture.picture(NODE).await;
         for round in 0..5 {
