@@ -16,7 +16,7 @@ fn with_host(address: SocketAddr, host: &str, path: &str) -> Reply {
 }
 
 #[test]
-fn names_that_nobody_can_register_are_served() {
+fn names_that_cannot_be_registered_are_served() {
     let server = server(&[]);
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for host in [

@@ -24,7 +24,7 @@ fn streams_beyond_the_limit_get_503_until_another_ends() {
 }
 
 #[test]
-fn slow_request_heads_block_nobody_and_time_out() {
+fn slow_request_heads_time_out_and_block_no_other_client() {
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let mut slow: Vec<_> = (0..20).map(|_| connect(server.address)).collect();
     for stream in &mut slow {

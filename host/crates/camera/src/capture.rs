@@ -143,7 +143,7 @@ impl CaptureThread {
                 let result = catch_unwind(AssertUnwindSafe(|| worker.run())).unwrap_or(Err(CaptureError::Panicked));
                 // Closes `progress` first, so that the supervisor sees every report before the result.
                 drop(worker);
-                // Fails if the server is shutting down and nobody waits for the result.
+                // Fails if the receiver is gone because the server is shutting down.
                 let _ = result_sender.send(result);
             })
             .map_err(CaptureError::Thread)?;

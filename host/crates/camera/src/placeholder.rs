@@ -23,7 +23,7 @@ const FONT: &MonoFont = &FONT_10X20;
 /// line has 30 characters.
 const MIN_LINES: u32 = 12;
 
-/// Nobody mistakes white text on black for the camera's view.
+/// White text on black cannot be mistaken for the camera's view.
 const BACKGROUND: u8 = 0;
 const HEADING: Gray8 = Gray8::WHITE;
 const TEXT: Gray8 = Gray8::new(200);

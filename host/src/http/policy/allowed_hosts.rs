@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use url::Host;
 
-/// Domains that nobody can register: `local` (RFC 6762), `home.arpa` (RFC 8375), `localhost` (RFC 6761), `internal`
+/// Domains that cannot be registered: `local` (RFC 6762), `home.arpa` (RFC 8375), `localhost` (RFC 6761), `internal`
 /// (ICANN board resolution 2024.07.29.06), and `lan`, which is not delegated and which many routers use.
 const PRIVATE_DOMAINS: [&str; 5] = [".local", ".lan", ".home.arpa", ".internal", ".localhost"];
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_nobody_can_register_are_allowed() {
+    fn names_that_cannot_be_registered_are_allowed() {
         for host in [
             "localhost",
             "LOCALHOST:5001",
