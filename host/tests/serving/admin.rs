@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use hotshoe_test_support::client::{Reply, connect, get, raw_request, read_head, request, send, send_over};
-use hotshoe_test_support::server::{Server, run};
+use hotshoe_test_support::server::{Server, start_failing};
 use hotshoe_test_support::{guests, wait_until};
 use rustix::process::Signal;
 
@@ -94,7 +94,7 @@ fn a_configured_token_is_required_for_every_request() {
 
 #[test]
 fn addresses_other_than_loopback_require_a_token() {
-    let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0"]].concat());
+    let output = start_failing([&CAMERA[..], &["--admin", "0.0.0.0:0"]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr.contains("an admin listener at 0.0.0.0:0 needs a token") && stderr.contains("--admin-token-file"));
@@ -108,10 +108,10 @@ fn addresses_other_than_loopback_require_a_token() {
         if let Some(contents) = contents {
             write_token(&file, contents);
         }
-        let args = ["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0", "--admin-token-file", path];
-        let output = run([&CAMERA[..], &args].concat());
+        let args = ["--admin", "0.0.0.0:0", "--admin-token-file", path];
+        let output = start_failing([&CAMERA[..], &args].concat());
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && stderr.contains(message) && stderr.contains(path), "{stderr}");
+        assert!(stderr.contains(message) && stderr.contains(path), "{stderr}");
     }
     write_token(&file, TOKEN);
     let server = Server::start(&[&CAMERA[..], &["--admin", "0.0.0.0:0", "--admin-token-file", path]].concat());
@@ -141,13 +141,13 @@ fn a_unix_socket_is_private_and_removed_on_shutdown() {
     server.wait_for_log("generation 2: ");
 
     // A second server does not take the socket from the first.
-    let output = run([&args[..], &["--listen", "127.0.0.1:0"]].concat());
+    let output = start_failing([&args[..], &["--listen", "127.0.0.1:0"]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && stderr.contains("is in use") && stderr.contains("--admin"), "{stderr}");
+    assert!(stderr.contains("is in use") && stderr.contains("--admin"), "{stderr}");
     let file = folder.path().join("file");
     fs::write(&file, "precious").unwrap();
-    let output = run([&CAMERA[..], &["--admin", &format!("unix:{}", file.display())]].concat());
-    assert!(!output.status.success() && String::from_utf8(output.stderr).unwrap().contains("is not a socket"));
+    let output = start_failing([&CAMERA[..], &["--admin", &format!("unix:{}", file.display())]].concat());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is not a socket"));
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 
     server.signal(Signal::TERM);
@@ -161,9 +161,9 @@ fn the_listener_can_be_off_and_an_address_in_use_is_an_error() {
     assert_eq!(server.admin, None);
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();
-    let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin", &address]].concat());
+    let output = start_failing([&CAMERA[..], &["--admin", &address]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && stderr.contains(&format!("{address} is in use")) && stderr.contains("--admin"));
+    assert!(stderr.contains(&format!("{address} is in use")) && stderr.contains("--admin"));
 }
 
 #[test]
@@ -207,9 +207,9 @@ fn a_token_file_that_other_users_can_access_is_refused() {
     fs::write(&file, TOKEN).unwrap();
     for mode in [0o644, 0o640, 0o620, 0o602, 0o666] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        let output = run([&CAMERA[..], &["--listen", "127.0.0.1:0", "--admin-token-file", path]].concat());
+        let output = start_failing([&CAMERA[..], &["--admin-token-file", path]].concat());
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && stderr.contains(&format!("run `chmod 600 {path}`")), "{mode:o}: {stderr}");
+        assert!(stderr.contains(&format!("run `chmod 600 {path}`")), "{mode:o}: {stderr}");
     }
     for mode in [0o600, 0o400] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();

@@ -3,12 +3,12 @@
 use std::fs;
 use std::net::TcpListener;
 
-use hotshoe_test_support::server::{Server, command, program, run};
+use hotshoe_test_support::server::{Server, command, program, run, start_failing};
 
 /// Runs the program, which must exit with `code` and print one error that contains all of `parts`.
 #[track_caller]
 fn fails(args: &[&str], code: i32, parts: &[&str]) {
-    let output = run(args);
+    let output = start_failing(args);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
     // The log may precede the error.

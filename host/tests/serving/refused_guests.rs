@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use hotshoe_test_support::client::{Viewer, connect, get, read_head, send};
 use hotshoe_test_support::guests;
-use hotshoe_test_support::server::{Server, run};
+use hotshoe_test_support::server::{Server, start_failing};
 
 /// Offers a candidate through the admin listener, through the watched file, and at the start.
 #[track_caller]
@@ -37,7 +37,7 @@ fn assert_refused(candidate: &[u8], reason: &str) {
         viewer.part();
     }
 
-    let output = run([&limits[..], &["--guest", path, "--listen", "127.0.0.1:0", "--admin", "off"]].concat());
+    let output = start_failing([&limits[..], &["--guest", path]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
@@ -162,7 +162,7 @@ fn a_component_of_200_megabytes_is_refused_without_being_stored() {
 
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), &candidate).unwrap();
-    let output = run(["--camera", "emulated", "--guest", file.path().to_str().unwrap()]);
+    let output = start_failing(["--camera", "emulated", "--guest", file.path().to_str().unwrap()]);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("is larger than 64 MiB"), "{stderr}");
 }

@@ -53,6 +53,27 @@ pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
     end(command)
 }
 
+/// Runs a server with these arguments, which must fail, and returns its output. Like [`Server::start`], it listens at
+/// free ports unless the arguments say otherwise, so that nothing but the arguments can make it fail.
+#[track_caller]
+pub fn start_failing<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Output {
+    let mut command = command();
+    command.args(args);
+    use_free_ports(&mut command);
+    let output = end(command);
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Adds `--listen` and `--admin` with free ports of 127.0.0.1 where they are missing.
+fn use_free_ports(command: &mut Command) {
+    for option in ["--listen", "--admin"] {
+        if !command.get_args().any(|arg| arg == option) {
+            command.args([option, "127.0.0.1:0"]);
+        }
+    }
+}
+
 /// Runs a command until it exits. Panics if it does not exit in time.
 #[track_caller]
 pub fn end(mut command: Command) -> Output {
@@ -101,14 +122,9 @@ impl Server {
         Self::start_command(command)
     }
 
-    /// Starts a server with this command. Adds `--listen` and `--admin` with free ports of 127.0.0.1 where they are
-    /// missing.
+    /// Starts a server with this command, at free ports where it names none.
     pub fn start_command(mut command: Command) -> Self {
-        for option in ["--listen", "--admin"] {
-            if !command.get_args().any(|arg| arg == option) {
-                command.args([option, "127.0.0.1:0"]);
-            }
-        }
+        use_free_ports(&mut command);
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Log::default());
