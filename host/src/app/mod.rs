@@ -60,7 +60,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
 }
 
 fn build(args: &ServeArgs) -> Result<Parts, AppError> {
-    let cameras = find_cameras(args)?;
+    let cameras = find_cameras(&args.cameras, args.into())?;
     for camera in cameras.iter() {
         info!(camera = camera.name(), "{}", camera.description());
     }

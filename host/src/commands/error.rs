@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::config::CamerasError;
 use crate::sandbox::LoadError;
 
 /// Why a command failed. Displays as one line that says what to do.
@@ -22,6 +23,18 @@ pub enum CommandError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The file for the picture exists.
+    #[error("{} already exists; choose another file with --output", .0.display())]
+    PictureExists(PathBuf),
+    /// The camera cannot be used.
+    #[error(transparent)]
+    Camera(#[from] CamerasError),
+    /// The camera delivered no picture.
+    #[error("no picture: {0}")]
+    NoPicture(String),
+    /// The system refuses what the program needs, such as a thread.
+    #[error("cannot start: {0}")]
+    System(io::Error),
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),

@@ -7,6 +7,7 @@ mod guest_imports;
 mod guest_new;
 mod guest_save;
 mod output;
+mod probe;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ pub use self::error::CommandError;
 pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Cameras => cameras::run()?,
+        Command::Probe(args) => probe::run(args)?,
         Command::Guest { command: GuestCommand::Imports { file } } => guest_imports::run(file.as_deref())?,
         Command::Guest { command: GuestCommand::New { dir, full } } => guest_new::run(dir, *full)?,
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,

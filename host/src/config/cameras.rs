@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -37,17 +38,32 @@ pub enum CamerasError {
     DuplicateName(String),
 }
 
-/// Creates the cameras of the command line, with unique names. Opens V4L2 devices briefly to check that they are
+/// What applies to all cameras of the command line.
+#[derive(Clone, Copy, Debug)]
+pub struct CommonOptions {
+    /// How long a camera stays open after its last reader leaves.
+    pub linger: Duration,
+    /// Accepts JPEG images without an end marker.
+    pub allow_truncated: bool,
+}
+
+impl From<&ServeArgs> for CommonOptions {
+    fn from(args: &ServeArgs) -> Self {
+        Self { linger: args.linger, allow_truncated: args.allow_truncated }
+    }
+}
+
+/// Creates the cameras that `specs` describe, with unique names. Opens V4L2 devices briefly to check that they are
 /// cameras, and blocks while it does.
-pub fn find_cameras(args: &ServeArgs) -> Result<Cameras, CamerasError> {
+pub fn find_cameras(specs: &[CameraSpec], common: CommonOptions) -> Result<Cameras, CamerasError> {
     let devices = Devices::new();
-    let resolved = resolve_sources(&args.cameras, &devices);
-    let names = assign_names(args.cameras.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
+    let resolved = resolve_sources(specs, &devices);
+    let names = assign_names(specs.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
         .map_err(CamerasError::DuplicateName)?;
     let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
-    for ((spec, resolved), name) in args.cameras.iter().zip(&resolved).zip(names) {
-        let source = create_source(&name, resolved, spec, &devices, args)?;
-        let linger = if spec.keep_open { Linger::Always } else { Linger::For(args.linger) };
+    for ((spec, resolved), name) in specs.iter().zip(&resolved).zip(names) {
+        let source = create_source(&name, resolved, spec, &devices, common)?;
+        let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
         let label = spec.label.as_ref().map(ToString::to_string);
         cameras.push(Camera::new(name, source, linger).with_label(label));
     }
@@ -90,7 +106,7 @@ fn create_source(
     resolved: &SourceSpec,
     spec: &CameraSpec,
     devices: &Devices,
-    args: &ServeArgs,
+    common: CommonOptions,
 ) -> Result<Arc<dyn Source>, CamerasError> {
     let emulated = match resolved {
         SourceSpec::Device(path) => {
@@ -99,7 +115,7 @@ fn create_source(
                 rate: spec.rate,
                 format: spec.format,
                 quality: spec.quality.unwrap_or(DEFAULT_QUALITY),
-                allow_truncated: args.allow_truncated,
+                allow_truncated: common.allow_truncated,
                 controls: spec.controls.clone(),
             };
             let failed = |source| CamerasError::Source { name: name.to_owned(), source };

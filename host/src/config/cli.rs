@@ -64,6 +64,10 @@ Examples:
 pub enum Command {
     /// List the V4L2 cameras of this machine with their formats, sizes, frame rates and controls
     Cameras,
+    /// Open a camera for a few seconds, report what it delivers, and save a picture
+    ///
+    /// Bug reports about cameras should contain the report. The exit code is 1 without a picture.
+    Probe(ProbeArgs),
     /// Create, inspect or save a guest
     Guest {
         /// What to do.
@@ -93,6 +97,26 @@ pub struct CompileArgs {
     /// Run at low priority, because the server has streams
     #[arg(long)]
     pub background: bool,
+}
+
+/// How to probe a camera.
+#[derive(Args, Debug)]
+pub struct ProbeArgs {
+    /// Camera to probe, as for --camera: a source with options, such as /dev/video0,size=1280x720
+    #[arg(value_name = "SPEC")]
+    pub camera: CameraSpec,
+
+    /// How long to read the camera after its first picture
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    pub seconds: Duration,
+
+    /// File for a picture, which must not exist [default: probe.jpg, probe-2.jpg, ...]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Accept JPEG images without an end marker, for cameras that never send one
+    #[arg(long)]
+    pub allow_truncated: bool,
 }
 
 /// What to do with a guest.

@@ -15,4 +15,4 @@ pub mod cli;
 pub mod label;
 
 pub use self::cache_dir::default_cache_dir;
-pub use self::cameras::{CamerasError, find_cameras};
+pub use self::cameras::{CamerasError, CommonOptions, find_cameras};

@@ -66,6 +66,33 @@ pub fn is_listed() {
     }
 }
 
+pub fn is_probed() {
+    let settings = [("FAKECAM_STAMP", "1"), ("FAKECAM_CORRUPT_EVERY", "7"), ("FAKECAM_DROP_EVERY", "10")];
+    let settings = [&settings[..], &[("FAKECAM_UNPLUG_AFTER", "45"), ("FAKECAM_UNPLUG_SECONDS", "60")]].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let mut probe = with_camera(&settings);
+    probe.args(["probe", "/dev/video0,size=640x480,fps=30", "--seconds", "4", "--output", "x.jpg"]);
+    let report = run_successfully(probe.current_dir(folder.path()));
+    let report = String::from_utf8(report.stdout).unwrap();
+    for line in [
+        "camera     Fakecam 0 at /dev/video0\n",
+        "mode       640x480, 30 fps, MJPG\n",
+        " dropped, ",
+        " corrupt\n",
+        "outage     /dev/video0 was unplugged; plug it in again\n",
+        "picture    x.jpg, 640x480, ",
+    ] {
+        assert!(report.contains(line), "{line:?} is not in\n{report}");
+    }
+    stamped_sequence(&std::fs::read(folder.path().join("x.jpg")).unwrap()).expect("a frame of the camera");
+    // Raw images are reported as they are served: encoded.
+    let mut probe = with_camera(&[("FAKECAM_FORMATS", "YUYV")]);
+    let report = run_successfully(probe.args(["probe", "/dev/video0", "--seconds", "0.5"]).current_dir(folder.path()));
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(report.contains("mode       640x480, 30 fps, YUYV, encoded with quality 80\n"), "{report}");
+    assert!(folder.path().join("probe.jpg").exists());
+}
+
 pub fn uses_the_requested_mode() {
     let server = serve(&[], "front=/dev/video0,size=1280x720,fps=15");
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");

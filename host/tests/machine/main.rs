@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         trial("camera_streams", &fakecam, fakecam::streams),
         trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
         trial("camera_is_listed", &fakecam, fakecam::is_listed),
+        trial("camera_is_probed", &fakecam, fakecam::is_probed),
         trial("camera_streams_in_the_requested_size_and_rate", &fakecam, fakecam::uses_the_requested_mode),
         trial(
             "camera_streams_in_the_nearest_size_and_rate_and_logs_them",

@@ -37,6 +37,7 @@ mod misbehaving_guests;
 mod modules;
 mod other_guests;
 mod pages;
+mod probe;
 mod refused_guests;
 mod replacement;
 mod request_bodies;

@@ -39,7 +39,16 @@ impl Camera {
     ///
     /// Dropping the future tells the capture thread to stop.
     pub async fn supervise(self: Arc<Self>) {
-        Supervisor { camera: self, logged_outage: None }.run().await;
+        let mut supervisor = Supervisor::new(self);
+        loop {
+            supervisor.run_once().await;
+        }
+    }
+
+    /// Runs this camera once: opens it for its first reader, and reopens it after failures while it has readers. Returns
+    /// when it has been closed after its last reader; never if it is kept open without readers.
+    pub async fn supervise_once(self: Arc<Self>) {
+        Supervisor::new(self).run_once().await;
     }
 }
 
@@ -47,42 +56,45 @@ struct Supervisor {
     camera: Arc<Camera>,
     /// The outage that was last logged. `None` once the camera has delivered an image since.
     logged_outage: Option<Outage>,
+    hotplug_events: Option<watch::Receiver<()>>,
 }
 
 impl Supervisor {
-    async fn run(mut self) {
+    fn new(camera: Arc<Camera>) -> Self {
+        let hotplug_events = camera.source.hotplug_events();
+        Self { camera, logged_outage: None, hotplug_events }
+    }
+
+    async fn run_once(&mut self) {
         let camera = self.camera.clone();
-        let mut hotplug_events = camera.source.hotplug_events();
-        loop {
-            let mut readers = camera.readers.subscribe();
-            if camera.linger != Linger::Always {
-                // Cannot fail: `camera` holds the sender.
-                let _ = readers.wait_for(|readers| *readers > 0).await;
-            }
-            let mut idle = Box::pin(idle(readers, camera.linger));
-            camera.update_status(|status| status.state = State::Starting);
-            let mut retry_delay = MIN_RETRY_DELAY;
-            // Reopen after each failure until the camera is idle.
-            let was_open = loop {
-                match self.run_until_failure(idle.as_mut()).await {
-                    Ok(was_open) => break was_open,
-                    Err(error) => {
-                        if camera.status.borrow().state == State::Live {
-                            retry_delay = MIN_RETRY_DELAY;
-                        }
-                        self.report_outage(&error).await;
+        let mut readers = camera.readers.subscribe();
+        if camera.linger != Linger::Always {
+            // Cannot fail: `camera` holds the sender.
+            let _ = readers.wait_for(|readers| *readers > 0).await;
+        }
+        let mut idle = Box::pin(idle(readers, camera.linger));
+        camera.update_status(|status| status.state = State::Starting);
+        let mut retry_delay = MIN_RETRY_DELAY;
+        // Reopen after each failure until the camera is idle.
+        let was_open = loop {
+            match self.run_until_failure(idle.as_mut()).await {
+                Ok(was_open) => break was_open,
+                Err(error) => {
+                    if camera.status.borrow().state == State::Live {
+                        retry_delay = MIN_RETRY_DELAY;
                     }
+                    self.report_outage(&error).await;
                 }
-                tokio::select! {
-                    () = &mut idle => break false,
-                    () = sleep(retry_delay) => retry_delay = (retry_delay * 2).min(MAX_RETRY_DELAY),
-                    () = hotplug(&mut hotplug_events) => retry_delay = MIN_RETRY_DELAY,
-                }
-            };
-            self.set_closed();
-            if was_open {
-                info!(camera = camera.name, "closed, no viewers left; {} since the start", camera.counts());
             }
+            tokio::select! {
+                () = &mut idle => break false,
+                () = sleep(retry_delay) => retry_delay = (retry_delay * 2).min(MAX_RETRY_DELAY),
+                () = hotplug(&mut self.hotplug_events) => retry_delay = MIN_RETRY_DELAY,
+            }
+        };
+        self.set_closed();
+        if was_open {
+            info!(camera = camera.name, "closed, no viewers left; {} since the start", camera.counts());
         }
     }
 
