@@ -5,18 +5,15 @@
 //! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they
 //! are for viewers, in [`crate::http`].
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use rustix::process::geteuid;
 use sha2::{Digest as _, Sha256};
 
 use crate::http::policy::{CsrfProtection, RequestError, RequestGuard, authority};
+use crate::process::private_file::{PrivateFileError, read_private_file};
 
 /// The shortest token accepted, in bytes. As random hexadecimal digits, it has 64 bits.
 const MIN_TOKEN_LENGTH: usize = 16;
@@ -24,37 +21,12 @@ const MIN_TOKEN_LENGTH: usize = 16;
 /// How much of the token file is read, in bytes. No token is longer.
 const TOKEN_FILE_LIMIT: u64 = 64 << 10;
 
-/// The permission bits of everybody except the file's owner. None may be set.
-const OTHERS: u32 = 0o077;
-
-/// The user who can access every file anyway.
-const ROOT: u32 = 0;
-
 /// Why the token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The file cannot be read.
-    #[error("cannot read the admin token file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// Other users can read the token, or could have replaced it.
-    #[error(
-        "other users can access the admin token file {path}; run `chmod 600 {path}`, and make a new token if they may have read it",
-        path = .0.display()
-    )]
-    NotPrivate(PathBuf),
-    /// The file belongs to another user, who can read and replace the token.
-    #[error("the admin token file {path} belongs to another user; run `chown {user} {path}`", path = path.display())]
-    WrongOwner {
-        /// The file.
-        path: PathBuf,
-        /// The user that this program runs as.
-        user: u32,
-    },
+    /// The file cannot be used.
+    #[error("admin token file: {0}")]
+    File(#[from] PrivateFileError),
     /// The token is too short or contains characters other than visible ASCII.
     #[error(
         "the admin token in {} must have at least {MIN_TOKEN_LENGTH} characters and no spaces; make one with `openssl rand -hex 16`",
@@ -118,22 +90,7 @@ impl Access {
 }
 
 fn read_token(file: &Path) -> Result<[u8; 32], TokenError> {
-    let failed = |source| TokenError::Read { path: file.to_owned(), source };
-    if !fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("it is not a regular file")));
-    }
-    let mut opened = File::open(file).map_err(failed)?;
-    // Check the file that was opened; the path may lead to another one by now.
-    let metadata = opened.metadata().map_err(failed)?;
-    let user = geteuid().as_raw();
-    if metadata.uid() != user && metadata.uid() != ROOT {
-        return Err(TokenError::WrongOwner { path: file.to_owned(), user });
-    }
-    if metadata.mode() & OTHERS != 0 {
-        return Err(TokenError::NotPrivate(file.to_owned()));
-    }
-    let mut text = String::new();
-    opened.by_ref().take(TOKEN_FILE_LIMIT).read_to_string(&mut text).map_err(failed)?;
+    let text = read_private_file(file, TOKEN_FILE_LIMIT)?;
     let token = text.trim();
     if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::Invalid(file.to_owned()));

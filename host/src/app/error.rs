@@ -4,6 +4,7 @@ use std::io;
 
 use crate::admin::TokenError;
 use crate::config::CamerasError;
+use crate::config::grant_args::GrantsError;
 use crate::http::listen::{ListenAddress, ListenError};
 use crate::process::supervisor::TaskEnded;
 use crate::sandbox::{LoadError, SandboxError};
@@ -27,6 +28,9 @@ pub enum AppError {
     /// The admin listener would be open to everyone.
     #[error("an admin listener at {0} needs a token; pass --admin-token-file FILE")]
     TokenRequired(ListenAddress),
+    /// An option that grants something to guests cannot be used.
+    #[error(transparent)]
+    Grants(#[from] GrantsError),
     /// The sandbox cannot be created.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

@@ -32,7 +32,7 @@ use crate::http::stream::FanOuts;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
-use crate::sandbox::{Candidate, CompileCache, Invoker, Sandbox};
+use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Sandbox};
 use crate::swap::ActiveGuest;
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::watch;
@@ -44,6 +44,7 @@ struct Parts {
     cameras: Cameras,
     guard: RequestGuard,
     admin_access: Access,
+    grants: Grants,
     sandbox: Sandbox,
     candidate: Candidate,
 }
@@ -66,17 +67,19 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     }
     let guard = request_guard(args);
     let admin_access = admin_listener::access(args, &guard)?;
+    let grants = args.grants.grants()?;
+    info!("grants: {grants}");
     open_files::raise_limit();
     heap::limit_arenas();
     let instances = capacity::instances(args, cameras.iter().count());
     let sandbox = Sandbox::new(instances, args.guest_memory, open_cache(args))?;
     let candidate = Candidate::read(args.guest.as_deref())?;
-    Ok(Parts { cameras, guard, admin_access, sandbox, candidate })
+    Ok(Parts { cameras, guard, admin_access, grants, sandbox, candidate })
 }
 
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
-    let Parts { cameras, guard, admin_access, sandbox, candidate } = parts;
+    let Parts { cameras, guard, admin_access, grants, sandbox, candidate } = parts;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
@@ -92,7 +95,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     }
 
     let (channels, new_channels) = Channels::new(cameras.iter().count());
-    let invoker = Invoker::new(sandbox, cameras.clone(), args.allow_control, channels.clone(), args.answer_timeout);
+    let invoker =
+        Invoker::new(sandbox, cameras.clone(), args.allow_control, grants, channels.clone(), args.answer_timeout);
     let active_guest = tokio::select! {
         started = ActiveGuest::start(invoker, candidate, args.drain) => started?,
         // Compiling and checking the guest can take a while.

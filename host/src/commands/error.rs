@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::config::CamerasError;
+use crate::config::grant_args::GrantsError;
 use crate::sandbox::LoadError;
 
 /// Why a command failed. Displays as one line that says what to do.
@@ -12,6 +13,9 @@ pub enum CommandError {
     /// The guest cannot be read.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// An option that grants something cannot be used.
+    #[error(transparent)]
+    Grants(#[from] GrantsError),
     /// The path for a new guest exists and is not an empty folder.
     #[error("{} already exists; choose a new or empty folder", .0.display())]
     Occupied(PathBuf),

@@ -20,7 +20,9 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Cameras => cameras::run()?,
         Command::Probe(args) => probe::run(args)?,
-        Command::Guest { command: GuestCommand::Imports { file } } => guest_imports::run(file.as_deref())?,
+        Command::Guest { command: GuestCommand::Imports { file, grants } } => {
+            guest_imports::run(file.as_deref(), grants)?
+        }
         Command::Guest { command: GuestCommand::New { dir, full } } => guest_new::run(dir, *full)?,
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
         Command::Compile(args) => return Ok(compile::run(args)),

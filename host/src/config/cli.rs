@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
+use super::grant_args::GrantArgs;
 use crate::http::listen::ListenAddress;
 use crate::http::policy::{AllowedHost, AllowedOrigin};
 use crate::http::proxies::TrustedProxy;
@@ -126,6 +127,9 @@ pub enum GuestCommand {
     Imports {
         /// Component to inspect [default: the built-in guest]
         file: Option<PathBuf>,
+        /// What is granted.
+        #[command(flatten)]
+        grants: GrantArgs,
     },
     /// Create a directory with a new guest project in Rust: a page, snapshots and streams
     New {
@@ -307,6 +311,10 @@ pub struct ServeArgs {
     /// Do not store compiled guests, which makes every start slower
     #[arg(long, help_heading = "Guest")]
     pub no_cache: bool,
+
+    /// What to grant to guests.
+    #[command(flatten)]
+    pub grants: GrantArgs,
 
     /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
     ///

@@ -1,7 +1,8 @@
 //! Configuration: what the user typed, and what it means on this machine.
 //!
-//! [`cli`] defines the command line; [`camera_spec`], [`label`] and [`admin_address`] parse values. [`find_cameras`]
-//! turns the camera options into cameras, and [`default_cache_dir`] returns the default of `--cache`.
+//! [`cli`] defines the command line, and [`grant_args`] the options for grants, which two commands share.
+//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`find_cameras`] turns the camera options into
+//! cameras, and [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
 //! [`ListenAddress`](crate::http::listen::ListenAddress)) parse themselves; nothing in `http` depends on this module.
@@ -12,6 +13,7 @@ mod camera_names;
 pub mod camera_spec;
 mod cameras;
 pub mod cli;
+pub mod grant_args;
 pub mod label;
 
 pub use self::cache_dir::default_cache_dir;

@@ -2,8 +2,10 @@
 //!
 //! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
+//! * [`private_file`]: reads files with secrets.
 
 pub mod heap;
 pub mod open_files;
+pub mod private_file;
 pub mod runtimes;
 pub mod supervisor;

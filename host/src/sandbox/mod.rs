@@ -10,6 +10,7 @@
 //! * `call`: from a request to a response: the [`Invoker`], running calls, request and response bodies, idle instances.
 //! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and
 //!   `http_hooks`: how it sees WASI clocks and HTTP.
+//! * `grants`: what the operator lets guests use besides cameras.
 //! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
 //! * `wasmtime_error`: classifies and formats errors of wasmtime.
@@ -20,6 +21,7 @@ mod call;
 mod clock;
 mod engine;
 mod epoch_ticker;
+mod grants;
 mod http_hooks;
 mod imports;
 mod lifecycle;
@@ -35,6 +37,7 @@ pub use call::idle_instances::{IdleInstances, MAX_IDLE_INSTANCES};
 pub use call::invoker::{Invoker, ResponseBody};
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use engine::{Sandbox, SandboxError};
+pub use grants::{Configuration, ConfigurationError, Grants};
 pub use lifecycle::{Lifecycle, Phase};
 pub use load::candidate::Candidate;
 pub use load::compile_cache::{CacheError, CompileCache};

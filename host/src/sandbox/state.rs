@@ -8,6 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::grants::Grants;
 use super::http_hooks::HttpHooks;
 use super::lifecycle::Lifecycle;
 use super::limits::InstanceLimits;
@@ -19,6 +20,8 @@ pub(super) struct GuestState {
     pub(super) cameras: Cameras,
     /// Whether the guest may read and set the controls of cameras.
     pub(super) allow_control: bool,
+    /// What else the guest may use.
+    pub(super) grants: Grants,
     /// The generation that the instance belongs to.
     pub(super) lifecycle: Lifecycle,
     pub(super) channels: Channels,

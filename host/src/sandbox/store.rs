@@ -10,6 +10,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::clock::SystemMonotonicClock;
 use super::engine::Sandbox;
+use super::grants::Grants;
 use super::http_hooks::HttpHooks;
 use super::imports::stdio::{GuestLog, Output};
 use super::lifecycle::Lifecycle;
@@ -30,6 +31,7 @@ pub(super) struct HostContext {
     pub(super) sandbox: Sandbox,
     pub(super) cameras: Cameras,
     pub(super) allow_control: bool,
+    pub(super) grants: Grants,
     pub(super) channels: Channels,
 }
 
@@ -40,6 +42,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
     let wasi = WasiCtx::builder()
         .monotonic_clock(SystemMonotonicClock)
         .max_random_size(MAX_RANDOM_BYTES)
+        .envs(host.grants.configuration.environment())
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
@@ -49,6 +52,7 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
     let state = GuestState {
         cameras: host.cameras.clone(),
         allow_control: host.allow_control,
+        grants: host.grants.clone(),
         lifecycle,
         channels: host.channels.clone(),
         can_publish,

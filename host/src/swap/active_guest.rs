@@ -115,9 +115,9 @@ impl ActiveGuest {
         self.deployment.shut_down();
     }
 
-    /// The state of all generations at this moment.
+    /// The state of all generations at this moment, and what guests may use.
     pub fn report(&self) -> Report {
-        self.deployment.report()
+        self.deployment.report(self.invoker.grants().clone())
     }
 
     /// The generation that answers requests.

@@ -9,7 +9,7 @@ use super::deployment_state::{DeploymentState, Failover, Transition};
 use super::generation::{Generation, InFlightRequest};
 use super::probation::Probation;
 use super::report::{Refusal, Report};
-use crate::sandbox::{CallError, LoadedGuest, Party, Phase};
+use crate::sandbox::{CallError, Grants, LoadedGuest, Party, Phase};
 
 /// The number of the generation that the server starts with.
 pub(super) const FIRST_GENERATION: u64 = 1;
@@ -112,13 +112,13 @@ impl Deployment {
         draining.iter().chain([&current]).for_each(|generation| generation.enter(Phase::Ended));
     }
 
-    /// The state of all generations at this moment.
-    pub(super) fn report(&self) -> Report {
+    /// The state of all generations at this moment, and these grants.
+    pub(super) fn report(&self, grants: Grants) -> Report {
         let (current, previous, draining, refused) = {
             let state = self.state();
             (state.current.clone(), state.targets.previous().cloned(), state.draining(), state.refused.clone())
         };
-        Report::new(&current, previous.as_ref(), &draining, refused)
+        Report::new(&current, previous.as_ref(), &draining, refused, grants)
     }
 
     /// Tells the old generation that it was replaced, and ends it at the drain limit.

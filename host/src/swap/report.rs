@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::generation::Generation;
 use super::rollback_targets::RollbackTarget;
-use crate::sandbox::LoadedGuest;
+use crate::sandbox::{Grants, LoadedGuest};
 
 /// The state of all generations at one moment. The field names are those of the JSON.
 #[derive(Debug, Serialize)]
@@ -20,6 +20,8 @@ pub struct Report {
     pub draining: Vec<Draining>,
     /// The last candidate that was refused, or guest that failed its probation, since the server started.
     pub refused: Option<Refusal>,
+    /// What guests may use besides cameras, without secrets.
+    pub grants: Grants,
 }
 
 /// The generation that answers requests.
@@ -91,6 +93,7 @@ impl Report {
         previous: Option<&RollbackTarget<LoadedGuest>>,
         draining: &[Arc<Generation>],
         refused: Option<Refusal>,
+        grants: Grants,
     ) -> Self {
         Self {
             current: Current {
@@ -110,6 +113,7 @@ impl Report {
                 })
                 .collect(),
             refused,
+            grants,
         }
     }
 }

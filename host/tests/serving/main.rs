@@ -27,6 +27,7 @@ mod documentation;
 mod events;
 mod folders;
 mod ghost_viewers;
+mod grants;
 mod hosts;
 mod instances;
 mod limits;

@@ -471,6 +471,13 @@ pub fn importing(imports: &str, misbehave: &str) -> Vec<u8> {
     encode(&module, "guest")
 }
 
+/// Like [`importing`], with imports of an interface that `wit/` lacks, such as `wasi:config/store@0.2.0-rc.1`. `package`
+/// defines its package, in WIT with braces.
+pub fn importing_from(package: &str, interface: &str, imports: &str, misbehave: &str) -> Vec<u8> {
+    let module = format!("(module {imports} {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})");
+    encode_with(&module, "guest", &format!("import {interface};"), package)
+}
+
 /// Like [`serving`], but the component also misbehaves at `/`, which the host requests before the guest serves.
 pub fn misbehaving_at_once(misbehave: &str) -> Vec<u8> {
     encode(&module(misbehave, false), "guest")
@@ -528,10 +535,12 @@ fn module(rest: &str, answers_index: bool) -> String {
 }
 
 /// Interfaces of WASI that guests may import although they are not part of the worlds.
-const STANDARD_LIBRARY_IMPORTS: [&str; 8] = [
+const STANDARD_LIBRARY_IMPORTS: [&str; 10] = [
+    "wasi:cli/environment",
     "wasi:cli/stderr",
     "wasi:cli/stdout",
     "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
     "wasi:http/outgoing-handler",
     "wasi:sockets/instance-network",
     "wasi:sockets/ip-name-lookup",
@@ -541,9 +550,17 @@ const STANDARD_LIBRARY_IMPORTS: [&str; 8] = [
 
 /// Returns a component made of a core module in text format, for a world of `hotshoe:server`.
 fn encode(module: &str, world: &str) -> Vec<u8> {
+    encode_with(module, world, "", "")
+}
+
+/// Like [`encode`], with further imports and packages in WIT.
+fn encode_with(module: &str, world: &str, imports: &str, packages: &str) -> Vec<u8> {
     // The component only contains those imports that the module uses.
-    let imports: String = STANDARD_LIBRARY_IMPORTS.iter().map(|name| format!("import {name}@0.2.12; ")).collect();
-    let wit = format!("package test:guests; world tested {{ include hotshoe:server/{world}@0.2.0; {imports} }}");
+    let standard: String = STANDARD_LIBRARY_IMPORTS.iter().map(|name| format!("import {name}@0.2.12; ")).collect();
+    let wit = format!(
+        "package test:guests; \
+         world tested {{ include hotshoe:server/{world}@0.2.0; {standard} {imports} }} {packages}"
+    );
     encode_module(module, "wit/server", &wit, "tested")
 }
 

@@ -23,6 +23,7 @@ use super::running_call::RunningCall;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Publisher, Subscription};
 use crate::sandbox::engine::Sandbox;
+use crate::sandbox::grants::Grants;
 use crate::sandbox::lifecycle::Lifecycle;
 use crate::sandbox::load::loader::LoadedGuest;
 use crate::sandbox::store::{HostContext, new_store};
@@ -46,22 +47,28 @@ pub enum ResponseBody {
 }
 
 impl Invoker {
-    /// Creates an invoker for guests in this sandbox, with access to these cameras and channels. `allow_control` says
-    /// whether guests may read and set the controls of cameras. `answer_timeout` is how long a guest may take to start
+    /// Creates an invoker for guests in this sandbox, with access to these cameras and channels, and to what `grants`
+    /// has. `allow_control` says whether guests may read and set the controls of cameras. `answer_timeout` is how long a guest may take to start
     /// its response.
     pub fn new(
         sandbox: Sandbox,
         cameras: Cameras,
         allow_control: bool,
+        grants: Grants,
         channels: Channels,
         answer_timeout: Duration,
     ) -> Self {
-        Self { host: HostContext { sandbox, cameras, allow_control, channels }, answer_timeout }
+        Self { host: HostContext { sandbox, cameras, allow_control, grants, channels }, answer_timeout }
     }
 
     /// The sandbox.
     pub fn sandbox(&self) -> &Sandbox {
         &self.host.sandbox
+    }
+
+    /// What guests may use besides cameras.
+    pub fn grants(&self) -> &Grants {
+        &self.host.grants
     }
 
     /// Lets a new instance of `guest` publish a channel, as part of the generation of `lifecycle`.

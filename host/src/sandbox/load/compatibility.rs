@@ -5,23 +5,21 @@ use std::fmt::Write as _;
 use wasmtime::component::{Linker, ResourceType};
 
 use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
+use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 9] = [
+const PROVIDED_PACKAGES: [(&str, &str); 10] = [
     ("hotshoe:camera", "0.2.0"),
     ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
     ("wasi:clocks", "0.2.12"),
+    ("wasi:config", "0.2.0-rc.1"),
     ("wasi:filesystem", "0.2.12"),
     ("wasi:http", "0.2.12"),
     ("wasi:io", "0.2.12"),
     ("wasi:random", "0.2.12"),
     ("wasi:sockets", "0.2.12"),
 ];
-
-/// The packages and interfaces that refuse every call. Toolchains import them for programs that never use them.
-pub(in crate::sandbox) const DENIED_INTERFACES: [&str; 3] =
-    ["wasi:filesystem/", "wasi:http/outgoing-handler@", "wasi:sockets/"];
 
 /// The interface that a guest must export, in any version that is compatible with its package in [`PROVIDED_PACKAGES`].
 const HANDLER: &str = "wasi:http/incoming-handler";
@@ -45,7 +43,7 @@ pub(super) enum Incompatible {
 enum Access<'a> {
     /// The host provides it.
     Granted,
-    /// The host provides it, but refuses every call.
+    /// The host provides it, but refuses every call, because nothing is granted.
     Denied,
     /// The host lacks the listed functions and resources, or all of it if the list is empty.
     Missing(Vec<&'a str>),
@@ -53,7 +51,8 @@ enum Access<'a> {
 
 /// Checks a component against this linker, which is consumed, and lists everything that is missing.
 pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> Result<(), Incompatible> {
-    let mut missing: Vec<_> = accesses(interfaces, linker)
+    // Without a grant, imports are denied, but not missing.
+    let mut missing: Vec<_> = accesses(interfaces, linker, &Grants::default())
         .filter_map(|(import, access)| match access {
             Access::Granted | Access::Denied => None,
             Access::Missing(items) if items.is_empty() => Some(import.name.clone()),
@@ -71,11 +70,11 @@ pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> R
     }
 }
 
-/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing,
-/// followed by the functions that the component uses.
-pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> String {
+/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
+/// with these grants, followed by the functions that the component uses.
+pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>, grants: &Grants) -> String {
     let mut text = String::new();
-    for (import, access) in accesses(interfaces, linker) {
+    for (import, access) in accesses(interfaces, linker, grants) {
         let (word, missing) = match &access {
             Access::Granted => ("granted", &[][..]),
             Access::Denied => ("denied", &[][..]),
@@ -94,17 +93,20 @@ pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Link
 
 /// Looks up each import in this linker. Finds out what the linker has by defining each item again, which fails if it
 /// exists. So the linker cannot be used afterwards.
-fn accesses<T: 'static>(interfaces: &Interfaces, mut linker: Linker<T>) -> impl Iterator<Item = (&Import, Access<'_>)> {
+fn accesses<'a, T: 'static>(
+    interfaces: &'a Interfaces,
+    mut linker: Linker<T>,
+    grants: &Grants,
+) -> impl Iterator<Item = (&'a Import, Access<'a>)> {
     interfaces.imports.iter().map(move |import| {
         let missing = match &import.kind {
             ImportKind::Interface(items) => missing_items(&mut linker, &import.name, items),
             ImportKind::Type => None,
             ImportKind::Function | ImportKind::Other => Some(Vec::new()),
         };
-        let is_denied = DENIED_INTERFACES.iter().any(|denied| import.name.starts_with(denied));
         let access = match missing {
             Some(items) => Access::Missing(items),
-            None if is_denied => Access::Denied,
+            None if grants.deny(&import.name) => Access::Denied,
             None => Access::Granted,
         };
         (import, access)
@@ -177,6 +179,18 @@ mod tests {
         }
     }
 
+    /// An import of `wasi:config/store` in this version.
+    fn config(version: &str) -> String {
+        format!(
+            r#"(import "wasi:config/store@{version}" (instance
+                (type $variant (variant (case "upstream" string) (case "io" string)))
+                (export "error" (type $error (eq $variant)))
+                (type $value (option string))
+                (type $result (result $value (error $error)))
+                (export "get" (func (param "key" string) (result $result)))))"#
+        )
+    }
+
     #[test]
     fn the_check_agrees_with_the_linker() {
         let engine = Engine::default();
@@ -193,6 +207,9 @@ mod tests {
             r#"(import "wasi:cli/exit@0.2.0" (instance (export "exit" (func (param "status" (result))))))"#,
             r#"(import "wasi:cli/run@0.2.0" (instance (export "run" (func (result (result))))))"#,
             r#"(import "wasi:random/insecure@0.2.0" (instance (export "get-insecure-random-u64" (func (result u64)))))"#,
+            &config("0.2.0-rc.1"),
+            &config("0.2.0-draft"),
+            &config("0.2.0"),
             r#"(import "wasi:sockets/network@0.2.0" (instance (export "network" (type (sub resource)))))"#,
             r#"(import "wasi:sockets/raw@0.2.0" (instance (export "raw" (type (sub resource)))))"#,
             r#"(import "wasi:filesystem/preopens@0.2.0" (instance (export "f" (func))))"#,
@@ -250,6 +267,7 @@ mod tests {
                 "hotshoe:server" => "instances",
                 "wasi:cli" => "environment",
                 "wasi:clocks" => "wall-clock",
+                "wasi:config" => "store",
                 "wasi:filesystem" => "preopens",
                 "wasi:sockets" => "instance-network",
                 "wasi:http" => "types",
@@ -264,6 +282,7 @@ mod tests {
                 "hotshoe:server" => "allow-reuse",
                 "wasi:cli" => "get-environment",
                 "wasi:clocks" => "now",
+                "wasi:config" => "get-all",
                 "wasi:filesystem" => "get-directories",
                 "wasi:sockets" => "instance-network",
                 "wasi:http" => "[constructor]fields",

@@ -11,9 +11,9 @@ use crate::sandbox::state::GuestState;
 
 /// Creates a linker with everything that guests may import.
 ///
-/// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2. Those in
-/// [`DENIED_INTERFACES`](super::compatibility::DENIED_INTERFACES) refuse every call: `store.rs` preopens no directory
-/// and allows no socket, and `http_hooks.rs` denies requests. The environment is empty, and there are no terminals.
+/// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2, whatever the
+/// [`Grants`](crate::sandbox::grants::Grants). Without a grant, they refuse every call: `store.rs` preopens no directory
+/// and allows no socket, and `http_hooks.rs` denies requests. There are no terminals.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -27,5 +27,6 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), GuestState::http)?;
     outgoing_handler::add_to_linker::<_, WasiHttp>(l, GuestState::http)?;
     wasmtime_wasi::p2::add_to_linker_async(l)?;
+    wasmtime_wasi_config::add_to_linker(l, |state| state.grants.configuration.store())?;
     Ok(linker)
 }

@@ -14,6 +14,7 @@ use super::error::LoadError;
 use super::linker::linker;
 use super::origin::Origin;
 use crate::sandbox::engine::Sandbox;
+use crate::sandbox::grants::Grants;
 use crate::sandbox::imports::bindings::PublishingPre;
 use crate::sandbox::limits::MAX_CORE_INSTANCES;
 use crate::sandbox::state::GuestState;
@@ -68,11 +69,12 @@ pub fn load_guest(
     Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length })
 }
 
-/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing,
-/// followed by the functions that the component uses. A guest can reach nothing else. Fails if this is not a component.
-pub fn describe_imports(candidate: &Candidate) -> Result<String, LoadError> {
+/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
+/// with these grants, followed by the functions that the component uses. A guest can reach nothing else. Fails if this
+/// is not a component.
+pub fn describe_imports(candidate: &Candidate, grants: &Grants) -> Result<String, LoadError> {
     let linker = linker(&Engine::default()).map_err(|error| link_error(candidate, &error))?;
-    Ok(compatibility::describe_imports(&candidate.interfaces()?, linker))
+    Ok(compatibility::describe_imports(&candidate.interfaces()?, linker, grants))
 }
 
 fn link_error(candidate: &Candidate, error: &wasmtime::Error) -> LoadError {

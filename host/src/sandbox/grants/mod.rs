@@ -1,0 +1,45 @@
+//! Grants: what the operator lets guests use besides cameras. Without options, that is nothing.
+//!
+//! Each grant is a field of [`Grants`] with a module of its own, which bounds what guests can do with it. The linker
+//! provides all interfaces, whatever is granted, because toolchains import them unasked. Without the grant, the calls
+//! fail with the errors of the interface, or there is nothing to find.
+//!
+//! * `configuration`: keys and values, as environment and as `wasi:config/store`.
+
+mod configuration;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use self::configuration::{Configuration, ConfigurationError};
+
+/// What the operator lets guests use besides cameras. The default is nothing. Clones share everything.
+///
+/// `Debug`, `Display` and `Serialize` show which grants there are, but no secrets. The names of the fields are those of
+/// the JSON at the admin listener.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Grants {
+    /// Keys and values.
+    pub configuration: Configuration,
+}
+
+impl Grants {
+    /// Whether guests may import this interface, but every call is refused. `interface` is a name like
+    /// `wasi:filesystem/types@0.2.0`, in any version.
+    pub(in crate::sandbox) fn deny(&self, interface: &str) -> bool {
+        let granted = [("wasi:filesystem/", false), ("wasi:http/outgoing-handler@", false), ("wasi:sockets/", false)];
+        granted.into_iter().any(|(prefix, is_granted)| !is_granted && interface.starts_with(prefix))
+    }
+}
+
+impl fmt::Display for Grants {
+    /// Lists the grants in one line.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without `..`, so that no grant is forgotten.
+        let Self { configuration } = self;
+        let grants: Vec<_> = [configuration.summary()].into_iter().flatten().collect();
+        formatter.write_str(if grants.is_empty() { "none" } else { "" })?;
+        formatter.write_str(&grants.join(", "))
+    }
+}
