@@ -1,17 +1,13 @@
-//! Finding cameras and reading their first frame, or responding with the reason why that fails.
+//! Finding cameras and opening feeds, or responding with the reason why that fails.
 //!
 //! Functions that return an `Option` with the `ResponseOutparam` have sent an error response if they return `None`.
 
 use alloc::format;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Feed, list_cameras};
-use crate::bindings::hotshoe::camera::frames::Frame;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::response;
 use crate::route::CameraSelector;
-
-/// How long to wait for a frame. A USB camera takes one or two seconds from opening to its first frame.
-pub const FRAME_TIMEOUT_NANOSECONDS: u64 = 4_000_000_000;
 
 /// Returns the selected camera, or responds with 404.
 pub fn find_camera(
@@ -44,19 +40,6 @@ pub fn open(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>) 
     let (camera, out) = find_camera(out, head_only, camera)?;
     // The camera exists, and a request opens no other feed, so this cannot fail.
     Some((Feed::open(&camera.name).ok()?, out))
-}
-
-/// Returns the first frame of the feed, or responds with 503 and the reason.
-pub fn first_frame(feed: &Feed, out: ResponseOutparam, head_only: bool) -> Option<(Frame, ResponseOutparam)> {
-    // Wait for a camera that is opening, but not for one that is lost.
-    let frame = if is_lost(feed) { None } else { feed.blocking_next(FRAME_TIMEOUT_NANOSECONDS).ok().flatten() };
-    match frame {
-        Some(frame) => Some((frame, out)),
-        None => {
-            no_picture(out, head_only, feed);
-            None
-        }
-    }
 }
 
 /// Whether the camera is in an outage.

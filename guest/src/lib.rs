@@ -74,7 +74,7 @@ impl incoming_handler::Guest for Component {
             Route::Events => events::serve(out, head_only),
             Route::Stream(boundary) => stream::serve(out, head_only, camera, query, boundary),
             Route::Pictures => stream::serve_several(out, head_only, query),
-            Route::Snapshot => snapshot::serve(out, head_only, camera),
+            Route::Snapshot => snapshot::serve(out, head_only, camera, query),
             Route::State => state::serve(out, head_only, camera),
             Route::Log => log::serve(out, head_only, camera, query, log::Format::Html),
             Route::LogCsv => log::serve(out, head_only, camera, query, log::Format::Csv),

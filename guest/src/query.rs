@@ -63,16 +63,23 @@ impl<'a> Query<'a> {
     /// Returns the value of `fps=`, in pictures per second, if it is a number greater than 0, such as 5 or 0.5.
     pub fn rate(self) -> Option<f64> {
         let value = self.get("fps")?;
-        // Parsing an `f64` with the standard library would add more than half of the guest's size.
-        let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
-        let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(decimals) {
-            return None;
-        }
-        let number = |text: &str| text.bytes().fold(0, |number, byte| number * 10 + u32::from(byte - b'0'));
-        let scale = (0..decimals.len()).fold(1, |scale, _| scale * 10);
-        let rate = f64::from(number(whole)) + f64::from(number(decimals)) / f64::from(scale);
+        let (number, scale) = decimal(value)?;
+        let rate = number as f64 / scale as f64;
         (rate > 0.0).then_some(rate)
+    }
+
+    /// Returns the value with this name as a time in nanoseconds: a number of seconds, with or without the unit `s`, or
+    /// of milliseconds with the unit `ms`. Numbers may have up to six digits before and after the point.
+    pub fn nanoseconds(self, name: &str) -> Option<Result<u64, InvalidTime>> {
+        const SECOND: u64 = 1_000_000_000;
+        const MILLISECOND: u64 = 1_000_000;
+        let value = self.get(name)?;
+        let (number, unit) = match (value.strip_suffix("ms"), value.strip_suffix('s')) {
+            (Some(number), _) => (number, MILLISECOND),
+            (None, Some(number)) => (number, SECOND),
+            (None, None) => (value, SECOND),
+        };
+        Some(decimal(number).map(|(number, scale)| number * (unit / scale)).ok_or(InvalidTime))
     }
 
     /// Returns the value of `key=`, with which a client finds itself among the viewers: up to 40 letters, digits, `-`,
@@ -81,6 +88,25 @@ impl<'a> Query<'a> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         self.get("key").filter(|key| (1..=40).contains(&key.len()) && key.bytes().all(allowed))
     }
+}
+
+/// A value is not a time.
+#[derive(Debug, Eq, PartialEq)]
+pub struct InvalidTime;
+
+/// Parses a number without sign and exponent, such as 5 or 0.5, with up to six digits before and after the point.
+/// Returns an integer and the power of ten by which to divide it.
+///
+/// Parsing an `f64` with the standard library would add more than half of the guest's size.
+fn decimal(value: &str) -> Option<(u64, u64)> {
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let digits = |text: &str| text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let scale = (0..decimals.len()).fold(1, |scale, _| scale * 10);
+    let number = whole.bytes().chain(decimals.bytes());
+    Some((number.fold(0, |number, byte| number * 10 + u64::from(byte - b'0')), scale))
 }
 
 #[cfg(test)]
@@ -147,6 +173,26 @@ mod tests {
         assert_eq!(Query("t=1&fps=0.5&x").rate(), Some(0.5));
         for none in ["", "fps", "fps=", "fps=0", "fps=-1", "fps=NaN", "fps=inf", "fps=.5", "fps=1e3", "fps=9999999"] {
             assert_eq!(Query(none).rate(), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn times_have_optional_decimals_and_units() {
+        for (query, nanoseconds) in [
+            ("max_age=0", 0),
+            ("max_age=2", 2_000_000_000),
+            ("max_age=2s", 2_000_000_000),
+            ("t=1&MAX_AGE=0.25s", 250_000_000),
+            ("max_age=500ms?t=1", 500_000_000),
+            ("max_age=0.000001ms", 1),
+            ("max_age=999999.999999", 999_999_999_999_000),
+        ] {
+            assert_eq!(Query(query).nanoseconds("max_age"), Some(Ok(nanoseconds)), "{query}");
+        }
+        assert_eq!(Query("age=1").nanoseconds("max_age"), None);
+        for invalid in ["", "s", "ms", "-1", "1m", "1 s", "1e3", "2ss", ".5", "1000000", "0.0000001", "inf"] {
+            let query = format!("max_age={invalid}");
+            assert_eq!(Query(&query).nanoseconds("max_age"), Some(Err(InvalidTime)), "{query}");
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::io::{BufReader, Read, Write};
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hotshoe_test_support::built_in_pictures;
-use hotshoe_test_support::client::{connect, get, raw_request, read_head, request};
+use hotshoe_test_support::client::{Reply, connect, get, raw_request, read_head, request};
 use hotshoe_test_support::server::Server;
 
 const CAMERAS: [&str; 6] = ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=20", "--linger", "1"];
@@ -39,20 +39,68 @@ fn a_snapshot_is_a_picture_of_the_camera() {
     }
 }
 
+/// When the picture of a snapshot was taken.
+#[track_caller]
+fn taken(snapshot: &Reply) -> SystemTime {
+    assert_eq!(snapshot.status, 200, "{}", snapshot.text());
+    UNIX_EPOCH + Duration::from_secs_f64(snapshot.header("x-timestamp").unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_snapshot_with_max_age_0_was_taken_after_the_request() {
+    let server = Server::start(&["--camera", "emulated,fps=5"]);
+    for path in ["/snapshot?max_age=0", "/snapshot/emulated.jpg?max_age=0s", "/?action=snapshot&max_age=0ms"] {
+        for _ in 0..3 {
+            // The header has microseconds.
+            let before = SystemTime::now() - Duration::from_micros(1);
+            let snapshot = get(server.address, path);
+            assert!(
+                taken(&snapshot) >= before,
+                "{path}: {:?} before the request",
+                before.duration_since(taken(&snapshot))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_slow_camera_is_as_old_as_the_client_allows_or_an_error_within_five_seconds() {
+    // It delivers a frame when it opens, and the next one after 100 seconds.
+    let server = Server::start(&["--camera", "emulated,fps=0.01,keep-open"]);
+    let first = taken(&get(server.address, "/snapshot?max_age=60s"));
+    assert_eq!(taken(&get(server.address, "/snapshot?max_age=60")), first, "it waited for the next frame");
+    let requested = Instant::now();
+    let (refused, newest) = thread::scope(|scope| {
+        let newest = scope.spawn(|| get(server.address, "/snapshot"));
+        (get(server.address, "/snapshot?max_age=0"), newest.join().unwrap())
+    });
+    // OctoPrint waits for five seconds.
+    assert!(requested.elapsed() < Duration::from_secs(5), "{:?}", requested.elapsed());
+    assert_eq!(taken(&newest), first, "without max_age=, the newest frame is better than none");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert!(refused.text().contains("use a larger max_age="), "{}", refused.text());
+}
+
+#[test]
+fn an_invalid_max_age_is_refused() {
+    let server = Server::start(&CAMERAS);
+    for value in ["", "-1", "2m", "1e3", "soon", "9999999"] {
+        let refused = get(server.address, &format!("/snapshot?max_age={value}"));
+        assert_eq!(refused.status, 400, "{value}: {}", refused.text());
+        assert!(refused.text().contains("such as 0, 2s or 500ms"), "{}", refused.text());
+    }
+}
+
 #[test]
 fn a_snapshot_is_fresh_even_if_it_has_to_wait_for_the_next_frame() {
     // At 2 frames per second, the newest frame is stale for 200 of 500 ms.
     let server = Server::start(&["--camera", "emulated,fps=2"]);
-    let taken = || {
-        let snapshot = get(server.address, "/snapshot");
-        UNIX_EPOCH + Duration::from_secs_f64(snapshot.header("x-timestamp").unwrap().parse().unwrap())
-    };
-    let mut last = taken();
+    let mut last = taken(&get(server.address, "/snapshot"));
     for _ in 0..4 {
         let age = last.elapsed().unwrap();
         thread::sleep(Duration::from_millis(310).saturating_sub(age));
         // The previous snapshot is now at least 310 ms old.
-        let next = taken();
+        let next = taken(&get(server.address, "/snapshot"));
         assert!(next > last);
         last = next;
     }
