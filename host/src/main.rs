@@ -22,8 +22,10 @@ fn main() -> ExitCode {
         }
     };
     // Without a log: the server reads this process's standard error.
-    if let Some(Command::Compile(args)) = &cli.command {
-        return commands::compile::run(args);
+    match &cli.command {
+        Some(Command::Compile(args)) => return commands::compile::run(args),
+        Some(Command::Compose(args)) => return commands::compile::run_compose(args),
+        _ => {}
     }
     let log = match Log::start() {
         Ok(log) => log,

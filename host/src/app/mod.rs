@@ -32,10 +32,10 @@ use crate::http::stream::FanOuts;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
-use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Sandbox};
+use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Sandbox};
 use crate::swap::ActiveGuest;
 use crate::swap::publishers::publish_all;
-use crate::swap::watch::watch;
+use crate::swap::watch::{Role, watch};
 
 pub use self::error::AppError;
 
@@ -98,7 +98,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let invoker =
         Invoker::new(sandbox, cameras.clone(), args.allow_control, grants, channels.clone(), args.answer_timeout);
     let active_guest = tokio::select! {
-        started = ActiveGuest::start(invoker, candidate, args.drain) => started?,
+        started = ActiveGuest::start(invoker, candidate, Middleware::new(&args.middleware), args.drain) => started?,
         // Compiling and checking the guest can take a while.
         () = &mut shutdown_signal => return Ok(()),
     };
@@ -150,8 +150,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     Ok(())
 }
 
-/// Spawns the tasks that reload the guest at SIGHUP and, with `--watch`, when its file changes. `digest` is that of the
-/// guest that was read from the file at the start.
+/// Spawns the tasks that reload the guest at SIGHUP and, with `--watch`, when its file or a file of its middleware
+/// changes. `digest` is that of the guest that was read from the file at the start.
 fn spawn_reloading(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
@@ -161,10 +161,17 @@ fn spawn_reloading(
 ) {
     let (file, guest) = (args.guest.clone(), active_guest.clone());
     tasks.spawn_restarting("the SIGHUP handler", move || reload_on_sighup(file.clone(), guest.clone()), runtime);
-    if let Some(file) = args.guest.clone().filter(|_| args.watch) {
-        let guest = active_guest.clone();
-        let watch = move || watch(file.clone(), digest.clone(), guest.clone());
-        tasks.spawn_restarting("the watcher of the guest's file", watch, runtime);
+    if !args.watch {
+        return;
+    }
+    let composition = active_guest.composition();
+    let middleware = composition.iter().flat_map(|composition| composition.middleware.iter());
+    let middleware = middleware.map(|part| (part.path.clone(), Role::Middleware, part.component.digest.clone()));
+    for (file, role, digest) in args.guest.clone().map(|file| (file, Role::Guest, digest)).into_iter().chain(middleware)
+    {
+        let (name, guest) = (format!("the watcher of {}", file.display()), active_guest.clone());
+        let watch = move || watch(file.clone(), role, digest.clone(), guest.clone());
+        tasks.spawn_restarting(&name, watch, runtime);
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn catch_sighup() -> io::Result<()> {
     signal(SignalKind::hangup()).map(drop)
 }
 
-/// Reloads the guest from `file`, or the built-in one, at each SIGHUP, until the future is dropped. The kernel also
+/// Reloads the guest from `file`, or the built-in one, and its middleware at each SIGHUP, until the future is dropped. The kernel also
 /// sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
 pub(super) async fn reload_on_sighup(file: Option<PathBuf>, active_guest: ActiveGuest) {
     let mut hangups = match signal(SignalKind::hangup()) {
@@ -54,6 +54,6 @@ pub(super) async fn reload_on_sighup(file: Option<PathBuf>, active_guest: Active
         let file = file.clone();
         let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
         // The outcome is logged.
-        let _ = active_guest.replace(candidate).await;
+        let _ = active_guest.reload(candidate).await;
     }
 }

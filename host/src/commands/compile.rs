@@ -1,18 +1,21 @@
-//! `hotshoe compile`: the compiler process of a server. Hidden, because only the server runs it.
+//! `hotshoe compile` and `hotshoe compose`: the compiler process of a server. Hidden, because only the server runs it.
 
 use std::process::ExitCode;
 
-use crate::config::cli::CompileArgs;
-use crate::sandbox::compiler_process::{self, CompileOptions};
+use crate::config::cli::{CompileArgs, CompilerArgs};
+use crate::sandbox::compiler_process::{self, ProcessOptions};
 
 /// Compiles the component on standard input. The exit code tells the server about errors.
 pub fn run(args: &CompileArgs) -> ExitCode {
-    let CompileArgs { key, length, guest_memory, memory_limit, background } = args;
-    compiler_process::run(&CompileOptions {
-        key,
-        length: *length,
-        guest_memory: *guest_memory,
-        memory_limit: *memory_limit,
-        background: *background,
-    })
+    compiler_process::compile(&options(&args.process), &args.key, args.guest_memory)
+}
+
+/// Composes the components on standard input. The exit code tells the server about errors.
+pub fn run_compose(args: &CompilerArgs) -> ExitCode {
+    compiler_process::compose(&options(args))
+}
+
+fn options(args: &CompilerArgs) -> ProcessOptions<'_> {
+    let CompilerArgs { lengths, memory_limit, background } = args;
+    ProcessOptions { lengths, memory_limit: *memory_limit, background: *background }
 }

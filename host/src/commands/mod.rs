@@ -26,6 +26,7 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Guest { command: GuestCommand::New { dir, full } } => guest_new::run(dir, *full)?,
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
         Command::Compile(args) => return Ok(compile::run(args)),
+        Command::Compose(args) => return Ok(compile::run_compose(args)),
     }
     Ok(ExitCode::SUCCESS)
 }

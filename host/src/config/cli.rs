@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
@@ -78,6 +78,9 @@ pub enum Command {
     /// Compile a guest, as a child process of a server
     #[command(hide = true)]
     Compile(CompileArgs),
+    /// Compose a guest with its middleware, as a child process of a server
+    #[command(hide = true)]
+    Compose(CompilerArgs),
 }
 
 /// The arguments of the hidden command with which a server compiles a guest.
@@ -86,12 +89,20 @@ pub struct CompileArgs {
     /// Cache key of the artifact
     #[arg(long)]
     pub key: String,
-    /// Length of the component on standard input, in bytes
-    #[arg(long)]
-    pub length: usize,
     /// Memory limit of an instance, in bytes
     #[arg(long)]
     pub guest_memory: usize,
+    /// The arguments that all commands of the compiler process have.
+    #[command(flatten)]
+    pub process: CompilerArgs,
+}
+
+/// The arguments that all commands of the compiler process have.
+#[derive(Args, Debug)]
+pub struct CompilerArgs {
+    /// Length of a component on standard input, in bytes
+    #[arg(long = "length")]
+    pub lengths: Vec<usize>,
     /// Memory limit of this process, in bytes
     #[arg(long)]
     pub memory_limit: u64,
@@ -148,6 +159,7 @@ pub enum GuestCommand {
 
 /// How to serve.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("files").args(["guest", "middleware"]).multiple(true))]
 pub struct ServeArgs {
     /// Camera to serve, such as /dev/video0,fps=30 (repeatable)
     ///
@@ -278,8 +290,15 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Guest")]
     pub guest: Option<PathBuf>,
 
-    /// Replace the guest whenever its file changes, under live streams
-    #[arg(long, requires = "guest", help_heading = "Guest")]
+    /// Middleware in front of the guest, a WebAssembly component (repeatable)
+    ///
+    /// Requests pass through the first one first. Middleware imports and exports
+    /// wasi:http/incoming-handler. It stays when the guest is replaced.
+    #[arg(long = "wrap", value_name = "FILE", help_heading = "Guest", verbatim_doc_comment)]
+    pub middleware: Vec<PathBuf>,
+
+    /// Replace the guest or middleware whenever its file changes, under live streams
+    #[arg(long, requires = "files", help_heading = "Guest")]
     pub watch: bool,
 
     /// How long responses of a replaced guest may continue

@@ -38,6 +38,8 @@ pub(super) struct GuestState {
     pub(super) rejected_bodies: usize,
     /// The number of epoch interruptions during the current poll. `RunningCall` resets it.
     pub(super) interruptions: Arc<AtomicU32>,
+    /// Whether this instance may handle several requests if the guest allows it.
+    pub(super) may_be_reused: bool,
     /// Whether the guest allows this instance to handle another request after the current one.
     pub(super) reuse_allowed: bool,
     pub(super) limits: InstanceLimits,

@@ -15,6 +15,7 @@ use super::http_hooks::HttpHooks;
 use super::imports::stdio::{GuestLog, Output};
 use super::lifecycle::Lifecycle;
 use super::limits::{HOSTCALL_FUEL, InstanceLimits, MAX_RANDOM_BYTES, MAX_RESOURCES};
+use super::load::loader::LoadedGuest;
 use super::state::GuestState;
 use crate::camera::Cameras;
 use crate::channels::Channels;
@@ -35,8 +36,8 @@ pub(super) struct HostContext {
     pub(super) channels: Channels,
 }
 
-/// Creates the store for an instance of a guest. `can_publish` says whether the guest exports `publisher`.
-pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecycle) -> Store<GuestState> {
+/// Creates the store for an instance of a guest.
+pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Lifecycle) -> Store<GuestState> {
     let mut table = ResourceTable::new();
     table.set_max_capacity(MAX_RESOURCES);
     let wasi = WasiCtx::builder()
@@ -55,13 +56,14 @@ pub(super) fn new_store(host: &HostContext, can_publish: bool, lifecycle: Lifecy
         grants: host.grants.clone(),
         lifecycle,
         channels: host.channels.clone(),
-        can_publish,
+        can_publish: guest.publisher.is_some(),
         subscription: Arc::default(),
         table,
         feeds_held: 0,
         images_held: 0,
         rejected_bodies: 0,
         interruptions: Arc::default(),
+        may_be_reused: guest.may_be_reused(),
         reuse_allowed: false,
         limits: InstanceLimits::new(host.sandbox.memory_bytes()),
         wasi,

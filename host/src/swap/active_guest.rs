@@ -13,29 +13,38 @@ use super::deployment::{Deployment, FIRST_GENERATION, NoRollbackTarget, log_unch
 use super::drain::{DrainableBody, ServedBody};
 use super::generation::{Generation, InFlightRequest};
 use super::report::Report;
-use crate::sandbox::{CallError, Candidate, Invoker, LoadError, Priority, ResponseBody};
+use crate::sandbox::{CallError, Candidate, Composition, Invoker, LoadError, Middleware, Priority, ResponseBody};
 
 /// The guest that serves now. Clones share it, and all see a replacement at once.
 #[derive(Clone)]
 pub struct ActiveGuest {
     invoker: Arc<Invoker>,
     deployment: Arc<Deployment>,
+    /// Put in front of every candidate.
+    middleware: Middleware,
     /// Held while a candidate is compiled and checked, so that candidates serve in the order in which they were
     /// offered, and only one is compiled at a time. An abandoned compiler process holds it until it ends.
     replacement_lock: Arc<Mutex<()>>,
 }
 
 impl ActiveGuest {
-    /// Checks the first candidate and starts serving it. `drain_limit` is how long the responses of a replaced guest
-    /// may continue.
-    pub async fn start(invoker: Invoker, candidate: Candidate, drain_limit: Duration) -> Result<Self, SwapError> {
+    /// Puts the middleware in front of the first candidate, checks them, and starts serving them. `drain_limit` is how
+    /// long the responses of a replaced guest may continue.
+    pub async fn start(
+        invoker: Invoker,
+        candidate: Candidate,
+        middleware: Middleware,
+        drain_limit: Duration,
+    ) -> Result<Self, SwapError> {
         let invoker = Arc::new(invoker);
         let replacement_lock = Arc::<Mutex<()>>::default();
         let lock = replacement_lock.clone().lock_owned().await;
+        let (lock, candidate) =
+            check::wrap(invoker.clone(), middleware.clone(), None, candidate, Priority::Normal, lock).await?;
         let (_lock, guest) = check::compile(invoker.clone(), candidate, Priority::Normal, lock).await?;
         check::send_test_request(&invoker, &guest, FIRST_GENERATION).await?;
         let deployment = Arc::new(Deployment::start(guest, drain_limit));
-        Ok(Self { invoker, deployment, replacement_lock })
+        Ok(Self { invoker, deployment, middleware, replacement_lock })
     }
 
     /// Lets the current guest answer a request.
@@ -72,15 +81,44 @@ impl ActiveGuest {
         }
     }
 
-    /// Checks a candidate and, if it passes, replaces the current guest. Does nothing if the candidate is the same
-    /// component. Waits for candidates that were offered earlier.
+    /// Puts the middleware of the current guest in front of a candidate, checks them and, if they pass, replaces the
+    /// current guest. Does nothing if nothing has changed. Waits for candidates that were offered earlier.
     ///
     /// If the candidate fails, the current guest continues, and the log has the reason. Dropping the future early
     /// changes nothing. Must be called inside a Tokio runtime.
     pub async fn replace(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
         let lock = self.replacement_lock.clone().lock_owned().await;
+        self.check_and_replace(candidate, self.composition(), lock).await
+    }
+
+    /// Like [`replace`](Self::replace), but reads the files of the middleware again.
+    pub async fn reload(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
+        let lock = self.replacement_lock.clone().lock_owned().await;
+        self.check_and_replace(candidate, None, lock).await
+    }
+
+    /// Like [`reload`](Self::reload), with the guest that serves now.
+    pub async fn reload_middleware(&self) -> Result<(), SwapError> {
+        let lock = self.replacement_lock.clone().lock_owned().await;
+        match self.composition() {
+            Some(composition) => self.check_and_replace(Ok(composition.guest.clone()), None, lock).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The parts of the current guest, if there is middleware.
+    pub fn composition(&self) -> Option<Arc<Composition>> {
+        self.current().guest.composition.clone()
+    }
+
+    async fn check_and_replace(
+        &self,
+        candidate: Result<Candidate, LoadError>,
+        kept: Option<Arc<Composition>>,
+        lock: OwnedMutexGuard<()>,
+    ) -> Result<(), SwapError> {
         let result = match candidate {
-            Ok(candidate) => self.check_and_replace(candidate, lock).await,
+            Ok(candidate) => self.try_replace(candidate, kept, lock).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &result {
@@ -89,7 +127,14 @@ impl ActiveGuest {
         result
     }
 
-    async fn check_and_replace(&self, candidate: Candidate, lock: OwnedMutexGuard<()>) -> Result<(), SwapError> {
+    async fn try_replace(
+        &self,
+        candidate: Candidate,
+        kept: Option<Arc<Composition>>,
+        lock: OwnedMutexGuard<()>,
+    ) -> Result<(), SwapError> {
+        let (invoker, middleware) = (self.invoker.clone(), self.middleware.clone());
+        let (lock, candidate) = check::wrap(invoker, middleware, kept, candidate, Priority::Background, lock).await?;
         let current = self.current();
         if candidate.digest == current.guest.digest {
             log_unchanged(&current);

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::sandbox::{
-    COMPUTE_LIMIT, CallError, Candidate, CompileGuard, Invoker, Lifecycle, LoadError, LoadedGuest, Origin, Priority,
-    ResponseAborted, ResponseBody, load_guest,
+    COMPUTE_LIMIT, CallError, Cancellation, Candidate, CompileGuard, Composition, Invoker, Lifecycle, LoadError,
+    LoadedGuest, Middleware, Origin, Priority, ResponseAborted, ResponseBody, load_guest,
 };
 
 /// How long the response to the test request is read. A page ends earlier. A stream that lasts this long passes.
@@ -49,6 +49,26 @@ pub enum SwapError {
     Panicked(Origin),
 }
 
+/// Puts middleware in front of a candidate: `kept`, or else what its files contain now. Holds the lock as [`compile`]
+/// does.
+pub(super) async fn wrap(
+    invoker: Arc<Invoker>,
+    middleware: Middleware,
+    kept: Option<Arc<Composition>>,
+    candidate: Candidate,
+    priority: Priority,
+    lock: OwnedMutexGuard<()>,
+) -> Result<(OwnedMutexGuard<()>, Candidate), SwapError> {
+    if middleware.is_empty() {
+        return Ok((lock, candidate));
+    }
+    let origin = candidate.origin.clone();
+    let wrap = move |cancellation: &Cancellation| {
+        middleware.wrap(candidate, kept.as_deref(), invoker.sandbox(), priority, cancellation)
+    };
+    on_thread(origin, lock, wrap).await
+}
+
 /// Loads a candidate and compiles it if it is not cached. Holds the lock meanwhile, and returns it.
 ///
 /// Dropping the future ends the compiler, and releases the lock once it has ended.
@@ -59,17 +79,30 @@ pub(super) async fn compile(
     lock: OwnedMutexGuard<()>,
 ) -> Result<(OwnedMutexGuard<()>, LoadedGuest), SwapError> {
     let origin = candidate.origin.clone();
-    let (sender, compiled) = oneshot::channel();
+    let load = move |cancellation: &Cancellation| load_guest(&candidate, invoker.sandbox(), priority, cancellation);
+    on_thread(origin, lock, load).await
+}
+
+/// Runs `work`, which blocks, on a thread of its own. Holds the lock meanwhile, and returns it. `origin` names the
+/// component in errors.
+///
+/// Dropping the future cancels the work, and releases the lock once it has ended.
+async fn on_thread<T: Send + 'static>(
+    origin: Origin,
+    lock: OwnedMutexGuard<()>,
+    work: impl FnOnce(&Cancellation) -> Result<T, LoadError> + Send + 'static,
+) -> Result<(OwnedMutexGuard<()>, T), SwapError> {
+    let (sender, done) = oneshot::channel();
     let guard = CompileGuard::default();
     let cancellation = guard.cancellation();
     let work = move || {
-        let loaded = load_guest(&candidate, invoker.sandbox(), priority, &cancellation);
-        // If the receiver was dropped, this drops the guest and releases the lock.
-        let _ = sender.send(loaded.map(|loaded| (lock, loaded)));
+        let result = work(&cancellation);
+        // If the receiver was dropped, this drops the result and releases the lock.
+        let _ = sender.send(result.map(|result| (lock, result)));
     };
     thread::Builder::new().name("guest-compiler".to_owned()).spawn(work).map_err(SwapError::Thread)?;
     // Only a panic drops the sender unused.
-    Ok(compiled.await.map_err(|_| SwapError::Panicked(origin))??)
+    Ok(done.await.map_err(|_| SwapError::Panicked(origin))??)
 }
 
 /// Sends a guest a request for `/`, as a client would. Any status passes: a guest that needs a camera for its page may

@@ -61,6 +61,17 @@ pub struct Guest {
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: usize,
+    /// The middleware in front of the guest, outermost first. The digest and the size above include it.
+    pub middleware: Vec<MiddlewarePart>,
+}
+
+/// A component in front of the guest.
+#[derive(Debug, Serialize)]
+pub struct MiddlewarePart {
+    /// Its file.
+    pub from: String,
+    /// Its SHA-256, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// A replaced generation.
@@ -119,7 +130,19 @@ impl Report {
 }
 
 fn guest(guest: &LoadedGuest) -> Guest {
-    Guest { from: guest.origin.to_string(), sha256: guest.digest.to_string(), bytes: guest.length }
+    let composition = guest.composition.as_deref();
+    let origin = composition.map_or(&guest.origin, |composition| &composition.guest.origin);
+    let parts = composition.map(|composition| &*composition.middleware).unwrap_or_default();
+    let middleware = parts.iter().map(|part| MiddlewarePart {
+        from: part.path.display().to_string(),
+        sha256: part.component.digest.to_string(),
+    });
+    Guest {
+        from: origin.to_string(),
+        sha256: guest.digest.to_string(),
+        bytes: guest.length,
+        middleware: middleware.collect(),
+    }
 }
 
 /// Seconds since 1970, rounded to milliseconds. A clock that shows an earlier time was never set, and counts as 0.

@@ -1,4 +1,4 @@
-//! Watches the guest's file, and replaces the guest when the file changes.
+//! Watches the files of the guest and its middleware, and replaces the guest when a file changes.
 //!
 //! Build tools rename a new file into place, write it in pieces, or touch it without changing it. So the watcher
 //! observes the folder, waits until the file is stable, and compares digests.
@@ -30,9 +30,18 @@ const DEBOUNCE: Duration = Duration::from_millis(100);
 /// network file system, or in a folder that was removed and created again, as by `cargo clean`.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Replaces the guest whenever `file` changes, until the future is dropped. `digest` is that of the guest that was read
-/// from the file at the start.
-pub async fn watch(file: PathBuf, mut digest: Arc<str>, active_guest: ActiveGuest) {
+/// What a watched file contains.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// The guest.
+    Guest,
+    /// Middleware. When it changes, the guest that serves at the time stays behind it.
+    Middleware,
+}
+
+/// Replaces the guest whenever `file` changes, until the future is dropped. `digest` is that of the component that was
+/// read from the file at the start.
+pub async fn watch(file: PathBuf, role: Role, mut digest: Arc<str>, active_guest: ActiveGuest) {
     info!("watching {}", file.display());
     let changed = Arc::new(Notify::new());
     let folder = WatchedFolder::new(file.clone(), changed.clone());
@@ -43,13 +52,16 @@ pub async fn watch(file: PathBuf, mut digest: Arc<str>, active_guest: ActiveGues
         let Ok(candidate) = spawn_blocking(move || Candidate::read(Some(&path))).await else { continue };
         let new_digest = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
         if new_digest.as_ref() == Some(&digest) {
-            if active_guest.current().guest.digest != digest {
+            if !active_guest.current().guest.contains(&digest) {
                 info!("{} has not changed, but another guest is serving; send SIGHUP to load it again", file.display());
             }
             continue;
         }
         // The outcome is logged. A candidate that could not be tested is offered again when it is saved again.
-        let outcome = active_guest.replace(candidate).await;
+        let outcome = match role {
+            Role::Guest => active_guest.replace(candidate).await,
+            Role::Middleware => active_guest.reload_middleware().await,
+        };
         if matches!(outcome, Ok(()) | Err(SwapError::Load(_)))
             && let Some(new_digest) = new_digest
         {
@@ -102,7 +114,7 @@ impl<F: WatchedFile> FileChanges<F> {
             if self.last.is_some() {
                 return;
             }
-            debug!("the guest's file is missing; waiting until it exists again");
+            debug!("a watched file is missing; waiting until it exists again");
         }
     }
 

@@ -34,6 +34,7 @@ mod limits;
 mod log;
 mod logging;
 mod memory;
+mod middleware;
 mod misbehaving_guests;
 mod modules;
 mod other_guests;

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve};
 
 use super::server::run;
 use super::workspace;
@@ -567,11 +567,16 @@ fn encode_with(module: &str, world: &str, imports: &str, packages: &str) -> Vec<
 /// Returns a component made of a core module in text format. Its world is `world`, which is defined in `wit` and can
 /// use the packages in `folder`.
 pub fn encode_module(module: &str, folder: &str, wit: &str, world: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
     resolve.push_dir(workspace().join(folder)).unwrap();
     let package = resolve.push_str("world.wit", wit).unwrap();
+    encode_world(module, &resolve, package, world)
+}
+
+/// Returns a component made of a core module in text format, for a world of this package.
+pub fn encode_world(module: &str, resolve: &Resolve, package: PackageId, world: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

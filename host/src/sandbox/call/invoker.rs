@@ -82,7 +82,7 @@ impl Invoker {
         publisher: Publisher,
     ) -> Result<(), CallError> {
         let Some(publisher_pre) = guest.publisher.clone() else { return Err(CallError::NoPublisher) };
-        let mut store = new_store(&self.host, true, lifecycle);
+        let mut store = new_store(&self.host, guest, lifecycle);
         let interruptions = store.data().interruptions.clone();
         let call = async move {
             let channel =
@@ -132,7 +132,7 @@ impl Invoker {
         let invalid = |error: wasmtime::Error| CallError::InvalidRequest(one_line(&error));
         let (mut store, proxy, requests) = match idle_instances.take() {
             Some(IdleInstance { store, proxy, requests }) => (store, Some(proxy), requests),
-            None => (new_store(&self.host, guest.publisher.is_some(), lifecycle), None, 0),
+            None => (new_store(&self.host, guest, lifecycle), None, 0),
         };
         let (sender, receiver) = oneshot::channel();
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(invalid)?;

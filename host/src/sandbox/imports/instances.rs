@@ -8,7 +8,7 @@ use crate::sandbox::state::GuestState;
 
 impl wit::Host for GuestState {
     fn allow_reuse(&mut self) -> Result<()> {
-        self.reuse_allowed = true;
+        self.reuse_allowed = self.may_be_reused;
         Ok(())
     }
 }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -22,32 +23,63 @@ static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_GUEST"));
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// The bytes of a component that may become the guest. They have not been checked yet.
+/// The bytes of a component that may become the guest. They have not been checked yet. Cheap to clone.
+#[derive(Clone)]
 pub struct Candidate {
     /// Where they come from.
     pub origin: Origin,
     /// Their SHA-256, in hexadecimal digits.
     pub digest: Arc<str>,
-    bytes: Vec<u8>,
+    /// What the component was composed from. `None` if there is no middleware.
+    pub(in crate::sandbox) composition: Option<Arc<Composition>>,
+    bytes: Bytes,
+}
+
+/// The parts of a composed component.
+pub struct Composition {
+    /// The guest alone.
+    pub guest: Candidate,
+    /// The middleware in front of it, outermost first.
+    pub middleware: Arc<[MiddlewareFile]>,
+}
+
+/// A file of middleware, as it was when it was read.
+pub struct MiddlewareFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its contents.
+    pub component: Candidate,
 }
 
 impl Candidate {
     /// Reads a file, or takes the built-in guest if `file` is `None`. Blocks while it reads, and while it computes the
     /// digest, as [`Self::new`] does.
     pub fn read(file: Option<&Path>) -> Result<Self, LoadError> {
-        let Some(path) = file else { return Self::new(Origin::Embedded, EMBEDDED.to_vec()) };
+        match file {
+            Some(path) => Self::read_as(Origin::File(path.to_owned()), path),
+            None => Self::new(Origin::Embedded, Bytes::from_static(EMBEDDED)),
+        }
+    }
+
+    /// Reads a file of middleware. Blocks as [`Self::read`] does.
+    pub(super) fn read_middleware(path: &Path) -> Result<Self, LoadError> {
+        Self::read_as(Origin::Middleware(path.to_owned()), path)
+    }
+
+    fn read_as(origin: Origin, path: &Path) -> Result<Self, LoadError> {
         let mut bytes = Vec::new();
         // One byte beyond the limit shows that the file is too large, even if it is still growing.
         let read = open_file(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
         match read {
-            Ok(_) => Self::new(Origin::File(path.to_owned()), bytes),
-            Err(source) => Err(LoadError::Read { path: path.to_owned(), source }),
+            Ok(_) => Self::new(origin, bytes),
+            Err(source) => Err(LoadError::Read { origin, source }),
         }
     }
 
     /// Takes bytes from elsewhere. Fails if there are more than [`COMPONENT_LIMIT`]. Blocks while it computes the
     /// digest, for up to a third of a second.
-    pub fn new(origin: Origin, bytes: Vec<u8>) -> Result<Self, LoadError> {
+    pub fn new(origin: Origin, bytes: impl Into<Bytes>) -> Result<Self, LoadError> {
+        let bytes = bytes.into();
         if bytes.len() > COMPONENT_LIMIT {
             return Err(LoadError::TooLarge(origin));
         }
@@ -56,7 +88,7 @@ impl Candidate {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-        Ok(Self { origin, digest: digest.into(), bytes })
+        Ok(Self { origin, digest: digest.into(), composition: None, bytes })
     }
 
     /// The bytes.

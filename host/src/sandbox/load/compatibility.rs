@@ -60,14 +60,17 @@ pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> R
         })
         .collect();
     missing.sort();
-    let has_handler = interfaces.exports.iter().any(|export| {
-        export.split_once('@').is_some_and(|(name, _)| name == HANDLER) && provided_name(export).is_some()
-    });
+    let has_handler = interfaces.exports.iter().any(|export| is_handler(export));
     match (missing.is_empty(), has_handler) {
         (true, true) => Ok(()),
         (true, false) => Err(Incompatible::NoHandler),
         (false, has_handler) => Err(Incompatible::MissingImports { missing: missing.join(", "), has_handler }),
     }
+}
+
+/// Whether this is the name of the request handler, in a version that the host can call.
+pub(super) fn is_handler(interface: &str) -> bool {
+    interface.split_once('@').is_some_and(|(name, _)| name == HANDLER) && provided_name(interface).is_some()
 }
 
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing

@@ -1,7 +1,7 @@
-//! Compiles components in a separate process.
+//! Compiles and composes components in a separate process.
 //!
 //! A malicious component can take gigabytes or hours to compile, or trigger a bug in the compiler. So this program runs
-//! itself again as `hotshoe compile` (`compiler_process.rs`), with limits. However that process ends, the server
+//! itself again as `hotshoe compile` or `hotshoe compose` (`compiler_process.rs`), with limits. However that process ends, the server
 //! learns the reason, and the system gets all of its memory back.
 //!
 //! ```text
@@ -125,25 +125,46 @@ pub(super) fn compile(
     priority: Priority,
     cancellation: &Cancellation,
 ) -> Result<Vec<u8>, CompileError> {
+    let args = ["compile", "--key", &key.to_string(), "--guest-memory", &guest_memory.to_string()];
+    run(&args, &[component], priority, cancellation)
+}
+
+/// Composes the middleware, outermost first, and the guest, which is last. Blocks as [`compile`] does.
+pub(super) fn compose(
+    components: &[&[u8]],
+    priority: Priority,
+    cancellation: &Cancellation,
+) -> Result<Vec<u8>, CompileError> {
+    run(&["compose"], components, priority, cancellation)
+}
+
+/// Runs a hidden command of this program with these components on standard input, and returns its output.
+fn run(
+    args: &[&str],
+    components: &[&[u8]],
+    priority: Priority,
+    cancellation: &Cancellation,
+) -> Result<Vec<u8>, CompileError> {
     if cancellation.is_cancelled() {
         return Err(CompileError::Cancelled);
     }
     let memory_limit = memory_limit();
-    let mut artifact = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
+    let mut output = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
     // The running executable, even if its file was replaced since (proc_pid_exe(5)).
     let mut command = Command::new("/proc/self/exe");
-    command.args(["compile", "--key", &key.to_string()]);
-    command.args(["--length", &component.len().to_string()]);
-    command.args(["--guest-memory", &guest_memory.to_string()]);
+    command.args(args);
+    for component in components {
+        command.args(["--length", &component.len().to_string()]);
+    }
     command.args(["--memory-limit", &memory_limit.to_string()]);
     if priority == Priority::Background {
         command.arg("--background");
     }
-    command.stdin(Stdio::piped()).stdout(artifact.try_clone()?).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // Fails if the process has exited already. Its exit status says why.
-        if stdin.write_all(component).is_ok() {
+        if components.iter().all(|component| stdin.write_all(component).is_ok()) {
             cancellation.set(State::Running { _stdin: stdin });
         }
     }
@@ -155,9 +176,9 @@ pub(super) fn compile(
     let status = child.wait()?;
     let message = String::from_utf8_lossy(&message).split_whitespace().collect::<Vec<_>>().join(" ");
     outcome(status, message, memory_limit)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(artifact.metadata()?.len()).unwrap_or_default());
-    artifact.rewind()?;
-    artifact.read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(output.metadata()?.len()).unwrap_or_default());
+    output.rewind()?;
+    output.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -1,7 +1,8 @@
-//! The inside of the compiler process, `hotshoe compile`. Only the server runs it.
+//! The inside of the compiler process, `hotshoe compile` and `hotshoe compose`. Only the server runs it.
 //!
-//! The process reads a component from standard input and writes an artifact to standard output. The server keeps
-//! standard input open while it needs the result. When it closes the pipe, or dies, the process exits.
+//! The process reads components from standard input and writes an artifact, or the composed component, to standard
+//! output. The server keeps standard input open while it needs the result. When it closes the pipe, or dies, the process
+//! exits.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 
-use super::artifact;
+use super::{artifact, compose};
 use crate::sandbox::engine::compiler_engine;
 use crate::sandbox::wasmtime_error::one_line;
 
@@ -36,24 +37,42 @@ pub(super) const CANCELLED: u8 = 5;
 /// The nice value while streams are served, because they take precedence.
 const NICENESS: i32 = 10;
 
-/// The command line of the process.
+/// The options of all commands.
 #[derive(Debug)]
-pub struct CompileOptions<'a> {
-    /// The text of the artifact's key.
-    pub key: &'a str,
-    /// The length of the component, in bytes.
-    pub length: usize,
-    /// The most linear memory that an instance may have, in bytes.
-    pub guest_memory: usize,
+pub struct ProcessOptions<'a> {
+    /// The lengths of the components on standard input, in bytes.
+    pub lengths: &'a [usize],
     /// The most memory that this process may use, in bytes.
     pub memory_limit: u64,
     /// Whether to run at a low priority, because streams are being served.
     pub background: bool,
 }
 
-/// Compiles one component from standard input to standard output. Blocks until that is done.
-pub fn run(options: &CompileOptions<'_>) -> ExitCode {
-    match compile(options) {
+/// Compiles one component from standard input to standard output. `key` is the text of the artifact's key,
+/// `guest_memory` the most linear memory that an instance may have, in bytes. Blocks until that is done.
+pub fn compile(options: &ProcessOptions<'_>, key: &str, guest_memory: usize) -> ExitCode {
+    run(options, |components| {
+        let code = compiler_engine(guest_memory)?.precompile_component(&components.concat())?;
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&artifact::checksum(key, &code))?;
+        stdout.write_all(&code)?;
+        Ok(stdout.flush()?)
+    })
+}
+
+/// Composes the middleware on standard input, outermost first, with the guest, which is last. Writes the component to
+/// standard output. Blocks until that is done.
+pub fn compose(options: &ProcessOptions<'_>) -> ExitCode {
+    run(options, |components| {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&compose::compose(components)?)?;
+        Ok(stdout.flush()?)
+    })
+}
+
+/// Reads the components and passes them to `work`, within the limits of this process.
+fn run(options: &ProcessOptions<'_>, work: impl FnOnce(Vec<Vec<u8>>) -> wasmtime::Result<()>) -> ExitCode {
+    match read_components(options).and_then(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If this fails, the server is gone, and nobody needs the message.
@@ -63,21 +82,20 @@ pub fn run(options: &CompileOptions<'_>) -> ExitCode {
     }
 }
 
-fn compile(options: &CompileOptions<'_>) -> wasmtime::Result<()> {
+fn read_components(options: &ProcessOptions<'_>) -> wasmtime::Result<Vec<Vec<u8>>> {
     set_limits(options);
-    let mut component = vec![0; options.length];
-    io::stdin().lock().read_exact(&mut component)?;
+    let mut components = Vec::new();
+    for length in options.lengths {
+        let mut component = vec![0; *length];
+        io::stdin().lock().read_exact(&mut component)?;
+        components.push(component);
+    }
     thread::Builder::new().name("watch-stdin".to_owned()).spawn(exit_when_stdin_closes)?;
-    let code = compiler_engine(options.guest_memory)?.precompile_component(&component)?;
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(&artifact::checksum(options.key, &code))?;
-    stdout.write_all(&code)?;
-    stdout.flush()?;
-    Ok(())
+    Ok(components)
 }
 
 /// Limits the resources of this process. If the system refuses a limit, the one inherited from the server stays.
-fn set_limits(options: &CompileOptions<'_>) {
+fn set_limits(options: &ProcessOptions<'_>) {
     let set = |resource, soft: u64, hard: u64| {
         let _ = setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) });
     };

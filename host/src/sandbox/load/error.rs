@@ -1,7 +1,6 @@
 //! Why a component cannot be the guest.
 
 use std::io;
-use std::path::PathBuf;
 
 use super::compiler::CompileError;
 use super::origin::Origin;
@@ -14,10 +13,10 @@ pub const COMPONENT_LIMIT: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the guest {}: {source}; check the path", path.display())]
+    #[error("cannot read {} {origin}: {source}; check the path", role(origin))]
     Read {
         /// The file.
-        path: PathBuf,
+        origin: Origin,
         /// The error of the operating system.
         source: io::Error,
     },
@@ -77,7 +76,29 @@ pub enum LoadError {
         /// The error of wasmtime.
         reason: String,
     },
+    /// It is to be middleware but cannot be called.
+    #[error("{0} does not export wasi:http/incoming-handler, so it cannot be middleware (--wrap)")]
+    NotMiddleware(Origin),
+    /// It is to be middleware but calls nothing.
+    #[error("{0} does not import wasi:http/incoming-handler, so the guest behind it would never be called (--wrap)")]
+    BypassesGuest(Origin),
+    /// The guest and its middleware do not fit together.
+    #[error("{origin} cannot be composed: {reason}")]
+    Compose {
+        /// Where the parts come from.
+        origin: Origin,
+        /// Why.
+        reason: CompileError,
+    },
     /// It cannot be called.
     #[error("{0} does not export wasi:http/incoming-handler, so it cannot answer requests")]
     NoHandler(Origin),
+}
+
+/// What a component is for, in error messages.
+fn role(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::Middleware(_) => "the middleware",
+        _ => "the guest",
+    }
 }

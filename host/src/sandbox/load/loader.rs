@@ -7,7 +7,7 @@ use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
-use super::candidate::Candidate;
+use super::candidate::{Candidate, Composition};
 use super::compatibility::{self, Incompatible};
 use super::compiler::{self, Cancellation, CompileError, Priority};
 use super::error::LoadError;
@@ -35,6 +35,26 @@ pub struct LoadedGuest {
     pub digest: Arc<str>,
     /// The length of the component, in bytes.
     pub length: usize,
+    /// What it was composed from. `None` if there is no middleware.
+    pub composition: Option<Arc<Composition>>,
+}
+
+impl LoadedGuest {
+    /// Whether its instances may handle several requests if the guest allows that. The instances of middleware are
+    /// reused together with those of the guest, and the guest cannot know whether they are sound after a request.
+    pub(in crate::sandbox) fn may_be_reused(&self) -> bool {
+        self.composition.is_none()
+    }
+
+    /// Whether this is the digest of the component, or of a part of it.
+    pub fn contains(&self, digest: &str) -> bool {
+        let composition = self.composition.as_deref();
+        *self.digest == *digest
+            || composition.is_some_and(|composition| {
+                *composition.guest.digest == *digest
+                    || composition.middleware.iter().any(|part| *part.component.digest == *digest)
+            })
+    }
 }
 
 /// Loads a guest. Checks that the host provides all imports and that the guest exports a handler. Only then takes the
@@ -66,7 +86,7 @@ pub fn load_guest(
     let publisher = PublishingPre::new(linked.clone()).ok();
     let handler = ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(origin()))?;
     let (digest, length) = (candidate.digest.clone(), candidate.bytes().len());
-    Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length })
+    Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length, composition: candidate.composition.clone() })
 }
 
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing

@@ -1,11 +1,12 @@
 //! From the bytes of a component to a guest that can be called.
 //!
 //! ```text
-//! Candidate ── interfaces, compatibility ──► compile_cache or compiler ── artifact ──► linker ──► LoadedGuest
+//! Candidate ── middleware ── interfaces, compatibility ──► compile_cache or compiler ── artifact ──► linker ──► LoadedGuest
 //! ```
 //!
 //! * `candidate`: the bytes, with their `origin` and digest; `error`: why they cannot be the guest.
 //! * `loader`: all steps in order.
+//! * `middleware`: puts middleware in front of a guest; `compose`: makes one component of them.
 //! * `interfaces`: what the component imports and exports; `compatibility`: whether the host matches.
 //! * `compiler`: runs the compiler process; `compiler_process`: the inside of that process.
 //! * `artifact`: compiled code with a checksum; `compile_cache`: artifacts on disk.
@@ -17,8 +18,10 @@ mod compatibility;
 pub(super) mod compile_cache;
 pub(super) mod compiler;
 pub mod compiler_process;
+mod compose;
 pub(super) mod error;
 mod interfaces;
 mod linker;
 pub(super) mod loader;
+pub(super) mod middleware;
 pub(super) mod origin;

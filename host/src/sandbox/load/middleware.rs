@@ -1,0 +1,94 @@
+//! Middleware: components that every request passes through before it reaches the guest.
+//!
+//! Middleware imports and exports the request handler. The guest and its middleware are composed to one component,
+//! which is then checked, compiled, replaced and rolled back like any other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::candidate::{Candidate, Composition, MiddlewareFile};
+use super::compatibility::{self, Incompatible, is_handler};
+use super::compiler::{self, Cancellation, Priority};
+use super::error::LoadError;
+use super::linker::linker;
+use super::origin::Origin;
+use crate::sandbox::engine::Sandbox;
+use crate::sandbox::wasmtime_error::one_line;
+
+/// The files of the middleware, outermost first.
+#[derive(Clone, Default)]
+pub struct Middleware(Arc<[PathBuf]>);
+
+impl Middleware {
+    /// Takes the files, outermost first.
+    pub fn new(files: &[PathBuf]) -> Self {
+        Self(files.into())
+    }
+
+    /// Whether there is no middleware.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads the files, and checks that they are middleware and that the host provides what they import. An error names
+    /// the file at fault. Blocks while it reads them.
+    fn read(&self, sandbox: &Sandbox) -> Result<Arc<[MiddlewareFile]>, LoadError> {
+        let read = |path: &PathBuf| {
+            let component = Candidate::read_middleware(path)?;
+            check(&component, sandbox)?;
+            Ok(MiddlewareFile { path: path.clone(), component })
+        };
+        self.0.iter().map(read).collect()
+    }
+
+    /// Puts the middleware in front of a guest: `kept`, which was read earlier, or else what the files contain now. The
+    /// components are composed in a separate process. Without middleware, returns the guest unchanged.
+    ///
+    /// Blocks for some milliseconds, or longer for a large guest.
+    pub fn wrap(
+        &self,
+        guest: Candidate,
+        kept: Option<&Composition>,
+        sandbox: &Sandbox,
+        priority: Priority,
+        cancellation: &Cancellation,
+    ) -> Result<Candidate, LoadError> {
+        if self.is_empty() {
+            return Ok(guest);
+        }
+        if !guest.interfaces()?.exports.iter().any(|name| is_handler(name)) {
+            return Err(LoadError::NoHandler(guest.origin));
+        }
+        let middleware = match kept {
+            Some(composition) => composition.middleware.clone(),
+            None => self.read(sandbox)?,
+        };
+        let origin = Origin::Wrapped { guest: guest.origin.clone().into(), middleware: self.0.clone() };
+        let parts = middleware.iter().map(|file| &file.component);
+        let components: Vec<_> = parts.chain([&guest]).map(Candidate::bytes).collect();
+        let composed = compiler::compose(&components, priority, cancellation)
+            .map_err(|reason| LoadError::Compose { origin: origin.clone(), reason })?;
+        let mut composed = Candidate::new(origin, composed)?;
+        composed.composition = Some(Arc::new(Composition { guest, middleware }));
+        Ok(composed)
+    }
+}
+
+/// Checks that a component is middleware, and that the host provides everything else that it imports.
+fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
+    let origin = || part.origin.clone();
+    let mut interfaces = part.interfaces()?;
+    let count = interfaces.imports.len();
+    // The next component provides it.
+    interfaces.imports.retain(|import| !is_handler(&import.name));
+    let calls_handler = interfaces.imports.len() < count;
+    let linker =
+        linker(sandbox.engine()).map_err(|error| LoadError::Link { origin: origin(), reason: one_line(&error) })?;
+    compatibility::check(&interfaces, linker).map_err(|incompatible| match incompatible {
+        Incompatible::NoHandler => LoadError::NotMiddleware(origin()),
+        Incompatible::MissingImports { missing, has_handler } => {
+            LoadError::MissingImports { origin: origin(), missing, has_handler }
+        }
+    })?;
+    if calls_handler { Ok(()) } else { Err(LoadError::BypassesGuest(origin())) }
+}
