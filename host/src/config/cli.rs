@@ -173,7 +173,7 @@ pub struct ServeArgs {
     ///
     /// Options:
     ///   size=WIDTHxHEIGHT   Picture size to request
-    ///   fps=RATE            Frames per second to request, or to play at
+    ///   fps=RATE            Frames per second, at most
     ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
     ///   quality=1..100      JPEG quality for raw pixel formats
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE

@@ -103,6 +103,34 @@ pub fn uses_the_requested_mode() {
     assert!(!server.log().contains("requested"), "{}", server.log());
 }
 
+pub fn delivers_at_most_the_requested_rate() {
+    // The camera offers 5 fps at least.
+    let server = serve(&[("FAKECAM_STAMP", "1")], "/dev/video0,fps=2");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let part = viewer.part();
+    let started: f64 = part.timestamp.parse().unwrap();
+    let mut last = frame_number(&part.jpeg);
+    let mut distinct = 0;
+    while distinct < 6 {
+        let part = viewer.part();
+        let number = frame_number(&part.jpeg);
+        if number == last {
+            continue;
+        }
+        distinct += 1;
+        last = number;
+        let elapsed = part.timestamp.parse::<f64>().unwrap() - started;
+        assert!(f64::from(distinct) <= 2.0 * elapsed + 1.0, "{distinct} frames in {elapsed} s");
+    }
+    let log = server.log();
+    let skipped = "requested 2 fps, got 5 fps; frames above the requested rate are skipped";
+    assert!(log.contains(skipped) && log.contains("opened at 1280x720, 2 fps, MJPG"), "{log}");
+    // Skipped frames are not lost.
+    drop(viewer);
+    let closed = server.wait_for_log("camera video0: closed");
+    assert!(closed.ends_with(" frames, none lost since the start"), "{closed}");
+}
+
 pub fn logs_modes_that_are_not_available() {
     let server = serve(&[], "/dev/video0,size=1000x700,fps=55");
     assert_eq!(get(server.address, "/snapshot").status, 200);

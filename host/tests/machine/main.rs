@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         trial("camera_is_listed", &fakecam, fakecam::is_listed),
         trial("camera_is_probed", &fakecam, fakecam::is_probed),
         trial("camera_streams_in_the_requested_size_and_rate", &fakecam, fakecam::uses_the_requested_mode),
+        trial("camera_delivers_at_most_the_requested_rate", &fakecam, fakecam::delivers_at_most_the_requested_rate),
         trial(
             "camera_streams_in_the_nearest_size_and_rate_and_logs_them",
             &fakecam,

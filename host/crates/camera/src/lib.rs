@@ -12,6 +12,7 @@
 //! * [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
+//! * [`rate_limit`]: skips frames of a source that is faster than wanted.
 //! * [`emulated`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * `capture`, `encoding`: the threads that serve an open camera.
@@ -36,6 +37,7 @@ mod frame_tracker;
 pub mod history;
 pub mod jpeg;
 mod placeholder;
+pub mod rate_limit;
 pub mod raw;
 pub mod source;
 pub mod status;

@@ -19,6 +19,7 @@ use crate::controls::{Control, ControlError};
 use crate::dimensions::Dimensions;
 use crate::error::SourceError;
 use crate::fourcc::FourCc;
+use crate::rate_limit::RateLimit;
 use crate::source::{Capture, Source};
 use crate::stream_mode::StreamMode;
 
@@ -30,7 +31,8 @@ pub const DEFAULT_QUALITY: u8 = 80;
 pub struct CameraOptions {
     /// The size of the pictures. `None` keeps the driver's present size.
     pub size: Option<Dimensions>,
-    /// The frame rate in frames per second, greater than 0. `None` keeps the driver's present rate.
+    /// The highest frame rate in frames per second, greater than 0. Requested from the driver; frames above it are
+    /// skipped. `None` keeps the driver's present rate.
     pub rate: Option<f64>,
     /// The pixel format. `None` chooses the best available one.
     pub format: Option<FourCc>,
@@ -135,7 +137,8 @@ impl V4l2Camera {
         let failed = |error| device_error(&*self.system, &node, "start its stream", error);
         let stream = device.start(BUFFERS).map_err(failed)?;
         let mode = StreamMode { quality: extractor.quality(), ..mode };
-        Ok(Box::new(Streaming::new(self.system.clone(), node, stream, mode, extractor)))
+        let limit = RateLimit::new(self.requested.rate);
+        Ok(Box::new(Streaming::new(self.system.clone(), node, stream, mode, extractor, limit)))
     }
 }
 

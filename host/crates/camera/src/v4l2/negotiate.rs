@@ -136,8 +136,9 @@ pub(super) fn log_differences(device: &dyn Device, path: &Path, requested: &Requ
         && (requested - rate).abs() > RATE_TOLERANCE * requested
     {
         let offered = list(device.frame_rates(code, mode.dimensions).into_iter().map(rate_text));
+        let skipped = if rate > requested { "; frames above the requested rate are skipped" } else { "" };
         warn!(
-            "{path}: requested {requested} fps, got {} fps; {code} rates at {}: {offered}",
+            "{path}: requested {requested} fps, got {} fps{skipped}; {code} rates at {}: {offered}",
             rate_text(rate),
             mode.dimensions
         );

@@ -15,8 +15,9 @@ use super::device::{DequeuedBuffer, Stream, System};
 use super::errors::device_error;
 use super::extract::{BufferError, ImageExtractor};
 use crate::error::SourceError;
-use crate::frame::Timestamp;
+use crate::frame::{Timestamp, monotonic_now};
 use crate::frame_counts::LostFrames;
+use crate::rate_limit::RateLimit;
 use crate::source::{Capture, CaptureOutcome, CapturedImage};
 use crate::stream_mode::StreamMode;
 
@@ -43,8 +44,13 @@ pub(super) struct Streaming {
     stream: Box<dyn Stream>,
     mode: StreamMode,
     extractor: ImageExtractor,
-    /// How long no image may arrive.
+    limit: RateLimit,
+    /// How long the device may deliver nothing.
+    silence_timeout: Duration,
+    /// How long no image may arrive. Longer than `silence_timeout` if `limit` skips most.
     stall_timeout: Duration,
+    /// When the last image arrived or was skipped, or the stream started.
+    last_delivery: Instant,
     /// When the last image arrived, or the stream started.
     last_image: Instant,
     /// Frames lost since then.
@@ -56,29 +62,39 @@ pub(super) struct Streaming {
 }
 
 impl Streaming {
-    /// Reads a stream that was just started.
+    /// Reads a stream that was just started in `mode`, and skips frames above `limit`.
     pub(super) fn new(
         system: Arc<dyn System>,
         node: PathBuf,
         stream: Box<dyn Stream>,
         mode: StreamMode,
         extractor: ImageExtractor,
+        limit: RateLimit,
     ) -> Self {
-        // The rate is greater than 0, but may be so small that a `Duration` cannot hold the interval.
-        let slow = mode.rate.and_then(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate).ok());
+        let limited = limit.limited(mode.rate);
         Self {
             system,
             node,
             stream,
-            mode,
+            mode: StreamMode { rate: limited, ..mode },
             extractor,
-            stall_timeout: slow.map_or(MIN_STALL_TIMEOUT, |slow| MIN_STALL_TIMEOUT.max(slow)),
+            limit,
+            silence_timeout: stall_timeout(mode.rate),
+            stall_timeout: stall_timeout(limited),
+            last_delivery: Instant::now(),
             last_image: Instant::now(),
             lost_since: LostFrames::default(),
             empty_dequeues: 0,
             next_sequence: None,
         }
     }
+}
+
+/// How long a device with this rate may deliver nothing.
+fn stall_timeout(rate: Option<f64>) -> Duration {
+    // The rate is greater than 0, but may be so small that a `Duration` cannot hold the interval.
+    let slow = rate.and_then(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate).ok());
+    slow.map_or(MIN_STALL_TIMEOUT, |slow| MIN_STALL_TIMEOUT.max(slow))
 }
 
 impl Capture for Streaming {
@@ -91,13 +107,16 @@ impl Capture for Streaming {
         let outcome = if is_ready { self.newest()? } else { CaptureOutcome::default() };
         if outcome.image.is_some() {
             self.last_image = Instant::now();
+            self.last_delivery = self.last_image;
             self.lost_since = LostFrames::default();
             return Ok(outcome);
         }
         self.lost_since += outcome.lost;
-        if self.last_image.elapsed() > self.stall_timeout {
-            let damaged = self.lost_since.damaged();
-            return Err(SourceError::Stalled { path: self.node.clone(), after: self.stall_timeout, damaged });
+        for (since, limit) in [(self.last_delivery, self.silence_timeout), (self.last_image, self.stall_timeout)] {
+            if since.elapsed() > limit {
+                let damaged = self.lost_since.damaged();
+                return Err(SourceError::Stalled { path: self.node.clone(), after: limit, damaged });
+            }
         }
         Ok(outcome)
     }
@@ -126,6 +145,12 @@ impl Streaming {
             dequeued += 1;
             self.empty_dequeues = 0;
             lost.dropped += self.gap_before(&buffer);
+            if !self.limit.admits(buffer.timestamp.unwrap_or_else(monotonic_now)) {
+                // Before it is checked, which costs time.
+                self.requeue(buffer)?;
+                self.last_delivery = Instant::now();
+                continue;
+            }
             if let Err(rejection) = self.check(&buffer) {
                 self.note_rejection(&mut lost, buffer.sequence, rejection);
                 self.requeue(buffer)?;
@@ -175,6 +200,7 @@ impl Streaming {
 
     fn note_rejection(&mut self, lost: &mut LostFrames, sequence: u32, rejection: Rejection) {
         debug!("{}: dropped frame {sequence}: {rejection}", self.node.display());
+        self.limit.retry();
         match rejection {
             Rejection::Flagged => lost.flagged += 1,
             Rejection::Invalid(BufferError::Empty) => lost.empty += 1,

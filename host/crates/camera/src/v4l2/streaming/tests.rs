@@ -15,6 +15,10 @@ fn streaming(system: &ScriptedSystem, code: &[u8; 4]) -> Streaming {
 }
 
 fn streaming_with(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: bool) -> Streaming {
+    limited_streaming(system, code, allow_truncated, None)
+}
+
+fn limited_streaming(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: bool, limit: Option<f64>) -> Streaming {
     system.plug(NODE, ScriptedCamera::webcam("Cam"));
     let system: Arc<dyn System> = Arc::new(system.clone());
     let device = system.open(NODE.as_ref()).unwrap();
@@ -23,7 +27,7 @@ fn streaming_with(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: bool
     let mode = StreamMode { dimensions, rate: Some(30.0), format: Some(format.code), quality: None };
     let extractor = ImageExtractor::new(&NegotiatedMode { format, mode }, 80, allow_truncated, Arc::default()).unwrap();
     let stream = device.start(BUFFERS).unwrap();
-    Streaming::new(system, NODE.into(), stream, mode, extractor)
+    Streaming::new(system, NODE.into(), stream, mode, extractor, RateLimit::new(limit))
 }
 
 fn next(streaming: &mut Streaming) -> CaptureOutcome {
@@ -46,6 +50,27 @@ fn the_newest_of_several_buffers_is_used_and_all_are_queued_again() {
         assert!(outcome.image.is_some(), "round {round}: the driver has no buffer left");
         assert_eq!(outcome.lost, LostFrames { late: 2, ..LostFrames::default() });
         assert_eq!(system.pending_steps(NODE), 0);
+    }
+}
+
+#[test]
+fn frames_above_the_limit_are_skipped_unchecked_and_are_not_lost() {
+    let system = ScriptedSystem::default();
+    let mut streaming = limited_streaming(&system, b"MJPG", false, Some(0.001));
+    assert_eq!(streaming.mode().rate, Some(0.001));
+    // A damaged frame is replaced by the next one.
+    system.push_step(NODE, Step::buffer(b""));
+    system.push_step(NODE, Step::buffer(PICTURE));
+    let outcome = next(&mut streaming);
+    assert!(outcome.image.is_some());
+    assert_eq!(outcome.lost, LostFrames { empty: 1, ..LostFrames::default() });
+    for round in 0..10 {
+        system.push_step(NODE, Step::buffer(PICTURE));
+        system.push_step(NODE, Step::buffer(b"not a picture"));
+        let outcome = next(&mut streaming);
+        assert!(outcome.image.is_none(), "round {round}");
+        assert_eq!(outcome.lost, LostFrames::default());
+        assert_eq!(system.pending_steps(NODE), 0, "round {round}: the driver has no buffer left");
     }
 }
 
@@ -182,7 +207,8 @@ fn the_stall_timeout_grows_with_the_frame_interval() {
             false,
             Arc::default(),
         );
-        Streaming::new(Arc::new(system.clone()), NODE.into(), stream, mode, extractor.unwrap()).stall_timeout
+        Streaming::new(Arc::new(system.clone()), NODE.into(), stream, mode, extractor.unwrap(), RateLimit::new(None))
+            .stall_timeout
     };
     assert_eq!(with_rate(30.0), MIN_STALL_TIMEOUT);
     assert_eq!(with_rate(0.1), Duration::from_secs(30));
