@@ -6,7 +6,7 @@
 //!
 //! * [`camera`]: cameras and their frames, in a separate crate.
 //! * [`logging`]: the log. [`process`]: threads, memory, open files and background tasks.
-//! * [`buf_list`]: a list of byte strings as one buffer.
+//! * [`buf_list`]: a list of byte strings as one buffer. [`origin`]: web origins.
 //! * [`channels`]: streams that are built once and sent to many viewers.
 //! * [`sandbox`]: runs guests, and implements the WIT interfaces that they import.
 //! * [`swap`]: decides which guest serves, and replaces it while streams run.
@@ -27,6 +27,7 @@ pub mod commands;
 pub mod config;
 pub mod http;
 pub mod logging;
+pub mod origin;
 pub mod process;
 pub mod sandbox;
 pub mod swap;

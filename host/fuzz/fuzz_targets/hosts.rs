@@ -12,7 +12,7 @@ mod forwarded_host;
 #[path = "../../src/http/policy/host.rs"]
 mod host;
 #[allow(dead_code, reason = "the target uses only part of the module")]
-#[path = "../../src/http/policy/origin.rs"]
+#[path = "../../src/origin.rs"]
 mod origin;
 
 use allowed_hosts::AllowedHosts;

@@ -9,8 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The top-level modules of the host. Each may use those before it.
-const ORDER: &[&str] =
-    &["logging", "process", "buf_list", "channels", "sandbox", "swap", "http", "admin", "config", "commands", "app"];
+const ORDER: &[&str] = &[
+    "logging", "process", "buf_list", "origin", "channels", "sandbox", "swap", "http", "admin", "config", "commands",
+    "app",
+];
 
 /// The fewest crate roots that the test must find. With fewer, it looks in the wrong place.
 const FEWEST_ROOTS: usize = 10;

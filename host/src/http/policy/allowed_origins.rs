@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use http::HeaderValue;
 
-use super::origin::Origin;
+use crate::origin::Origin;
 
 /// A value of `--allow-origin`.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -13,9 +13,9 @@ use http::{HeaderName, HeaderValue, Method};
 use super::allowed_hosts::AllowedHosts;
 use super::allowed_origins::AllowedOrigins;
 use super::forwarded_host::{RequestedHost, forwarded_hosts};
-use super::origin::Origin;
 use crate::http::peer::Peer;
 use crate::http::proxies::TrustedProxies;
+use crate::origin::Origin;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

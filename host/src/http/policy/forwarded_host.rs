@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 use url::Host;
 
 use super::host::host_of;
-use super::origin::Origin;
+use crate::origin::Origin;
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

@@ -10,7 +10,6 @@ mod cors;
 mod csrf;
 mod forwarded_host;
 mod host;
-mod origin;
 mod request_guard;
 mod security_headers;
 

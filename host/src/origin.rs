@@ -1,10 +1,10 @@
-//! Origins of web pages (RFC 6454).
+//! Web origins (RFC 6454): of pages, and of servers that guests send requests to.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The origin of a web page: scheme, host and port. Never the opaque origin, `null`.
+/// A web origin: scheme, host and port. Never the opaque origin, `null`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Origin {
     scheme: String,
