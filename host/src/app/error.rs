@@ -7,7 +7,7 @@ use crate::config::CamerasError;
 use crate::config::grant_args::GrantsError;
 use crate::http::listen::{ListenAddress, ListenError};
 use crate::process::supervisor::TaskEnded;
-use crate::sandbox::{LoadError, SandboxError};
+use crate::sandbox::{LoadError, SandboxError, StoreError};
 use crate::swap::SwapError;
 
 /// Why the server did not start, or stopped. Displays as one line that says what to do.
@@ -31,6 +31,9 @@ pub enum AppError {
     /// An option that grants something to guests cannot be used.
     #[error(transparent)]
     Grants(#[from] GrantsError),
+    /// The store of guests cannot be opened.
+    #[error("--guest-store: {0}")]
+    Store(#[from] StoreError),
     /// The sandbox cannot be created.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

@@ -32,7 +32,7 @@ use crate::http::stream::FanOuts;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
-use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Sandbox};
+use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Sandbox, State};
 use crate::swap::ActiveGuest;
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::{Role, watch};
@@ -67,7 +67,10 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     }
     let guard = request_guard(args);
     let admin_access = admin_listener::access(args, &guard)?;
-    let grants = args.grants.grants()?;
+    let mut grants = args.grants.grants()?;
+    if let Some(file) = &args.guest_store {
+        grants.state = State::open(file.clone())?;
+    }
     info!("grants: {grants}");
     open_files::raise_limit();
     heap::limit_arenas();

@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
@@ -142,14 +142,11 @@ pub enum GuestCommand {
         #[command(flatten)]
         grants: GrantArgs,
     },
-    /// Create a directory with a new guest project: a page, snapshots and streams
+    /// Create a directory with a new guest project in Rust: a page, snapshots and streams
     New {
         /// Directory to create; its name becomes the name of the project
         dir: PathBuf,
-        /// Language of the guest
-        #[arg(long, value_enum, default_value_t)]
-        lang: Language,
-        /// Copy the sources of the built-in guest, in Rust, instead of the small template
+        /// Copy the sources of the built-in guest instead of the small template
         #[arg(long)]
         full: bool,
     },
@@ -158,20 +155,6 @@ pub enum GuestCommand {
         /// File to write
         file: PathBuf,
     },
-}
-
-/// The language of a new guest.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum Language {
-    /// Rust, with cargo
-    #[default]
-    Rust,
-    /// JavaScript, with componentize-js
-    Js,
-    /// Python, with componentize-py
-    Python,
-    /// C, with clang
-    C,
 }
 
 /// How to serve.
@@ -351,6 +334,12 @@ pub struct ServeArgs {
     /// What to grant to guests.
     #[command(flatten)]
     pub grants: GrantArgs,
+
+    /// File for what the guest stores with wasi:keyvalue [default: in memory]
+    ///
+    /// It is created if it does not exist. Each server needs its own.
+    #[arg(long, value_name = "FILE", help_heading = "Guest grants")]
+    pub guest_store: Option<PathBuf>,
 
     /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
     ///

@@ -5,14 +5,19 @@
 //! fail with the errors of the interface, or there is nothing to find.
 //!
 //! * `configuration`: keys and values, as environment and as `wasi:config/store`.
+//! * `keyvalue`: the state that all instances share, as `wasi:keyvalue`. It is granted always: it is bounded, and reaches
+//!   nothing outside the server. An option only makes it permanent.
 
 mod configuration;
+mod keyvalue;
 
 use std::fmt;
 
 use serde::Serialize;
 
 pub use self::configuration::{Configuration, ConfigurationError};
+pub use self::keyvalue::{Bucket, HeldCas, State, StoreError};
+pub(in crate::sandbox) use self::keyvalue::{PageStart, StateError, digest};
 
 /// What the operator lets guests use besides cameras. The default is nothing. Clones share everything.
 ///
@@ -22,6 +27,9 @@ pub use self::configuration::{Configuration, ConfigurationError};
 pub struct Grants {
     /// Keys and values.
     pub configuration: Configuration,
+    /// What the state is stored in.
+    #[serde(rename = "store")]
+    pub state: State,
 }
 
 impl Grants {
@@ -37,8 +45,9 @@ impl fmt::Display for Grants {
     /// Lists the grants in one line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without `..`, so that no grant is forgotten.
-        let Self { configuration } = self;
-        let grants: Vec<_> = [configuration.summary()].into_iter().flatten().collect();
+        let Self { configuration, state } = self;
+        let grants = [configuration.summary(), state.summary()];
+        let grants: Vec<_> = grants.into_iter().flatten().collect();
         formatter.write_str(if grants.is_empty() { "none" } else { "" })?;
         formatter.write_str(&grants.join(", "))
     }

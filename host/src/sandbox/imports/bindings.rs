@@ -1,4 +1,4 @@
-//! The host side of `hotshoe:camera` and `hotshoe:server`, generated from `wit/`. Only this module calls `bindgen!`.
+//! The host side of `hotshoe:camera` and `hotshoe:server`, generated from `wit/`.
 
 #![allow(missing_docs, reason = "generated; wit/ contains the documentation")]
 

@@ -9,5 +9,6 @@ mod frames;
 mod generations;
 mod history;
 mod instances;
+pub(super) mod keyvalue;
 mod resources;
 pub(super) mod stdio;

@@ -8,7 +8,7 @@ use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
 use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 10] = [
+const PROVIDED_PACKAGES: [(&str, &str); 12] = [
     ("hotshoe:camera", "0.2.0"),
     ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
@@ -17,6 +17,9 @@ const PROVIDED_PACKAGES: [(&str, &str); 10] = [
     ("wasi:filesystem", "0.2.12"),
     ("wasi:http", "0.2.12"),
     ("wasi:io", "0.2.12"),
+    // Two drafts, which are not compatible with each other.
+    ("wasi:keyvalue", "0.2.0-draft"),
+    ("wasi:keyvalue", "0.2.0-draft2"),
     ("wasi:random", "0.2.12"),
     ("wasi:sockets", "0.2.12"),
 ];
@@ -182,6 +185,11 @@ mod tests {
         }
     }
 
+    /// An import of `wasi:keyvalue/store` in this version.
+    fn keyvalue(version: &str) -> String {
+        format!(r#"(import "wasi:keyvalue/store@{version}" (instance (export "bucket" (type (sub resource)))))"#)
+    }
+
     /// An import of `wasi:config/store` in this version.
     fn config(version: &str) -> String {
         format!(
@@ -213,6 +221,10 @@ mod tests {
             &config("0.2.0-rc.1"),
             &config("0.2.0-draft"),
             &config("0.2.0"),
+            &keyvalue("0.2.0-draft"),
+            &keyvalue("0.2.0-draft2"),
+            &keyvalue("0.2.0-draft3"),
+            &keyvalue("0.2.0"),
             r#"(import "wasi:sockets/network@0.2.0" (instance (export "network" (type (sub resource)))))"#,
             r#"(import "wasi:sockets/raw@0.2.0" (instance (export "raw" (type (sub resource)))))"#,
             r#"(import "wasi:filesystem/preopens@0.2.0" (instance (export "f" (func))))"#,
@@ -275,6 +287,7 @@ mod tests {
                 "wasi:sockets" => "instance-network",
                 "wasi:http" => "types",
                 "wasi:io" => "streams",
+                "wasi:keyvalue" => "store",
                 _ => "random",
             };
             let name = format!("{package}/{interface}@{version}");
@@ -290,6 +303,7 @@ mod tests {
                 "wasi:sockets" => "instance-network",
                 "wasi:http" => "[constructor]fields",
                 "wasi:io" => "[method]input-stream.read",
+                "wasi:keyvalue" => "open",
                 _ => "get-random-u64",
             };
             assert!(linker.instance(&name).unwrap().func_new(function, |_, _, _, _| Ok(())).is_err(), "{name}");

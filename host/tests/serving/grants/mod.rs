@@ -1,6 +1,7 @@
 //! What the operator grants to guests, and what they get without that.
 
 mod configuration;
+mod state;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,7 +10,7 @@ use hotshoe_test_support::client::get;
 use hotshoe_test_support::server::{Server, run};
 
 /// One interface of each package that is always granted.
-const GRANTED: [&str; 9] = [
+const GRANTED: [&str; 13] = [
     "hotshoe:camera/cameras@0.2.0",
     "hotshoe:server/channels@0.2.0",
     "wasi:cli/environment@0.2.12",
@@ -17,6 +18,10 @@ const GRANTED: [&str; 9] = [
     "wasi:config/store@0.2.0-rc.1",
     "wasi:http/types@0.2.12",
     "wasi:io/streams@0.2.12",
+    "wasi:keyvalue/store@0.2.0-draft",
+    "wasi:keyvalue/atomics@0.2.0-draft",
+    "wasi:keyvalue/batch@0.2.0-draft2",
+    "wasi:keyvalue/atomics@0.2.0-draft2",
     "wasi:random/random@0.2.12",
     "wasi:cli/stderr@0.2.12",
 ];
@@ -62,7 +67,7 @@ fn without_options_nothing_is_granted() {
     let server = Server::start(&["--camera", "emulated"]);
     assert!(server.log().contains("grants: none"), "{}", server.log());
     let report = get(server.admin.unwrap(), "/guest").json();
-    assert_eq!(report["grants"], serde_json::json!({"configuration": []}));
+    assert_eq!(report["grants"], serde_json::json!({"configuration": [], "store": null}));
 }
 
 /// Returns what `hotshoe guest imports` prints about a component with these options.
