@@ -6,7 +6,7 @@ use crate::channels::Channels;
 use crate::config::cli::ServeArgs;
 use crate::http::limits::{Admission, Limits};
 use crate::process::open_files;
-use crate::sandbox::MAX_IDLE_INSTANCES;
+use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_OUTGOING_REQUESTS};
 
 /// The most connections to the admin listener. Enough for a few uploads and some clients that read the report.
 pub(super) const ADMIN_CONNECTIONS: usize = 8;
@@ -30,7 +30,8 @@ pub(super) fn connection_limits(args: &ServeArgs, cameras: usize) -> Limits {
         Some(count) => count as usize,
         None => 2 * args.max_requests as usize + IDLE_CONNECTIONS,
     };
-    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS);
+    let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
+    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + outgoing);
     if left < requested {
         let advice = "raise the limit on open files (`ulimit -n`, or LimitNOFILE= in a systemd unit)";
         warn!("at most {left} connections instead of {requested}; {advice}");

@@ -97,6 +97,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         tasks.spawn_restarting(&name, move || camera.clone().supervise(), streams);
     }
 
+    grants.outgoing.run_on(requests.clone());
     let (channels, new_channels) = Channels::new(cameras.iter().count());
     let invoker =
         Invoker::new(sandbox, cameras.clone(), args.allow_control, grants, channels.clone(), args.answer_timeout);

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::process::private_file::{PrivateFileError, read_private_file};
-use crate::sandbox::{Configuration, ConfigurationError, Grants};
+use crate::sandbox::{Configuration, ConfigurationError, Destination, Grants, Outgoing, TlsError};
 
 /// How much of a file with a value is read, in bytes: enough for keys and certificates.
 const VALUE_FILE_LIMIT: u64 = 64 << 10;
@@ -33,6 +33,14 @@ pub struct GrantArgs {
     /// The file is read at the start. A line end at its end is not part of the value.
     #[arg(long, value_name = "KEY=FILE", help_heading = "Guest grants")]
     pub guest_env_file: Vec<Assignment>,
+
+    /// Server that the guest may send HTTP requests to, such as https://ntfy.sh (repeatable)
+    ///
+    /// An origin: scheme, host and port. A host name counts only as far as it resolves to public
+    /// addresses. For a name in a private network, add its address or network:
+    /// http://homeassistant.local:8123=192.168.1.0/24
+    #[arg(long, value_name = "ORIGIN[=NETWORK]", help_heading = "Guest grants", verbatim_doc_comment)]
+    pub allow_outgoing: Vec<Destination>,
 }
 
 /// `KEY=VALUE` as typed. It is split only later, since clap would print an invalid one, with its value.
@@ -56,10 +64,13 @@ pub enum GrantsError {
     /// A key or value is invalid.
     #[error("--guest-env or --guest-env-file: {0}")]
     Configuration(#[from] ConfigurationError),
+    /// Requests to HTTPS origins cannot be sent.
+    #[error("--allow-outgoing: {0}")]
+    Tls(#[from] TlsError),
 }
 
 impl GrantArgs {
-    /// Reads the files, and creates the grants. Blocks while it reads.
+    /// Reads the files, and creates the grants, with a state in memory. Blocks while it reads.
     pub fn grants(&self) -> Result<Grants, GrantsError> {
         let mut entries = Vec::new();
         for assignment in &self.guest_env {
@@ -72,7 +83,11 @@ impl GrantArgs {
                 .map_err(|source| GrantsError::File { key: key.to_owned(), source })?;
             entries.push((key.to_owned(), without_line_end(&text).to_owned()));
         }
-        Ok(Grants { configuration: Configuration::new(entries)? })
+        Ok(Grants {
+            configuration: Configuration::new(entries)?,
+            outgoing: Outgoing::new(self.allow_outgoing.clone())?,
+            ..Grants::default()
+        })
     }
 }
 
@@ -120,10 +135,10 @@ mod tests {
     #[test]
     fn the_options_are_never_displayed_with_values() {
         let args = GrantArgs { guest_env: vec![Assignment("A=secret=1".to_owned())], ..GrantArgs::default() };
-        assert_eq!(format!("{args:?}"), r#"GrantArgs { guest_env: ["A"=…], guest_env_file: [] }"#);
+        assert_eq!(format!("{args:?}"), r#"GrantArgs { guest_env: ["A"=…], guest_env_file: [], allow_outgoing: [] }"#);
         assert_eq!(args.grants().unwrap().to_string(), "configuration (1 key)");
         let args = GrantArgs { guest_env: vec![Assignment("secret".to_owned())], ..GrantArgs::default() };
-        assert_eq!(format!("{args:?}"), r#"GrantArgs { guest_env: [""=…], guest_env_file: [] }"#);
+        assert_eq!(format!("{args:?}"), r#"GrantArgs { guest_env: [""=…], guest_env_file: [], allow_outgoing: [] }"#);
         assert_eq!(args.grants().unwrap_err().to_string(), "--guest-env without `=`; write --guest-env KEY=…");
     }
 }

@@ -37,7 +37,10 @@ pub use call::idle_instances::{IdleInstances, MAX_IDLE_INSTANCES};
 pub use call::invoker::{Invoker, ResponseBody};
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use engine::{Sandbox, SandboxError};
-pub use grants::{Configuration, ConfigurationError, Grants, State, StoreError};
+pub use grants::{
+    Configuration, ConfigurationError, Destination, Grants, MAX_OUTGOING_REQUESTS, Outgoing, State, StoreError,
+    TlsError,
+};
 pub use lifecycle::{Lifecycle, Phase};
 pub use load::candidate::{Candidate, Composition, MiddlewareFile};
 pub use load::compile_cache::{CacheError, CompileCache};

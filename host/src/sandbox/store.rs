@@ -68,7 +68,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         limits: InstanceLimits::new(host.sandbox.memory_bytes()),
         wasi,
         http: WasiHttpCtx::new(),
-        hooks: HttpHooks,
+        hooks: HttpHooks { requests: host.grants.outgoing.instance() },
     };
     let mut store = Store::new(host.sandbox.engine(), state);
     store.limiter(|state| &mut state.limits);

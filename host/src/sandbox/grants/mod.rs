@@ -7,9 +7,11 @@
 //! * `configuration`: keys and values, as environment and as `wasi:config/store`.
 //! * `keyvalue`: the state that all instances share, as `wasi:keyvalue`. It is granted always: it is bounded, and reaches
 //!   nothing outside the server. An option only makes it permanent.
+//! * `outgoing`: HTTP requests, as `wasi:http/outgoing-handler`.
 
 mod configuration;
 mod keyvalue;
+mod outgoing;
 
 use std::fmt;
 
@@ -18,6 +20,8 @@ use serde::Serialize;
 pub use self::configuration::{Configuration, ConfigurationError};
 pub use self::keyvalue::{Bucket, HeldCas, State, StoreError};
 pub(in crate::sandbox) use self::keyvalue::{PageStart, StateError, digest};
+pub(in crate::sandbox) use self::outgoing::InstanceRequests;
+pub use self::outgoing::{Destination, MAX_REQUESTS as MAX_OUTGOING_REQUESTS, Outgoing, TlsError};
 
 /// What the operator lets guests use besides cameras. The default is nothing. Clones share everything.
 ///
@@ -30,13 +34,19 @@ pub struct Grants {
     /// What the state is stored in.
     #[serde(rename = "store")]
     pub state: State,
+    /// Where requests may be sent to.
+    pub outgoing: Outgoing,
 }
 
 impl Grants {
     /// Whether guests may import this interface, but every call is refused. `interface` is a name like
     /// `wasi:filesystem/types@0.2.0`, in any version.
     pub(in crate::sandbox) fn deny(&self, interface: &str) -> bool {
-        let granted = [("wasi:filesystem/", false), ("wasi:http/outgoing-handler@", false), ("wasi:sockets/", false)];
+        let granted = [
+            ("wasi:filesystem/", false),
+            ("wasi:http/outgoing-handler@", self.outgoing.is_granted()),
+            ("wasi:sockets/", false),
+        ];
         granted.into_iter().any(|(prefix, is_granted)| !is_granted && interface.starts_with(prefix))
     }
 }
@@ -45,8 +55,8 @@ impl fmt::Display for Grants {
     /// Lists the grants in one line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without `..`, so that no grant is forgotten.
-        let Self { configuration, state } = self;
-        let grants = [configuration.summary(), state.summary()];
+        let Self { configuration, state, outgoing } = self;
+        let grants = [configuration.summary(), state.summary(), outgoing.summary()];
         let grants: Vec<_> = grants.into_iter().flatten().collect();
         formatter.write_str(if grants.is_empty() { "none" } else { "" })?;
         formatter.write_str(&grants.join(", "))

@@ -14,7 +14,7 @@ use crate::sandbox::state::GuestState;
 ///
 /// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2, whatever the
 /// [`Grants`](crate::sandbox::grants::Grants). Without a grant, they refuse every call: `store.rs` preopens no directory
-/// and allows no socket, and `http_hooks.rs` denies requests. There are no terminals.
+/// and allows no socket, and `grants/outgoing/` denies requests. There are no terminals.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;

@@ -1,6 +1,7 @@
 //! What the operator grants to guests, and what they get without that.
 
 mod configuration;
+mod outgoing;
 mod state;
 
 use std::ffi::OsStr;
@@ -47,7 +48,11 @@ fn each_option_grants_its_interfaces_and_no_others() {
     let import = |name: &&str| format!("(import {name:?} (instance))");
     let imports: String = GRANTED.iter().chain(&CONDITIONAL).map(import).collect();
     std::fs::write(&path, wat::parse_str(format!("(component {imports})")).unwrap()).unwrap();
-    let options: [(&[&str], &[&str]); 2] = [(&[], &[]), (&["--guest-env", "KEY=value"], &[])];
+    let options: [(&[&str], &[&str]); 3] = [
+        (&[], &[]),
+        (&["--guest-env", "KEY=value"], &[]),
+        (&["--allow-outgoing", "http://192.168.1.20:8123"], &["wasi:http/outgoing-handler"]),
+    ];
     for (options, granted) in options {
         let lines = imports_of(&path, options);
         let expected: String = GRANTED
@@ -67,7 +72,7 @@ fn without_options_nothing_is_granted() {
     let server = Server::start(&["--camera", "emulated"]);
     assert!(server.log().contains("grants: none"), "{}", server.log());
     let report = get(server.admin.unwrap(), "/guest").json();
-    assert_eq!(report["grants"], serde_json::json!({"configuration": [], "store": null}));
+    assert_eq!(report["grants"], serde_json::json!({"configuration": [], "store": null, "outgoing": []}));
 }
 
 /// Returns what `hotshoe guest imports` prints about a component with these options.
