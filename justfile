@@ -26,6 +26,10 @@ guest:
 wit-docs:
     HOTSHOE_BLESS=1 cargo test --test serving the_wit_reference
 
+# Regenerate the bindings in the C template (needs `cargo install wit-bindgen-cli --version 0.60.0`)
+c-bindings:
+    wit-bindgen c guest/wit --world hotshoe:server/publishing-guest --rename-world world --out-dir guest/templates/c/bindings
+
 # Run all checks for a contribution
 check: lint test doc
 

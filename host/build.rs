@@ -14,14 +14,16 @@ use std::process::{Command, ExitCode};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// A small guest in Rust, from which `hotshoe guest new` creates guests.
-const RUST_TEMPLATE: &str = "guest/templates/rust";
+/// What `hotshoe guest new` creates guests from: a folder for each language, and `full` with the files of a copy of the
+/// built-in guest that differ from it.
+const TEMPLATES: &str = "guest/templates";
 
-/// The files of a copy of the built-in guest that differ from it.
-const TEMPLATE: &str = "guest/template";
+/// The names of the folders with small guests.
+const LANGUAGES: [&str; 4] = ["rust", "js", "python", "c"];
 
-/// The script that copies of the built-in guest and the guest itself share.
-const DEV: &str = "guest/dev";
+/// The scripts in all new guests, and in copies of the built-in guest only.
+const DEV: &str = "guest/templates/dev";
+const BUILD: &str = "guest/build";
 
 fn main() -> ExitCode {
     match embed() {
@@ -38,7 +40,7 @@ fn embed() -> Result<(), String> {
     let workspace = manifest_dir.parent().ok_or("the folder of the host has no parent folder")?;
     let out = PathBuf::from(variable("OUT_DIR")?);
     let watched = ["guest/Cargo.toml", "guest/src", "wit", sources::PREBUILT, "Cargo.toml", "Cargo.lock"];
-    for path in watched.into_iter().chain([TEMPLATE, DEV, RUST_TEMPLATE]) {
+    for path in watched.into_iter().chain([TEMPLATES, BUILD]) {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     let digest =
@@ -54,24 +56,27 @@ fn embed() -> Result<(), String> {
 }
 
 /// Writes the files of new guests as Rust expressions: arrays of paths and contents. `full_guest.rs` has the sources of
-/// the built-in guest, except for its manifest; `rust_guest.rs` has the template in Rust.
+/// the built-in guest, except for its manifest; `rust_guest.rs` and so on have the template in that language.
 fn list_new_guests(workspace: &Path, out: &Path) -> io::Result<()> {
     let mut full = Vec::new();
-    let mut wit = Vec::new();
+    let mut common = vec![("dev".to_owned(), workspace.join(DEV))];
     for (name, path) in sources::files(workspace)? {
         match name.strip_prefix(sources::WIT) {
-            Some(rest) => wit.push((format!("wit{rest}"), path)),
+            Some(rest) => common.push((format!("wit{rest}"), path)),
             None => full.push((name.strip_prefix("guest/").unwrap_or(&name).to_owned(), path)),
         }
     }
     full.retain(|(name, _)| name != "Cargo.toml");
-    full.extend(files_in(&workspace.join(TEMPLATE))?);
-    full.push(("dev".to_owned(), workspace.join(DEV)));
-    full.extend_from_slice(&wit);
+    full.push(("build".to_owned(), workspace.join(BUILD)));
+    full.extend(files_in(&workspace.join(TEMPLATES).join("full"))?);
+    full.extend_from_slice(&common);
     list_files(&full, &out.join("full_guest.rs"))?;
-    let mut rust = files_in(&workspace.join(RUST_TEMPLATE))?;
-    rust.extend(wit);
-    list_files(&rust, &out.join("rust_guest.rs"))
+    for language in LANGUAGES {
+        let mut files = files_in(&workspace.join(TEMPLATES).join(language))?;
+        files.extend_from_slice(&common);
+        list_files(&files, &out.join(format!("{language}_guest.rs")))?;
+    }
+    Ok(())
 }
 
 /// Returns all files in a folder, relative to it and absolute, in the order of the paths.

@@ -19,6 +19,9 @@ pub enum CommandError {
     /// The path for a new guest exists and is not an empty folder.
     #[error("{} already exists; choose a new or empty folder", .0.display())]
     Occupied(PathBuf),
+    /// The built-in guest was requested in a language other than Rust.
+    #[error("--full copies the built-in guest, which is in Rust; omit --lang, or omit --full")]
+    FullInRustOnly,
     /// A file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {

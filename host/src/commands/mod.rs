@@ -23,7 +23,7 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Guest { command: GuestCommand::Imports { file, grants } } => {
             guest_imports::run(file.as_deref(), grants)?
         }
-        Command::Guest { command: GuestCommand::New { dir, full } } => guest_new::run(dir, *full)?,
+        Command::Guest { command: GuestCommand::New { dir, lang, full } } => guest_new::run(dir, *lang, *full)?,
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
         Command::Compile(args) => return Ok(compile::run(args)),
         Command::Compose(args) => return Ok(compile::run_compose(args)),

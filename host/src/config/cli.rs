@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
@@ -142,11 +142,14 @@ pub enum GuestCommand {
         #[command(flatten)]
         grants: GrantArgs,
     },
-    /// Create a directory with a new guest project in Rust: a page, snapshots and streams
+    /// Create a directory with a new guest project: a page, snapshots and streams
     New {
         /// Directory to create; its name becomes the name of the project
         dir: PathBuf,
-        /// Copy the sources of the built-in guest instead of the small template
+        /// Language of the guest
+        #[arg(long, value_enum, default_value_t)]
+        lang: Language,
+        /// Copy the sources of the built-in guest, in Rust, instead of the small template
         #[arg(long)]
         full: bool,
     },
@@ -155,6 +158,20 @@ pub enum GuestCommand {
         /// File to write
         file: PathBuf,
     },
+}
+
+/// The language of a new guest.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Language {
+    /// Rust, with cargo
+    #[default]
+    Rust,
+    /// JavaScript, with componentize-js
+    Js,
+    /// Python, with componentize-py
+    Python,
+    /// C, with clang
+    C,
 }
 
 /// How to serve.

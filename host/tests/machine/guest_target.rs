@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::harness::run_successfully;
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::{Server, program, run, set_environment};
-use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
+use hotshoe_test_support::{DEADLINE, wait_until, workspace};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const TARGET: &str = "wasm32-wasip2";
@@ -49,9 +50,9 @@ pub fn full_guest_is_rebuilt_at_each_save() {
     cargo.current_dir(&guest).args(["build", "--quiet", "--profile", "guest", "--target", TARGET]);
     run_successfully(cargo.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", guest.join("target")));
 
-    let dev = Dev::start(&guest);
+    let dev = Dev::start(&guest, DEADLINE);
     let server = &dev.server;
-    assert!(server.log().contains("porch_cam.wasm"), "{}", server.log());
+    assert!(server.log().contains("built in "), "{}", server.log());
     let mut viewer = Viewer::watch(server.address, "/video_feed");
     viewer.part();
 
@@ -74,74 +75,19 @@ pub fn full_guest_is_rebuilt_at_each_save() {
     assert_eq!(server.generation(), 3);
 }
 
-/// A guest from the template builds, serves, and is replaced at each save while its viewers watch. Panics are logged
-/// with their message.
-pub fn new_guest_is_rebuilt_at_each_save() {
-    let folder = tempfile::tempdir().unwrap();
-    let guest = folder.path().join("porch");
-    assert!(run(["guest".as_ref(), "new".as_ref(), guest.as_os_str()]).status.success());
-
-    // The first build takes longer than DEADLINE.
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(&guest).args(["build", "--quiet", "--target", TARGET, "--target-dir", "target"]);
-    run_successfully(cargo.env("CARGO_NET_OFFLINE", "true"));
-
-    let dev = Dev::start(&guest);
-    let server = &dev.server;
-    assert!(server.log().contains("built in "), "{}", server.log());
-    assert!(get(server.address, "/").text().contains("/stream/emulated"));
-    let snapshot = get(server.address, "/snapshot/emulated");
-    assert_eq!((snapshot.status, snapshot.header("content-type")), (200, Some("image/jpeg")));
-    assert!(built_in_pictures().contains(&snapshot.body));
-    for missing in ["/snapshot/barn", "/stream/barn", "/barn"] {
-        assert_eq!(get(server.address, missing).status, 404, "{missing}");
-    }
-    let mut viewers: Vec<_> = (0..20).map(|_| Viewer::watch(server.address, "/stream/emulated")).collect();
-    viewers.iter_mut().for_each(read_frame);
-
-    let page = guest.join("src/page.html");
-    let html = fs::read_to_string(&page).unwrap();
-    fs::write(&page, html.replace("<h1>porch", "<h1>The porch")).unwrap();
-    wait_until("the new page is served", || get(server.address, "/").text().contains("<h1>The porch"));
-    viewers.iter_mut().for_each(read_frame);
-
-    // While the code does not compile, the old guest serves.
-    let code = guest.join("src/lib.rs");
-    let rust = fs::read_to_string(&code).unwrap();
-    fs::write(&code, format!("{rust}\nthis is not Rust")).unwrap();
-    server.wait_for_log("build failed; the previous guest is still serving");
-    assert!(get(server.address, "/").text().contains("<h1>The porch"));
-
-    let panics =
-        rust.replace("if path == \"/\" {", "if path == \"/panic\" { panic!(\"out of film\") } else if path == \"/\" {");
-    assert_ne!(panics, rust);
-    fs::write(&code, panics).unwrap();
-    wait_until("the guest is rebuilt", || get(server.address, "/panic").status == 502);
-    server.wait_for_log("out of film");
-    viewers.iter_mut().for_each(read_frame);
-    assert_eq!(server.generation(), 3);
-}
-
-/// Reads from a stream up to the end of a frame. Panics if the stream ends.
-fn read_frame(viewer: &mut Viewer) {
-    let mut read = Vec::new();
-    while !read.ends_with(b"\xFF\xD9\r\n--frame\r\n") {
-        read.extend(viewer.next_chunk().expect("the stream continues"));
-    }
-}
-
 /// The script `dev` of a guest, and the server that it starts. Both are stopped when dropped.
-struct Dev {
-    server: Server,
+pub struct Dev {
+    pub server: Server,
 }
 
 impl Dev {
-    fn start(guest: &Path) -> Self {
+    /// Starts the script in the folder of a guest. `build_time` is how long its first build may take.
+    pub fn start(guest: &Path, build_time: Duration) -> Self {
         let mut dev = Command::new(guest.join("dev"));
         set_environment(&mut dev);
         dev.env("HOTSHOE", program()).env("CARGO_NET_OFFLINE", "true").env_remove("CARGO_TARGET_DIR");
         dev.args(["--camera", "emulated,fps=20"]).process_group(0);
-        Self { server: Server::start_command(dev) }
+        Self { server: Server::start_command_within(dev, build_time) }
     }
 }
 

@@ -47,6 +47,10 @@ fn main() -> ExitCode {
     let mut trials =
         vec![trial("viewers_whose_link_goes_down_are_dropped", &link_down::missing(), link_down::viewers_are_dropped)];
     // Compiling an interpreter takes a minute of CPU time.
+    for template in &toolchains::templates::TEMPLATES {
+        let missing = template.missing();
+        trials.push(trial(template.test_name, &missing, || template.is_rebuilt_at_each_save_under_viewers()));
+    }
     let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
     trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
     trials.push(trial("a_python_application_serves", &python, toolchains::python));
@@ -58,7 +62,6 @@ fn main() -> ExitCode {
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
-        trial("new_guest_is_rebuilt_at_each_save", &target, guest_target::new_guest_is_rebuilt_at_each_save),
         trial("camera_streams", &fakecam, fakecam::streams),
         trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
         trial("camera_is_listed", &fakecam, fakecam::is_listed),

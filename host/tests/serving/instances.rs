@@ -8,9 +8,14 @@ use hotshoe_test_support::wait_until;
 /// Sends `requests` requests, one after the other, to a guest that counts the responses of its instance. Returns each
 /// count, or how the response failed. `first` is what the guest does before each response, as WebAssembly text.
 fn counts(first: &str, requests: usize) -> Vec<String> {
+    counts_with(&[], first, requests)
+}
+
+/// Like [`counts`], with these options of the server.
+fn counts_with(options: &[&str], first: &str, requests: usize) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let guest = guests::counting(folder.path(), first);
-    let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+    let server = Server::start(&[&["--camera", "emulated", "--guest", guest.to_str().unwrap()], options].concat());
     (0..requests)
         .map(|_| {
             let (reply, rest) = try_request(server.address, "GET", "/count");
@@ -80,11 +85,19 @@ fn an_instance_that_holds_a_resource_is_not_reused() {
 }
 
 #[test]
+fn an_instance_of_the_size_of_an_interpreter_is_reused() {
+    // 14 MiB, like CPython.
+    let grows = "(call $allow_reuse) (if (i32.eqz (global.get $count)) (then (drop (memory.grow (i32.const 224)))))";
+    assert_eq!(counts(grows, 3), ["001", "002", "003"]);
+}
+
+#[test]
 fn an_instance_that_has_grown_large_is_not_reused() {
     let grows = |pages: u32| format!("(call $allow_reuse) (drop (memory.grow (i32.const {pages})))");
-    assert_eq!(counts(&grows(130), 3), ["001"; 3]);
-    // In steps: at the fourth request it has 162 pages, which are 10 MiB.
-    assert_eq!(counts(&grows(40), 5), ["001", "002", "003", "004", "001"]);
+    let large = ["--guest-memory", "128"];
+    assert_eq!(counts_with(&large, &grows(1024), 3), ["001"; 3]);
+    // In steps: at the fourth request it has more than 64 MiB.
+    assert_eq!(counts_with(&large, &grows(300), 5), ["001", "002", "003", "004", "001"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wit_component::{StringEncoding, WitPrinter};
 use wit_parser::{InterfaceId, PackageId, Resolve, Stability, TypeDefKind, TypeOwner, WorldItem};
 
 use hotshoe_test_support::workspace;
@@ -167,4 +168,30 @@ fn only_stamped_components_have_a_digest() {
     assert_eq!(sources::stamped_digest(b"component"), None);
     assert_eq!(sources::stamped_digest(&[0; 100]), None);
     assert!(wat::parse_str("(component)").is_ok_and(|component| sources::stamped_digest(&component).is_none()));
+}
+
+/// Prints the packages in the type information of a core module, without comments.
+fn types_of(module: &[u8]) -> String {
+    let (_, bindings) = wit_component::metadata::decode(module).unwrap();
+    let resolve = &bindings.resolve;
+    let print = |id| {
+        let mut printer = WitPrinter::default();
+        printer.emit_docs(false).print(resolve, id, &[]).unwrap();
+        printer.output.to_string()
+    };
+    let mut packages: Vec<_> = resolve.packages.iter().map(|(id, _)| print(id)).collect();
+    packages.sort();
+    packages.concat()
+}
+
+#[test]
+fn the_bindings_of_the_c_template_are_up_to_date() {
+    let (resolve, package) = resolve("wit/server");
+    let world = resolve.select_world(&[package], Some("publishing-guest")).unwrap();
+    // The shortest core module: the magic number and the version.
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    let object = workspace().join("guest/templates/c/bindings/world_component_type.o");
+    let found = types_of(&std::fs::read(object).unwrap());
+    assert!(found == types_of(&module), "guest/templates/c/bindings is out of date: run `just c-bindings`");
 }

@@ -25,8 +25,14 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Polls until a condition holds. `what` completes the sentence "timed out waiting until …".
 #[track_caller]
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    wait_until_within(what, DEADLINE, condition);
+}
+
+/// Like [`wait_until`], but waits this long.
+#[track_caller]
+pub fn wait_until_within(what: &str, time: Duration, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + time;
     while !condition() {
         assert!(Instant::now() < deadline, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(10));

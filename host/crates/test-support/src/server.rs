@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
@@ -87,7 +87,7 @@ pub fn end(mut command: Command) -> Output {
             let output = waiting.join().unwrap();
             panic!("{command:?} does not exit:\n{}", String::from_utf8_lossy(&output.stderr));
         }
-        thread::sleep(std::time::Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     waiting.join().unwrap()
 }
@@ -123,7 +123,12 @@ impl Server {
     }
 
     /// Starts a server with this command, at free ports where it names none.
-    pub fn start_command(mut command: Command) -> Self {
+    pub fn start_command(command: Command) -> Self {
+        Self::start_command_within(command, DEADLINE)
+    }
+
+    /// Like [`Self::start_command`], but waits this long until the server listens.
+    pub fn start_command_within(mut command: Command, time: Duration) -> Self {
         use_free_ports(&mut command);
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -137,7 +142,7 @@ impl Server {
             }
         });
         let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), admin: None };
-        let line = server.wait_for_log("open http://");
+        let line = server.wait_for_log_within("open http://", time);
         let address = line.split_once("http://").unwrap().1.trim_end_matches('/');
         server.address = address.parse().unwrap();
         let log = server.log();
@@ -155,7 +160,18 @@ impl Server {
     /// Waits until this many lines of the log contain this text, and returns the last of them.
     #[track_caller]
     pub fn wait_for_logs(&self, text: &str, count: usize) -> String {
-        let deadline = Instant::now() + DEADLINE;
+        self.wait_for_logs_within(text, count, DEADLINE)
+    }
+
+    /// Like [`Self::wait_for_log`], but waits this long.
+    #[track_caller]
+    pub fn wait_for_log_within(&self, text: &str, time: Duration) -> String {
+        self.wait_for_logs_within(text, 1, time)
+    }
+
+    #[track_caller]
+    fn wait_for_logs_within(&self, text: &str, count: usize, time: Duration) -> String {
+        let deadline = Instant::now() + time;
         let mut lines = self.log.lines.lock().unwrap();
         loop {
             if let Some(line) = lines.iter().filter(|line| line.contains(text)).nth(count - 1) {
@@ -258,7 +274,7 @@ impl Server {
                 return status;
             }
             assert!(Instant::now() < deadline, "the server does not exit:\n{}", self.log());
-            thread::sleep(std::time::Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }

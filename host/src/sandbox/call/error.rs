@@ -5,6 +5,7 @@ use std::time::Duration;
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
+use super::trapped_functions::trapped_functions;
 use crate::sandbox::wasmtime_error::is_system_error;
 
 /// How long a guest may compute without waiting for anything, once its response has started. Before that, the answer
@@ -29,7 +30,7 @@ pub enum CallError {
     /// The instance pool is full.
     #[error("all guest instances are in use; raise --max-requests")]
     PoolExhausted,
-    /// The guest trapped, with the root cause. The debug log has the backtrace.
+    /// The guest trapped, with the root cause and the innermost functions. The debug log has the backtrace.
     #[error("the guest trapped: {0}")]
     Trapped(String),
     /// The guest returned without setting `response-outparam`.
@@ -89,7 +90,10 @@ impl CallError {
         }
         tracing::debug!("{error:?}");
         // The causes before the root cause contain the WebAssembly backtrace, which has many lines.
-        let cause = error.root_cause().to_string();
+        let mut cause = error.root_cause().to_string();
+        if let Some(functions) = trapped_functions(error) {
+            cause = format!("{cause} (in {functions})");
+        }
         if is_system_error(error) { Self::OutOfResources(cause) } else { Self::Trapped(cause) }
     }
 }

@@ -16,15 +16,16 @@ use crate::sandbox::state::GuestState;
 /// is enough, and few machines with cameras have more processors. Other requests create instances as needed.
 pub const MAX_IDLE_INSTANCES: u32 = 8;
 
-/// The most linear memory that an idle instance may have, in bytes. [`MAX_IDLE_INSTANCES`] times this much may be
-/// occupied without being used. Stacks and tables are small in comparison.
-const MAX_IDLE_MEMORY: usize = 8 << 20;
+/// The most linear memory that the idle instances of one guest may have together, in bytes. It is occupied without being
+/// used. An instance of the built-in guest has 1 MiB, one with a JavaScript engine or CPython 9 to 14 MiB, so there may
+/// be fewer of those. Stacks and tables are small in comparison.
+const MAX_IDLE_MEMORY: usize = 64 << 20;
 
 /// The most requests that one instance handles. Dropping the instance frees the memory that its guest has leaked, and
 /// creating another costs a hundredth of handling all these requests.
 const MAX_REQUESTS: u32 = 128;
 
-/// How long an instance may be idle. Most are needed for a burst only, and each may hold [`MAX_IDLE_MEMORY`].
+/// How long an instance may be idle. Most are needed for a burst only, and together they may hold [`MAX_IDLE_MEMORY`].
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The idle instances of one generation.
@@ -35,12 +36,19 @@ pub struct IdleInstances {
 
 #[derive(Default)]
 struct Inner {
-    /// Each with the time at which it became idle, oldest first. The newest is reused first, since its memory is most
-    /// likely in the processor's caches.
-    instances: Vec<(Instant, IdleInstance)>,
+    /// Oldest first. The newest is reused first, since its memory is most likely in the processor's caches.
+    instances: Vec<Entry>,
     is_closed: bool,
     /// Whether a task is running that drops expired instances. It ends when there are no instances.
     has_reaper: bool,
+}
+
+struct Entry {
+    /// When the instance became idle.
+    since: Instant,
+    /// Its linear memory, in bytes.
+    memory: usize,
+    instance: IdleInstance,
 }
 
 /// An instance that may handle another request.
@@ -54,7 +62,7 @@ pub(super) struct IdleInstance {
 impl IdleInstances {
     /// Takes an instance to handle the next request.
     pub(super) fn take(&self) -> Option<IdleInstance> {
-        Some(self.lock().instances.pop()?.1)
+        Some(self.lock().instances.pop()?.instance)
     }
 
     /// Adds an instance whose call has returned after a complete response. Drops it if it must not be reused. Must be
@@ -64,20 +72,22 @@ impl IdleInstances {
         if !state.reuse_allowed {
             return;
         }
-        if instance.requests >= MAX_REQUESTS || state.holds_resources() || state.memory_used() > MAX_IDLE_MEMORY {
+        let memory = state.memory_used();
+        if instance.requests >= MAX_REQUESTS || state.holds_resources() || memory > MAX_IDLE_MEMORY {
             debug!("not reusing a guest instance that handled {} requests", instance.requests);
             return;
         }
         // Reset it now, so that it holds nothing while it is idle.
         state.reset();
         let mut inner = self.lock();
-        if inner.is_closed || inner.instances.len() >= MAX_IDLE_INSTANCES as usize {
+        let memories = inner.instances.iter().map(|entry| entry.memory);
+        if inner.is_closed || !has_room(memories, memory) {
             // Dropping an instance takes a while, so release the lock first.
             drop(inner);
             drop(instance);
             return;
         }
-        inner.instances.push((Instant::now(), instance));
+        inner.instances.push(Entry { since: Instant::now(), memory, instance });
         if !inner.has_reaper {
             inner.has_reaper = true;
             tokio::spawn(reap_expired(Arc::downgrade(self)));
@@ -96,13 +106,13 @@ impl IdleInstances {
 
     /// Removes and returns the instances that have been idle for too long. Returns `None` if there are no idle
     /// instances at all; the reaper must end then.
-    fn take_expired(&self) -> Option<Vec<(Instant, IdleInstance)>> {
+    fn take_expired(&self) -> Option<Vec<Entry>> {
         let mut inner = self.lock();
         if inner.instances.is_empty() {
             inner.has_reaper = false;
             return None;
         }
-        let expired = inner.instances.iter().take_while(|(since, _)| since.elapsed() >= IDLE_TIMEOUT).count();
+        let expired = inner.instances.iter().take_while(|entry| entry.since.elapsed() >= IDLE_TIMEOUT).count();
         Some(inner.instances.drain(..expired).collect())
     }
 
@@ -110,6 +120,11 @@ impl IdleInstances {
         // No panic can leave the data inconsistent, so a poisoned lock is safe to use.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an instance with `memory` bytes may be idle beside idle instances with `memories`.
+fn has_room(memories: impl ExactSizeIterator<Item = usize>, memory: usize) -> bool {
+    memories.len() < MAX_IDLE_INSTANCES as usize && memories.sum::<usize>() + memory <= MAX_IDLE_MEMORY
 }
 
 /// Drops expired instances until there are none, or until their generation was dropped.
@@ -120,5 +135,26 @@ async fn reap_expired(idle_instances: Weak<IdleInstances>) {
         if idle_instances.take_expired().is_none() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most instances of this size that are idle at the same time.
+    fn most_idle(memory: usize) -> usize {
+        (0..).find(|count| !has_room(vec![memory; *count].into_iter(), memory)).unwrap()
+    }
+
+    #[test]
+    fn there_are_fewer_idle_instances_if_they_are_larger() {
+        assert_eq!(most_idle(1 << 20), 8);
+        assert_eq!(most_idle(8 << 20), 8);
+        assert_eq!(most_idle(9 << 20), 7);
+        assert_eq!(most_idle(14 << 20), 4);
+        assert_eq!(most_idle(64 << 20), 1);
+        assert_eq!(most_idle(65 << 20), 0);
+        assert!(!has_room([60 << 20, 2 << 20].into_iter(), 3 << 20));
     }
 }

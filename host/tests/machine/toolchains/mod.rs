@@ -1,6 +1,8 @@
 //! Guests in other languages: web applications for standard `wasi:http` that do not use cameras. Their toolchains
 //! import files, sockets and outgoing HTTP into every component.
 
+pub mod templates;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
