@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, OutageCause, Watcher, list_cameras};
-use crate::bindings::hotshoe::server::channels::{Channel, ViewerOptions, count_viewers};
+use crate::bindings::hotshoe::server::channels::{ViewerOptions, count_viewers};
 use crate::bindings::hotshoe::server::generations;
 use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
@@ -17,6 +17,7 @@ use crate::json;
 use crate::measurement::measure;
 use crate::multipart::Format;
 use crate::response::{self, Head};
+use crate::viewer::{self, Sink};
 
 /// The name of the channel. No camera has a `/` in its name.
 pub const CHANNEL: &str = "/events";
@@ -35,16 +36,16 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
     let opening = format!("retry: {RETRY_MILLISECONDS}\n\n").into_bytes();
     // An event ends with an empty line, so the stream needs no closing.
     let options = ViewerOptions { opening, closing: Vec::new(), max_rate: None, label: String::new() };
-    response::join_channels(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &options);
+    viewer::respond(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &options, publish);
 }
 
 /// Publishes the events.
-pub fn publish(channel: &Channel) {
+pub fn publish(sink: &mut impl Sink) {
     let watcher = Watcher::new();
     loop {
         let event = format!("event: state\ndata: {}\n\n", state_json());
-        // Fails only if the event is too large. The next one would be as large.
-        if channel.push(event.as_bytes(), None, b"").is_err() {
+        // A channel fails only if the event is too large. The next one would be as large.
+        if sink.push(event.as_bytes(), None, b"").is_err() {
             return;
         }
         watcher.blocking_changed(INTERVAL_NANOSECONDS);

@@ -1,13 +1,18 @@
 //! The publisher of the channels: streams of cameras, and events.
 
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
 use crate::bindings::exports::hotshoe::server::publisher;
 use crate::bindings::hotshoe::camera::cameras::Feed;
 use crate::bindings::hotshoe::camera::frames::{Frame, Image};
 use crate::bindings::hotshoe::server::channels::Channel;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::bindings::wasi::io::poll;
 use crate::component::Component;
 use crate::events;
 use crate::multipart::{Clocks, Format, PartInfo, StreamStatus};
+use crate::viewer::{Ended, Sink};
 
 /// The newest picture is sent again if there is no new frame for this long. It tells browsers that the part is
 /// complete, and keeps clients from timing out.
@@ -22,40 +27,132 @@ impl publisher::Guest for Component {
     /// Publishes a channel. The host ends the instance after the last viewer has left.
     fn publish(channel: Channel) {
         match channel.name().as_str() {
-            events::CHANNEL => events::publish(&channel),
-            name => publish_camera(&channel, name),
+            events::CHANNEL => events::publish(&mut &channel),
+            name => {
+                // `stream` derives the names of channels from existing cameras, so this cannot fail.
+                let Some(mut stream) = CameraStream::open(name) else { return };
+                loop {
+                    stream.wait();
+                    if stream.push(&mut &channel).is_err() {
+                        return;
+                    }
+                }
+            }
         }
     }
 }
 
-/// Publishes the stream that the channel is named after.
-fn publish_camera(channel: &Channel, name: &str) {
-    let (camera, format) = Format::of_channel(name);
-    // `stream` derives the names of channels from existing cameras, so this cannot fail.
-    let Ok(feed) = Feed::open(camera) else { return };
-    let mut newest: Option<Picture> = None;
-    let mut last_sequence = None;
-    let mut rate = PushRate::default();
-    loop {
-        // At most two images are held at a time, so there is no error.
-        newest = match feed.blocking_next(REPEAT_NANOSECONDS) {
-            Ok(Some(frame)) => Some(Picture::of_frame(frame)),
-            // No new frame: if the camera is lost, show why; otherwise repeat the newest picture.
-            _ => {
-                let placeholder = feed.placeholder().ok().flatten();
-                placeholder.map(|image| Picture::of_placeholder(image, last_sequence)).or(newest)
+/// Writes the streams that these channels are named after to one client, at most `max_rate` parts per second of each.
+/// Returns when the client has disconnected. Omits cameras for which there is no feed: the host limits their number.
+pub fn write_streams(client: &mut impl Sink, names: &[String], max_rate: Option<f64>) {
+    let mut streams: Vec<_> = names.iter().filter_map(|name| CameraStream::open(name)).collect();
+    let interval = max_rate.filter(|rate| *rate > 0.0).map_or(0.0, |rate| NANOSECONDS_PER_SECOND as f64 / rate) as u64;
+    while !streams.is_empty() {
+        for stream in &mut streams {
+            let now = monotonic_clock::now();
+            if stream.last_push.is_some_and(|last| now < last.saturating_add(interval)) || !stream.read(now) {
+                continue;
             }
-        };
-        if let Some(Picture { image, info, is_live }) = &newest {
-            let skipped = last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
-            if *is_live {
-                last_sequence = Some(info.sequence);
+            if stream.push(client).is_err() {
+                return;
             }
-            let status = |now| StreamStatus { is_live: *is_live, skipped, rate: rate.count(now) };
-            let (head, tail) = format.around(camera, info, status, CLOCKS);
-            // Fails only if the headers are too long, which they are not.
-            let _ = channel.push(head.as_bytes(), Some(image), tail.as_bytes());
         }
+        wait_for_any(&streams, interval);
+    }
+}
+
+/// Blocks until one of the streams may have something to push.
+fn wait_for_any(streams: &[CameraStream], interval: u64) {
+    let now = monotonic_clock::now();
+    let mut deadline = now.saturating_add(REPEAT_NANOSECONDS);
+    let mut pollables = Vec::new();
+    for stream in streams {
+        let Some(last) = stream.last_push else {
+            pollables.push(stream.feed.subscribe());
+            continue;
+        };
+        let allowed = last.saturating_add(interval);
+        if allowed <= now {
+            pollables.push(stream.feed.subscribe());
+            deadline = deadline.min(last.saturating_add(REPEAT_NANOSECONDS));
+        } else {
+            deadline = deadline.min(allowed);
+        }
+    }
+    pollables.push(monotonic_clock::subscribe_instant(deadline));
+    poll::poll(&pollables.iter().collect::<Vec<_>>());
+}
+
+/// The stream of a camera.
+struct CameraStream {
+    camera: String,
+    format: Format,
+    feed: Feed,
+    newest: Option<Picture>,
+    last_sequence: Option<u64>,
+    /// The monotonic time of the last push, in nanoseconds.
+    last_push: Option<u64>,
+    rate: PushRate,
+}
+
+impl CameraStream {
+    /// Opens the stream that a channel is named after. Returns `None` if there is no feed.
+    fn open(channel: &str) -> Option<Self> {
+        let (camera, format) = Format::of_channel(channel);
+        let feed = Feed::open(camera).ok()?;
+        let camera = camera.to_string();
+        Some(Self {
+            camera,
+            format,
+            feed,
+            newest: None,
+            last_sequence: None,
+            last_push: None,
+            rate: PushRate::default(),
+        })
+    }
+
+    /// Waits for the next frame, or until the newest picture is to be sent again.
+    fn wait(&mut self) {
+        // At most two images are held at a time, so there is no error.
+        match self.feed.blocking_next(REPEAT_NANOSECONDS) {
+            Ok(Some(frame)) => self.newest = Some(Picture::of_frame(frame)),
+            _ => self.read_placeholder(),
+        }
+    }
+
+    /// Takes the next frame without waiting. Returns whether there is one, or the newest picture is to be sent again.
+    fn read(&mut self, now: u64) -> bool {
+        if let Ok(Some(frame)) = self.feed.next() {
+            self.newest = Some(Picture::of_frame(frame));
+            return true;
+        }
+        let is_due = self.last_push.is_none_or(|last| now >= last.saturating_add(REPEAT_NANOSECONDS));
+        if is_due {
+            self.read_placeholder();
+        }
+        is_due && self.newest.is_some()
+    }
+
+    /// There is no new frame: if the camera is lost, shows why; otherwise the newest picture stays.
+    fn read_placeholder(&mut self) {
+        if let Ok(Some(image)) = self.feed.placeholder() {
+            self.newest = Some(Picture::of_placeholder(image, self.last_sequence));
+        }
+    }
+
+    /// Pushes the newest picture, if there is one.
+    fn push(&mut self, sink: &mut impl Sink) -> Result<(), Ended> {
+        let Some(Picture { image, info, is_live }) = &self.newest else { return Ok(()) };
+        let skipped = self.last_sequence.map_or(0, |last| info.sequence.saturating_sub(last + 1));
+        if *is_live {
+            self.last_sequence = Some(info.sequence);
+        }
+        let rate = &mut self.rate;
+        let status = |now| StreamStatus { is_live: *is_live, skipped, rate: rate.count(now) };
+        let (head, tail) = self.format.around(&self.camera, info, status, CLOCKS);
+        self.last_push = Some(monotonic_clock::now());
+        sink.push(head.as_bytes(), Some(image), tail.as_bytes())
     }
 }
 

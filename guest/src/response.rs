@@ -1,10 +1,9 @@
 //! Responses with `wasi:http`.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::bindings::hotshoe::server::channels::{self, ViewerOptions};
 use crate::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -44,6 +43,9 @@ pub const CONTROLS_METHOD_NOT_ALLOWED: Head = Head { status: 405, headers: &[("a
 /// There is no picture at the moment. Clients may retry after a second.
 pub const UNAVAILABLE: Head = Head { status: 503, headers: &[("retry-after", "1"), NO_CACHE[0]] };
 
+/// The guest has a bug.
+pub const INTERNAL_ERROR: Head = Head { status: 500, headers: &NO_CACHE };
+
 /// The client has disconnected.
 pub struct Disconnected;
 
@@ -62,7 +64,7 @@ pub fn start(
     content_type: &str,
     length: Option<u64>,
 ) -> Option<BodyWriter> {
-    let response = response(head, content_type, length);
+    let response = new(head, content_type, length);
     if head_only {
         ResponseOutparam::set(out, Ok(response));
         return None;
@@ -74,31 +76,8 @@ pub fn start(
     Some(BodyWriter { stream, body })
 }
 
-/// Sends a response whose body is written by the channels with these names, at least one.
-pub fn join_channels(
-    out: ResponseOutparam,
-    head_only: bool,
-    head: &Head,
-    content_type: &str,
-    names: &[String],
-    options: &ViewerOptions,
-) {
-    let response = response(head, content_type, None);
-    if !head_only && let Ok(body) = response.body() {
-        let joined = match names {
-            // Cheaper than `join_all`.
-            [name] => channels::join(body, name, options),
-            names => channels::join_all(body, names, options),
-        };
-        if joined.is_err() {
-            // Names and labels are valid, so the host has reached its maximum number of channels.
-            return send_line(out, head_only, &UNAVAILABLE, "503 too many streams, try again soon\n");
-        }
-    }
-    ResponseOutparam::set(out, Ok(response));
-}
-
-fn response(head: &Head, content_type: &str, length: Option<u64>) -> OutgoingResponse {
+/// Creates a response.
+pub fn new(head: &Head, content_type: &str, length: Option<u64>) -> OutgoingResponse {
     let length = length.map(|length| length.to_string());
     let length = length.as_deref().map(|length| ("content-length", length));
     response_with(head, [("content-type", content_type)].into_iter().chain(length))

@@ -10,10 +10,11 @@ use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
 use crate::multipart::{Boundary, Format, MULTI_CAMERA_CONTENT_TYPE, PartLayout};
-use crate::publish::CLOCKS;
+use crate::publish::{CLOCKS, write_streams};
 use crate::query::Query;
 use crate::response::{self, Head};
 use crate::route::CameraSelector;
+use crate::viewer;
 
 /// Responds with the stream of the camera in the format that the query requests.
 ///
@@ -67,7 +68,9 @@ fn respond(
         label,
     };
     // The publisher opens the camera.
-    response::join_channels(out, head_only, &head, content_type, channels, &options);
+    viewer::respond(out, head_only, &head, content_type, channels, &options, |client| {
+        write_streams(client, channels, options.max_rate);
+    });
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 - `/stream/NAME`: all frames of a camera, in one response without an end.
 """
 
-from componentize_py_types import Ok
+from componentize_py_types import Err, Ok
 from wit_world import exports
 from wit_world.imports.cameras import Feed, list_cameras
 from wit_world.imports.channels import Channel, ViewerOptions, join
@@ -76,7 +76,10 @@ def stream(out: ResponseOutparam, camera: str) -> None:
     """Passes the response to the channel of the camera, which has its name. The host writes the body from now on."""
     response = make_response(200, {"content-type": "multipart/x-mixed-replace; boundary=frame"})
     options = ViewerOptions(opening=b"--frame\r\n", closing=b"--frame--\r\n", max_rate=None, label="")
-    join(response.body(), camera, options)
+    try:
+        join(response.body(), camera, options)
+    except Err as error:
+        return send(out, 503, "text/plain", f"cannot join the stream: {error.value}\n")
     ResponseOutparam.set(out, Ok(response))
 
 

@@ -247,6 +247,7 @@ fn invalid_channel_names_are_rejected() {
         server.put_guest(&guests::publishing(name, guests::PUBLISHES, "part"));
         assert_eq!(get(server.address, "/bad").text(), "1", "{name:?}");
     }
+    server.wait_for_log("a viewer cannot join a channel: invalid channel name: ");
     for name in ["a", "a/b.c_d-E9", &long[..64]] {
         assert_eq!(server.put_guest(&guests::publishing(name, guests::PUBLISHES, "part")).status, 200);
         assert_eq!(Viewer::watch(server.address, "/bad").chunk(), b"opening\npart", "{name:?}");
@@ -279,6 +280,7 @@ fn labels_that_are_too_long_are_rejected() {
     let server = Server::start(&CAMERA);
     server.put_guest(&guests::publishing_with_label(65));
     assert_eq!(get(server.address, "/bad").text(), "3");
+    server.wait_for_log("a viewer cannot join a channel: label too long: ");
     server.put_guest(&guests::publishing_with_label(64));
     assert_eq!(Viewer::watch(server.address, "/bad").chunk(), b"opening\npart");
 }

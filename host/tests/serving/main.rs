@@ -49,3 +49,4 @@ mod slow_readers;
 mod streams;
 mod wit;
 mod wit_reference;
+mod without_publisher;

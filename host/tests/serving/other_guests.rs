@@ -8,8 +8,10 @@ use hotshoe_test_support::server::{Server, run, start_failing};
 const IMPORTS: &str = "\
 wasi:io/poll@0.2.12: granted
     [method]pollable.block
+    poll
 wasi:clocks/monotonic-clock@0.2.12: granted
     now
+    subscribe-instant
 wasi:clocks/wall-clock@0.2.12: granted
     now
 wasi:io/error@0.2.12: granted
@@ -53,8 +55,10 @@ hotshoe:camera/cameras@0.2.0: granted
     [constructor]watcher
     [method]watcher.blocking-changed
     [static]feed.open
+    [method]feed.next
     [method]feed.blocking-next
     [method]feed.placeholder
+    [method]feed.subscribe
     [method]feed.camera
     list-cameras
 hotshoe:camera/controls@0.2.0: granted

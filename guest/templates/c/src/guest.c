@@ -153,7 +153,7 @@ static void stream(wasi_http_types_own_response_outparam_t out, world_string_t c
     if (hotshoe_server_channels_join(body_of(response), &camera, &options, &error)) {
         start(out, response);
     } else {
-        send(out, 503, "text/plain", "there are too many streams\n");
+        send(out, 503, "text/plain", "cannot join the stream; the log of the server says why\n");
     }
 }
 

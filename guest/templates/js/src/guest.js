@@ -72,7 +72,11 @@ function snapshot(out, camera) {
 function stream(out, camera) {
   const response = makeResponse(200, { 'content-type': 'multipart/x-mixed-replace; boundary=frame' });
   const options = { opening: bytes('--frame\r\n'), closing: bytes('--frame--\r\n'), maxRate: undefined, label: '' };
-  join(response.body(), camera, options);
+  try {
+    join(response.body(), camera, options);
+  } catch ({ payload }) {
+    return send(out, 503, 'text/plain', `cannot join the stream: ${payload.tag}\n`);
+  }
   ResponseOutparam.set(out, { tag: 'ok', val: response });
 }
 

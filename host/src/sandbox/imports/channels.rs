@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
+use tracing::warn;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 
@@ -69,9 +70,17 @@ impl GuestState {
         if subscription.is_some() {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
         }
+        let generation = self.lifecycle.number;
         let wit::ViewerOptions { opening, closing, max_rate, label } = options;
         let options = ViewerOptions { opening: opening.into(), closing: closing.into(), max_rate, label };
-        Ok(join(&self.channels, options).map(|joined| *subscription = Some(joined)).map_err(error_code))
+        match join(&self.channels, options) {
+            Ok(joined) => *subscription = Some(joined),
+            Err(error) => {
+                warn!(generation, "a viewer cannot join a channel: {error}");
+                return Ok(Err(error_code(error)));
+            }
+        }
+        Ok(Ok(()))
     }
 }
 
