@@ -18,6 +18,7 @@ use super::encoding::{EncoderStopped, EncodingThread, RawFrame};
 use super::error::SourceError;
 use super::frame::Frame;
 use super::frame_tracker::FrameTracker;
+use super::piped::error::InputError;
 use super::source::{ImageData, Source};
 use super::status::{Outage, OutageCause};
 use super::stream_mode::StreamMode;
@@ -67,6 +68,18 @@ impl From<&CaptureError> for Outage {
                 io::ErrorKind::PermissionDenied => OutageCause::AccessDenied,
                 _ => OutageCause::Failed,
             },
+            CaptureError::Source(SourceError::Input(error)) => match error {
+                InputError::ProgramNotFound { .. } | InputError::PipeNotFound { .. } => OutageCause::NotFound,
+                InputError::ProgramDenied { .. } => OutageCause::AccessDenied,
+                InputError::NotPipe { .. } | InputError::NoImages { .. } | InputError::Terminal => {
+                    OutageCause::Unsupported
+                }
+                InputError::Silent { .. } => OutageCause::Stalled,
+                InputError::Start { .. }
+                | InputError::ProgramEnded { .. }
+                | InputError::Ended { .. }
+                | InputError::Read { .. } => OutageCause::Failed,
+            },
             CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
             CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
             CaptureError::Source(
@@ -85,20 +98,25 @@ pub(super) enum Progress {
     /// The device is being opened.
     #[default]
     Opening,
-    /// The device is open but has not delivered an image.
-    Open(StreamMode),
+    /// The device is open but has not delivered an image. Its mode may be known only with the first one.
+    Open(Option<StreamMode>),
     /// The device delivers raw images, which are not encoded because the camera has no readers.
-    NotEncoded(StreamMode),
+    NotEncoded(Option<StreamMode>),
     /// The newest frame. It replaces the previous one, whether or not that was read.
-    Frame(StreamMode, Arc<Frame>),
+    Frame(Option<StreamMode>, Arc<Frame>),
 }
 
 impl Progress {
-    /// Returns the mode, or `None` until the camera is open.
+    /// Whether the device is open.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self, Self::Opening)
+    }
+
+    /// Returns the mode, or `None` while it is not known.
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
             Self::Opening => None,
-            Self::Open(mode) | Self::NotEncoded(mode) | Self::Frame(mode, _) => Some(*mode),
+            Self::Open(mode) | Self::NotEncoded(mode) | Self::Frame(mode, _) => *mode,
         }
     }
 }
@@ -176,14 +194,14 @@ impl Worker {
     /// The body of the thread: opens the camera, reads it until told to stop, and closes it.
     fn run(&self) -> Result<(), CaptureError> {
         let mut capture = self.source.open()?;
-        let mode = capture.mode();
-        self.progress.send_replace(Progress::Open(mode));
+        self.progress.send_replace(Progress::Open(capture.mode()));
         // Started with the first raw image, and dropped before `capture`.
         let mut encoding: Option<EncodingThread> = None;
         while !self.stop.load(Ordering::Relaxed) {
             let outcome = capture.next(Instant::now() + STOP_CHECK_INTERVAL)?;
             self.tracker.add_lost(outcome.lost);
             let Some(captured) = outcome.image else { continue };
+            let mode = capture.mode();
             let (timestamp, position) = (captured.timestamp, self.tracker.next_position());
             match captured.data {
                 ImageData::Jpeg(image) => {
@@ -219,7 +237,7 @@ impl Worker {
         *self.readers.borrow() > 0
     }
 
-    fn start_encoding(&self, mode: StreamMode) -> Result<EncodingThread, CaptureError> {
+    fn start_encoding(&self, mode: Option<StreamMode>) -> Result<EncodingThread, CaptureError> {
         let progress = self.progress.clone();
         let tracker = self.tracker.clone();
         let on_frame = move |frame, lost_before| {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fourcc::FourCc;
+use super::piped::error::InputError;
 
 /// Why a camera cannot be opened, or stopped delivering images. Each message is a single line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +56,7 @@ pub enum SourceError {
     },
     /// The device delivers raw sensor data, such as a Raspberry Pi camera module. Only libcamera can control the
     /// exposure, the colours and the pipeline of devices behind such a sensor.
-    #[error("{} is a bare image sensor, which needs libcamera; serve it with Spyglass, or copy its video to a v4l2loopback device and use that (see \"Raspberry Pi camera modules\" in docs/cameras.md)", path.display())]
+    #[error("{} is a bare image sensor, which needs libcamera; use --camera rpicam", path.display())]
     NeedsLibcamera {
         /// The device node.
         path: PathBuf,
@@ -92,6 +93,9 @@ pub enum SourceError {
         /// How many damaged images arrived meanwhile.
         damaged: u64,
     },
+    /// A program, standard input or a named pipe delivers no pictures.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The kernel refused an operation for any other reason.
     #[error("{} failed to {step}: {source}", path.display())]
     Device {
@@ -125,7 +129,7 @@ pub enum NotCameraReason {
     /// It lists no video input (VIDIOC_ENUMINPUT), like an image signal processor.
     #[error(
         "it has no video input: it processes the images of a sensor for libcamera (ISP); a Raspberry Pi camera module \
-         needs libcamera, see docs/cameras.md"
+         needs --camera rpicam"
     )]
     NoInput,
     /// It spreads each image over several buffers.

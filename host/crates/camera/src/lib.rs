@@ -1,19 +1,20 @@
 //! Cameras: where frames come from, and how all readers of a camera share them.
 //!
 //! ```text
-//! Source (emulated, V4L2) ── open ──► Capture ── JPEG images ──────────► Camera ──► Feed, Feed, Feed …
-//!                                        └─ raw images ──► Encoder ──────┘
+//! Source (emulated, piped, V4L2) ── open ──► Capture ── JPEG images ──────────► Camera ──► Feed, Feed, Feed …
+//!                                               └─ raw images ──► Encoder ──────┘
 //! ```
 //!
 //! From the bottom up:
 //!
 //! * [`dimensions`], [`fourcc`]: the size of a picture, and the names of pixel formats.
 //! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images.
-//! * [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share.
+//! * [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share. `frame_sampling`, `image_checker`: which
+//!   images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
 //! * [`rate_limit`]: skips frames of a source that is faster than wanted.
-//! * [`emulated`], [`v4l2`]: the kinds of camera.
+//! * [`emulated`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * `capture`, `encoding`: the threads that serve an open camera.
 //! * [`camera`], [`cameras`], `supervisor`, [`feed`]: open a camera for its first reader, hand the newest frame to all
@@ -33,9 +34,12 @@ pub mod feed;
 pub mod fourcc;
 pub mod frame;
 pub mod frame_counts;
+mod frame_sampling;
 mod frame_tracker;
 pub mod history;
+mod image_checker;
 pub mod jpeg;
+pub mod piped;
 mod placeholder;
 pub mod rate_limit;
 pub mod raw;

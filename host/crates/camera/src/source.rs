@@ -44,8 +44,9 @@ pub trait Source: Send + Sync + 'static {
 
 /// An open camera. Dropping it closes the device.
 pub trait Capture: Send {
-    /// The negotiated mode, which may differ from the requested one.
-    fn mode(&self) -> StreamMode;
+    /// The present mode, which may differ from the requested one. `None` if the source learns it from its first image,
+    /// and that has not arrived.
+    fn mode(&self) -> Option<StreamMode>;
 
     /// Waits for the next image until `deadline`.
     ///

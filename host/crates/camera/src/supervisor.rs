@@ -123,7 +123,7 @@ impl Supervisor {
                 changed = thread.progress.changed() => match changed {
                     Ok(()) => {
                         let progress = thread.progress.borrow_and_update().clone();
-                        is_open = progress.mode().is_some();
+                        is_open = progress.is_open();
                         let has_image = matches!(progress, Progress::Frame(..) | Progress::NotEncoded(_));
                         // After an outage, log success only once the camera delivers images again.
                         if let Some(mode) = progress.mode()
@@ -172,7 +172,7 @@ impl Supervisor {
         match progress {
             Progress::Opening => {}
             Progress::Open(mode) => self.camera.update_status(|status| {
-                status.mode = Some(mode);
+                status.mode = mode.or(status.mode);
                 status.frame = None;
             }),
             Progress::NotEncoded(mode) => self.set_live(mode, None),
@@ -181,9 +181,9 @@ impl Supervisor {
     }
 
     /// Publishes that the camera works, and its newest frame.
-    fn set_live(&self, mode: StreamMode, frame: Option<Arc<Frame>>) {
+    fn set_live(&self, mode: Option<StreamMode>, frame: Option<Arc<Frame>>) {
         self.camera.update_status(|status| {
-            *status = Status { state: State::Live, mode: Some(mode), frame, placeholder: None };
+            *status = Status { state: State::Live, mode: mode.or(status.mode), frame, placeholder: None };
         });
     }
 

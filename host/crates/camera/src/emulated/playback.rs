@@ -74,8 +74,8 @@ impl Playback {
 }
 
 impl Capture for Playback {
-    fn mode(&self) -> StreamMode {
-        self.mode
+    fn mode(&self) -> Option<StreamMode> {
+        Some(self.mode)
     }
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {

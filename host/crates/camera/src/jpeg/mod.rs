@@ -1,11 +1,12 @@
 //! Validates JPEG images from cameras without decoding a pixel.
 //!
 //! Cheap webcams deliver truncated, empty, damaged and mislabelled buffers, and some omit Huffman tables that every
-//! Motion JPEG decoder has built in. Viewers must never see the former and must get the latter completed. Four steps,
+//! Motion JPEG decoder has built in. Viewers must never see the former and must get the latter completed. The steps,
 //! from cheap to expensive:
 //!
 //! - [`find_image`] finds the image in a driver's buffer, where it may start late or twice.
 //! - [`validate()`] parses the segments up to the first scan and finds the end of the image.
+//! - [`Splitter`] splits a byte stream into images instead, where no driver says where a buffer ends.
 //! - [`ScanChecker`] walks the Huffman codes of the scan to check that it holds every block and nothing else.
 //! - [`copy_complete`] copies the image out of the buffer and adds missing Huffman tables and a missing end marker.
 //!
@@ -39,6 +40,7 @@ mod headers;
 mod huffman;
 mod markers;
 mod scan;
+mod split;
 mod standard_tables;
 mod validate;
 
@@ -48,4 +50,5 @@ pub use error::JpegError;
 pub use find::{check_image, find_image};
 pub use headers::{Component, Headers, TableRange};
 pub use scan::{ScanChecker, check_scan};
+pub use split::{Piece, Splitter};
 pub use validate::{ImageInfo, MIN_LENGTH, Options, validate};

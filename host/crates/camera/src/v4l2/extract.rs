@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::frame_sampling::FrameSampling;
 use super::negotiate::{JPEG_FORMATS, NegotiatedMode};
 use crate::frame::JpegImage;
+use crate::frame_sampling::FrameSampling;
 use crate::jpeg::{self, JpegError, Options, ScanChecker};
 use crate::raw::{Layout, PixelFormat, Range};
 use crate::source::{ImageData, RawImage};

@@ -2,7 +2,7 @@
 //!
 //! * `device`: the part of V4L2 in use, as traits; `kernel`: the implementation; `scripted`: one with scripted faults.
 //! * `registry`, `find`: which node a camera is; `negotiate`: its mode; `control_settings`: its control values.
-//! * `streaming`: the capture loop; `extract`, `frame_sampling`: get images out of buffers and check them.
+//! * `streaming`: the capture loop; `extract`: gets images out of buffers and checks them.
 //! * `camera`: puts these together; [`devices`], [`device_info`]: all devices of the machine; `errors`: the kernel's
 //!   errors.
 
@@ -14,7 +14,6 @@ pub mod devices;
 mod errors;
 mod extract;
 mod find;
-mod frame_sampling;
 mod kernel;
 mod negotiate;
 mod registry;

@@ -98,8 +98,8 @@ fn stall_timeout(rate: Option<f64>) -> Duration {
 }
 
 impl Capture for Streaming {
-    fn mode(&self) -> StreamMode {
-        self.mode
+    fn mode(&self) -> Option<StreamMode> {
+        Some(self.mode)
     }
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {

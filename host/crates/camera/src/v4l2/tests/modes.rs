@@ -48,7 +48,7 @@ fn opened_mode(scripted: ScriptedCamera, options: CameraOptions) -> Result<(Four
     let system = ScriptedSystem::default();
     system.plug(NODE, scripted);
     let capture = system.devices().camera(NODE.as_ref(), options)?.open()?;
-    let mode = capture.mode();
+    let mode = capture.mode().unwrap();
     Ok((mode.format.unwrap(), mode.dimensions))
 }
 

@@ -100,7 +100,7 @@ async fn a_configured_bare_sensor_is_an_outage_until_its_pipeline_is_set_up() {
     let mut fixture = start(&system, CameraOptions::default());
     within_deadline(async {
         let reason = fixture.lost(OutageCause::Unsupported).await;
-        assert!(reason.contains("needs libcamera") && reason.contains("Spyglass"), "{reason}");
+        assert!(reason.contains("needs libcamera") && reason.contains("--camera rpicam"), "{reason}");
         wait_for_starts(&system, 1).await;
         fixture.picture(NODE).await;
     })

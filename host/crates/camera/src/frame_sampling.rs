@@ -6,7 +6,7 @@
 
 use tracing::warn;
 
-use crate::jpeg::JpegError;
+use super::jpeg::JpegError;
 
 /// The number of good images in a row after which sampling starts: about three seconds.
 const GOOD_BEFORE_SAMPLING: u32 = 100;
@@ -23,7 +23,7 @@ const BAD_PER_GOOD: u32 = 10;
 /// Decides which images to check. Outlasts an opening of the camera, because a camera whose images are all rejected
 /// stalls and is reopened.
 #[derive(Debug, Default)]
-pub(super) struct FrameSampling {
+pub(crate) struct FrameSampling {
     /// Images since the last damage, checked or not.
     good_in_a_row: u32,
     /// All images that were checked and good.
@@ -35,7 +35,7 @@ pub(super) struct FrameSampling {
 
 impl FrameSampling {
     /// Runs `check` on the next image, or accepts the image without.
-    pub(super) fn apply(&mut self, check: impl FnOnce() -> Result<(), JpegError>) -> Result<(), JpegError> {
+    pub(crate) fn apply(&mut self, check: impl FnOnce() -> Result<(), JpegError>) -> Result<(), JpegError> {
         let is_sampling = self.good_in_a_row >= GOOD_BEFORE_SAMPLING;
         if self.has_given_up || (is_sampling && !self.good_in_a_row.is_multiple_of(SAMPLE_INTERVAL)) {
             self.good_in_a_row = self.good_in_a_row.wrapping_add(1).max(GOOD_BEFORE_SAMPLING);
@@ -60,7 +60,7 @@ impl FrameSampling {
     }
 
     /// Ends sampling until enough images in a row are good again. Called when a buffer held no image at all.
-    pub(super) fn note_damage(&mut self) {
+    pub(crate) fn note_damage(&mut self) {
         self.good_in_a_row = 0;
     }
 }

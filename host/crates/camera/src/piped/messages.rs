@@ -1,0 +1,126 @@
+//! What a program writes to standard error: each line goes to the log, and the last one explains why the program ended.
+
+use tracing::debug;
+
+/// The longest part of a line that is kept, in bytes. Placeholders and log lines must stay readable.
+const MAX_LINE: usize = 300;
+
+/// Collects the lines of a program's standard error.
+#[derive(Debug)]
+pub(super) struct Messages {
+    /// The name of the program.
+    program: String,
+    /// The line that has not ended, up to [`MAX_LINE`] bytes.
+    line: Vec<u8>,
+    last: Option<String>,
+}
+
+impl Messages {
+    pub(super) fn new(program: &str) -> Self {
+        Self { program: program.to_owned(), line: Vec::new(), last: None }
+    }
+
+    /// Adds bytes from standard error. A carriage return also ends a line, because programs use it to overwrite their
+    /// progress.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' | b'\r' => self.end_line(),
+                byte if self.line.len() < MAX_LINE => self.line.push(*byte),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the last line that is not blank, even if it has not ended.
+    pub(super) fn last_line(&mut self) -> Option<String> {
+        self.end_line();
+        self.last.clone()
+    }
+
+    fn end_line(&mut self) {
+        let line = clean(&String::from_utf8_lossy(&self.line));
+        self.line.clear();
+        if line.is_empty() {
+            return;
+        }
+        debug!("{}: {line}", self.program);
+        self.last = Some(line);
+    }
+}
+
+/// Removes terminal sequences, control characters and passwords in URLs: viewers see the last line of a failed program.
+fn clean(line: &str) -> String {
+    let mut text = String::new();
+    let mut chars = line.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            // A control sequence ends with a character from @ to ~ (ECMA-48, 5.4).
+            '\x1B' if chars.next_if_eq(&'[').is_some() => {
+                chars.by_ref().find(|char| ('@'..='~').contains(char));
+            }
+            '\t' => text.push(' '),
+            char if char.is_control() => {}
+            char => text.push(char),
+        }
+    }
+    hide_passwords(text.trim())
+}
+
+/// Replaces the user information of each URL (RFC 3986, section 3.2.1).
+fn hide_passwords(text: &str) -> String {
+    let mut hidden = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        hidden.push_str(before);
+        hidden.push_str("://");
+        let authority = after.split(|char: char| char.is_whitespace() || "/?#'\"".contains(char)).next().unwrap_or("");
+        rest = match authority.rfind('@') {
+            Some(at) => {
+                hidden.push_str("***");
+                after.get(at..).unwrap_or_default()
+            }
+            None => after,
+        };
+    }
+    hidden + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(text: &[u8]) -> Option<String> {
+        let mut messages = Messages::new("test");
+        for portion in text.chunks(3) {
+            messages.push(portion);
+        }
+        messages.last_line()
+    }
+
+    #[test]
+    fn the_last_line_with_text_counts() {
+        assert_eq!(last(b""), None);
+        assert_eq!(last(b"\n \n"), None);
+        assert_eq!(last(b"first\nsecond\n\n").as_deref(), Some("second"));
+        assert_eq!(last(b"first\nframe=1\rframe=2\r").as_deref(), Some("frame=2"));
+        assert_eq!(last(b"first\nunfinished").as_deref(), Some("unfinished"));
+    }
+
+    #[test]
+    fn lines_are_short_and_printable() {
+        assert_eq!(last(b"\x1B[31mERROR\x1B[0m:\ta\x07\xFFb").as_deref(), Some("ERROR: a\u{FFFD}b"));
+        assert_eq!(last(&[b'x'; 100_000]).map(|line| line.len()), Some(MAX_LINE));
+    }
+
+    #[test]
+    fn passwords_in_urls_are_hidden() {
+        for (line, shown) in [
+            ("rtsp://user:p@ss@10.0.0.2/s: Connection refused", "rtsp://***@10.0.0.2/s: Connection refused"),
+            ("from 'http://a:b@c' to https://d?e@f", "from 'http://***@c' to https://d?e@f"),
+            ("no://password here@", "no://password here@"),
+        ] {
+            assert_eq!(last(line.as_bytes()).as_deref(), Some(shown));
+        }
+    }
+}

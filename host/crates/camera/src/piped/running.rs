@@ -1,0 +1,169 @@
+//! A running program, whose standard output is read.
+
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Instant;
+
+use tracing::debug;
+
+use super::command_line::CommandLine;
+use super::error::InputError;
+use super::image_stream::{ImageStream, InputState};
+use super::messages::Messages;
+use super::program::SupervisorCommand;
+use super::report::ProgramEnd;
+use crate::error::SourceError;
+use crate::source::{Capture, CaptureOutcome};
+use crate::stream_mode::StreamMode;
+
+/// How much of standard error is read at once: the capacity of a pipe (pipe(7)).
+const MESSAGES_SIZE: usize = 64 << 10;
+
+/// The longest report accepted, in bytes.
+const MAX_REPORT: usize = 64;
+
+/// How often the outputs are drained at most after the program has ended. Its pipes hold less; more is written by
+/// processes that the program has left behind.
+const MAX_DRAINS: u32 = 64;
+
+/// Variables with which systemd gives the server, and no other process, what it needs (systemd.exec(5), sd_notify(3),
+/// sd_listen_fds(3)).
+const REMOVED_VARIABLES: [&str; 7] = [
+    "CREDENTIALS_DIRECTORY",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+/// A running program. Dropping it ends the program and all its descendants, and waits until they have ended, for a
+/// few seconds at most: the program must have closed its device before it is started again.
+pub(super) struct RunningProgram {
+    name: String,
+    stream: ImageStream,
+    stderr: ChildStderr,
+    messages: Messages,
+    /// The supervisor ends the program when this is closed. `None` after its report.
+    lifeline: Option<UnixStream>,
+    /// How the program ended.
+    end: Option<ProgramEnd>,
+    supervisor: Child,
+}
+
+impl RunningProgram {
+    /// Starts `command`, whose program is the file `path`.
+    pub(super) fn start(
+        command: &CommandLine,
+        path: &Path,
+        supervisor: &SupervisorCommand,
+        state: &InputState,
+    ) -> Result<Self, InputError> {
+        let start = || {
+            let (lifeline, other_end) = UnixStream::pair()?;
+            let mut process = Command::new(&supervisor.program);
+            process.args(&supervisor.arguments).arg(path).arg(&command.program).args(&command.arguments);
+            for variable in REMOVED_VARIABLES {
+                process.env_remove(variable);
+            }
+            // Its own process group, so that Ctrl-C in a terminal reaches only the server.
+            process.process_group(0);
+            process.stdin(OwnedFd::from(other_end)).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut supervisor = process.spawn()?;
+            let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
+            let stdout = supervisor.stdout.take().ok_or_else(missing)?;
+            let stderr = supervisor.stderr.take().ok_or_else(missing)?;
+            Ok((lifeline, stdout, stderr, supervisor))
+        };
+        let name = command.name().to_owned();
+        let (lifeline, stdout, stderr, supervisor) =
+            start().map_err(|source| InputError::Start { program: name.clone(), source })?;
+        Ok(Self {
+            stream: ImageStream::new(name.clone(), stdout.into(), state),
+            messages: Messages::new(&name),
+            name,
+            stderr,
+            lifeline: Some(lifeline),
+            end: None,
+            supervisor,
+        })
+    }
+
+    fn read_messages(&mut self) {
+        let mut buffer = vec![0; MESSAGES_SIZE];
+        // An error means the same as the end: there are no more messages.
+        let length = self.stderr.read(&mut buffer).unwrap_or_default();
+        self.messages.push(buffer.get(..length).unwrap_or_default());
+    }
+
+    /// Reads the report of the supervisor, which is ready.
+    fn read_report(&mut self) {
+        let mut report = [0; MAX_REPORT];
+        let length = self.lifeline.take().and_then(|mut lifeline| lifeline.read(&mut report).ok());
+        let report = String::from_utf8_lossy(report.get(..length.unwrap_or_default()).unwrap_or_default());
+        self.end = Some(report.parse().unwrap_or(ProgramEnd::Unknown));
+    }
+
+    /// Reads what the program wrote before it ended.
+    fn drain(&mut self) -> Result<(), InputError> {
+        let stderr = self.stderr.as_fd().try_clone_to_owned();
+        for _ in 0..MAX_DRAINS {
+            let others = [stderr.as_ref().map_or(self.stderr.as_fd(), |stderr| stderr.as_fd())];
+            let [has_messages] = self.stream.fill(others, Instant::now())?;
+            if !has_messages {
+                return Ok(());
+            }
+            self.read_messages();
+        }
+        Ok(())
+    }
+}
+
+impl Capture for RunningProgram {
+    fn mode(&self) -> Option<StreamMode> {
+        self.stream.mode()
+    }
+
+    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
+        while let Some(lifeline) = &self.lifeline {
+            let [has_messages, has_report] = self.stream.fill([self.stderr.as_fd(), lifeline.as_fd()], deadline)?;
+            if has_messages {
+                self.read_messages();
+            }
+            if has_report {
+                self.read_report();
+                self.drain()?;
+            }
+            if (!has_messages && !has_report) || Instant::now() >= deadline {
+                break;
+            }
+        }
+        let outcome = self.stream.take_newest();
+        if outcome.image.is_some() {
+            return Ok(outcome);
+        }
+        if let Some(end) = self.end {
+            let last_line = self.messages.last_line();
+            return Err(InputError::ProgramEnded { program: self.name.clone(), end, last_line }.into());
+        }
+        let messages = &mut self.messages;
+        self.stream.check_progress(|| messages.last_line())?;
+        Ok(outcome)
+    }
+}
+
+impl Drop for RunningProgram {
+    fn drop(&mut self) {
+        self.lifeline = None;
+        // The supervisor ends soon, with or without the program.
+        match self.supervisor.wait() {
+            Ok(_) => debug!("{} has ended", self.name),
+            Err(error) => debug!("cannot wait for the end of {}: {error}", self.name),
+        }
+    }
+}
