@@ -21,10 +21,11 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    // Without a log: the server reads this process's standard error.
+    // Without a log: the server reads the standard error of these processes.
     match &cli.command {
         Some(Command::Compile(args)) => return commands::compile::run(args),
         Some(Command::Compose(args)) => return commands::compile::run_compose(args),
+        Some(Command::Supervise(args)) => return commands::supervise::run(args),
         _ => {}
     }
     let log = match Log::start() {

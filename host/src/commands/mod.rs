@@ -8,6 +8,7 @@ mod guest_new;
 mod guest_save;
 mod output;
 mod probe;
+pub mod supervise;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
         Command::Compile(args) => return Ok(compile::run(args)),
         Command::Compose(args) => return Ok(compile::run_compose(args)),
+        Command::Supervise(args) => return Ok(supervise::run(args)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! Unique names for cameras that the user did not name, derived from their paths.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 
 use super::camera_spec::{MAX_NAME_LENGTH, SourceSpec};
 
@@ -33,10 +34,14 @@ pub(super) fn assign_names<'a>(
     Ok(names.collect())
 }
 
-/// Derives a name from the last component of a source's path.
+/// Derives a name from the last component of a source's path, or from its kind.
 fn default_name(source: &SourceSpec) -> String {
     let file_name = match source {
-        SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) => path.file_name(),
+        SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) | SourceSpec::Pipe(path) => path.file_name(),
+        SourceSpec::Exec(command) => Some(OsStr::new(command.name())),
+        SourceSpec::Rpicam(_) => Some(OsStr::new("rpicam")),
+        SourceSpec::Stdin => Some(OsStr::new("stdin")),
+        SourceSpec::TestPattern => Some(OsStr::new("test-pattern")),
         SourceSpec::Emulated(None) | SourceSpec::Auto => None,
     };
     let text = file_name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -94,6 +99,11 @@ mod tests {
             ("emulated", "emulated"),
             ("emulated:pictures", "pictures"),
             ("emulated:/", "emulated"),
+            ("emulated:test-pattern", "test-pattern"),
+            ("exec:/usr/bin/ffmpeg -i rtsp://camera/ -f mjpeg -", "ffmpeg"),
+            ("rpicam:1", "rpicam"),
+            ("stdin", "stdin"),
+            ("pipe:/run/yard.mjpeg", "yard-mjpeg"),
             ("emulated:/\u{fc}\u{fc}", "emulated"),
             ("emulated:my holiday,, 2026", "my-holiday-2026"),
             ("/dev/v4l/by-id/usb-046d_HD_Pro_Webcam_C920_A1B2C3D4-video-index0", "usb-046d-ro_Webcam_C920_A1B2C3D4"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::label::{Label, ParseLabelError};
+use crate::camera::piped::{CommandLine, CommandLineError};
 use crate::camera::{Dimensions, FourCc};
 
 /// The longest camera name, in characters. Names appear in URLs, on pages and in the log, so they must stay readable.
@@ -27,11 +28,11 @@ pub struct CameraSpec {
     pub source: SourceSpec,
     /// `size=`: the picture size to request from the device.
     pub size: Option<Dimensions>,
-    /// `fps=`: the frame rate to request from the device, or to play at, in frames per second.
+    /// `fps=`: the frame rate to request, to expect or to play at, in frames per second.
     pub rate: Option<f64>,
     /// `format=`: the pixel format to request from the device. `None` selects the best one.
     pub format: Option<FourCc>,
-    /// `quality=`: the JPEG quality for raw formats, from 1 to 100.
+    /// `quality=`: the JPEG quality, from 1 to 100, unless the camera delivers JPEG by itself.
     pub quality: Option<u8>,
     /// `control=NAME:VALUE`, and further `NAME:VALUE` options after it: device controls to set.
     pub controls: Vec<(String, i64)>,
@@ -48,6 +49,16 @@ pub enum SourceSpec {
     Auto,
     /// `emulated` or `emulated:DIR`: the built-in pictures, or those in a directory.
     Emulated(Option<PathBuf>),
+    /// `emulated:test-pattern`: a drawn picture with the time.
+    TestPattern,
+    /// `exec:COMMAND`: a program that writes JPEG images.
+    Exec(CommandLine),
+    /// `rpicam` or `rpicam:N`: the camera module of a Raspberry Pi with this number.
+    Rpicam(u32),
+    /// `stdin`: standard input.
+    Stdin,
+    /// `pipe:PATH`: a named pipe.
+    Pipe(PathBuf),
     /// The path of a V4L2 device.
     Device(PathBuf),
 }
@@ -57,9 +68,16 @@ pub enum SourceSpec {
 pub enum CameraSpecError {
     /// The source is neither a keyword nor a path.
     #[error(
-        "unknown camera `{0}`; use `auto`, `emulated`, `emulated:DIR`, or the path of a device such as /dev/video0"
+        "unknown camera `{0}`; use `auto`, `emulated`, `emulated:DIR`, `exec:COMMAND`, `rpicam`, `stdin`, `pipe:PATH`, or \
+         the path of a device such as /dev/video0"
     )]
     UnknownSource(String),
+    /// The command of `exec:` cannot be split into words.
+    #[error("invalid command of exec: {0}")]
+    InvalidCommand(#[from] CommandLineError),
+    /// The text after `rpicam:` is not a number.
+    #[error("`{0}` is not the number of a camera module; use one that `rpicam-vid --list-cameras` prints, as in rpicam:1")]
+    InvalidModule(String),
     /// The text before `=` is not a valid name.
     #[error("`{0}` is not a camera name; use 1 to {MAX_NAME_LENGTH} letters, digits, `-` and `_`")]
     InvalidName(String),
@@ -89,9 +107,9 @@ pub enum CameraSpecError {
     /// The value of `label=` is not a label.
     #[error("{0:?} is not a label; {1}, such as label=Front door")]
     InvalidLabel(String, ParseLabelError),
-    /// The option applies to devices only.
-    #[error("an emulated camera has no option {0}=; remove it")]
-    UnsupportedByEmulated(&'static str),
+    /// The source does not have this option.
+    #[error("{0} has no option {1}=; remove it")]
+    UnsupportedOption(&'static str, &'static str),
 }
 
 /// Whether `name` is a valid camera name. The WIT promises guests that names need no escaping in URLs and HTML.
@@ -151,14 +169,28 @@ impl FromStr for CameraSpec {
                 _ => return Err(CameraSpecError::UnknownOption(option.to_owned())),
             }
         }
-        if matches!(spec.source, SourceSpec::Emulated(_)) {
-            let device_options =
-                [("size", spec.size.is_some()), ("format", spec.format.is_some()), ("quality", spec.quality.is_some())];
-            if let Some((option, _)) = device_options.into_iter().find(|(_, is_set)| *is_set) {
-                return Err(CameraSpecError::UnsupportedByEmulated(option));
-            }
+        let (kind, supported) = spec.source.supported_options();
+        let set_options =
+            [("size", spec.size.is_some()), ("format", spec.format.is_some()), ("quality", spec.quality.is_some())];
+        match set_options.into_iter().find(|(option, is_set)| *is_set && !supported.contains(option)) {
+            Some((option, _)) => Err(CameraSpecError::UnsupportedOption(kind, option)),
+            None => Ok(spec),
         }
-        Ok(spec)
+    }
+}
+
+impl SourceSpec {
+    /// What messages call this kind of source, and which of the options that not all sources have it supports.
+    fn supported_options(&self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Auto | Self::Device(_) => ("a device", &["size", "format", "quality"]),
+            Self::Emulated(_) => ("an emulated camera", &[]),
+            Self::TestPattern => ("the test pattern", &["size", "quality"]),
+            Self::Exec(_) => ("a program", &[]),
+            Self::Rpicam(_) => ("a camera module", &["size", "quality"]),
+            Self::Stdin => ("standard input", &[]),
+            Self::Pipe(_) => ("a named pipe", &[]),
+        }
     }
 }
 
@@ -167,6 +199,13 @@ impl FromStr for SourceSpec {
 
     fn from_str(input: &str) -> Result<Self, Self::Err> {
         match input.split_once(':') {
+            Some(("emulated", "test-pattern")) => return Ok(Self::TestPattern),
+            Some(("exec", command)) => return Ok(Self::Exec(command.parse()?)),
+            Some(("rpicam", number)) => {
+                let invalid = |_| CameraSpecError::InvalidModule(number.to_owned());
+                return Ok(Self::Rpicam(number.parse().map_err(invalid)?));
+            }
+            Some(("pipe", path)) if !path.is_empty() => return Ok(Self::Pipe(path.into())),
             Some(("emulated", directory)) if !directory.is_empty() => {
                 return Ok(Self::Emulated(Some(directory.into())));
             }
@@ -175,6 +214,8 @@ impl FromStr for SourceSpec {
         match input {
             "auto" => Ok(Self::Auto),
             "emulated" => Ok(Self::Emulated(None)),
+            "rpicam" => Ok(Self::Rpicam(0)),
+            "stdin" => Ok(Self::Stdin),
             path if path.contains('/') => Ok(Self::Device(path.into())),
             other => Err(CameraSpecError::UnknownSource(other.to_owned())),
         }
@@ -257,10 +298,32 @@ mod tests {
         assert_eq!(parse("auto").unwrap().source, SourceSpec::Auto);
         assert_eq!(parse("emulated").unwrap().source, SourceSpec::Emulated(None));
         assert_eq!(parse("yard=emulated:frames").unwrap().source, SourceSpec::Emulated(Some("frames".into())));
+        assert_eq!(parse("emulated:test-pattern").unwrap().source, SourceSpec::TestPattern);
+        assert_eq!(parse("emulated:./test-pattern").unwrap().source, SourceSpec::Emulated(Some("./test-pattern".into())));
+        assert_eq!(parse("rpicam").unwrap().source, SourceSpec::Rpicam(0));
+        assert_eq!(parse("rpicam:1,size=640x480,fps=30,quality=90").unwrap().source, SourceSpec::Rpicam(1));
+        assert_eq!(parse("rpicam:one"), Err(CameraSpecError::InvalidModule("one".into())));
+        assert_eq!(parse("in=stdin,fps=2").unwrap().source, SourceSpec::Stdin);
+        assert_eq!(parse("pipe:/run/cam").unwrap().source, SourceSpec::Pipe("/run/cam".into()));
+        assert_eq!(parse("pipe:"), Err(CameraSpecError::UnknownSource("pipe:".into())));
         assert_eq!(parse("./cam").unwrap().source, SourceSpec::Device("./cam".into()));
         assert_eq!(parse("webcam"), Err(CameraSpecError::UnknownSource("webcam".into())));
         assert_eq!(parse(""), Err(CameraSpecError::UnknownSource("".into())));
         assert_eq!(parse("emulated:"), Err(CameraSpecError::UnknownSource("emulated:".into())));
+    }
+
+    #[test]
+    fn commands_are_split_into_words() {
+        let command = |input: &str| match parse(input)?.source {
+            SourceSpec::Exec(CommandLine { program, arguments }) => Ok([vec![program], arguments].concat().join("|")),
+            other => panic!("{other:?}"),
+        };
+        let with_commas = "door=exec:ffmpeg -vf 'fps=5,,scale=640:-1' -f mjpeg -,label=Door";
+        assert_eq!(command(with_commas).unwrap(), "ffmpeg|-vf|fps=5,scale=640:-1|-f|mjpeg|-");
+        assert_eq!(parse(with_commas).unwrap().name.as_deref(), Some("door"));
+        assert_eq!(command("exec:/opt/cam --mode=fast").unwrap(), "/opt/cam|--mode=fast");
+        assert_eq!(command("exec:"), Err(CommandLineError::Empty.into()));
+        assert_eq!(command("exec:a | b"), Err(CommandLineError::ShellOperator("|".into()).into()));
     }
 
     #[test]
@@ -310,7 +373,12 @@ mod tests {
         assert_eq!(parse("auto,"), Err(CameraSpecError::UnknownOption("".into())));
         for option in ["size=1x1", "format=MJPG", "quality=1"] {
             let name = option.split_once('=').unwrap().0;
-            assert_eq!(parse(&format!("emulated,{option}")), Err(CameraSpecError::UnsupportedByEmulated(name)));
+            for (source, kind) in
+                [("emulated", "an emulated camera"), ("exec:a", "a program"), ("stdin", "standard input")]
+            {
+                let expected = CameraSpecError::UnsupportedOption(kind, name);
+                assert_eq!(parse(&format!("{source},{option}")), Err(expected));
+            }
         }
         for code in ["", "MJPEG", "\u{fc}"] {
             assert_eq!(parse(&format!("auto,format={code}")), Err(CameraSpecError::InvalidFormat(code.into())));

@@ -10,7 +10,10 @@ use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
 use super::cli::ServeArgs;
 use crate::camera::controls::ControlError;
-use crate::camera::emulated::{DEFAULT_RATE, Emulated};
+use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
+use crate::camera::piped::rpicam::{self, RpicamOptions};
+use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
+use crate::camera::rate_limit::RateLimited;
 use crate::camera::v4l2::{CameraOptions, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Source, SourceError};
 
@@ -25,7 +28,7 @@ pub enum CamerasError {
         /// The error of the source.
         source: SourceError,
     },
-    /// An emulated camera cannot set a requested control.
+    /// The source cannot set a requested control.
     #[error("camera {name}: {source}")]
     Control {
         /// The name of the camera.
@@ -36,6 +39,9 @@ pub enum CamerasError {
     /// Two cameras have the same name.
     #[error("two cameras are named `{0}`; give one of them another name with --camera NAME=SOURCE")]
     DuplicateName(String),
+    /// Two cameras read standard input.
+    #[error("two cameras read standard input; use `stdin` once, and pipe:PATH for others")]
+    SeveralStdin,
 }
 
 /// What applies to all cameras of the command line.
@@ -56,6 +62,9 @@ impl From<&ServeArgs> for CommonOptions {
 /// Creates the cameras that `specs` describe, with unique names. Opens V4L2 devices briefly to check that they are
 /// cameras, and blocks while it does.
 pub fn find_cameras(specs: &[CameraSpec], common: CommonOptions) -> Result<Cameras, CamerasError> {
+    if specs.iter().filter(|spec| spec.source == SourceSpec::Stdin).count() > 1 {
+        return Err(CamerasError::SeveralStdin);
+    }
     let devices = Devices::new();
     let resolved = resolve_sources(specs, &devices);
     let names = assign_names(specs.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
@@ -108,7 +117,10 @@ fn create_source(
     devices: &Devices,
     common: CommonOptions,
 ) -> Result<Arc<dyn Source>, CamerasError> {
-    let emulated = match resolved {
+    let input = InputOptions { rate: spec.rate, allow_truncated: common.allow_truncated };
+    // What writes to these determines its own rate.
+    let limited = |source| RateLimited::limit(source, spec.rate);
+    let source: Arc<dyn Source> = match resolved {
         SourceSpec::Device(path) => {
             let options = CameraOptions {
                 size: spec.size,
@@ -121,17 +133,39 @@ fn create_source(
             let failed = |source| CamerasError::Source { name: name.to_owned(), source };
             return Ok(Arc::new(devices.camera(path, options).map_err(failed)?));
         }
-        SourceSpec::Emulated(Some(directory)) => Emulated::from_folder(directory, spec.rate.unwrap_or(DEFAULT_RATE)),
+        SourceSpec::Exec(command) => limited(Arc::new(Program::new(command.clone(), input, supervisor_command()))),
+        SourceSpec::Rpicam(camera) => {
+            let options = RpicamOptions { camera: *camera, size: spec.size, rate: spec.rate, quality: spec.quality };
+            Arc::new(rpicam::source(options, supervisor_command()))
+        }
+        SourceSpec::Stdin => limited(Arc::new(StandardInput::new(input))),
+        SourceSpec::Pipe(path) => limited(Arc::new(Fifo::new(path, input))),
+        SourceSpec::TestPattern => Arc::new(TestPattern {
+            size: spec.size.unwrap_or(TestPattern::DEFAULT_SIZE),
+            rate: spec.rate.unwrap_or(TestPattern::DEFAULT_RATE),
+            quality: spec.quality.unwrap_or(DEFAULT_QUALITY),
+        }),
+        SourceSpec::Emulated(Some(directory)) => {
+            Arc::new(Emulated::from_folder(directory, spec.rate.unwrap_or(DEFAULT_RATE)))
+        }
         // `resolved` is never `Auto`.
-        SourceSpec::Emulated(None) | SourceSpec::Auto => Emulated::embedded(spec.rate.unwrap_or(DEFAULT_RATE)),
+        SourceSpec::Emulated(None) | SourceSpec::Auto => {
+            Arc::new(Emulated::embedded(spec.rate.unwrap_or(DEFAULT_RATE)))
+        }
     };
     for (control, value) in &spec.controls {
-        match emulated.set_control(control, *value) {
+        match source.set_control(control, *value) {
             // The control was meant for a device that `auto` did not find.
             Err(error) if spec.source == SourceSpec::Auto => warn!("camera {name}: {error}"),
             Err(source) => return Err(CamerasError::Control { name: name.to_owned(), source }),
             Ok(_) => {}
         }
     }
-    Ok(Arc::new(emulated))
+    Ok(source)
+}
+
+/// The command that runs a program so that it ends with the server: this program again.
+fn supervisor_command() -> SupervisorCommand {
+    // The running executable, even if its file was replaced since (proc_pid_exe(5)).
+    SupervisorCommand { program: "/proc/self/exe".into(), arguments: vec!["supervise".into(), "--".into()] }
 }

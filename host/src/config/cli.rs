@@ -6,6 +6,7 @@
     reason = "doc comments are the texts of --help, which are not Markdown"
 )]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,6 +82,9 @@ pub enum Command {
     /// Compose a guest with its middleware, as a child process of a server
     #[command(hide = true)]
     Compose(CompilerArgs),
+    /// Run the program of a camera, as a child process of a server
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
 }
 
 /// The arguments of the hidden command with which a server compiles a guest.
@@ -129,6 +133,19 @@ pub struct ProbeArgs {
     /// Accept JPEG images without an end marker, for cameras that never send one
     #[arg(long)]
     pub allow_truncated: bool,
+}
+
+/// The arguments of the hidden command with which a server runs the program of a camera.
+#[derive(Args, Debug)]
+pub struct SuperviseArgs {
+    /// Become the program, which ends with its parent process, this one
+    #[arg(long, value_name = "PID")]
+    pub become_child_of: Option<i32>,
+    /// File to run
+    pub file: PathBuf,
+    /// Name of the program, and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<OsString>,
 }
 
 /// What to do with a guest.
@@ -184,15 +201,21 @@ pub struct ServeArgs {
     ///
     /// Sources:
     ///   auto          The first V4L2 device that delivers pictures, or else `emulated`
+    ///   PATH          A V4L2 device, such as /dev/video0 or a link in /dev/v4l/by-id
+    ///   rpicam[:N]    Camera module N of a Raspberry Pi
+    ///   exec:COMMAND  A program that writes JPEG images to its standard output
+    ///   stdin         JPEG images on standard input
+    ///   pipe:PATH     JPEG images from a named pipe
     ///   emulated      Three built-in pictures
     ///   emulated:DIR  The JPEG files in a directory, in a loop
-    ///   PATH          A V4L2 device, such as /dev/video0 or a link in /dev/v4l/by-id
+    ///   emulated:test-pattern
+    ///                 A picture with the time and the frame number
     ///
     /// Options:
     ///   size=WIDTHxHEIGHT   Picture size to request
     ///   fps=RATE            Frames per second, at most
     ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
-    ///   quality=1..100      JPEG quality for raw pixel formats
+    ///   quality=1..100      JPEG quality, unless the camera delivers JPEG
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
     ///   label=TEXT          Display name
     ///   keep-open           Keep the camera open without viewers

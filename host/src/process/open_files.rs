@@ -5,8 +5,9 @@ use std::fs;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::debug;
 
-/// File descriptors that a camera can need: its device, another device while searching, and the watch on its folder.
-const FILES_PER_CAMERA: usize = 4;
+/// File descriptors that a camera can need: its device, another device while searching, and the watch on its folder; or
+/// the pipes and the socket of its program, and their other ends while it is started.
+const FILES_PER_CAMERA: usize = 8;
 
 /// File descriptors for everything short-lived, such as reading and compiling a guest or refusing a connection.
 const SPARE_FILES: usize = 12;

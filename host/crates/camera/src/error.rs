@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::dimensions::Dimensions;
 use super::fourcc::FourCc;
 use super::piped::error::InputError;
 
@@ -25,6 +26,12 @@ pub enum SourceError {
         path: PathBuf,
         /// How many JPEG files are unusable. The log says why.
         skipped: usize,
+    },
+    /// The test pattern is larger than 8K.
+    #[error("a test pattern of {size} takes too much memory; use at most size=7680x4320")]
+    PatternTooLarge {
+        /// The requested size.
+        size: Dimensions,
     },
     /// The path of a device does not exist.
     #[error("no device at {}; plug it in, or run `hotshoe cameras` to list the devices", path.display())]

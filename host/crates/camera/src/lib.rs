@@ -9,7 +9,7 @@
 //!
 //! * [`dimensions`], [`fourcc`]: the size of a picture, and the names of pixel formats.
 //! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images.
-//! * [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share. `frame_sampling`, `image_checker`: which
+//! * `canvas`: a picture to draw text on. [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share. `frame_sampling`, `image_checker`: which
 //!   images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
@@ -24,6 +24,7 @@
 
 pub mod camera;
 pub mod cameras;
+mod canvas;
 mod capture;
 pub mod controls;
 pub mod dimensions;

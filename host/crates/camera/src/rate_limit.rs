@@ -138,9 +138,9 @@ struct RateLimitedCapture {
 }
 
 impl Capture for RateLimitedCapture {
-    fn mode(&self) -> StreamMode {
-        let mode = self.capture.mode();
-        StreamMode { rate: self.limit.limited(mode.rate), ..mode }
+    fn mode(&self) -> Option<StreamMode> {
+        let mode = self.capture.mode()?;
+        Some(StreamMode { rate: self.limit.limited(mode.rate), ..mode })
     }
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {

@@ -12,7 +12,6 @@ use tracing::{info, warn};
 
 use super::camera::{Camera, Linger};
 use super::capture::{CaptureError, CaptureThread, Progress};
-use super::dimensions::Dimensions;
 use super::frame::Frame;
 use super::placeholder;
 use super::status::{Outage, State, Status};
@@ -29,9 +28,6 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How long to wait after a device node appears: its permissions are set later, and one device creates several nodes.
 const HOTPLUG_SETTLE_TIME: Duration = Duration::from_millis(100);
-
-/// The size of the placeholder for a camera that was never open.
-const DEFAULT_PLACEHOLDER_SIZE: Dimensions = Dimensions { width: 640, height: 480 };
 
 impl Camera {
     /// Runs this camera until the future is dropped: opens it for its first reader, closes it after its last, and
@@ -199,7 +195,7 @@ impl Supervisor {
         if camera.status.borrow().state == lost {
             return;
         }
-        let size = camera.status.borrow().mode.map_or(DEFAULT_PLACEHOLDER_SIZE, |mode| mode.dimensions);
+        let size = camera.status.borrow().mode.map_or(placeholder::DEFAULT_SIZE, |mode| mode.dimensions);
         let name = camera.name.clone();
         let drawn = spawn_blocking(move || placeholder::draw(size, &name, &outage.message)).await;
         let placeholder = drawn.unwrap_or_default();

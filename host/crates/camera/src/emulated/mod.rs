@@ -1,12 +1,15 @@
-//! The emulated camera: plays JPEG files in a loop. For development, tests and machines without a camera.
+//! The emulated camera: plays JPEG files in a loop, or draws a test pattern. For development, tests and machines without a camera.
 //!
-//! * `playback`: the open camera; `folder`: the pictures of a folder, kept up to date.
+//! * `playback`: the open camera; `frame_clock`: when frames are due; `folder`: the pictures of a folder, kept up to date.
 //! * `file`: reads a picture and notices changes; `natural_order`: the order of the files.
+//! * `test_pattern`: pictures with the time and the frame number.
 
 mod file;
 mod folder;
+mod frame_clock;
 mod natural_order;
 mod playback;
+mod test_pattern;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +22,7 @@ use tracing::warn;
 
 use self::folder::{Folder, MAX_FOLDER_BYTES};
 use self::playback::{PictureLoop, Playback};
+pub use self::test_pattern::TestPattern;
 use super::controls::{Control, ControlError, ControlKind, find};
 use super::error::SourceError;
 use super::frame::JpegImage;

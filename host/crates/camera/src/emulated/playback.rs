@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::folder::Folder;
+use super::frame_clock::{DueFrame, FrameClock};
 use super::natural_order::NaturalName;
 use crate::error::SourceError;
 use crate::frame::{JpegImage, Timestamp};
@@ -41,12 +42,7 @@ impl PictureLoop {
 pub(super) struct Playback {
     pictures: PictureLoop,
     mode: StreamMode,
-    /// Frames per second, greater than 0.
-    rate: f64,
-    /// When the first frame was due.
-    started: Instant,
-    /// The number of the next frame, counted from the start.
-    next: u64,
+    clock: FrameClock,
     /// The number of the last frame returned.
     last: u64,
     is_paused: Arc<AtomicBool>,
@@ -59,17 +55,10 @@ impl Playback {
         Ok(Self {
             pictures,
             mode: StreamMode { dimensions: first.dimensions, rate: Some(rate), format: None, quality: None },
-            rate,
-            started: Instant::now(),
-            next: 0,
+            clock: FrameClock::start(rate),
             last: 0,
             is_paused,
         })
-    }
-
-    /// Returns when frame `number` is due. Counts from the start so that delays do not accumulate.
-    fn due(&self, number: u64) -> Instant {
-        self.started + Duration::from_secs_f64(number as f64 / self.rate)
     }
 }
 
@@ -79,21 +68,11 @@ impl Capture for Playback {
     }
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
-        let due = self.due(self.next);
-        std::thread::sleep(due.min(deadline).saturating_duration_since(Instant::now()));
-        let now = Instant::now();
-        if now < due {
-            return Ok(CaptureOutcome::default());
-        }
-        // After a late wake-up, skips to the frame that is due now, like a camera.
-        let latest = (now.duration_since(self.started).as_secs_f64() * self.rate) as u64;
-        let number = latest.max(self.next);
-        let lost = LostFrames { late: number - self.next, ..LostFrames::default() };
-        self.next = number + 1;
+        let Some(DueFrame { number, late }) = self.clock.wait(deadline) else { return Ok(CaptureOutcome::default()) };
         let steps = if self.is_paused.load(Ordering::Relaxed) { 0 } else { number - self.last };
         self.last = number;
         let image = self.pictures.advance(steps)?;
         let image = CapturedImage { data: ImageData::Jpeg(image), timestamp: Timestamp::now() };
-        Ok(CaptureOutcome { image: Some(image), lost })
+        Ok(CaptureOutcome { image: Some(image), lost: LostFrames { late, ..LostFrames::default() } })
     }
 }

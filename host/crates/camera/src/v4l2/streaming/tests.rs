@@ -57,7 +57,7 @@ fn the_newest_of_several_buffers_is_used_and_all_are_queued_again() {
 fn frames_above_the_limit_are_skipped_unchecked_and_are_not_lost() {
     let system = ScriptedSystem::default();
     let mut streaming = limited_streaming(&system, b"MJPG", false, Some(0.001));
-    assert_eq!(streaming.mode().rate, Some(0.001));
+    assert_eq!(streaming.mode().unwrap().rate, Some(0.001));
     // A damaged frame is replaced by the next one.
     system.push_step(NODE, Step::buffer(b""));
     system.push_step(NODE, Step::buffer(PICTURE));
