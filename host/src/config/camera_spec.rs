@@ -76,7 +76,9 @@ pub enum CameraSpecError {
     #[error("invalid command of exec: {0}")]
     InvalidCommand(#[from] CommandLineError),
     /// The text after `rpicam:` is not a number.
-    #[error("`{0}` is not the number of a camera module; use one that `rpicam-vid --list-cameras` prints, as in rpicam:1")]
+    #[error(
+        "`{0}` is not the number of a camera module; use one that `rpicam-vid --list-cameras` prints, as in rpicam:1"
+    )]
     InvalidModule(String),
     /// The text before `=` is not a valid name.
     #[error("`{0}` is not a camera name; use 1 to {MAX_NAME_LENGTH} letters, digits, `-` and `_`")]
@@ -299,7 +301,10 @@ mod tests {
         assert_eq!(parse("emulated").unwrap().source, SourceSpec::Emulated(None));
         assert_eq!(parse("yard=emulated:frames").unwrap().source, SourceSpec::Emulated(Some("frames".into())));
         assert_eq!(parse("emulated:test-pattern").unwrap().source, SourceSpec::TestPattern);
-        assert_eq!(parse("emulated:./test-pattern").unwrap().source, SourceSpec::Emulated(Some("./test-pattern".into())));
+        assert_eq!(
+            parse("emulated:./test-pattern").unwrap().source,
+            SourceSpec::Emulated(Some("./test-pattern".into()))
+        );
         assert_eq!(parse("rpicam").unwrap().source, SourceSpec::Rpicam(0));
         assert_eq!(parse("rpicam:1,size=640x480,fps=30,quality=90").unwrap().source, SourceSpec::Rpicam(1));
         assert_eq!(parse("rpicam:one"), Err(CameraSpecError::InvalidModule("one".into())));

@@ -124,13 +124,22 @@ impl Server {
 
     /// Starts a server with this command, at free ports where it names none.
     pub fn start_command(command: Command) -> Self {
-        Self::start_command_within(command, DEADLINE)
+        Self::start_with(command, Stdio::null(), DEADLINE)
     }
 
     /// Like [`Self::start_command`], but waits this long until the server listens.
-    pub fn start_command_within(mut command: Command, time: Duration) -> Self {
+    pub fn start_command_within(command: Command, time: Duration) -> Self {
+        Self::start_with(command, Stdio::null(), time)
+    }
+
+    /// Like [`Self::start_command`], with this standard input.
+    pub fn start_with_stdin(command: Command, stdin: Stdio) -> Self {
+        Self::start_with(command, stdin, DEADLINE)
+    }
+
+    fn start_with(mut command: Command, stdin: Stdio, time: Duration) -> Self {
         use_free_ports(&mut command);
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(stdin).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = Arc::new(Log::default());
         let stderr = BufReader::new(child.stderr.take().unwrap());

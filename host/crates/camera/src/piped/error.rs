@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::report::ProgramEnd;
+use super::supervision::ProgramEnd;
 
 /// Why a program, standard input or a named pipe delivers no pictures. Each message is a single line that says what to
 /// do.

@@ -4,7 +4,7 @@
 //!
 //! * `error`: why they deliver no pictures. `command_line`: splits a command into words.
 //! * `image_stream`: reads images from a file descriptor, the newest first.
-//! * `report`: how a supervised program ended. `messages`: what it writes to standard error. `search`: finds it.
+//! * `supervision`: the process that supervises a program. `messages`: what it writes to standard error. `search`: finds it.
 //! * `program`: a program as a source; `running`: a running one.
 //! * `stdin`, `fifo`: standard input and named pipes.
 //! * `rpicam`: the program for the camera modules of a Raspberry Pi.
@@ -15,16 +15,16 @@ mod fifo;
 mod image_stream;
 mod messages;
 mod program;
-mod report;
 pub mod rpicam;
 mod running;
 mod search;
 mod stdin;
+mod supervision;
 
 pub use command_line::{CommandLine, CommandLineError};
 pub use error::InputError;
 pub use fifo::Fifo;
 pub use image_stream::InputOptions;
-pub use program::{Program, SupervisorCommand};
-pub use report::ProgramEnd;
+pub use program::Program;
 pub use stdin::StandardInput;
+pub use supervision::{ProgramEnd, SupervisorCommand};

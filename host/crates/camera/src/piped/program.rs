@@ -1,29 +1,13 @@
 //! A program as a camera.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-
 use super::command_line::CommandLine;
+use super::error::InputError;
 use super::image_stream::{InputOptions, InputState};
 use super::running::RunningProgram;
 use super::search::{GENERAL_ADVICE, find_program};
+use super::supervision::SupervisorCommand;
 use crate::error::SourceError;
 use crate::source::{Capture, Source};
-
-/// The command that supervises a program: it runs the program that its further arguments name, and ends the program and
-/// all its descendants when standard input, a socket, is closed. When the program ends by itself, it writes a
-/// [`ProgramEnd`](super::ProgramEnd) to that socket.
-///
-/// The arguments that follow are the path of the program, its name, and its arguments.
-///
-/// A separate process, because it must outlive the server when the server is killed.
-#[derive(Clone, Debug)]
-pub struct SupervisorCommand {
-    /// The executable.
-    pub program: PathBuf,
-    /// Its first arguments.
-    pub arguments: Vec<OsString>,
-}
 
 /// A camera whose images a program writes to its standard output. The program runs while the camera is open.
 #[derive(Debug)]
@@ -41,7 +25,13 @@ impl Program {
     /// Runs `command`. Starts nothing yet.
     pub fn new(command: CommandLine, options: InputOptions, supervisor: SupervisorCommand) -> Self {
         let description = format!("the program {command}");
-        Self { commands: vec![command], description, advice: GENERAL_ADVICE, supervisor, state: InputState::new(options) }
+        Self {
+            commands: vec![command],
+            description,
+            advice: GENERAL_ADVICE,
+            supervisor,
+            state: InputState::new(options),
+        }
     }
 
     /// Runs the first of `commands` whose program exists. `description` names the camera, and `advice` says what to do
@@ -71,7 +61,7 @@ impl Source for Program {
             }
         }
         // There is at least one command.
-        let missing = || super::InputError::ProgramNotFound { program: self.description.clone(), advice: self.advice };
+        let missing = || InputError::ProgramNotFound { program: self.description.clone(), advice: self.advice };
         Err(first_error.unwrap_or_else(missing).into())
     }
 }

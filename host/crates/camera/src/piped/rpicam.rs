@@ -5,7 +5,8 @@
 
 use super::command_line::CommandLine;
 use super::image_stream::InputOptions;
-use super::program::{Program, SupervisorCommand};
+use super::program::Program;
+use super::supervision::SupervisorCommand;
 use crate::dimensions::Dimensions;
 
 /// The names of the program: since and before Raspberry Pi OS 12.

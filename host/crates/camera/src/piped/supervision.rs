@@ -1,7 +1,24 @@
-//! How a supervised program ended, as its supervisor reports it.
+//! The process that supervises a program: its command, and its report on how the program ended.
 
+use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
+
+/// The command that supervises a program: it runs the program that its further arguments name, and ends the program and
+/// all its descendants when standard input, a socket, is closed. When the program ends by itself, it writes a
+/// [`ProgramEnd`] to that socket.
+///
+/// The arguments that follow are the path of the program, its name, and its arguments.
+///
+/// A separate process, because it must outlive the server when the server is killed.
+#[derive(Clone, Debug)]
+pub struct SupervisorCommand {
+    /// The executable.
+    pub program: PathBuf,
+    /// Its first arguments.
+    pub arguments: Vec<OsString>,
+}
 
 /// How a program ended. Its text form, one line, is what the supervising process sends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
