@@ -319,9 +319,13 @@ mod tests {
 
     #[test]
     fn commands_are_split_into_words() {
-        let command = |input: &str| match parse(input)?.source {
-            SourceSpec::Exec(CommandLine { program, arguments }) => Ok([vec![program], arguments].concat().join("|")),
-            other => panic!("{other:?}"),
+        let command = |input: &str| -> Result<String, CameraSpecError> {
+            match parse(input)?.source {
+                SourceSpec::Exec(CommandLine { program, arguments }) => {
+                    Ok([vec![program], arguments].concat().join("|"))
+                }
+                other => panic!("{other:?}"),
+            }
         };
         let with_commas = "door=exec:ffmpeg -vf 'fps=5,,scale=640:-1' -f mjpeg -,label=Door";
         assert_eq!(command(with_commas).unwrap(), "ffmpeg|-vf|fps=5,scale=640:-1|-f|mjpeg|-");

@@ -68,11 +68,11 @@ fn a_named_pipe_is_a_camera_whose_writers_may_come_and_go() {
     );
     make_fifo(&path);
     let pictures = built_in_pictures();
-    for round in 1..=2 {
+    for (round, picture) in (1..).zip(&pictures[..2]) {
         // Waits until the camera reads.
         let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
-        writer.write_all(&pictures[round]).unwrap();
-        while viewer.part().jpeg != pictures[round] {}
+        writer.write_all(picture).unwrap();
+        while viewer.part().jpeg != *picture {}
         drop(writer);
         server.wait_for_logs(&format!("{} has ended; start the program that writes to it", path.display()), round);
     }

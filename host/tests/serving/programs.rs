@@ -251,7 +251,7 @@ fn a_program_that_ignores_sigterm_ends_with_its_camera_and_so_do_its_descendants
     let pids = [program.pid("pid"), program.pid("detached")];
     let leaving = Instant::now();
     drop(viewer);
-    pids.map(wait_for_end);
+    pids.into_iter().for_each(wait_for_end);
     assert!(leaving.elapsed() > Duration::from_secs(2), "without a grace time");
     server.wait_for_log("camera front: closed, no viewers left; ");
     // Nothing is left of it in the server either.
@@ -269,7 +269,7 @@ fn programs_end_with_the_server_however_it_ends() {
         let pids = [program.pid("pid"), program.pid("detached")];
         server.signal(signal);
         server.wait();
-        pids.map(wait_for_end);
+        pids.into_iter().for_each(wait_for_end);
     }
 }
 
