@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::label::{Label, ParseLabelError};
 use crate::camera::piped::{CommandLine, CommandLineError};
-use crate::camera::{Dimensions, FourCc};
+use crate::camera::{Dimensions, FourCc, Orientation, Rotation};
 
 /// The longest camera name, in characters. Names appear in URLs, on pages and in the log, so they must stay readable.
 pub const MAX_NAME_LENGTH: usize = 32;
@@ -34,6 +34,8 @@ pub struct CameraSpec {
     pub format: Option<FourCc>,
     /// `quality=`: the JPEG quality, from 1 to 100, unless the camera delivers JPEG by itself.
     pub quality: Option<u8>,
+    /// `rotate=` and `flip=`: how to turn the pictures. `None` without either.
+    pub orientation: Option<Orientation>,
     /// `control=NAME:VALUE`, and further `NAME:VALUE` options after it: device controls to set.
     pub controls: Vec<(String, i64)>,
     /// `label=`: the display name. `None` displays the name.
@@ -86,7 +88,7 @@ pub enum CameraSpecError {
     /// There is no such option.
     #[error(
         "unknown camera option `{0}`; use size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
-         control=NAME:VALUE, label=TEXT or keep-open, and double a comma within a path or value"
+         rotate=90|180|270, flip=horizontal|vertical|both, control=NAME:VALUE, label=TEXT or keep-open, and double a comma within a path or value"
     )]
     UnknownOption(String),
     /// The value of `size=` is not a size.
@@ -101,6 +103,12 @@ pub enum CameraSpecError {
     /// The value of `quality=` is not a quality.
     #[error("`{0}` is not a quality; use a number from 1 to 100, such as quality=80")]
     InvalidQuality(String),
+    /// The value of `rotate=` is not an angle.
+    #[error("`{0}` is not a rotation; use rotate=90, rotate=180 or rotate=270, in degrees clockwise")]
+    InvalidRotation(String),
+    /// The value of `flip=` is not a direction.
+    #[error("`{0}` is not a flip; use flip=horizontal, flip=vertical or flip=both")]
+    InvalidFlip(String),
     /// The value of `control=` is not a name and a value.
     #[error(
         "`{0}` is not a control setting; use NAME:VALUE, such as control=brightness:128; `hotshoe cameras` lists controls"
@@ -144,6 +152,7 @@ impl FromStr for CameraSpec {
             rate: None,
             format: None,
             quality: None,
+            orientation: None,
             controls: Vec::new(),
             label: None,
             keep_open: false,
@@ -159,6 +168,13 @@ impl FromStr for CameraSpec {
                     spec.format = Some(code.parse().map_err(invalid)?);
                 }
                 Some(("quality", quality)) => spec.quality = Some(parse_quality(quality)?),
+                Some(("rotate", degrees)) => {
+                    spec.orientation.get_or_insert_default().rotation = parse_rotation(degrees)?;
+                }
+                Some(("flip", flip)) => {
+                    let orientation = spec.orientation.get_or_insert_default();
+                    (orientation.flip_horizontally, orientation.flip_vertically) = parse_flip(flip)?;
+                }
                 Some(("control", control)) => spec.controls.push(parse_control(control)?),
                 Some(("label", label)) => {
                     let invalid = |reason| CameraSpecError::InvalidLabel(label.to_owned(), reason);
@@ -259,6 +275,22 @@ fn parse_quality(input: &str) -> Result<u8, CameraSpecError> {
     quality.ok_or_else(|| CameraSpecError::InvalidQuality(input.to_owned()))
 }
 
+fn parse_rotation(input: &str) -> Result<Rotation, CameraSpecError> {
+    let rotation = input.parse().ok().and_then(Rotation::from_degrees);
+    rotation.ok_or_else(|| CameraSpecError::InvalidRotation(input.to_owned()))
+}
+
+/// Returns whether to flip horizontally and vertically.
+fn parse_flip(input: &str) -> Result<(bool, bool), CameraSpecError> {
+    match input {
+        "none" => Ok((false, false)),
+        "horizontal" => Ok((true, false)),
+        "vertical" => Ok((false, true)),
+        "both" => Ok((true, true)),
+        _ => Err(CameraSpecError::InvalidFlip(input.to_owned())),
+    }
+}
+
 fn parse_control(input: &str) -> Result<(String, i64), CameraSpecError> {
     let control = input.split_once(':').filter(|(name, _)| !name.is_empty());
     control
@@ -278,7 +310,7 @@ mod tests {
     fn all_options_can_be_combined() {
         assert_eq!(
             parse(
-                "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,control=gain:-3,focus:0,\
+                "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,rotate=270,flip=vertical,control=gain:-3,focus:0,\
                  label=Front door,, left,keep-open"
             ),
             Ok(CameraSpec {
@@ -288,6 +320,11 @@ mod tests {
                 rate: Some(29.97),
                 format: Some(FourCc(*b"YUYV")),
                 quality: Some(90),
+                orientation: Some(Orientation {
+                    rotation: Rotation::ThreeQuarters,
+                    flip_horizontally: false,
+                    flip_vertically: true
+                }),
                 controls: vec![("gain".into(), -3), ("focus".into(), 0)],
                 label: Some("Front door, left".parse().unwrap()),
                 keep_open: true,
@@ -396,6 +433,16 @@ mod tests {
         for quality in ["", "0", "101", "best"] {
             assert_eq!(parse(&format!("auto,quality={quality}")), Err(CameraSpecError::InvalidQuality(quality.into())));
         }
+        for rotation in ["", "45", "360", "-90", "left"] {
+            assert_eq!(
+                parse(&format!("emulated,rotate={rotation}")),
+                Err(CameraSpecError::InvalidRotation(rotation.into()))
+            );
+        }
+        for flip in ["", "left", "BOTH", "1"] {
+            assert_eq!(parse(&format!("emulated,flip={flip}")), Err(CameraSpecError::InvalidFlip(flip.into())));
+        }
+        assert_eq!(parse("emulated,rotate=0,flip=none").unwrap().orientation, Some(Orientation::default()));
         for control in ["", "gain", "gain:", ":1", "gain:high", "gain:1.5"] {
             assert_eq!(parse(&format!("auto,control={control}")), Err(CameraSpecError::InvalidControl(control.into())));
         }

@@ -9,13 +9,13 @@ use tracing::warn;
 use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
 use super::cli::ServeArgs;
+use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
 use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
-use crate::camera::rate_limit::RateLimited;
 use crate::camera::v4l2::{CameraOptions, DEFAULT_QUALITY, Devices};
-use crate::camera::{Camera, Cameras, Linger, Source, SourceError};
+use crate::camera::{Camera, Cameras, Linger, Orientation, Source, SourceError};
 
 /// A valid `--camera` option does not fit this machine or the other options.
 #[derive(Debug, thiserror::Error)]
@@ -118,8 +118,10 @@ fn create_source(
     common: CommonOptions,
 ) -> Result<Arc<dyn Source>, CamerasError> {
     let input = InputOptions { rate: spec.rate, allow_truncated: common.allow_truncated };
+    // What the source cannot do, EXIF does.
+    let mut orientation = spec.orientation.unwrap_or_default();
     // What writes to these determines its own rate.
-    let limited = |source| RateLimited::limit(source, spec.rate);
+    let limited = |source| Adjusted::adjust(source, spec.rate, Orientation::default());
     let source: Arc<dyn Source> = match resolved {
         SourceSpec::Device(path) => {
             let options = CameraOptions {
@@ -128,6 +130,7 @@ fn create_source(
                 format: spec.format,
                 quality: spec.quality.unwrap_or(DEFAULT_QUALITY),
                 allow_truncated: common.allow_truncated,
+                orientation: spec.orientation,
                 controls: spec.controls.clone(),
             };
             let failed = |source| CamerasError::Source { name: name.to_owned(), source };
@@ -135,7 +138,18 @@ fn create_source(
         }
         SourceSpec::Exec(command) => limited(Arc::new(Program::new(command.clone(), input, supervisor_command()))),
         SourceSpec::Rpicam(camera) => {
-            let options = RpicamOptions { camera: *camera, size: spec.size, rate: spec.rate, quality: spec.quality };
+            // The module can flip pictures, but not turn them sideways.
+            let flips = orientation.as_flips();
+            if flips.is_some() {
+                orientation = Orientation::default();
+            }
+            let options = RpicamOptions {
+                camera: *camera,
+                size: spec.size,
+                rate: spec.rate,
+                quality: spec.quality,
+                flips: flips.unwrap_or_default(),
+            };
             Arc::new(rpicam::source(options, supervisor_command()))
         }
         SourceSpec::Stdin => limited(Arc::new(StandardInput::new(input))),
@@ -161,7 +175,7 @@ fn create_source(
             Ok(_) => {}
         }
     }
-    Ok(source)
+    Ok(Adjusted::adjust(source, None, orientation))
 }
 
 /// The command that runs a program so that it ends with the server: this program again.

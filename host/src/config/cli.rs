@@ -216,6 +216,9 @@ pub struct ServeArgs {
     ///   fps=RATE            Frames per second, at most
     ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
     ///   quality=1..100      JPEG quality, unless the camera delivers JPEG
+    ///   rotate=90|180|270   Degrees to turn the picture clockwise
+    ///   flip=horizontal|vertical|both
+    ///                       Then mirror it
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
     ///   label=TEXT          Display name
     ///   keep-open           Keep the camera open without viewers

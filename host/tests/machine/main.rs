@@ -27,9 +27,11 @@ mod harness;
 mod link_down;
 mod nginx;
 mod toolchains;
+mod turned;
 
 use std::process::ExitCode;
 
+use hotshoe_conformance::Requirements;
 use libtest_mimic::Arguments;
 
 use self::harness::{missing_programs, trial};
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let nginx = missing_programs(&["nginx"]);
+    let ffmpeg = missing_programs(&["ffmpeg", "ffprobe"]);
+    let opencv = Requirements::python_modules(&["cv2"]).missing();
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
+        trial("ffmpeg_turns_pictures_with_an_orientation", &ffmpeg, turned::ffmpeg_turns_pictures),
+        trial("opencv_turns_snapshots_with_an_orientation", &opencv, turned::opencv_turns_snapshots_only),
         trial("camera_streams", &fakecam, fakecam::streams),
         trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
         trial("camera_is_listed", &fakecam, fakecam::is_listed),

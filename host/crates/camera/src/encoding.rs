@@ -130,7 +130,7 @@ fn encode(cached: &mut Option<(Layout, u8, Encoder)>, raw: &RawImage) -> Result<
         Some(same) if (same.0, same.1) == (raw.layout, raw.quality) => same,
         other => other.insert((raw.layout, raw.quality, Encoder::new(raw.layout, raw.quality)?)),
     };
-    encode_with(encoder, &raw.bytes)
+    Ok(encode_with(encoder, &raw.bytes)?.turned(raw.orientation))
 }
 
 /// Encodes pixels with this encoder.

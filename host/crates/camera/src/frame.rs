@@ -7,6 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::dimensions::Dimensions;
 use super::jpeg::{self, JpegError, Options};
+use super::orientation::Orientation;
 
 /// A point in time, by two clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,6 +65,19 @@ impl JpegImage {
             bytes = jpeg::copy_complete(&bytes, &info);
         }
         Ok(Self { bytes, dimensions: info.dimensions })
+    }
+
+    /// Returns a copy that decoders turn (see [`jpeg::copy_turned`]), or the image itself if pictures stay as they are.
+    /// The dimensions remain those in the frame header.
+    pub fn turned(self, orientation: Orientation) -> Self {
+        if orientation.is_upright() {
+            return self;
+        }
+        // The image was validated when it was created.
+        match jpeg::validate(&self.bytes, Options::default()) {
+            Ok(info) => Self { bytes: jpeg::copy_turned(&self.bytes, &info, orientation), ..self },
+            Err(_) => self,
+        }
     }
 }
 

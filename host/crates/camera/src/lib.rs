@@ -7,13 +7,15 @@
 //!
 //! From the bottom up:
 //!
-//! * [`dimensions`], [`fourcc`]: the size of a picture, and the names of pixel formats.
+//! * [`dimensions`], [`fourcc`], [`orientation`]: the size of a picture, the names of pixel formats, how to turn a
+//!   picture.
 //! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images.
 //! * `canvas`: a picture to draw text on. [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share. `frame_sampling`, `image_checker`: which
 //!   images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
-//! * [`rate_limit`]: skips frames of a source that is faster than wanted.
+//! * `rate_limit`: skips frames of a source that is faster than wanted. [`adjusted`]: any source with a limit and an
+//!   orientation.
 //! * [`emulated`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * `capture`, `encoding`: the threads that serve an open camera.
@@ -22,6 +24,7 @@
 //!
 //! Nothing here depends on WebAssembly or HTTP.
 
+pub mod adjusted;
 pub mod camera;
 pub mod cameras;
 mod canvas;
@@ -40,9 +43,10 @@ mod frame_tracker;
 pub mod history;
 mod image_checker;
 pub mod jpeg;
+pub mod orientation;
 pub mod piped;
 mod placeholder;
-pub mod rate_limit;
+mod rate_limit;
 pub mod raw;
 pub mod source;
 pub mod status;
@@ -58,6 +62,7 @@ pub use feed::Feed;
 pub use fourcc::FourCc;
 pub use frame::{Frame, JpegImage, Timestamp};
 pub use frame_counts::{FrameCounts, LostFrames};
+pub use orientation::{Orientation, Rotation};
 pub use source::{Capture, Source};
 pub use status::{State, Status};
 pub use stream_mode::StreamMode;

@@ -1,14 +1,6 @@
 //! Skips frames of a source that delivers more than its user wants.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use tokio::sync::watch;
-
-use super::controls::{Control, ControlError};
-use super::error::SourceError;
-use super::source::{Capture, CaptureOutcome, Source};
-use super::stream_mode::StreamMode;
+use std::time::Duration;
 
 /// How much faster than the limit a source may be before frames are skipped, as a fraction of the interval. Cameras keep
 /// their nominal rate only roughly, and a skipped frame is visible.
@@ -91,62 +83,6 @@ impl RateLimit {
         let next = due + interval;
         self.due = Some(if next < captured { captured + interval } else { next });
         true
-    }
-}
-
-/// A source whose frames are limited to a rate after they were captured. For sources that cannot request a rate.
-pub struct RateLimited {
-    source: Arc<dyn Source>,
-    rate: f64,
-}
-
-impl RateLimited {
-    /// Limits `source` to `rate` frames per second, greater than 0. `None` returns the source itself.
-    pub fn limit(source: Arc<dyn Source>, rate: Option<f64>) -> Arc<dyn Source> {
-        match rate {
-            Some(rate) => Arc::new(Self { source, rate }),
-            None => source,
-        }
-    }
-}
-
-impl Source for RateLimited {
-    fn description(&self) -> String {
-        self.source.description()
-    }
-
-    fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
-        Ok(Box::new(RateLimitedCapture { capture: self.source.open()?, limit: RateLimit::new(Some(self.rate)) }))
-    }
-
-    fn hotplug_events(&self) -> Option<watch::Receiver<()>> {
-        self.source.hotplug_events()
-    }
-
-    fn controls(&self) -> Result<Vec<Control>, SourceError> {
-        self.source.controls()
-    }
-
-    fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
-        self.source.set_control(name, value)
-    }
-}
-
-struct RateLimitedCapture {
-    capture: Box<dyn Capture>,
-    limit: RateLimit,
-}
-
-impl Capture for RateLimitedCapture {
-    fn mode(&self) -> Option<StreamMode> {
-        let mode = self.capture.mode()?;
-        Some(StreamMode { rate: self.limit.limited(mode.rate), ..mode })
-    }
-
-    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
-        let mut outcome = self.capture.next(deadline)?;
-        outcome.image = outcome.image.filter(|image| self.limit.admits(image.timestamp.monotonic));
-        Ok(outcome)
     }
 }
 

@@ -8,6 +8,7 @@ use super::controls::{Control, ControlError, find};
 use super::error::SourceError;
 use super::frame::{JpegImage, Timestamp};
 use super::frame_counts::LostFrames;
+use super::orientation::Orientation;
 use super::raw::Layout;
 use super::stream_mode::StreamMode;
 
@@ -91,4 +92,6 @@ pub struct RawImage {
     pub layout: Layout,
     /// The JPEG quality to encode with, from 1 to 100.
     pub quality: u8,
+    /// How decoders are to turn the encoded image.
+    pub orientation: Orientation,
 }

@@ -3,8 +3,10 @@
 
 use hotshoe_camera::dimensions::Dimensions;
 use hotshoe_camera::jpeg::{
-    ImageInfo, JpegError, MIN_LENGTH, Options, ScanChecker, check_scan, copy_complete, find_image, validate,
+    ImageInfo, JpegError, MIN_LENGTH, Options, ScanChecker, check_scan, copy_complete, copy_turned, find_image,
+    validate,
 };
+use hotshoe_camera::{Orientation, Rotation};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
@@ -379,4 +381,53 @@ fn no_input_causes_a_panic() {
         let _ = check_scan(other, &info);
         let _ = copy_complete(other, &info);
     }
+}
+
+/// The contents of the EXIF segments of an image.
+fn exif_contents(image: &[u8]) -> Vec<Vec<u8>> {
+    let contents = segments(image).into_iter().map(|(start, end, marker)| (&image[start + 4..end], marker));
+    let exif = contents.filter(|(content, marker)| *marker == 0xE1 && content.starts_with(b"Exif\0\0"));
+    exif.map(|(content, _)| content.to_vec()).collect()
+}
+
+#[test]
+fn an_orientation_is_added_in_place_of_any_exif_data_and_changes_no_pixel() {
+    let upright = Orientation::default();
+    let turned = Orientation { rotation: Rotation::Quarter, ..upright };
+    let exif = |order: &[u8]| [&b"\xFF\xE1\0\x12Exif\0\0"[..], order, b"12345678"].concat();
+    let other = b"\xFF\xE1\0\x0Ehttp://ns.ad";
+    for picture in [PICTURE, OPTIMAL, STANDARD, RESTART, PROGRESSIVE] {
+        let variants = [
+            picture.to_vec(),
+            [&picture[..2], &exif(b"II"), &picture[2..]].concat(),
+            [&picture[..2], other, &exif(b"MM"), b"\xFF", &exif(b"II"), &picture[2..], &[0; 100]].concat(),
+        ];
+        for variant in variants {
+            let info = info_of(&variant);
+            let copy = copy_turned(&variant, &info, turned);
+            let contents = exif_contents(&copy);
+            assert_eq!(contents.len(), 1, "{:?}", &copy[..64]);
+            // Big-endian, one entry: the orientation.
+            assert_eq!(contents[0][6..], *b"MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0");
+            assert_eq!(copy[..4], [0xFF, 0xD8, 0xFF, 0xE1]);
+            let again = info_of(&copy);
+            assert!(again.is_complete() && again.length == copy.len() && again.dimensions == info.dimensions);
+            // Everything else is unchanged.
+            assert!(copy.ends_with(&picture[2..]), "{:?}", &copy[..64]);
+            let unchanged = copy_turned(&variant, &info, upright);
+            assert_eq!(unchanged, variant[..info.length]);
+        }
+    }
+}
+
+#[test]
+fn an_orientation_and_missing_tables_are_added_together() {
+    let stripped = strip_tables(PICTURE);
+    let info = info_of(&stripped);
+    assert!(info.lacks_tables);
+    let turned = Orientation { flip_vertically: true, ..Orientation::default() };
+    let copy = copy_turned(&stripped, &info, turned);
+    let complete = copy_complete(&stripped, &info);
+    assert_eq!(copy[..2], complete[..2]);
+    assert_eq!(copy[38..], complete[2..]);
 }

@@ -17,7 +17,7 @@ type Test = (&'static str, fn(Kind));
 
 /// The tests of the page.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 14] = [
+    let tests: [Test; 15] = [
         ("shows_live_images", page::shows_live_images),
         ("is_live_after_each_of_five_reloads", page::is_live_after_five_reloads),
         ("is_live_after_being_hidden_and_shown_five_times", page::is_live_after_being_hidden_five_times),
@@ -27,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         ("reloads_the_page_when_the_guest_is_replaced", page::reloads_when_the_guest_is_replaced),
         ("shows_the_state_of_cameras", page::shows_the_state_of_cameras),
         ("sets_controls", page::sets_controls),
+        ("turns_pictures_with_an_orientation", page::turns_pictures),
         ("finds_everything_below_a_path", page::works_below_a_path),
         ("reconnects_to_a_restarted_server", connections::reconnects_to_a_restarted_server),
         ("reconnects_after_the_stream_breaks", connections::reconnects_after_the_stream_breaks),

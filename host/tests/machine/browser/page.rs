@@ -201,3 +201,23 @@ pub fn works_below_a_path(kind: Kind) {
         assert_eq!(browser.run_async(&script).unwrap(), 200, "{link}");
     }
 }
+
+/// The page and the snapshot show pictures as their EXIF data say.
+pub fn turns_pictures(kind: Kind) {
+    let server = Server::start(&["--camera", "emulated,fps=5,rotate=90"]);
+    assert!(
+        server.log().contains("camera emulated: emulated: 3 built-in pictures, rotate=90 by EXIF"),
+        "{}",
+        server.log()
+    );
+    let browser = start(kind);
+    open_page(&browser, &server);
+    let size = "const { width, height } = document.querySelector('figure canvas'); return [width, height]";
+    wait_for(&browser, size, &json!([480, 640]));
+    browser.open(&format!("http://{}/snapshot", server.address)).unwrap();
+    wait_for(
+        &browser,
+        "return [document.images[0].naturalWidth, document.images[0].naturalHeight]",
+        &json!([480, 640]),
+    );
+}

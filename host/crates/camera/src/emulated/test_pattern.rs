@@ -15,6 +15,7 @@ use crate::dimensions::Dimensions;
 use crate::error::SourceError;
 use crate::frame::Timestamp;
 use crate::frame_counts::LostFrames;
+use crate::orientation::Orientation;
 use crate::raw::{Layout, PixelFormat, Range};
 use crate::source::{Capture, CaptureOutcome, CapturedImage, ImageData, RawImage, Source};
 use crate::stream_mode::StreamMode;
@@ -91,7 +92,8 @@ impl Capture for Drawing {
         let timestamp = Timestamp::now();
         let mut bytes = self.background.clone();
         draw(&mut bytes, self.pattern.size, due.number, timestamp.wall);
-        let raw = RawImage { bytes, layout: self.pattern.layout(), quality: self.pattern.quality };
+        let orientation = Orientation::default();
+        let raw = RawImage { bytes, layout: self.pattern.layout(), quality: self.pattern.quality, orientation };
         let image = CapturedImage { data: ImageData::Raw(raw), timestamp };
         Ok(CaptureOutcome { image: Some(image), lost: LostFrames { late: due.late, ..LostFrames::default() } })
     }

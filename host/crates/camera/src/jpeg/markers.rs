@@ -22,3 +22,5 @@ pub(super) const DAC: u8 = 0xCC;
 pub(super) const TEM: u8 = 0x01;
 /// The first of the eight restart markers.
 pub(super) const RST0: u8 = 0xD0;
+/// Application data, such as EXIF.
+pub(super) const APP1: u8 = 0xE1;

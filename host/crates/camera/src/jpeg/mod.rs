@@ -9,6 +9,7 @@
 //! - [`Splitter`] splits a byte stream into images instead, where no driver says where a buffer ends.
 //! - [`ScanChecker`] walks the Huffman codes of the scan to check that it holds every block and nothing else.
 //! - [`copy_complete`] copies the image out of the buffer and adds missing Huffman tables and a missing end marker.
+//!   [`copy_turned`] also adds how decoders turn it.
 //!
 //! # Why not a decoder
 //!
@@ -35,6 +36,7 @@
 mod bit_reader;
 mod complete;
 mod error;
+mod exif;
 mod find;
 mod headers;
 mod huffman;
@@ -45,7 +47,7 @@ mod standard_tables;
 mod validate;
 
 pub use bit_reader::MAX_TRAILING_BYTES;
-pub use complete::copy_complete;
+pub use complete::{copy_complete, copy_turned};
 pub use error::JpegError;
 pub use find::{check_image, find_image};
 pub use headers::{Component, Headers, TableRange};

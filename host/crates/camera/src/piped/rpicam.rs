@@ -25,6 +25,8 @@ pub struct RpicamOptions {
     pub rate: Option<f64>,
     /// The JPEG quality, from 1 to 100. `None` leaves the choice to the program, which is 50.
     pub quality: Option<u8>,
+    /// Whether to flip the pictures horizontally and vertically.
+    pub flips: (bool, bool),
 }
 
 /// Returns the source for a camera module.
@@ -50,6 +52,9 @@ fn arguments(options: RpicamOptions) -> Vec<String> {
     if let Some(quality) = options.quality {
         arguments.extend(["--quality".to_owned(), quality.to_string()]);
     }
+    let (horizontally, vertically) = options.flips;
+    arguments.extend(horizontally.then(|| "--hflip".to_owned()));
+    arguments.extend(vertically.then(|| "--vflip".to_owned()));
     arguments
 }
 
@@ -68,11 +73,12 @@ mod tests {
             size: Some(Dimensions { width: 1280, height: 720 }),
             rate: Some(29.97),
             quality: Some(90),
+            flips: (true, true),
         };
         assert!(
             arguments(options)
                 .join(" ")
-                .ends_with(" --camera 1 --width 1280 --height 720 --framerate 29.97 --quality 90")
+                .ends_with(" --camera 1 --width 1280 --height 720 --framerate 29.97 --quality 90 --hflip --vflip")
         );
     }
 }

@@ -4,21 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::control_settings::{self, ControlSettings};
-use super::device::System;
+use super::device::{Device, System};
 use super::errors::device_error;
 use super::extract::ImageExtractor;
 use super::find::{OpenCamera, find};
 use super::negotiate::{RequestedMode, log_differences, negotiate};
 use super::registry::DeviceRegistry;
 use super::streaming::{BUFFERS, Streaming};
+use super::turn::turn;
 use crate::controls::{Control, ControlError};
 use crate::dimensions::Dimensions;
 use crate::error::SourceError;
 use crate::fourcc::FourCc;
 use crate::frame_sampling::FrameSampling;
+use crate::orientation::Orientation;
 use crate::rate_limit::RateLimit;
 use crate::source::{Capture, Source};
 use crate::stream_mode::StreamMode;
@@ -40,6 +42,8 @@ pub struct CameraOptions {
     pub quality: u8,
     /// Accepts JPEG images without an end marker, which a few cameras never send.
     pub allow_truncated: bool,
+    /// How to turn the pictures: by the device if it can, or else by EXIF. `None` leaves the controls of the device alone.
+    pub orientation: Option<Orientation>,
     /// Controls to set whenever the camera is opened, by name, in this order.
     pub controls: Vec<(String, i64)>,
 }
@@ -52,6 +56,7 @@ impl Default for CameraOptions {
             format: None,
             quality: DEFAULT_QUALITY,
             allow_truncated: false,
+            orientation: None,
             controls: Vec::new(),
         }
     }
@@ -66,6 +71,7 @@ pub struct V4l2Camera {
     requested: RequestedMode,
     quality: u8,
     allow_truncated: bool,
+    orientation: Option<Orientation>,
     controls: ControlSettings,
     sampling: Arc<Mutex<FrameSampling>>,
     last_seen: Mutex<LastSeen>,
@@ -80,12 +86,14 @@ struct LastSeen {
     moved_to: Option<PathBuf>,
     /// The last mode whose differences from the request were logged, so that retries do not log them again.
     logged_mode: Option<StreamMode>,
+    /// Whether the device turns the pictures. `None` if they are not turned.
+    is_turned_by_device: Option<bool>,
 }
 
 impl V4l2Camera {
     /// Creates a camera. Does not open the device.
     pub(super) fn new(system: Arc<dyn System>, registry: DeviceRegistry, path: &Path, options: CameraOptions) -> Self {
-        let CameraOptions { size, rate, format, quality, allow_truncated, controls } = options;
+        let CameraOptions { size, rate, format, quality, allow_truncated, orientation, controls } = options;
         Self {
             system,
             registry,
@@ -93,6 +101,7 @@ impl V4l2Camera {
             requested: RequestedMode { size, rate, format },
             quality,
             allow_truncated,
+            orientation,
             controls: ControlSettings::new(controls),
             sampling: Arc::default(),
             last_seen: Mutex::default(),
@@ -117,9 +126,28 @@ impl V4l2Camera {
         Ok(camera)
     }
 
+    /// Makes the device turn its pictures. Returns what remains for EXIF.
+    fn turn(&self, device: &dyn Device, node: &Path) -> Orientation {
+        let Some(orientation) = self.orientation else { return Orientation::default() };
+        let by_device = turn(device, orientation);
+        let turned = (!orientation.is_upright()).then_some(by_device);
+        if turned.is_some() && turned != std::mem::replace(&mut self.last_seen().is_turned_by_device, turned) {
+            let node = node.display();
+            if by_device {
+                info!("{node}: the device applies {orientation}");
+            } else {
+                info!(
+                    "{node}: EXIF data in each image tell viewers to apply {orientation}; OpenCV's streams ignore them"
+                );
+            }
+        }
+        if by_device { Orientation::default() } else { orientation }
+    }
+
     /// Configures the device and starts its stream.
     fn start(&self, camera: OpenCamera) -> Result<Box<dyn Capture>, SourceError> {
         let OpenCamera { device, node, .. } = camera;
+        let remaining = self.turn(&*device, &node);
         let negotiated = negotiate(&*self.system, &*device, &node, &self.requested)?;
         let mode = negotiated.mode;
         if self.last_seen().logged_mode.replace(mode) != Some(mode) {
@@ -127,7 +155,8 @@ impl V4l2Camera {
         }
         // `negotiate` returns only supported formats.
         let sampling = self.sampling.clone();
-        let Some(extractor) = ImageExtractor::new(&negotiated, self.quality, self.allow_truncated, sampling) else {
+        let Some(extractor) = ImageExtractor::new(&negotiated, self.quality, self.allow_truncated, remaining, sampling)
+        else {
             let offered = negotiated.format.code.to_string();
             return Err(SourceError::NoFormat { path: node, requested: None, offered });
         };
@@ -146,8 +175,13 @@ impl Source for V4l2Camera {
     fn description(&self) -> String {
         let last_seen = self.last_seen();
         let node = last_seen.moved_to.as_ref().unwrap_or(&self.path).display();
+        let turned = match (self.orientation, last_seen.is_turned_by_device) {
+            (Some(orientation), Some(true)) => format!(", {orientation} by the device"),
+            (Some(orientation), Some(false)) => format!(", {orientation} by EXIF"),
+            _ => String::new(),
+        };
         match &last_seen.card {
-            Some(card) => format!("{card} at {node}"),
+            Some(card) => format!("{card} at {node}{turned}"),
             None => format!("a camera at {node}"),
         }
     }

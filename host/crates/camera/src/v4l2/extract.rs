@@ -6,13 +6,14 @@ use super::negotiate::{JPEG_FORMATS, NegotiatedMode};
 use crate::frame::JpegImage;
 use crate::frame_sampling::FrameSampling;
 use crate::jpeg::{self, JpegError, Options, ScanChecker};
+use crate::orientation::Orientation;
 use crate::raw::{Layout, PixelFormat, Range};
 use crate::source::{ImageData, RawImage};
 
 /// Extracts the images of an open camera from its buffers.
 pub(super) enum ImageExtractor {
     Jpeg(Box<JpegExtractor>),
-    Raw { layout: Layout, quality: u8 },
+    Raw { layout: Layout, quality: u8, orientation: Orientation },
 }
 
 /// For buffers with JPEG images.
@@ -20,6 +21,7 @@ pub(super) enum ImageExtractor {
 pub(super) struct JpegExtractor {
     options: Options,
     checker: ScanChecker,
+    orientation: Orientation,
     /// Belongs to the camera, because it must outlast this opening.
     sampling: Arc<Mutex<FrameSampling>>,
 }
@@ -37,22 +39,29 @@ pub(super) enum BufferError {
 
 impl ImageExtractor {
     /// Creates the extractor for a mode, or returns `None` if its format is not supported. `quality`, from 1 to 100, is
-    /// for encoding raw images.
+    /// for encoding raw images. Images are marked with `orientation`.
     pub(super) fn new(
         negotiated: &NegotiatedMode,
         quality: u8,
         allow_truncated: bool,
+        orientation: Orientation,
         sampling: Arc<Mutex<FrameSampling>>,
     ) -> Option<Self> {
         let format = negotiated.format;
         if JPEG_FORMATS.contains(&format.code) {
             let options = Options { allow_truncated };
-            return Some(Self::Jpeg(Box::new(JpegExtractor { options, sampling, ..JpegExtractor::default() })));
+            return Some(Self::Jpeg(Box::new(JpegExtractor {
+                options,
+                orientation,
+                sampling,
+                ..JpegExtractor::default()
+            })));
         }
         let range = if format.full_range { Range::Full } else { Range::Limited };
         PixelFormat::from_code(format.code.0).map(|code| Self::Raw {
             layout: Layout { format: code, dimensions: format.dimensions, stride: format.stride, range },
             quality,
+            orientation,
         })
     }
 
@@ -78,11 +87,12 @@ impl ImageExtractor {
         match self {
             Self::Jpeg(extractor) => {
                 let (image, info) = jpeg::find_image(bytes, extractor.options)?;
-                Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_complete(image, &info))?))
+                Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_turned(image, &info, extractor.orientation))?))
             }
-            Self::Raw { layout, quality } => {
-                let pixels = pixels(bytes, layout)?;
-                Ok(ImageData::Raw(RawImage { bytes: pixels.to_vec(), layout: *layout, quality: *quality }))
+            Self::Raw { layout, quality, orientation } => {
+                let bytes = pixels(bytes, layout)?.to_vec();
+                let (layout, quality, orientation) = (*layout, *quality, *orientation);
+                Ok(ImageData::Raw(RawImage { bytes, layout, quality, orientation }))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! V4L2 devices: the kernel's cameras.
 //!
 //! * `device`: the part of V4L2 in use, as traits; `kernel`: the implementation; `scripted`: one with scripted faults.
-//! * `registry`, `find`: which node a camera is; `negotiate`: its mode; `control_settings`: its control values.
+//! * `registry`, `find`: which node a camera is; `negotiate`: its mode; `control_settings`, `turn`: its control values.
 //! * `streaming`: the capture loop; `extract`: gets images out of buffers and checks them.
 //! * `camera`: puts these together; [`devices`], [`device_info`]: all devices of the machine; `errors`: the kernel's
 //!   errors.
@@ -22,6 +22,7 @@ pub mod scripted;
 mod streaming;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use camera::{CameraOptions, DEFAULT_QUALITY, V4l2Camera};
 pub use device_info::{DeviceInfo, FormatInfo};

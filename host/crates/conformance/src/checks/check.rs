@@ -63,7 +63,8 @@ impl Requirements {
         Self { programs, python_modules: &[] }
     }
 
-    pub(super) const fn python_modules(python_modules: &'static [&'static str]) -> Self {
+    /// Modules that Python can import.
+    pub const fn python_modules(python_modules: &'static [&'static str]) -> Self {
         Self { programs: &[], python_modules }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::machine::{Handle, Machine};
+use super::machine::{Handle, Machine, PluggedCamera};
 use super::script::{AUTO_EXPOSURE, BRIGHTNESS, EXPOSURE_TIME, Operation, PAN_RESET, ScriptedCamera};
 use super::stream::ScriptedStream;
 use crate::dimensions::Dimensions;
@@ -103,13 +103,18 @@ impl Device for ScriptedDevice {
             momentary: matches!(control_type, ControlType::Button),
             control_type,
         };
-        let offered = vec![
+        let mut offered = vec![
             control(BRIGHTNESS, "Brightness", ControlType::Integer, 255),
             control(EXPOSURE_TIME, "Exposure Time, Absolute", ControlType::Integer, 2047),
             control(AUTO_EXPOSURE, "Auto Exposure", ControlType::Boolean, 1),
             control(PAN_RESET, "Pan, Reset", ControlType::Button, 0),
         ];
-        self.handle.with(|_| Ok(offered)).unwrap_or_default()
+        let more = |plugged: &mut PluggedCamera| {
+            let more = plugged.camera.more_controls.iter();
+            offered.extend(more.map(|(id, maximum)| control(*id, "", ControlType::Integer, *maximum)));
+            Ok(offered)
+        };
+        self.handle.with(more).unwrap_or_default()
     }
 
     fn control(&self, id: u32) -> io::Result<i64> {

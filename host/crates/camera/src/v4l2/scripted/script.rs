@@ -17,6 +17,8 @@ pub struct ScriptedCamera {
     pub caps: u32,
     /// Whether it implements VIDIOC_ENUMINPUT.
     pub has_input: bool,
+    /// Further controls: their IDs and largest values. They are integers that start at 0.
+    pub more_controls: Vec<(u32, i64)>,
 }
 
 impl ScriptedCamera {
@@ -25,7 +27,14 @@ impl ScriptedCamera {
         let sizes = vec![Dimensions { width: 640, height: 480 }, Dimensions { width: 320, height: 240 }];
         let formats = [*b"MJPG", *b"YUYV"].map(|code| (FourCc(code), sizes.clone(), vec![30.0, 15.0]));
         let caps = DeviceCaps::VIDEO_CAPTURE | DeviceCaps::STREAMING;
-        Self { card: card.to_owned(), bus: format!("usb-{card}"), formats: formats.into(), caps, has_input: true }
+        Self {
+            card: card.to_owned(),
+            bus: format!("usb-{card}"),
+            formats: formats.into(),
+            caps,
+            has_input: true,
+            more_controls: Vec::new(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
+use crate::orientation::Orientation;
 use crate::source::ImageData;
 use crate::v4l2::device::Format;
 use crate::v4l2::negotiate::NegotiatedMode;
@@ -25,7 +26,14 @@ fn limited_streaming(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: b
     let dimensions = Dimensions { width: 16, height: 16 };
     let format = Format { code: FourCc(*code), dimensions, stride: 0, full_range: false };
     let mode = StreamMode { dimensions, rate: Some(30.0), format: Some(format.code), quality: None };
-    let extractor = ImageExtractor::new(&NegotiatedMode { format, mode }, 80, allow_truncated, Arc::default()).unwrap();
+    let extractor = ImageExtractor::new(
+        &NegotiatedMode { format, mode },
+        80,
+        allow_truncated,
+        Orientation::default(),
+        Arc::default(),
+    )
+    .unwrap();
     let stream = device.start(BUFFERS).unwrap();
     Streaming::new(system, NODE.into(), stream, mode, extractor, RateLimit::new(limit))
 }
@@ -205,6 +213,7 @@ fn the_stall_timeout_grows_with_the_frame_interval() {
             },
             80,
             false,
+            Orientation::default(),
             Arc::default(),
         );
         Streaming::new(Arc::new(system.clone()), NODE.into(), stream, mode, extractor.unwrap(), RateLimit::new(None))

@@ -4,6 +4,7 @@ mod controls;
 mod identity;
 mod modes;
 mod outages;
+mod turns;
 mod unusable;
 
 use std::sync::Arc;
