@@ -31,7 +31,8 @@ pub(super) fn connection_limits(args: &ServeArgs, cameras: usize) -> Limits {
         None => 2 * args.max_requests as usize + IDLE_CONNECTIONS,
     };
     let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
-    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + outgoing);
+    let guest_files = if args.grants.guest_dir.is_some() { open_files::for_guests() } else { 0 };
+    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + outgoing + guest_files);
     if left < requested {
         let advice = "raise the limit on open files (`ulimit -n`, or LimitNOFILE= in a systemd unit)";
         warn!("at most {left} connections instead of {requested}; {advice}");

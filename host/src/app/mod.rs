@@ -67,12 +67,12 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     }
     let guard = request_guard(args);
     let admin_access = admin_listener::access(args, &guard)?;
+    open_files::raise_limit();
     let mut grants = args.grants.grants()?;
     if let Some(file) = &args.guest_store {
         grants.state = State::open(file.clone())?;
     }
     info!("grants: {grants}");
-    open_files::raise_limit();
     heap::limit_arenas();
     let instances = capacity::instances(args, cameras.iter().count());
     let sandbox = Sandbox::new(instances, args.guest_memory, open_cache(args))?;

@@ -8,13 +8,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 
 use crate::process::private_file::{PrivateFileError, read_private_file};
-use crate::sandbox::{Configuration, ConfigurationError, Destination, Grants, Outgoing, TlsError};
+use crate::sandbox::{
+    Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, Outgoing, TlsError,
+};
 
 /// How much of a file with a value is read, in bytes: enough for keys and certificates.
 const VALUE_FILE_LIMIT: u64 = 64 << 10;
@@ -33,6 +35,12 @@ pub struct GrantArgs {
     /// The file is read at the start. A line end at its end is not part of the value.
     #[arg(long, value_name = "KEY=FILE", help_heading = "Guest grants")]
     pub guest_env_file: Vec<Assignment>,
+
+    /// Directory whose files the guest may read, but not change
+    ///
+    /// The guest finds it at /, and sees changes at once. Links that lead out of it do not work.
+    #[arg(long, value_name = "DIR", help_heading = "Guest grants")]
+    pub guest_dir: Option<PathBuf>,
 
     /// Server that the guest may send HTTP requests to, such as https://ntfy.sh (repeatable)
     ///
@@ -64,13 +72,16 @@ pub enum GrantsError {
     /// A key or value is invalid.
     #[error("--guest-env or --guest-env-file: {0}")]
     Configuration(#[from] ConfigurationError),
+    /// The directory cannot be used.
+    #[error("--guest-dir: {0}")]
+    Directory(#[from] DirectoryError),
     /// Requests to HTTPS origins cannot be sent.
     #[error("--allow-outgoing: {0}")]
     Tls(#[from] TlsError),
 }
 
 impl GrantArgs {
-    /// Reads the files, and creates the grants, with a state in memory. Blocks while it reads.
+    /// Reads the files, opens the directory, and creates the grants, with a state in memory. Blocks while it does.
     pub fn grants(&self) -> Result<Grants, GrantsError> {
         let mut entries = Vec::new();
         for assignment in &self.guest_env {
@@ -83,8 +94,10 @@ impl GrantArgs {
                 .map_err(|source| GrantsError::File { key: key.to_owned(), source })?;
             entries.push((key.to_owned(), without_line_end(&text).to_owned()));
         }
+        let directory = self.guest_dir.as_deref().map(Directory::open).transpose()?;
         Ok(Grants {
             configuration: Configuration::new(entries)?,
+            directory,
             outgoing: Outgoing::new(self.allow_outgoing.clone())?,
             ..Grants::default()
         })
@@ -135,10 +148,10 @@ mod tests {
     #[test]
     fn the_options_are_never_displayed_with_values() {
         let args = GrantArgs { guest_env: vec![Assignment("A=secret=1".to_owned())], ..GrantArgs::default() };
-        assert_eq!(format!("{args:?}"), r#"GrantArgs { guest_env: ["A"=…], guest_env_file: [], allow_outgoing: [] }"#);
+        assert_eq!(format!("{:?}", args.guest_env), r#"["A"=…]"#);
         assert_eq!(args.grants().unwrap().to_string(), "configuration (1 key)");
         let args = GrantArgs { guest_env: vec![Assignment("secret".to_owned())], ..GrantArgs::default() };
-        assert_eq!(format!("{args:?}"), r#"GrantArgs { guest_env: [""=…], guest_env_file: [], allow_outgoing: [] }"#);
+        assert_eq!(format!("{:?}", args.guest_env), r#"[""=…]"#);
         assert_eq!(args.grants().unwrap_err().to_string(), "--guest-env without `=`; write --guest-env KEY=…");
     }
 }

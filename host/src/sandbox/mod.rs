@@ -38,8 +38,8 @@ pub use call::invoker::{Invoker, ResponseBody};
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use engine::{Sandbox, SandboxError};
 pub use grants::{
-    Configuration, ConfigurationError, Destination, Grants, MAX_OUTGOING_REQUESTS, Outgoing, State, StoreError,
-    TlsError,
+    Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_OUTGOING_REQUESTS, Outgoing,
+    State, StoreError, TlsError,
 };
 pub use lifecycle::{Lifecycle, Phase};
 pub use load::candidate::{Candidate, Composition, MiddlewareFile};

@@ -8,7 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::grants::Grants;
+use super::grants::{Grants, OpenFiles};
 use super::http_hooks::HttpHooks;
 use super::lifecycle::Lifecycle;
 use super::limits::InstanceLimits;
@@ -30,6 +30,8 @@ pub(super) struct GuestState {
     /// The channels that will write the body of the response, if the guest has joined any.
     pub(super) subscription: Arc<Mutex<Option<Subscription>>>,
     pub(super) table: ResourceTable,
+    /// The files that the guest has open. `None` until it opens one.
+    pub(super) open_files: Option<OpenFiles>,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,
     /// The number of images that the guest holds.

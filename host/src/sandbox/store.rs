@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi::filesystem::WasiFilesystemView as _;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::clock::SystemMonotonicClock;
@@ -50,7 +51,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         .stdout(GuestLog { output: Output::Stdout, generation: lifecycle.number })
         .stderr(GuestLog { output: Output::Stderr, generation: lifecycle.number })
         .build();
-    let state = GuestState {
+    let mut state = GuestState {
         cameras: host.cameras.clone(),
         allow_control: host.allow_control,
         grants: host.grants.clone(),
@@ -59,6 +60,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         can_publish: guest.publisher.is_some(),
         subscription: Arc::default(),
         table,
+        open_files: None,
         feeds_held: 0,
         images_held: 0,
         rejected_bodies: 0,
@@ -70,6 +72,9 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         http: WasiHttpCtx::new(),
         hooks: HttpHooks { requests: host.grants.outgoing.instance() },
     };
+    if let Some(directory) = &host.grants.directory {
+        *state.filesystem().ctx = directory.context();
+    }
     let mut store = Store::new(host.sandbox.engine(), state);
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(HOSTCALL_FUEL);

@@ -5,11 +5,13 @@
 //! fail with the errors of the interface, or there is nothing to find.
 //!
 //! * `configuration`: keys and values, as environment and as `wasi:config/store`.
+//! * `directory`: files to read, with `wasi:filesystem`.
 //! * `keyvalue`: the state that all instances share, as `wasi:keyvalue`. It is granted always: it is bounded, and reaches
 //!   nothing outside the server. An option only makes it permanent.
 //! * `outgoing`: HTTP requests, as `wasi:http/outgoing-handler`.
 
 mod configuration;
+mod directory;
 mod keyvalue;
 mod outgoing;
 
@@ -18,6 +20,8 @@ use std::fmt;
 use serde::Serialize;
 
 pub use self::configuration::{Configuration, ConfigurationError};
+pub use self::directory::{Directory, DirectoryError};
+pub(in crate::sandbox) use self::directory::{MAX_OPEN_FILES, OpenFiles, open_beneath};
 pub use self::keyvalue::{Bucket, HeldCas, State, StoreError};
 pub(in crate::sandbox) use self::keyvalue::{PageStart, StateError, digest};
 pub(in crate::sandbox) use self::outgoing::InstanceRequests;
@@ -31,6 +35,8 @@ pub use self::outgoing::{Destination, MAX_REQUESTS as MAX_OUTGOING_REQUESTS, Out
 pub struct Grants {
     /// Keys and values.
     pub configuration: Configuration,
+    /// The directory whose files guests may read.
+    pub directory: Option<Directory>,
     /// What the state is stored in.
     #[serde(rename = "store")]
     pub state: State,
@@ -43,7 +49,7 @@ impl Grants {
     /// `wasi:filesystem/types@0.2.0`, in any version.
     pub(in crate::sandbox) fn deny(&self, interface: &str) -> bool {
         let granted = [
-            ("wasi:filesystem/", false),
+            ("wasi:filesystem/", self.directory.is_some()),
             ("wasi:http/outgoing-handler@", self.outgoing.is_granted()),
             ("wasi:sockets/", false),
         ];
@@ -55,8 +61,9 @@ impl fmt::Display for Grants {
     /// Lists the grants in one line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without `..`, so that no grant is forgotten.
-        let Self { configuration, state, outgoing } = self;
-        let grants = [configuration.summary(), state.summary(), outgoing.summary()];
+        let Self { configuration, directory, state, outgoing } = self;
+        let directory = directory.as_ref().map(Directory::to_string);
+        let grants = [configuration.summary(), directory, state.summary(), outgoing.summary()];
         let grants: Vec<_> = grants.into_iter().flatten().collect();
         formatter.write_str(if grants.is_empty() { "none" } else { "" })?;
         formatter.write_str(&grants.join(", "))

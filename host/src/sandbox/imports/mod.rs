@@ -5,6 +5,7 @@ pub(super) mod bindings;
 mod cameras;
 mod channels;
 mod controls;
+pub(super) mod files;
 mod frames;
 mod generations;
 mod history;

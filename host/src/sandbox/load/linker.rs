@@ -7,7 +7,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
 use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
 use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, instances};
-use crate::sandbox::imports::keyvalue;
+use crate::sandbox::imports::{files, keyvalue};
 use crate::sandbox::state::GuestState;
 
 /// Creates a linker with everything that guests may import.
@@ -28,6 +28,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), GuestState::http)?;
     outgoing_handler::add_to_linker::<_, WasiHttp>(l, GuestState::http)?;
     wasmtime_wasi::p2::add_to_linker_async(l)?;
+    files::add_to_linker(l)?;
     keyvalue::add_to_linker(l)?;
     wasmtime_wasi_config::add_to_linker(l, |state| state.grants.configuration.store())?;
     Ok(linker)

@@ -1,6 +1,7 @@
 //! What the operator grants to guests, and what they get without that.
 
 mod configuration;
+mod directory;
 mod outgoing;
 mod state;
 
@@ -48,10 +49,11 @@ fn each_option_grants_its_interfaces_and_no_others() {
     let import = |name: &&str| format!("(import {name:?} (instance))");
     let imports: String = GRANTED.iter().chain(&CONDITIONAL).map(import).collect();
     std::fs::write(&path, wat::parse_str(format!("(component {imports})")).unwrap()).unwrap();
-    let options: [(&[&str], &[&str]); 3] = [
+    let options: [(&[&str], &[&str]); 4] = [
         (&[], &[]),
         (&["--guest-env", "KEY=value"], &[]),
         (&["--allow-outgoing", "http://192.168.1.20:8123"], &["wasi:http/outgoing-handler"]),
+        (&["--guest-dir", folder.path().to_str().unwrap()], &["wasi:filesystem/"]),
     ];
     for (options, granted) in options {
         let lines = imports_of(&path, options);
@@ -72,7 +74,10 @@ fn without_options_nothing_is_granted() {
     let server = Server::start(&["--camera", "emulated"]);
     assert!(server.log().contains("grants: none"), "{}", server.log());
     let report = get(server.admin.unwrap(), "/guest").json();
-    assert_eq!(report["grants"], serde_json::json!({"configuration": [], "store": null, "outgoing": []}));
+    assert_eq!(
+        report["grants"],
+        serde_json::json!({"configuration": [], "directory": null, "store": null, "outgoing": []})
+    );
 }
 
 /// Returns what `hotshoe guest imports` prints about a component with these options.
