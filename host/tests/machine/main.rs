@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
     trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
     trials.push(trial("a_python_application_serves", &python, toolchains::python));
+    trials.push(trial("a_rust_application_serves", &target, toolchains::rust));
     trials.extend(browser::trials());
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),

@@ -1,5 +1,5 @@
-//! Guests in other languages: web applications for standard `wasi:http` that do not use cameras. Their toolchains
-//! import files, sockets and outgoing HTTP into every component.
+//! Guests as their usual toolchains build them: web applications for standard `wasi:http` that do not use cameras, and
+//! the templates. The toolchains import files, sockets and outgoing HTTP into every component.
 
 pub mod templates;
 
@@ -44,6 +44,22 @@ pub fn python() {
     let server = serve(&component);
     assert_eq!(get(server.address, "/some/path").text(), "Python, file: FileNotFoundError\n");
     server.wait_for_log("guest stdout: Python received a request for /some/path");
+}
+
+/// Serves a guest in Rust that uses the standard library, built by cargo.
+pub fn rust() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(source("app.rs"), folder.path().join("app.rs")).unwrap();
+    fs::copy(source("app.toml"), folder.path().join("Cargo.toml")).unwrap();
+    wit(folder.path(), "0.2.12");
+    // Kept between runs, because the dependencies take half a minute.
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("app");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(folder.path()).args(["build", "--quiet", "--offline", "--target", "wasm32-wasip2"]);
+    run_successfully(cargo.arg("--target-dir").arg(&target));
+    let server = serve(&target.join("wasm32-wasip2/debug/app.wasm"));
+    assert_eq!(get(server.address, "/some/path").text(), "Rust, socket: Err(PermissionDenied)\n");
+    server.wait_for_log("guest stdout: Rust received a request for /some/path");
 }
 
 /// Returns the tools that [`javascript`] needs and that are missing.
