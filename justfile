@@ -49,6 +49,11 @@ bench:
     cargo bench --bench swap
     cargo bench --bench streams
 
+# Measure guests in Rust, C, JavaScript and Python (needs their toolchains; five minutes)
+bench-guests:
+    cargo build --release
+    host/benches/guests.py target/release/hotshoe
+
 # Fuzz each parser of untrusted input for MINUTES (needs cargo-fuzz and a nightly compiler)
 fuzz MINUTES="5":
     cd host && for target in $(cargo +nightly fuzz list); do \
