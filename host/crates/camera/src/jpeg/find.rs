@@ -11,7 +11,7 @@ use super::validate::{ImageInfo, Options, validate};
 const MAX_STARTS: usize = 8;
 
 /// A start-of-image marker and the first byte of the marker that follows.
-const START: &[u8] = &[MARKER, SOI, MARKER];
+pub const START_OF_IMAGE: &[u8] = &[MARKER, SOI, MARKER];
 
 /// Finds the image in a driver's buffer. Returns the bytes from the start of the image to the end of the buffer, and
 /// what [`validate`] found there.
@@ -66,12 +66,12 @@ fn find_first<'a>(
 /// (B.1.1.5).
 fn start_in_data<'a>((image, info): &(&'a [u8], ImageInfo)) -> Option<&'a [u8]> {
     let data_offset = info.headers.data_offset;
-    let offset = memmem::find(image.get(data_offset..info.length)?, START)?;
+    let offset = memmem::find(image.get(data_offset..info.length)?, START_OF_IMAGE)?;
     image.get(data_offset + offset..)
 }
 
 /// Returns the bytes from the next start marker after the first byte.
 fn next_start(bytes: &[u8]) -> Option<&[u8]> {
     let rest = bytes.get(1..)?;
-    rest.get(memmem::find(rest, START)?..)
+    rest.get(memmem::find(rest, START_OF_IMAGE)?..)
 }
