@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, OutageCause, Watcher, list_cameras};
+use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Watcher, list_cameras};
 use crate::bindings::hotshoe::server::channels::{ViewerOptions, count_viewers};
 use crate::bindings::hotshoe::server::generations;
 use crate::bindings::wasi::clocks::wall_clock;
@@ -16,6 +16,7 @@ use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::json;
 use crate::measurement::measure;
 use crate::multipart::Format;
+use crate::outage::cause_name;
 use crate::response::{self, Head};
 use crate::viewer::{self, Sink};
 
@@ -99,16 +100,4 @@ fn camera_json(camera: &CameraInfo) -> String {
 /// Returns the number of viewers of a camera's streams, in all formats.
 fn count_stream_viewers(camera: &str) -> u32 {
     Format::ALL.iter().map(|format| count_viewers(&format.channel(camera))).sum()
-}
-
-/// Returns the name of a cause as in the WIT.
-fn cause_name(cause: OutageCause) -> &'static str {
-    match cause {
-        OutageCause::NotFound => "not-found",
-        OutageCause::Busy => "busy",
-        OutageCause::AccessDenied => "access-denied",
-        OutageCause::Unsupported => "unsupported",
-        OutageCause::Stalled => "stalled",
-        OutageCause::Failed => "failed",
-    }
 }

@@ -6,7 +6,8 @@ use alloc::format;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Feed, list_cameras};
 use crate::bindings::wasi::http::types::ResponseOutparam;
-use crate::response;
+use crate::outage;
+use crate::response::{self, Head};
 use crate::route::CameraSelector;
 
 /// Returns the selected camera, or responds with 404.
@@ -49,9 +50,13 @@ pub fn is_lost(feed: &Feed) -> bool {
 
 /// Responds with 503 and the reason why there is no picture.
 pub fn no_picture(out: ResponseOutparam, head_only: bool, feed: &Feed) {
-    let line = match feed.camera().state {
+    let state = feed.camera().state;
+    let outage = outage::header_value(&state);
+    let line = match state {
         CameraState::Lost(outage) => format!("503 no picture: {}\n", outage.message),
         CameraState::Idle | CameraState::Starting | CameraState::Live => "503 no picture yet, try again soon\n".into(),
     };
-    response::send_line(out, head_only, &response::UNAVAILABLE, &line);
+    let mut headers = response::UNAVAILABLE.headers.to_vec();
+    headers.extend(outage.as_deref().map(|outage| ("x-outage", outage)));
+    response::send_line(out, head_only, &Head { status: response::UNAVAILABLE.status, headers: &headers }, &line);
 }

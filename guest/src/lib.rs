@@ -25,6 +25,7 @@ mod json;
 mod log;
 mod measurement;
 mod multipart;
+mod outage;
 mod page;
 mod publish;
 mod query;

@@ -4,7 +4,7 @@
 //! Content-Type: multipart/x-mixed-replace; boundary=frame
 //!
 //! --frame CRLF
-//! Content-Type: image/jpeg CRLF Content-Length: N CRLF X-Timestamp: S.UUUUUU CRLF CRLF
+//! Content-Type: image/jpeg CRLF Content-Length: N CRLF X-Timestamp: S.UUUUUU CRLF X-Sequence: N CRLF CRLF
 //! the N bytes of the image
 //! CRLF --frame CRLF
 //! … and so on, from Content-Type
@@ -13,7 +13,9 @@
 //!
 //! Each image is followed at once by the boundary, because browsers show a part when they see its end. The stream ends
 //! with a closing delimiter in place of the next part (RFC 2046, section 5.1.1), so that browsers release the
-//! connection. Many clients need Content-Length. X-Timestamp is the time of capture in seconds since 1970.
+//! connection. Many clients need Content-Length. X-Timestamp is the time of capture in seconds since 1970, X-Sequence
+//! the number of the frame. A placeholder has the number of the last frame, and X-Outage with the reason
+//! ([`header_value`](crate::outage::header_value)). Hosts that have this host as their camera read these headers.
 //!
 //! Clients can request two other layouts with the query parameters of ustreamer. The paths known from mjpg-streamer and
 //! ustreamer use the boundary of those servers, `boundarydonotcross`, because some relays expect it whatever the
@@ -87,15 +89,15 @@ pub struct Format {
 /// What a part contains besides its image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PartLayout {
-    /// Content-Type, Content-Length and X-Timestamp.
+    /// Content-Type, Content-Length, X-Timestamp, X-Sequence and, for placeholders, X-Outage.
     Standard,
     /// `extra_headers=1`: additional headers describe the image and the stream.
     ExtraHeaders,
     /// `advance_headers=1`: each image is sent together with the headers of the following part, because Chromium shows
     /// an image only then. They cannot contain the length of the next image.
     AdvanceHeaders,
-    /// For streams of several cameras. X-Camera is the name of the camera, X-Sequence the sequence number of the frame,
-    /// and X-Online whether the image is a frame rather than a placeholder.
+    /// For streams of several cameras. X-Camera is the name of the camera, and X-Online whether the image is a frame
+    /// rather than a placeholder.
     Labelled,
 }
 
@@ -119,6 +121,8 @@ pub struct PartInfo {
     pub wall_time: Datetime,
     /// The image.
     pub image: ImageInfo,
+    /// The value of X-Outage, if the image is a placeholder.
+    pub outage: Option<String>,
 }
 
 /// The state of the stream when a part is pushed.
@@ -226,8 +230,7 @@ impl Format {
             PartLayout::AdvanceHeaders => (String::new(), format!("{delimiter}{}", headers_without_length(clocks))),
             PartLayout::Labelled => {
                 let StreamStatus { is_live, .. } = status((clocks.monotonic)());
-                let sequence = info.sequence;
-                let label = format!("X-Camera: {camera}\r\nX-Sequence: {sequence}\r\nX-Online: {is_live}\r\n\r\n");
+                let label = format!("X-Camera: {camera}\r\nX-Online: {is_live}\r\n\r\n");
                 (headers(info) + &label, delimiter.into())
             }
         }
@@ -236,8 +239,16 @@ impl Format {
 
 /// Returns the headers of a part, without the empty line at their end.
 fn headers(info: &PartInfo) -> String {
-    let time = timestamp(info.wall_time.seconds, info.wall_time.nanoseconds);
-    format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {time}\r\n", info.image.length)
+    let PartInfo { sequence, wall_time, image, outage, .. } = info;
+    let time = timestamp(wall_time.seconds, wall_time.nanoseconds);
+    let length = image.length;
+    let mut headers = format!(
+        "Content-Type: image/jpeg\r\nContent-Length: {length}\r\nX-Timestamp: {time}\r\nX-Sequence: {sequence}\r\n"
+    );
+    if let Some(outage) = outage {
+        headers = headers + "X-Outage: " + outage + "\r\n";
+    }
+    headers
 }
 
 /// Returns the extra headers of ustreamer, with times of the monotonic clock. ustreamer reports the time of every step
@@ -289,6 +300,7 @@ mod tests {
             dimensions: Dimensions { width: 640, height: 480 },
             length: 12345,
         },
+        outage: None,
     };
     const CLOCKS: Clocks =
         Clocks { monotonic: || 5_001_500_000, wall: || Datetime { seconds: 1_700_000_000, nanoseconds: 5_506_000 } };
@@ -304,9 +316,14 @@ mod tests {
     #[test]
     fn standard_parts_have_exactly_these_bytes() {
         let (head, tail) = format(PartLayout::Standard).around("front", &INFO, status, CLOCKS);
-        assert_eq!(head, "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\r\n");
+        let headers = "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
+             X-Sequence: 7\r\n";
+        assert_eq!(head, format!("{headers}\r\n"));
         assert_eq!(tail, "\r\n--frame\r\n");
         assert_eq!(format(PartLayout::Standard).opening(CLOCKS), "--frame\r\n");
+        let placeholder = PartInfo { outage: Some("busy in use".into()), ..INFO };
+        let (head, _) = format(PartLayout::Standard).around("front", &placeholder, status, CLOCKS);
+        assert_eq!(head, format!("{headers}X-Outage: busy in use\r\n\r\n"));
     }
 
     #[test]
@@ -315,7 +332,7 @@ mod tests {
         assert_eq!(
             head,
             "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
-             X-UStreamer-Online: true\r\nX-UStreamer-Dropped: 2\r\nX-UStreamer-Width: 640\r\nX-UStreamer-Height: 480\r\n\
+             X-Sequence: 7\r\nX-UStreamer-Online: true\r\nX-UStreamer-Dropped: 2\r\nX-UStreamer-Width: 640\r\nX-UStreamer-Height: 480\r\n\
              X-UStreamer-Client-FPS: 30\r\n\
              X-UStreamer-Grab-Begin-Time: 5.000000\r\nX-UStreamer-Grab-End-Time: 5.000000\r\n\
              X-UStreamer-Encode-Begin-Time: 5.000000\r\nX-UStreamer-Encode-End-Time: 5.000000\r\n\
@@ -332,7 +349,7 @@ mod tests {
         assert_eq!(
             head,
             "Content-Type: image/jpeg\r\nContent-Length: 12345\r\nX-Timestamp: 1700000000.004005\r\n\
-             X-Camera: front\r\nX-Sequence: 7\r\nX-Online: true\r\n\r\n"
+             X-Sequence: 7\r\nX-Camera: front\r\nX-Online: true\r\n\r\n"
         );
         assert_eq!(tail, "\r\n--frame\r\n");
     }

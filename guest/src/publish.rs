@@ -12,11 +12,15 @@ use crate::bindings::wasi::io::poll;
 use crate::component::Component;
 use crate::events;
 use crate::multipart::{Clocks, Format, PartInfo, StreamStatus};
+use crate::outage;
 use crate::viewer::{Ended, Sink};
 
 /// The newest picture is sent again if there is no new frame for this long. It tells browsers that the part is
 /// complete, and keeps clients from timing out.
 const REPEAT_NANOSECONDS: u64 = 1_000_000_000;
+
+/// The value of X-Outage for an outage that has just ended.
+const UNEXPLAINED_OUTAGE: &str = "failed";
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -137,7 +141,8 @@ impl CameraStream {
     /// There is no new frame: if the camera is lost, shows why; otherwise the newest picture stays.
     fn read_placeholder(&mut self) {
         if let Ok(Some(image)) = self.feed.placeholder() {
-            self.newest = Some(Picture::of_placeholder(image, self.last_sequence));
+            let outage = outage::header_value(&self.feed.camera().state);
+            self.newest = Some(Picture::of_placeholder(image, self.last_sequence, outage));
         }
     }
 
@@ -167,18 +172,20 @@ struct Picture {
 impl Picture {
     fn of_frame(frame: Frame) -> Self {
         let Frame { sequence, monotonic_time, wall_time, image } = frame;
-        let info = PartInfo { sequence, monotonic_time, wall_time, image: image.info() };
+        let info = PartInfo { sequence, monotonic_time, wall_time, image: image.info(), outage: None };
         Self { image, info, is_live: true }
     }
 
     /// Creates a picture of a placeholder, which has neither a sequence number nor a time of capture. Clients receive
     /// the number of the last frame, or 0, and the current time.
-    fn of_placeholder(image: Image, last_sequence: Option<u64>) -> Self {
+    fn of_placeholder(image: Image, last_sequence: Option<u64>, outage: Option<String>) -> Self {
         let info = PartInfo {
             sequence: last_sequence.unwrap_or_default(),
             monotonic_time: monotonic_clock::now(),
             wall_time: wall_clock::now(),
             image: image.info(),
+            // The camera may have come back since the placeholder was read.
+            outage: Some(outage.unwrap_or_else(|| UNEXPLAINED_OUTAGE.into())),
         };
         Self { image, info, is_live: false }
     }

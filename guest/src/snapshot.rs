@@ -1,5 +1,7 @@
 //! `/snapshot`: one picture of a camera.
 
+use alloc::string::ToString as _;
+
 use crate::bindings::hotshoe::camera::cameras::Feed;
 use crate::bindings::hotshoe::camera::frames::Frame;
 use crate::bindings::wasi::clocks::monotonic_clock;
@@ -58,7 +60,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>,
     };
     let length = frame.image.info().length;
     let timestamp = multipart::timestamp(frame.wall_time.seconds, frame.wall_time.nanoseconds);
-    let headers = response::no_cache_and(&[("x-timestamp", &timestamp)]);
+    let sequence = frame.sequence.to_string();
+    let headers = response::no_cache_and(&[("x-timestamp", &timestamp), ("x-sequence", &sequence)]);
     let head = Head { status: 200, headers: &headers };
     let Some(mut writer) = response::start(out, head_only, &head, "image/jpeg", Some(length)) else { return };
     if writer.splice(&frame.image.read_via_stream(), length).is_ok() {

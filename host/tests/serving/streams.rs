@@ -46,10 +46,16 @@ fn the_body_is_byte_for_byte_as_documented() {
         let head = std::str::from_utf8(&part[..head_end]).unwrap();
         let timestamp = head.lines().nth(2).unwrap().strip_prefix("X-Timestamp: ").unwrap();
         let jpeg = part[head_end..].strip_suffix(b"\r\n--frame\r\n").expect("the chunk ends with the next boundary");
+        let sequence = head.lines().nth(3).unwrap().strip_prefix("X-Sequence: ").unwrap();
+        let length = jpeg.len();
         assert_eq!(
             head,
-            format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {timestamp}\r\n\r\n", jpeg.len())
+            format!(
+                "Content-Type: image/jpeg\r\nContent-Length: {length}\r\nX-Timestamp: {timestamp}\r\n\
+                 X-Sequence: {sequence}\r\n\r\n"
+            )
         );
+        assert!(sequence.parse::<u64>().is_ok(), "{head}");
         let index =
             all.iter().position(|picture| picture == jpeg).expect("the image is one of the built-in ones, unchanged");
         seen.insert(index);

@@ -197,7 +197,22 @@ pub struct Viewer {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Part {
     pub timestamp: String,
+    /// The headers after X-Timestamp.
+    pub headers: Vec<(String, String)>,
     pub jpeg: Vec<u8>,
+}
+
+impl Part {
+    /// Returns the value of a header after X-Timestamp.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// Returns X-Sequence.
+    #[track_caller]
+    pub fn sequence(&self) -> u64 {
+        self.header("x-sequence").unwrap().parse().unwrap()
+    }
 }
 
 impl Viewer {
@@ -271,11 +286,19 @@ impl Viewer {
         let timestamp = self.take_line()?;
         let (seconds, microseconds) = timestamp.split_once('.').unwrap();
         assert!(seconds.parse::<u64>().is_ok() && microseconds.len() == 6, "{timestamp}");
-        self.expect(b"\r\n")?;
+        let mut headers = Vec::new();
+        loop {
+            let line = self.take_line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("expected a header, found {line:?}"));
+            headers.push((name.to_owned(), value.to_owned()));
+        }
         let jpeg = self.take(length)?;
         assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]), "a truncated image");
         self.expect(format!("\r\n--{}\r\n", self.boundary).as_bytes())?;
-        Ok(Part { timestamp, jpeg })
+        Ok(Part { timestamp, headers, jpeg })
     }
 
     /// Resets the connection.

@@ -16,7 +16,8 @@ use super::allowed_origins::AllowedOrigins;
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("86400");
 
 /// The response headers that scripts may read, besides the safelisted ones.
-const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("Content-Length, Retry-After, X-Timestamp");
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("Content-Length, Retry-After, X-Outage, X-Sequence, X-Timestamp");
 
 /// Every origin.
 const ANY: HeaderValue = HeaderValue::from_static("*");
