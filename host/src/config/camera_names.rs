@@ -34,11 +34,12 @@ pub(super) fn assign_names<'a>(
     Ok(names.collect())
 }
 
-/// Derives a name from the last component of a source's path, or from its kind.
+/// Derives a name from the last component of a source's path, from the host of its address, or from its kind.
 fn default_name(source: &SourceSpec) -> String {
     let file_name = match source {
         SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) | SourceSpec::Pipe(path) => path.file_name(),
         SourceSpec::Exec(command) => Some(OsStr::new(command.name())),
+        SourceSpec::Network(address) => Some(OsStr::new(address.host())),
         SourceSpec::Rpicam(_) => Some(OsStr::new("rpicam")),
         SourceSpec::Stdin => Some(OsStr::new("stdin")),
         SourceSpec::TestPattern => Some(OsStr::new("test-pattern")),

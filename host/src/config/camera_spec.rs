@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::label::{Label, ParseLabelError};
+use crate::camera::network::{Address, AddressError};
 use crate::camera::piped::{CommandLine, CommandLineError};
 use crate::camera::{Dimensions, FourCc, Orientation, Rotation};
 
@@ -40,6 +41,10 @@ pub struct CameraSpec {
     pub controls: Vec<(String, i64)>,
     /// `label=`: the display name. `None` displays the name.
     pub label: Option<Label>,
+    /// `credentials=`: a file with the user name and the password for a network camera.
+    pub credentials: Option<PathBuf>,
+    /// `insecure`: accepts any certificate of a network camera.
+    pub is_insecure: bool,
     /// `keep-open`: opens the camera at startup and never closes it.
     pub keep_open: bool,
 }
@@ -61,6 +66,8 @@ pub enum SourceSpec {
     Stdin,
     /// `pipe:PATH`: a named pipe.
     Pipe(PathBuf),
+    /// The address of a camera in the network.
+    Network(Address),
     /// The path of a V4L2 device.
     Device(PathBuf),
 }
@@ -70,8 +77,8 @@ pub enum SourceSpec {
 pub enum CameraSpecError {
     /// The source is neither a keyword nor a path.
     #[error(
-        "unknown camera `{0}`; use `auto`, `emulated`, `emulated:DIR`, `exec:COMMAND`, `rpicam`, `stdin`, `pipe:PATH`, or \
-         the path of a device such as /dev/video0"
+        "unknown camera `{0}`; use `auto`, `emulated`, `emulated:DIR`, an address such as http://192.168.1.7:8080/video, \
+         `exec:COMMAND`, `rpicam`, `stdin`, `pipe:PATH`, or the path of a device such as /dev/video0"
     )]
     UnknownSource(String),
     /// The command of `exec:` cannot be split into words.
@@ -82,13 +89,17 @@ pub enum CameraSpecError {
         "`{0}` is not the number of a camera module; use one that `rpicam-vid --list-cameras` prints, as in rpicam:1"
     )]
     InvalidModule(String),
+    /// The address of a network camera is malformed.
+    #[error("the address is invalid; {0}")]
+    InvalidAddress(AddressError),
     /// The text before `=` is not a valid name.
     #[error("`{0}` is not a camera name; use 1 to {MAX_NAME_LENGTH} letters, digits, `-` and `_`")]
     InvalidName(String),
     /// There is no such option.
     #[error(
         "unknown camera option `{0}`; use size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
-         rotate=90|180|270, flip=horizontal|vertical|both, control=NAME:VALUE, label=TEXT or keep-open, and double a comma within a path or value"
+         rotate=90|180|270, flip=horizontal|vertical|both, control=NAME:VALUE, label=TEXT, credentials=FILE, insecure or \
+         keep-open, and double a comma within a path or value"
     )]
     UnknownOption(String),
     /// The value of `size=` is not a size.
@@ -118,7 +129,7 @@ pub enum CameraSpecError {
     #[error("{0:?} is not a label; {1}, such as label=Front door")]
     InvalidLabel(String, ParseLabelError),
     /// The source does not have this option.
-    #[error("{0} has no option {1}=; remove it")]
+    #[error("{0} has no option {1}; remove it")]
     UnsupportedOption(&'static str, &'static str),
 }
 
@@ -155,6 +166,8 @@ impl FromStr for CameraSpec {
             orientation: None,
             controls: Vec::new(),
             label: None,
+            credentials: None,
+            is_insecure: false,
             keep_open: false,
         };
         for option in parts {
@@ -180,6 +193,8 @@ impl FromStr for CameraSpec {
                     let invalid = |reason| CameraSpecError::InvalidLabel(label.to_owned(), reason);
                     spec.label = Some(label.parse().map_err(invalid)?);
                 }
+                Some(("credentials", file)) => spec.credentials = Some(file.into()),
+                None if option == "insecure" => spec.is_insecure = true,
                 None if option == "keep-open" => spec.keep_open = true,
                 None if !spec.controls.is_empty() && option.contains(':') => {
                     spec.controls.push(parse_control(option)?);
@@ -188,8 +203,13 @@ impl FromStr for CameraSpec {
             }
         }
         let (kind, supported) = spec.source.supported_options();
-        let set_options =
-            [("size", spec.size.is_some()), ("format", spec.format.is_some()), ("quality", spec.quality.is_some())];
+        let set_options = [
+            ("size=", spec.size.is_some()),
+            ("format=", spec.format.is_some()),
+            ("quality=", spec.quality.is_some()),
+            ("credentials=", spec.credentials.is_some()),
+            ("insecure", spec.is_insecure),
+        ];
         match set_options.into_iter().find(|(option, is_set)| *is_set && !supported.contains(option)) {
             Some((option, _)) => Err(CameraSpecError::UnsupportedOption(kind, option)),
             None => Ok(spec),
@@ -201,11 +221,12 @@ impl SourceSpec {
     /// What messages call this kind of source, and which of the options that not all sources have it supports.
     fn supported_options(&self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Self::Auto | Self::Device(_) => ("a device", &["size", "format", "quality"]),
+            Self::Auto | Self::Device(_) => ("a device", &["size=", "format=", "quality="]),
             Self::Emulated(_) => ("an emulated camera", &[]),
-            Self::TestPattern => ("the test pattern", &["size", "quality"]),
+            Self::TestPattern => ("the test pattern", &["size=", "quality="]),
             Self::Exec(_) => ("a program", &[]),
-            Self::Rpicam(_) => ("a camera module", &["size", "quality"]),
+            Self::Rpicam(_) => ("a camera module", &["size=", "quality="]),
+            Self::Network(_) => ("a network camera", &["credentials=", "insecure"]),
             Self::Stdin => ("standard input", &[]),
             Self::Pipe(_) => ("a named pipe", &[]),
         }
@@ -228,6 +249,9 @@ impl FromStr for SourceSpec {
                 return Ok(Self::Emulated(Some(directory.into())));
             }
             _ => {}
+        }
+        if input.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")) && input.contains(':') {
+            return Ok(Self::Network(input.parse().map_err(CameraSpecError::InvalidAddress)?));
         }
         match input {
             "auto" => Ok(Self::Auto),
@@ -327,6 +351,8 @@ mod tests {
                 }),
                 controls: vec![("gain".into(), -3), ("focus".into(), 0)],
                 label: Some("Front door, left".parse().unwrap()),
+                credentials: None,
+                is_insecure: false,
                 keep_open: true,
             })
         );
@@ -370,6 +396,22 @@ mod tests {
         assert_eq!(command("exec:/opt/cam --mode=fast").unwrap(), "/opt/cam|--mode=fast");
         assert_eq!(command("exec:"), Err(CommandLineError::Empty.into()));
         assert_eq!(command("exec:a | b"), Err(CommandLineError::ShellOperator("|".into()).into()));
+    }
+
+    #[test]
+    fn network_cameras_have_their_own_options() {
+        let spec = parse("pi=http://pi.local:5000/?action=stream,fps=2,credentials=/etc/a,,b,insecure").unwrap();
+        assert_eq!(spec.name.as_deref(), Some("pi"));
+        assert_eq!(spec.source, SourceSpec::Network("http://pi.local:5000/?action=stream".parse().unwrap()));
+        assert_eq!((spec.credentials, spec.is_insecure), (Some("/etc/a,b".into()), true));
+        assert_eq!(parse("HTTPS://[::1]/a=b").unwrap().name, None);
+        for address in ["http:", "http://", "https:///x", "httpx://pi/", "http://pi:99999/"] {
+            assert_eq!(parse(address), Err(CameraSpecError::InvalidAddress(AddressError::Invalid)), "{address}");
+        }
+        let unsupported = |kind, option| Err(CameraSpecError::UnsupportedOption(kind, option));
+        assert_eq!(parse("http://pi/,size=1x1"), unsupported("a network camera", "size="));
+        assert_eq!(parse("emulated,credentials=x"), unsupported("an emulated camera", "credentials="));
+        assert_eq!(parse("/dev/video0,insecure"), unsupported("a device", "insecure"));
     }
 
     #[test]
@@ -418,7 +460,7 @@ mod tests {
         assert_eq!(parse("auto,colour=red"), Err(CameraSpecError::UnknownOption("colour=red".into())));
         assert_eq!(parse("auto,"), Err(CameraSpecError::UnknownOption("".into())));
         for option in ["size=1x1", "format=MJPG", "quality=1"] {
-            let name = option.split_once('=').unwrap().0;
+            let name = &option[..=option.find("=").unwrap()];
             for (source, kind) in
                 [("emulated", "an emulated camera"), ("exec:a", "a program"), ("stdin", "standard input")]
             {

@@ -1,6 +1,7 @@
 //! From `--camera` options to cameras.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::cli::ServeArgs;
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
+use crate::camera::network::{Address, Credentials, CredentialsError, NetworkCamera, NetworkOptions};
 use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
 use crate::camera::v4l2::{CameraOptions, DEFAULT_QUALITY, Devices};
@@ -27,6 +29,25 @@ pub enum CamerasError {
         name: String,
         /// The error of the source.
         source: SourceError,
+    },
+    /// The credentials of a network camera cannot be used.
+    #[error("camera {name}: {source}")]
+    Credentials {
+        /// The name of the camera.
+        name: String,
+        /// Why they cannot be used.
+        source: CredentialsError,
+    },
+    /// The address contains credentials. Neither it nor the parser of the command line shows them.
+    #[error(
+        "camera {name}: every user of this machine can read the password in the address {address}; put USER:PASSWORD \
+         in a file that only you can read, and add ,credentials=FILE instead"
+    )]
+    CredentialsInAddress {
+        /// The name of the camera.
+        name: String,
+        /// The address, which shows no credentials.
+        address: Address,
     },
     /// The source cannot set a requested control.
     #[error("camera {name}: {source}")]
@@ -136,6 +157,7 @@ fn create_source(
             let failed = |source| CamerasError::Source { name: name.to_owned(), source };
             return Ok(Arc::new(devices.camera(path, options).map_err(failed)?));
         }
+        SourceSpec::Network(address) => limited(Arc::new(create_network_camera(name, address, spec, common)?)),
         SourceSpec::Exec(command) => limited(Arc::new(Program::new(command.clone(), input, supervisor_command()))),
         SourceSpec::Rpicam(camera) => {
             // The module can flip pictures, but not turn them sideways.
@@ -182,4 +204,27 @@ fn create_source(
 fn supervisor_command() -> SupervisorCommand {
     // The running executable, even if its file was replaced since (proc_pid_exe(5)).
     SupervisorCommand { program: "/proc/self/exe".into(), arguments: vec!["supervise".into(), "--".into()] }
+}
+
+fn create_network_camera(
+    name: &str,
+    address: &Address,
+    spec: &CameraSpec,
+    common: CommonOptions,
+) -> Result<NetworkCamera, CamerasError> {
+    if address.has_credentials() {
+        return Err(CamerasError::CredentialsInAddress { name: name.to_owned(), address: address.clone() });
+    }
+    let read = |file: &PathBuf| Credentials::read(file);
+    let failed = |source| CamerasError::Credentials { name: name.to_owned(), source };
+    if spec.is_insecure {
+        warn!("camera {name}: the certificate of {address} is not verified (`insecure`)");
+    }
+    let options = NetworkOptions {
+        rate: spec.rate,
+        credentials: spec.credentials.as_ref().map(read).transpose().map_err(failed)?,
+        is_insecure: spec.is_insecure,
+        allow_truncated: common.allow_truncated,
+    };
+    Ok(NetworkCamera::new(address.clone(), options))
 }

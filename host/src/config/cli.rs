@@ -208,12 +208,15 @@ pub struct ServeArgs {
     ///   pipe:PATH     JPEG images from a named pipe
     ///   emulated      Three built-in pictures
     ///   emulated:DIR  The JPEG files in a directory, in a loop
+    ///   http://…      An MJPEG stream, or a JPEG image to request repeatedly; also https://…
     ///   emulated:test-pattern
     ///                 A picture with the time and the frame number
     ///
     /// Options:
     ///   size=WIDTHxHEIGHT   Picture size to request
     ///   fps=RATE            Frames per second, at most
+    ///   credentials=FILE    File with USER:PASSWORD for a network camera
+    ///   insecure            Accept any certificate of a network camera
     ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
     ///   quality=1..100      JPEG quality, unless the camera delivers JPEG
     ///   rotate=90|180|270   Degrees to turn the picture clockwise

@@ -25,6 +25,7 @@ mod faults;
 mod guest_target;
 mod harness;
 mod link_down;
+mod network_peers;
 mod nginx;
 mod toolchains;
 mod turned;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let nginx = missing_programs(&["nginx"]);
     let ffmpeg = missing_programs(&["ffmpeg", "ffprobe"]);
     let opencv = Requirements::python_modules(&["cv2"]).missing();
+    let flask = network_peers::missing_flask();
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
@@ -65,6 +67,12 @@ fn main() -> ExitCode {
         trial("nginx_forwards_page_snapshots_and_streams", &nginx, nginx::forwards_page_snapshots_and_streams),
         trial("nginx_lets_only_own_pages_set_controls", &nginx, nginx::only_own_pages_set_controls),
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
+        trial("ffmpeg_is_a_camera", &missing_programs(&["ffmpeg"]), network_peers::ffmpeg),
+        trial("python_http_server_is_a_camera", &None, network_peers::python_http_server),
+        trial("flask_tutorial_is_a_camera", &flask, network_peers::flask),
+        trial("digest_credentials_are_renewed", &None, network_peers::digest),
+        trial("ustreamer_is_a_camera", &missing_programs(&["ustreamer"]), network_peers::ustreamer),
+        trial("nginx_with_tls_is_a_camera", &missing_programs(&["nginx", "openssl"]), network_peers::nginx_with_tls),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
         trial("ffmpeg_turns_pictures_with_an_orientation", &ffmpeg, turned::ffmpeg_turns_pictures),

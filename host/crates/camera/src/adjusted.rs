@@ -1,7 +1,7 @@
 //! Limits the rate of a source and turns its pictures, for sources that can do neither by themselves.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -10,6 +10,7 @@ use super::error::SourceError;
 use super::orientation::Orientation;
 use super::rate_limit::RateLimit;
 use super::source::{Capture, CaptureOutcome, CapturedImage, ImageData, Source};
+use super::status::Outage;
 use super::stream_mode::StreamMode;
 
 /// A source whose pictures are limited to a rate, and marked with an orientation, after they were captured.
@@ -49,6 +50,10 @@ impl Source for Adjusted {
         self.source.hotplug_events()
     }
 
+    fn max_retry_delay(&self) -> Duration {
+        self.source.max_retry_delay()
+    }
+
     fn controls(&self) -> Result<Vec<Control>, SourceError> {
         self.source.controls()
     }
@@ -84,5 +89,13 @@ impl Capture for AdjustedCapture {
             CapturedImage { data, timestamp }
         });
         Ok(CaptureOutcome { image, lost })
+    }
+
+    fn source_sequence(&self) -> Option<u64> {
+        self.capture.source_sequence()
+    }
+
+    fn outage(&self) -> Option<&Outage> {
+        self.capture.outage()
     }
 }

@@ -18,6 +18,7 @@ use super::encoding::{EncoderStopped, EncodingThread, RawFrame};
 use super::error::SourceError;
 use super::frame::Frame;
 use super::frame_tracker::FrameTracker;
+use super::network::NetworkError;
 use super::piped::error::InputError;
 use super::source::{ImageData, Source};
 use super::status::{Outage, OutageCause};
@@ -59,6 +60,10 @@ pub(super) enum CaptureError {
 
 impl From<&CaptureError> for Outage {
     fn from(error: &CaptureError) -> Self {
+        // What another host reports stays as it is.
+        if let CaptureError::Source(SourceError::Network { source: NetworkError::Reported(outage), .. }) = error {
+            return outage.clone();
+        }
         let cause = match error {
             CaptureError::Source(
                 SourceError::NotFound { .. } | SourceError::Gone { .. } | SourceError::NoPictures { .. },
@@ -80,6 +85,7 @@ impl From<&CaptureError> for Outage {
                 | InputError::Ended { .. }
                 | InputError::Read { .. } => OutageCause::Failed,
             },
+            CaptureError::Source(SourceError::Network { source, .. }) => source.cause(),
             CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
             CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
             CaptureError::Source(
@@ -102,6 +108,8 @@ pub(super) enum Progress {
     Open(Option<StreamMode>),
     /// The device delivers raw images, which are not encoded because the camera has no readers.
     NotEncoded(Option<StreamMode>),
+    /// The source works but has no pictures.
+    Outage(Option<StreamMode>, Outage),
     /// The newest frame. It replaces the previous one, whether or not that was read.
     Frame(Option<StreamMode>, Arc<Frame>),
 }
@@ -116,7 +124,7 @@ impl Progress {
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
             Self::Opening => None,
-            Self::Open(mode) | Self::NotEncoded(mode) | Self::Frame(mode, _) => *mode,
+            Self::Open(mode) | Self::NotEncoded(mode) | Self::Outage(mode, _) | Self::Frame(mode, _) => *mode,
         }
     }
 }
@@ -197,11 +205,24 @@ impl Worker {
         self.progress.send_replace(Progress::Open(capture.mode()));
         // Started with the first raw image, and dropped before `capture`.
         let mut encoding: Option<EncodingThread> = None;
+        let mut reported_outage: Option<Outage> = None;
         while !self.stop.load(Ordering::Relaxed) {
             let outcome = capture.next(Instant::now() + STOP_CHECK_INTERVAL)?;
             self.tracker.add_lost(outcome.lost);
-            let Some(captured) = outcome.image else { continue };
+            let Some(captured) = outcome.image else {
+                if let Some(outage) = capture.outage()
+                    && reported_outage.as_ref() != Some(outage)
+                {
+                    reported_outage = Some(outage.clone());
+                    self.progress.send_replace(Progress::Outage(capture.mode(), outage.clone()));
+                }
+                continue;
+            };
+            reported_outage = None;
             let mode = capture.mode();
+            if let Some(sequence) = capture.source_sequence() {
+                self.tracker.advance_to(sequence);
+            }
             let (timestamp, position) = (captured.timestamp, self.tracker.next_position());
             match captured.data {
                 ImageData::Jpeg(image) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::dimensions::Dimensions;
 use super::fourcc::FourCc;
+use super::network::error::NetworkError;
 use super::piped::error::InputError;
 
 /// Why a camera cannot be opened, or stopped delivering images. Each message is a single line that says what to do.
@@ -103,6 +104,14 @@ pub enum SourceError {
     /// A program, standard input or a named pipe delivers no pictures.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// A camera in the network delivers no pictures.
+    #[error("{address}: {source}")]
+    Network {
+        /// The address, without secrets.
+        address: String,
+        /// Why it delivers none.
+        source: NetworkError,
+    },
     /// The kernel refused an operation for any other reason.
     #[error("{} failed to {step}: {source}", path.display())]
     Device {

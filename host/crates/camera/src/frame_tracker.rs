@@ -41,6 +41,12 @@ impl FrameTracker {
         state.lost += lost.total();
     }
 
+    /// Continues with this number, unless the numbers so far are higher. The numbers in between do not count as lost.
+    pub(super) fn advance_to(&self, sequence: u64) {
+        let mut state = self.state();
+        state.next_sequence = state.next_sequence.max(sequence);
+    }
+
     /// Numbers a captured image.
     pub(super) fn next_position(&self) -> StreamPosition {
         let mut state = self.state();

@@ -1,7 +1,7 @@
 //! Cameras: where frames come from, and how all readers of a camera share them.
 //!
 //! ```text
-//! Source (emulated, piped, V4L2) ── open ──► Capture ── JPEG images ──────────► Camera ──► Feed, Feed, Feed …
+//! Source (emulated, network, piped, V4L2) ── open ──► Capture ── JPEG images ──► Camera ──► Feed, Feed, Feed …
 //!                                               └─ raw images ──► Encoder ──────┘
 //! ```
 //!
@@ -9,20 +9,21 @@
 //!
 //! * [`dimensions`], [`fourcc`], [`orientation`]: the size of a picture, the names of pixel formats, how to turn a
 //!   picture.
-//! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images.
+//! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images. [`multipart`]: reads the streams of
+//!   other servers.
 //! * `canvas`: a picture to draw text on. [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share. `frame_sampling`, `image_checker`: which
 //!   images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
 //! * `rate_limit`: skips frames of a source that is faster than wanted. [`adjusted`]: any source with a limit and an
 //!   orientation.
-//! * [`emulated`], [`piped`], [`v4l2`]: the kinds of camera.
+//! * [`emulated`], [`network`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * `capture`, `encoding`: the threads that serve an open camera.
 //! * [`camera`], [`cameras`], `supervisor`, [`feed`]: open a camera for its first reader, hand the newest frame to all
 //!   readers, close it after the last.
 //!
-//! Nothing here depends on WebAssembly or HTTP.
+//! Nothing here depends on WebAssembly or serves HTTP; only [`network`] is a client of HTTP.
 
 pub mod adjusted;
 pub mod camera;
@@ -43,6 +44,8 @@ mod frame_tracker;
 pub mod history;
 mod image_checker;
 pub mod jpeg;
+pub mod multipart;
+pub mod network;
 pub mod orientation;
 pub mod piped;
 mod placeholder;

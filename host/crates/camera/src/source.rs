@@ -1,6 +1,6 @@
 //! The interface of every kind of camera.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -10,7 +10,11 @@ use super::frame::{JpegImage, Timestamp};
 use super::frame_counts::LostFrames;
 use super::orientation::Orientation;
 use super::raw::Layout;
+use super::status::Outage;
 use super::stream_mode::StreamMode;
+
+/// See [`Source::max_retry_delay`].
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// A camera that can be opened repeatedly.
 ///
@@ -28,6 +32,14 @@ pub trait Source: Send + Sync + 'static {
     /// `None` if the source has no such notification.
     fn hotplug_events(&self) -> Option<watch::Receiver<()>> {
         None
+    }
+
+    /// The longest delay before a failed camera is opened again. The first delay is at most a second, and each is twice
+    /// as long as the one before.
+    ///
+    /// By default five seconds, because opening a broken device may keep its bus busy.
+    fn max_retry_delay(&self) -> Duration {
+        MAX_RETRY_DELAY
     }
 
     /// Lists the controls with their present values. Works whether the camera is open or not, and blocks like
@@ -54,6 +66,20 @@ pub trait Capture: Send {
     /// If several images are waiting, returns the newest and counts the others as late. After an error the camera must
     /// be dropped and opened again.
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError>;
+
+    /// The number that the source gave to the last image. `None` if it numbers none.
+    ///
+    /// The image gets this number, unless the numbers so far are as high. So frames keep their number when one host is the
+    /// camera of another.
+    fn source_sequence(&self) -> Option<u64> {
+        None
+    }
+
+    /// Why the source has no pictures although it works, after a call of [`next`](Self::next) without an image. The
+    /// source stays open, and delivers images once the outage is over.
+    fn outage(&self) -> Option<&Outage> {
+        None
+    }
 }
 
 /// The result of [`Capture::next`].

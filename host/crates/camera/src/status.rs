@@ -22,6 +22,23 @@ pub enum OutageCause {
     Failed,
 }
 
+impl OutageCause {
+    /// All causes with their names, as in the WIT.
+    const NAMES: [(Self, &'static str); 6] = [
+        (Self::NotFound, "not-found"),
+        (Self::Busy, "busy"),
+        (Self::AccessDenied, "access-denied"),
+        (Self::Unsupported, "unsupported"),
+        (Self::Stalled, "stalled"),
+        (Self::Failed, "failed"),
+    ];
+
+    /// Returns the cause with this name in the WIT, such as `not-found`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, found)| *found == name).map(|(cause, _)| *cause)
+    }
+}
+
 /// A period without pictures.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outage {

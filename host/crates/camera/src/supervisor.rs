@@ -17,10 +17,9 @@ use super::placeholder;
 use super::status::{Outage, State, Status};
 use super::stream_mode::StreamMode;
 
-/// The delays before a failed camera is retried: at first about the time that a USB device takes to come back, then up
-/// to `MAX_RETRY_DELAY`, because opening a broken device may keep its bus busy.
+/// The first delay before a failed camera is retried: about the time that a USB device takes to come back. Then up to
+/// [`Source::max_retry_delay`](super::source::Source::max_retry_delay).
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// How long a device may take to open or close before its readers learn that it does not respond. Opening takes several
 /// USB requests, and the kernel gives up on each after 5 seconds.
@@ -84,7 +83,7 @@ impl Supervisor {
             }
             tokio::select! {
                 () = &mut idle => break false,
-                () = sleep(retry_delay) => retry_delay = (retry_delay * 2).min(MAX_RETRY_DELAY),
+                () = sleep(retry_delay) => retry_delay = (retry_delay * 2).min(camera.source.max_retry_delay()),
                 () = hotplug(&mut self.hotplug_events) => retry_delay = MIN_RETRY_DELAY,
             }
         };
@@ -132,7 +131,7 @@ impl Supervisor {
                         if has_image {
                             self.logged_outage = None;
                         }
-                        self.publish(progress);
+                        self.publish(progress).await;
                     }
                     Err(_) => return Err(thread.failed().await),
                 }
@@ -164,7 +163,7 @@ impl Supervisor {
     }
 
     /// Publishes a report of the capture thread.
-    fn publish(&self, progress: Progress) {
+    async fn publish(&mut self, progress: Progress) {
         match progress {
             Progress::Opening => {}
             Progress::Open(mode) => self.camera.update_status(|status| {
@@ -172,6 +171,11 @@ impl Supervisor {
                 status.frame = None;
             }),
             Progress::NotEncoded(mode) => self.set_live(mode, None),
+            Progress::Outage(mode, outage) => {
+                self.camera.update_status(|status| status.mode = mode.or(status.mode));
+                let text = format!("the server reports: {}", outage.message);
+                self.publish_outage(outage, &text).await;
+            }
             Progress::Frame(mode, frame) => self.set_live(mode, Some(frame)),
         }
     }
@@ -185,10 +189,14 @@ impl Supervisor {
 
     /// Logs a failure, once for each cause, and publishes it with a placeholder.
     async fn report_outage(&mut self, error: &CaptureError) {
+        self.publish_outage(Outage::from(error), &format!("{error} (retrying)")).await;
+    }
+
+    /// Logs this text, once for each outage, and publishes the outage with a placeholder.
+    async fn publish_outage(&mut self, outage: Outage, text: &str) {
         let camera = &*self.camera;
-        let outage = Outage::from(error);
         if self.logged_outage.as_ref() != Some(&outage) {
-            warn!(camera = camera.name, "{error} (retrying)");
+            warn!(camera = camera.name, "{text}");
             self.logged_outage = Some(outage.clone());
         }
         let lost = State::Lost(outage.clone());

@@ -11,6 +11,7 @@
 pub mod client;
 pub mod fakecam;
 pub mod guests;
+pub mod http_server;
 pub mod middleware;
 pub mod pictures;
 pub mod relay;

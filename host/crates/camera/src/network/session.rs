@@ -1,0 +1,124 @@
+//! Requests to one server, with redirects and credentials.
+
+use std::sync::Once;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
+
+use super::address::Address;
+use super::authorization::Challenge;
+use super::credentials::Credentials;
+use super::error::{MAX_REDIRECTS, NetworkError};
+use super::metadata::Metadata;
+
+/// The most challenges to answer in one request: a second one only if the nonce of the first was old.
+const MAX_ANSWERS: u32 = 2;
+
+const USER_AGENT: &str = concat!("hotshoe/", env!("CARGO_PKG_VERSION"));
+
+/// Requests to one server. Keeps its connections and what it requires for authentication.
+pub(super) struct Session {
+    client: Client,
+    url: Url,
+    credentials: Option<Credentials>,
+    challenge: Option<Challenge>,
+}
+
+impl Session {
+    /// Creates a session. Connects only with the first request, from within the Tokio runtime that it then belongs to.
+    pub(super) fn new(
+        address: &Address,
+        credentials: Option<Credentials>,
+        is_insecure: bool,
+    ) -> Result<Self, NetworkError> {
+        static INSTALL_PROVIDER: Once = Once::new();
+        // Fails if another part of the program has installed one, which serves as well.
+        INSTALL_PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        let url = address.url().clone();
+        let builder = || client_builder().tls_danger_accept_invalid_certs(is_insecure);
+        let built = builder().build().or_else(|error| {
+            // Without certificates on this machine, only https is impossible.
+            if url.scheme() == "http" { builder().tls_certs_only([]).build() } else { Err(error) }
+        });
+        let client = built.map_err(|error| NetworkError::from_client(&error))?;
+        Ok(Self { client, url, credentials, challenge: None })
+    }
+
+    /// Requests the address with these additional headers. Returns a response with a status of success, or 304.
+    ///
+    /// Follows redirects. Credentials are sent only to the origin of the address, and only after it has asked for them.
+    pub(super) async fn get(&mut self, headers: &HeaderMap) -> Result<Response, NetworkError> {
+        let mut url = self.url.clone();
+        let mut redirects = 0;
+        let mut answers = 0;
+        loop {
+            let is_own = url.origin() == self.url.origin();
+            let mut request = self.client.get(url.clone()).headers(headers.clone());
+            if is_own
+                && let (Some(credentials), Some(challenge)) = (&self.credentials, &mut self.challenge)
+                && let Ok(mut answer) = HeaderValue::try_from(challenge.answer(credentials, &target(&url)))
+            {
+                answer.set_sensitive(true);
+                request = request.header(AUTHORIZATION, answer);
+            }
+            let response = request.send().await.map_err(|error| NetworkError::from_client(&error))?;
+            let status = response.status();
+            match status {
+                StatusCode::NOT_MODIFIED => return Ok(response),
+                _ if status.is_success() => return Ok(response),
+                StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT => {
+                    redirects += 1;
+                    if redirects > MAX_REDIRECTS {
+                        return Err(NetworkError::TooManyRedirects);
+                    }
+                    url = redirect_target(&url, &response).ok_or(NetworkError::InvalidRedirect)?;
+                }
+                StatusCode::UNAUTHORIZED => {
+                    if !is_own || self.credentials.is_none() {
+                        return Err(NetworkError::NeedsCredentials);
+                    }
+                    let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
+                    let challenge = Challenge::strongest(values.filter_map(|value| value.to_str().ok()))?;
+                    let may_answer = answers == 0 || (answers < MAX_ANSWERS && challenge.is_stale());
+                    if !may_answer {
+                        return Err(NetworkError::WrongCredentials);
+                    }
+                    answers += 1;
+                    self.challenge = Some(challenge);
+                }
+                _ => {
+                    let metadata = Metadata::of_response(&response);
+                    return Err(metadata.outage.map_or(NetworkError::Status(status), NetworkError::Reported));
+                }
+            }
+        }
+    }
+}
+
+fn client_builder() -> ClientBuilder {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        // Cameras are in the local network. A proxy from the environment would receive their credentials.
+        .no_proxy()
+        .redirect(Policy::none())
+        // What embedded servers get wrong.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+}
+
+/// The request target: the path and the query.
+fn target(url: &Url) -> String {
+    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}
+
+fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
+    let target = url.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()?;
+    let is_usable = matches!(target.scheme(), "http" | "https") && target.username().is_empty();
+    (is_usable && target.password().is_none()).then_some(target)
+}
