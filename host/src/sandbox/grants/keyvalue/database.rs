@@ -18,7 +18,7 @@ use tracing::warn;
 use super::entries::{ENTRIES, Usage, usage};
 use super::error::{Failure, StateError, StoreError};
 
-/// How much of the file is cached. The state has at most 16 MiB, and the kernel caches the file as well.
+/// How much of the file is cached. The state is small, and the kernel caches the file as well.
 const CACHE_BYTES: usize = 2 << 20;
 
 /// Opens a database with these settings.

@@ -3,9 +3,10 @@
 /// The most keys in all buckets together. Listing and opening take time proportional to it.
 pub(super) const MAX_KEYS: u64 = 10_000;
 
-/// The most bytes in the names of buckets, keys and values together. Without a file, they are in memory, on machines
-/// that may have 512 MiB.
-pub(super) const MAX_BYTES: u64 = 16 << 20;
+/// The most bytes in the names of buckets, keys and values together. The database may take up five times as much,
+/// because it copies on write and rounds sizes up to powers of two. Without a file that is memory, on machines that may
+/// have 512 MiB.
+pub(super) const MAX_BYTES: u64 = 8 << 20;
 
 /// The longest key, in bytes.
 pub(super) const MAX_KEY_BYTES: usize = 1024;
