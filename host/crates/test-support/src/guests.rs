@@ -408,6 +408,25 @@ pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
     encode(&joining(channel, part, &format!("{publish} {export}"), 0), "publishing-guest")
 }
 
+/// Like [`publishing`], with additional imports. At paths of five characters, such as `/loop`, it calls the function
+/// `$other` instead of joining the channel.
+pub fn publishing_and(imports: &str, channel: &str, publish: &str, part: &str, other: &str) -> Vec<u8> {
+    let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
+    // The length of the path is still where `$is_ok` has read it.
+    let dispatch = "(func $misbehave (param $out i32)
+      (if (i32.eq (i32.load (i32.const 264)) (i32.const 5))
+        (then (call $other (local.get $out)))
+        (else (call $join_channel (local.get $out)))))";
+    let joins = joining(channel, part, &format!("{publish} {export}"), 0).replacen(
+        "(func $misbehave",
+        "(func $join_channel",
+        1,
+    );
+    let module = joins.replacen("(module", &format!("(module {imports}"), 1);
+    let module = module.strip_suffix(')').unwrap_or(&module);
+    encode(&format!("{module} {other} {dispatch})"), "publishing-guest")
+}
+
 /// Returns a component that publishes a channel and labels each viewer with this many bytes.
 pub fn publishing_with_label(length: u32) -> Vec<u8> {
     let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;

@@ -26,6 +26,7 @@ const IMPORTS: &str = r#"
   (import "wasi:http/types@0.2.12" "[method]future-incoming-response.get" (func $get_response (param i32 i32)))
   (import "wasi:http/types@0.2.12" "[resource-drop]future-incoming-response" (func $drop_future (param i32)))
   (import "wasi:http/types@0.2.12" "[method]incoming-response.status" (func $status (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]incoming-response" (func $drop_incoming (param i32)))
   (import "wasi:http/types@0.2.12" "[method]incoming-response.consume" (func $consume (param i32 i32)))
   (import "wasi:http/types@0.2.12" "[method]incoming-body.stream" (func $body_stream (param i32 i32)))
   (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
@@ -38,8 +39,8 @@ const FUNCTIONS: &str = r#"
     (local.set $request (call $outgoing (call $fields)))
     (drop (call $set_method (local.get $request) (global.get $method) (i32.const 0) (i32.const 0)))
     (drop (call $set_scheme (local.get $request) (i32.const 1) (global.get $scheme) (i32.const 0) (i32.const 0)))
-    (drop (call $set_authority (local.get $request) (i32.const 1) (i32.const 1024) (global.get $authority_length)))
-    (drop (call $set_path (local.get $request) (i32.const 1) (i32.const 1152) (global.get $path_length)))
+    (drop (call $set_authority (local.get $request) (i32.const 1) (i32.const 2048) (global.get $authority_length)))
+    (drop (call $set_path (local.get $request) (i32.const 1) (i32.const 2176) (global.get $path_length)))
     (local.get $request))
 
   ;; Sends a request. Returns the future, or traps if the host refuses at once.
@@ -119,12 +120,16 @@ pub const POSTS: &str = r#"(func $misbehave (param $out i32)
   (call $body_finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 256))
   (call $relay (local.get $out) (call $wait (local.get $future))))"#;
 
-/// Sends requests forever, and waits for each response.
+/// Sends requests forever, and waits for each response. Without options, because wasmtime-wasi-http 48 keeps those of
+/// each request until the instance ends.
 pub const SENDS_IN_A_LOOP: &str = r#"(func $misbehave (param $out i32)
-  (local $future i32)
+  (local $future i32) (local $response i32)
   (loop $again
-    (local.set $future (call $send_request (call $new_request)))
-    (drop (call $wait (local.get $future)))
+    (call $send (call $new_request) (i32.const 0) (i32.const 0) (i32.const 256))
+    (if (i32.load8_u (i32.const 256)) (then unreachable))
+    (local.set $future (i32.load (i32.const 264)))
+    (local.set $response (call $wait (local.get $future)))
+    (if (i32.ne (local.get $response) (i32.const -1)) (then (call $drop_incoming (local.get $response))))
     (call $drop_future (local.get $future))
     (br $again)))"#;
 
@@ -151,17 +156,30 @@ pub fn write(folder: &Path, url: &str, function: &str) -> PathBuf {
     path
 }
 
+/// Like [`write`], but the guest sends requests only for `/loop`. Other requests join a channel, to which it pushes
+/// `part` fifty times a second.
+pub fn write_publishing(folder: &Path, url: &str, function: &str) -> PathBuf {
+    let other = format!("{} {FUNCTIONS} {}", constants(url, function), function.replace("$misbehave", "$other"));
+    let path = folder.join("guest.wasm");
+    std::fs::write(&path, guests::publishing_and(IMPORTS, "c", guests::PUBLISHES, "part", &other)).unwrap();
+    path
+}
+
 fn component(url: &str, function: &str) -> Vec<u8> {
+    guests::importing(IMPORTS, &format!("{} {FUNCTIONS} {function}", constants(url, function)))
+}
+
+/// The scheme, method, authority and path of the request.
+fn constants(url: &str, function: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_at(rest.find('/').unwrap());
     let scheme = u32::from(scheme == "https");
     let method = if function == POSTS { 2 } else { 0 };
-    let constants = format!(
+    format!(
         r#"(global $scheme i32 (i32.const {scheme})) (global $method i32 (i32.const {method}))
         (global $authority_length i32 (i32.const {})) (global $path_length i32 (i32.const {}))
-        (data (i32.const 1024) "{authority}") (data (i32.const 1152) "{path}")"#,
+        (data (i32.const 2048) "{authority}") (data (i32.const 2176) "{path}")"#,
         authority.len(),
         path.len()
-    );
-    guests::importing(IMPORTS, &format!("{constants} {FUNCTIONS} {function}"))
+    )
 }

@@ -225,6 +225,37 @@ fn a_guest_that_sends_requests_in_a_loop_harms_only_itself() {
     }
 }
 
+#[test]
+fn streams_keep_their_rate_while_requests_are_sent_in_loops() {
+    let origin = Origin::responding(HELLO);
+    let folder = tempfile::tempdir().unwrap();
+    let guest = guest::write_publishing(folder.path(), &origin.url(), SENDS_IN_A_LOOP);
+    let server = Server::start(&[
+        "--camera",
+        "emulated",
+        "--guest",
+        guest.to_str().unwrap(),
+        "--answer-timeout",
+        "3",
+        "--allow-outgoing",
+        &origin.origin(),
+    ]);
+    let mut viewer = Viewer::watch(server.address, "/stream");
+    let mut time_for_50_parts = || {
+        let started = Instant::now();
+        (0..50).for_each(|_| drop(viewer.chunk()));
+        started.elapsed()
+    };
+    let alone = time_for_50_parts();
+    thread::scope(|scope| {
+        let loops: Vec<_> = (0..20).map(|_| scope.spawn(|| get(server.address, "/loop").status)).collect();
+        let beside_loops = time_for_50_parts();
+        assert!(!loops.iter().any(thread::ScopedJoinHandle::is_finished), "the loops ended early");
+        assert!(beside_loops < 2 * alone, "{beside_loops:?} instead of {alone:?}");
+        assert!(loops.into_iter().all(|ended| ended.join().unwrap() == 504));
+    });
+}
+
 /// The remote ports of the established TCP connections over IPv4 of a process's network namespace, from proc_net_tcp(5).
 fn connections_to(pid: u32) -> Vec<u16> {
     const ESTABLISHED: &str = "01";
