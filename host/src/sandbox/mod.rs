@@ -8,6 +8,7 @@
 //! * `engine`: the wasmtime engine and its instance pool; `epoch_ticker`: interrupts guests that compute for too long.
 //! * `load`: from a file to a [`LoadedGuest`]: checks, compiler process, compile cache, linker.
 //! * `call`: from a request to a response: the [`Invoker`], running calls, request and response bodies, idle instances.
+//! * `shared`: instances that answer several requests at the same time, for guests of WASI 0.3.
 //! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and
 //!   `http_hooks`: how it sees WASI clocks and HTTP.
 //! * `grants`: what the operator lets guests use besides cameras.
@@ -27,13 +28,15 @@ mod imports;
 mod lifecycle;
 mod limits;
 mod load;
+mod shared;
 mod state;
 mod store;
 mod wasmtime_error;
 
-pub use call::error::{COMPUTE_LIMIT, CallError, Party};
-pub use call::guest_body::{GuestBody, ResponseAborted};
-pub use call::idle_instances::{IdleInstances, MAX_IDLE_INSTANCES};
+pub use call::error::{COMPUTE_LIMIT, CallError, Party, ResponseAborted};
+pub use call::guest_body::GuestBody;
+pub use call::idle_instances::MAX_IDLE_INSTANCES;
+pub use call::instances::Instances;
 pub use call::invoker::{Invoker, ResponseBody};
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use engine::{Sandbox, SandboxError};

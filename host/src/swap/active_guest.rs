@@ -57,8 +57,8 @@ impl ActiveGuest {
     {
         let generation = self.current();
         let in_flight = InFlightRequest::start(generation.clone());
-        let Generation { guest, lifecycle, idle_instances, .. } = &*generation;
-        match self.invoker.handle(guest, lifecycle.clone(), idle_instances, request).await {
+        let Generation { guest, lifecycle, instances, .. } = &*generation;
+        match self.invoker.handle(guest, lifecycle.clone(), instances, request).await {
             Ok(response) => {
                 if !response.status().is_server_error() {
                     in_flight.record_success();

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::sandbox::{
-    COMPUTE_LIMIT, CallError, Cancellation, Candidate, CompileGuard, Composition, Invoker, Lifecycle, LoadError,
-    LoadedGuest, Middleware, Origin, Priority, ResponseAborted, ResponseBody, load_guest,
+    COMPUTE_LIMIT, CallError, Cancellation, Candidate, CompileGuard, Composition, Instances, Invoker, Lifecycle,
+    LoadError, LoadedGuest, Middleware, Origin, Priority, ResponseAborted, ResponseBody, load_guest,
 };
 
 /// How long the response to the test request is read. A page ends earlier. A stream that lasts this long passes.
@@ -114,7 +114,8 @@ pub(super) async fn send_test_request(invoker: &Invoker, guest: &LoadedGuest, nu
     let (_phase, lifecycle) = Lifecycle::begin(number, guest.digest.clone());
     let mut request = Request::new(Empty::<Bytes>::new());
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
-    let response = invoker.handle(guest, lifecycle, &Arc::default(), request).await.map_err(failed)?;
+    let instances = Instances::default();
+    let response = invoker.handle(guest, lifecycle, &instances, request).await.map_err(failed)?;
     if response.status().is_server_error() {
         warn!("{} answers GET / with {}", guest.origin, response.status());
     }

@@ -124,7 +124,7 @@ impl Body for DrainableBody {
         }
         match &polled {
             Poll::Pending => {
-                if this.poll_generation_end(context) && this.body.is_waiting() {
+                if this.poll_generation_end(context) && this.body.is_waiting(context) {
                     return this.end(this.is_endless);
                 }
             }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::probation::Probation;
 use super::rollback_targets::{Health, RollbackTarget};
-use crate::sandbox::{IdleInstances, Lifecycle, LoadedGuest, Phase};
+use crate::sandbox::{Instances, Lifecycle, LoadedGuest, Phase};
 
 /// The period during which one guest answers requests, with counters of its requests. `G` is the guest; tests use a
 /// number.
@@ -15,7 +15,7 @@ pub(super) struct Generation<G = LoadedGuest> {
     pub(super) guest: G,
     pub(super) lifecycle: Lifecycle,
     /// Instances of the guest that can answer another request.
-    pub(super) idle_instances: Arc<IdleInstances>,
+    pub(super) instances: Instances,
     phase: watch::Sender<Phase>,
     probation: Probation,
     /// Whether the guest has answered a client's request successfully, in this generation or an earlier one.
@@ -32,7 +32,7 @@ impl<G> Generation<G> {
         Arc::new(Self {
             guest,
             lifecycle,
-            idle_instances: Arc::default(),
+            instances: Instances::default(),
             phase,
             probation: Probation::default(),
             has_answered: AtomicBool::new(has_answered),
@@ -42,12 +42,12 @@ impl<G> Generation<G> {
         })
     }
 
-    /// Enters a phase and wakes everything that waits for it. Once the generation no longer serves, its idle instances
-    /// end.
+    /// Enters a phase and wakes everything that waits for it. Once the generation no longer serves, its instances get no
+    /// more requests.
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.send_replace(phase);
         if phase > Phase::Serving {
-            self.idle_instances.close();
+            self.instances.close();
         }
     }
 

@@ -12,7 +12,8 @@ use hotshoe_test_support::server::{Server, program, run, set_environment};
 use hotshoe_test_support::{DEADLINE, wait_until, workspace};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-const TARGET: &str = "wasm32-wasip2";
+/// The target of guests.
+pub const TARGET: &str = "wasm32-wasip2";
 
 /// Whether the WebAssembly target is installed.
 pub fn is_installed() -> bool {

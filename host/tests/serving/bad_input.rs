@@ -89,8 +89,8 @@ fn files_that_are_not_guests_are_errors() {
     );
     let outgoing = r#"(component (import "wasi:http/outgoing-handler@0.3.0" (instance (export "handle" (func)))))"#;
     assert_error(&file("outgoing", &wat::parse_str(outgoing).unwrap()), &["wasi:http/outgoing-handler@0.3.0"]);
-    let files = r#"(component (import "wasi:filesystem/preopens@0.3.0" (instance (export "get-directories" (func)))))"#;
-    assert_error(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.3.0"]);
+    let files = r#"(component (import "wasi:filesystem/preopens@0.4.0" (instance (export "get-directories" (func)))))"#;
+    assert_error(&file("files", &wat::parse_str(files).unwrap()), &["wasi:filesystem/preopens@0.4.0"]);
 }
 
 #[test]

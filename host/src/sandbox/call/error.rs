@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use wasmtime::PoolConcurrencyLimitError;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use super::trapped_functions::trapped_functions;
 use crate::sandbox::wasmtime_error::is_system_error;
@@ -13,7 +12,7 @@ use crate::sandbox::wasmtime_error::is_system_error;
 pub const COMPUTE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why a call produced no response, or only part of one.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The request cannot be represented in `wasi:http`.
     #[error("the request is invalid: {0}")]
@@ -33,12 +32,12 @@ pub enum CallError {
     /// The guest trapped, with the root cause and the innermost functions. The debug log has the backtrace.
     #[error("the guest trapped: {0}")]
     Trapped(String),
-    /// The guest returned without setting `response-outparam`.
+    /// The guest returned without a response.
     #[error("the guest returned without a response")]
     NoResponse,
-    /// The guest set `response-outparam` to an error.
+    /// The guest responded with an error code of `wasi:http` instead of a response.
     #[error("the guest responded with an error: {0}")]
-    ErrorCode(ErrorCode),
+    ErrorCode(String),
     /// The guest did not start its response in time.
     #[error("the guest did not start its response within {} seconds (--answer-timeout)", .0.as_secs_f64())]
     TimedOut(Duration),
@@ -55,6 +54,11 @@ pub enum CallError {
     #[error("the guest computed for {} seconds without waiting for anything", COMPUTE_LIMIT.as_secs())]
     ComputeLimit,
 }
+
+/// The error of a response body. The client sees a truncated response.
+#[derive(Debug, thiserror::Error)]
+#[error("the response was cut off: {0}")]
+pub struct ResponseAborted(pub CallError);
 
 /// Who caused a call to fail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,7 +88,7 @@ impl CallError {
     }
 
     /// Classifies an error of wasmtime from instantiating or calling a guest.
-    pub(super) fn from_wasmtime(error: &wasmtime::Error) -> Self {
+    pub(in crate::sandbox) fn from_wasmtime(error: &wasmtime::Error) -> Self {
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::PoolExhausted;
         }
@@ -115,7 +119,7 @@ mod tests {
             E::Replaced => Some((E::NoPublisher, Party::Host)),
             E::NoPublisher => Some((E::Trapped(String::new()), Party::Guest)),
             E::Trapped(_) => Some((E::NoResponse, Party::Guest)),
-            E::NoResponse => Some((E::ErrorCode(ErrorCode::InternalError(None)), Party::Guest)),
+            E::NoResponse => Some((E::ErrorCode(String::new()), Party::Guest)),
             E::ErrorCode(_) => Some((E::TimedOut(Duration::ZERO), Party::Guest)),
             E::TimedOut(_) => Some((E::Unfinished, Party::Guest)),
             E::Unfinished => Some((E::ComputeLimit, Party::Guest)),

@@ -19,14 +19,14 @@ pub const MAX_IDLE_INSTANCES: u32 = 8;
 /// The most linear memory that the idle instances of one guest may have together, in bytes. It is occupied without being
 /// used. An instance of the built-in guest has 1 MiB, one with a JavaScript engine or CPython 9 to 14 MiB, so there may
 /// be fewer of those. Stacks and tables are small in comparison.
-const MAX_IDLE_MEMORY: usize = 64 << 20;
+pub(in crate::sandbox) const MAX_IDLE_MEMORY: usize = 64 << 20;
 
 /// The most requests that one instance handles. Dropping the instance frees the memory that its guest has leaked, and
 /// creating another costs a hundredth of handling all these requests.
 const MAX_REQUESTS: u32 = 128;
 
 /// How long an instance may be idle. Most are needed for a burst only, and together they may hold [`MAX_IDLE_MEMORY`].
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(in crate::sandbox) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The idle instances of one generation.
 #[derive(Default)]

@@ -9,15 +9,19 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
+use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::error::CallError;
+use super::exclusive_body::ExclusiveBody;
 use super::guest_body::GuestBody;
 use super::idle_instances::{IdleInstance, IdleInstances};
+use super::instances::Instances;
 use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
 use super::running_call::RunningCall;
 use crate::camera::Cameras;
@@ -25,7 +29,9 @@ use crate::channels::{Channels, Publisher, Subscription};
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
 use crate::sandbox::lifecycle::Lifecycle;
-use crate::sandbox::load::loader::LoadedGuest;
+use crate::sandbox::load::loader::{Handler, LoadedGuest};
+use crate::sandbox::shared::call::authority;
+use crate::sandbox::state::GuestState;
 use crate::sandbox::store::{HostContext, new_store};
 use crate::sandbox::wasmtime_error::one_line;
 
@@ -103,13 +109,13 @@ impl Invoker {
         .await
     }
 
-    /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Reuses one of `idle_instances`, which
-    /// must be of the same guest and generation, or creates an instance.
+    /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Uses one of `instances`, which must be
+    /// of the same guest and generation, or creates an instance.
     ///
     /// Returns when the guest has started its response. From then on, polling the response body runs the instance, and
     /// dropping the body ends it. If the guest joined a channel, the instance is no longer needed. If its call has
-    /// returned after a complete response, the instance may be added to `idle_instances`. Dropping the future ends the
-    /// instance, too.
+    /// returned after a complete response, the instance may be added to `instances`. Dropping the future ends the
+    /// instance, too. Shared instances, in contrast, run by themselves; polling the body lets the guest write.
     ///
     /// If the client does not send the request body, the call ends with [`CallError::RequestBodyTimedOut`] or
     /// [`CallError::RequestBodyAborted`]. While the guest waits for the client, the answer timeout is paused.
@@ -117,7 +123,7 @@ impl Invoker {
         &self,
         guest: &LoadedGuest,
         lifecycle: Lifecycle,
-        idle_instances: &Arc<IdleInstances>,
+        instances: &Instances,
         mut request: Request<B>,
     ) -> Result<Response<ResponseBody>, CallError>
     where
@@ -128,6 +134,36 @@ impl Invoker {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
         let request = request.map(|body| RequestBody::new(body, GUEST_BODY_LIMITS));
+        match &guest.handler {
+            Handler::Exclusive(proxy) => {
+                self.handle_exclusively(guest, proxy, lifecycle, &instances.idle, request).await
+            }
+            Handler::Shared(service) => {
+                if authority(&request).is_none() {
+                    return Err(CallError::InvalidRequest("it has no valid host".to_owned()));
+                }
+                let monitor = request.body().monitor();
+                let request = Box::new(request.map(|body| body.boxed_unsync()));
+                let new_store = || new_store(&self.host, guest, lifecycle.clone());
+                let response = instances.shared.handle(service, new_store, request, &monitor);
+                let response = self.with_answer_timeout(response, &monitor).await?;
+                Ok(response.map(|body| ResponseBody::Guest(GuestBody::Shared(body))))
+            }
+        }
+    }
+
+    /// Lets an instance handle a request that handles no other at the same time.
+    async fn handle_exclusively<B>(
+        &self,
+        guest: &LoadedGuest,
+        handler: &ProxyPre<GuestState>,
+        lifecycle: Lifecycle,
+        idle_instances: &Arc<IdleInstances>,
+        request: Request<RequestBody<B>>,
+    ) -> Result<Response<ResponseBody>, CallError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+    {
         let monitor = request.body().monitor();
         let invalid = |error: wasmtime::Error| CallError::InvalidRequest(one_line(&error));
         let (mut store, proxy, requests) = match idle_instances.take() {
@@ -139,7 +175,7 @@ impl Invoker {
         let outparam = store.data_mut().http().new_response_outparam(sender).map_err(invalid)?;
         let interruptions = store.data().interruptions.clone();
         let subscription = store.data().subscription.clone();
-        let handler_pre = guest.handler.clone();
+        let handler_pre = handler.clone();
         let call = async move {
             let proxy = match proxy {
                 Some(proxy) => proxy,
@@ -169,7 +205,10 @@ impl Invoker {
         }
         // From here on, the compute limit applies and not the answer timeout.
         call.reset_busy_time();
-        Ok(response.map(|output| ResponseBody::Guest(GuestBody::new(call, output, idle_instances.clone(), monitor))))
+        Ok(response.map(|output| {
+            let body = ExclusiveBody::new(call, output, idle_instances.clone(), monitor);
+            ResponseBody::Guest(GuestBody::Exclusive(body))
+        }))
     }
 
     /// Limits `future` to the answer timeout, not counting the time in which the guest waits for its client.
@@ -215,7 +254,7 @@ async fn response_start(
         }
         match receiver.try_recv() {
             Ok(Ok(response)) => Poll::Ready(Ok(response)),
-            Ok(Err(code)) => Poll::Ready(Err(CallError::ErrorCode(code))),
+            Ok(Err(code)) => Poll::Ready(Err(CallError::ErrorCode(code.to_string()))),
             // The sender is dropped when the guest returns. Only the guest can use it, and it was just polled.
             Err(_) if polled.is_ready() => Poll::Ready(Err(CallError::NoResponse)),
             Err(_) => Poll::Pending,

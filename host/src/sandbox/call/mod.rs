@@ -3,14 +3,16 @@
 //! * `invoker`: creates or reuses an instance, calls it, and waits until it starts its response.
 //! * `running_call`: a call in progress.
 //! * `request_body`: reads the request body, within limits on slow clients.
-//! * `guest_body`: the response body. It owns the instance that writes it, and runs it when the client can take more.
-//! * `idle_instances`: instances that wait for another request.
+//! * `guest_body`: the response body, written by an instance of its own (`exclusive_body`) or by a shared one.
+//! * `idle_instances`: instances that wait for another request; `instances`: these and the shared ones.
 //! * `error`: how a call can fail, with `trapped_functions`: where.
 
 pub(super) mod error;
+pub(super) mod exclusive_body;
 pub(super) mod guest_body;
 pub(super) mod idle_instances;
+pub(super) mod instances;
 pub(super) mod invoker;
 pub(super) mod request_body;
-mod running_call;
+pub(super) mod running_call;
 mod trapped_functions;

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub enum BodyError {
 
 /// Observes a request body while a guest reads it. Clones share their state.
 #[derive(Clone, Default)]
-pub(super) struct BodyMonitor(Arc<Mutex<Progress>>);
+pub(in crate::sandbox) struct BodyMonitor(Arc<Mutex<Progress>>);
 
 #[derive(Default)]
 struct Progress {
@@ -46,15 +46,23 @@ struct Progress {
     waited: Duration,
     waiting_since: Option<Instant>,
     error: Option<BodyError>,
+    /// Woken when the client has failed.
+    waker: Option<Waker>,
 }
 
 impl BodyMonitor {
     /// The error, if the client failed to send the body.
-    pub(super) fn error(&self) -> Option<CallError> {
+    pub(in crate::sandbox) fn error(&self) -> Option<CallError> {
         self.progress().error.map(|error| match error {
             BodyError::TimedOut => CallError::RequestBodyTimedOut,
             BodyError::Aborted => CallError::RequestBodyAborted,
         })
+    }
+
+    /// The error, if the client failed to send the body. If not, wakes the task when it does.
+    pub(in crate::sandbox) fn poll_error(&self, context: &Context<'_>) -> Option<CallError> {
+        self.progress().waker = Some(context.waker().clone());
+        self.error()
     }
 
     /// The total time spent waiting for the client.
@@ -109,7 +117,12 @@ impl<B> RequestBody<B> {
 
     fn fail(&mut self, error: BodyError) -> HttpError {
         self.end_wait(0);
-        self.monitor.progress().error = Some(error);
+        let waker = {
+            let mut progress = self.monitor.progress();
+            progress.error = Some(error);
+            progress.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
         match error {
             BodyError::TimedOut => HttpError::ConnectionReadTimeout,
             BodyError::Aborted => HttpError::HttpProtocolError,

@@ -13,13 +13,13 @@ use super::error::{COMPUTE_LIMIT, CallError};
 use crate::sandbox::store::IGNORED_INTERRUPTIONS;
 
 /// The future of a call. It owns the instance.
-pub(super) type CallFuture<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
+pub(in crate::sandbox) type CallFuture<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
 
 /// A call that runs while it is polled, and ends when dropped.
 ///
 /// It runs in the task of a connection. That task is woken for many reasons: the socket is writable, the client sends
 /// something. The guest is polled only if its own waker was woken.
-pub(super) struct RunningCall<T> {
+pub(in crate::sandbox) struct RunningCall<T> {
     /// `None` after it has returned.
     future: Option<CallFuture<T>>,
     /// The output of the future, until it is taken.
@@ -34,7 +34,7 @@ pub(super) struct RunningCall<T> {
 }
 
 impl<T> RunningCall<T> {
-    pub(super) fn new(future: CallFuture<T>, interruptions: Arc<AtomicU32>) -> Self {
+    pub(in crate::sandbox) fn new(future: CallFuture<T>, interruptions: Arc<AtomicU32>) -> Self {
         let guest_waker = Arc::new(GuestWaker { was_woken: AtomicBool::new(true), task: AtomicWaker::new() });
         let waker = Waker::from(guest_waker.clone());
         Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time: Duration::ZERO }
@@ -42,7 +42,7 @@ impl<T> RunningCall<T> {
 
     /// Runs the guest until it waits for something. Ready when it has trapped or returned. May be polled again after it
     /// has returned.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+    pub(in crate::sandbox) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         let Some(future) = &mut self.future else { return Poll::Ready(Ok(())) };
         self.guest_waker.task.register(context.waker());
         if !self.guest_waker.was_woken.swap(false, Ordering::AcqRel) {
@@ -62,21 +62,26 @@ impl<T> RunningCall<T> {
     }
 
     /// Takes the output of the call, if it has returned and the output was not taken before.
-    pub(super) fn take_output(&mut self) -> Option<T> {
+    pub(in crate::sandbox) fn take_output(&mut self) -> Option<T> {
         self.output.take()
     }
 
-    pub(super) fn reset_busy_time(&mut self) {
+    pub(in crate::sandbox) fn reset_busy_time(&mut self) {
         self.busy_time = Duration::ZERO;
     }
 
     /// Whether the guest waits for something that has not happened yet. False if it was interrupted while it computed.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(in crate::sandbox) fn is_waiting(&self) -> bool {
         self.busy_time.is_zero() && !self.guest_waker.was_woken.load(Ordering::Acquire)
     }
 
+    /// Whether the guest was interrupted while it computed.
+    pub(in crate::sandbox) fn is_computing(&self) -> bool {
+        !self.busy_time.is_zero()
+    }
+
     /// Whether the guest has exceeded [`COMPUTE_LIMIT`].
-    pub(super) fn exceeds_compute_limit(&self) -> bool {
+    pub(in crate::sandbox) fn exceeds_compute_limit(&self) -> bool {
         self.busy_time > COMPUTE_LIMIT
     }
 }

@@ -8,24 +8,30 @@ use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
 use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 12] = [
+const PROVIDED_PACKAGES: [(&str, &str); 18] = [
     ("hotshoe:camera", "0.2.0"),
     ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
+    ("wasi:cli", "0.3.0"),
     ("wasi:clocks", "0.2.12"),
+    ("wasi:clocks", "0.3.0"),
     ("wasi:config", "0.2.0-rc.1"),
     ("wasi:filesystem", "0.2.12"),
+    ("wasi:filesystem", "0.3.0"),
     ("wasi:http", "0.2.12"),
+    ("wasi:http", "0.3.0"),
     ("wasi:io", "0.2.12"),
     // Two drafts, which are not compatible with each other.
     ("wasi:keyvalue", "0.2.0-draft"),
     ("wasi:keyvalue", "0.2.0-draft2"),
     ("wasi:random", "0.2.12"),
+    ("wasi:random", "0.3.0"),
     ("wasi:sockets", "0.2.12"),
+    ("wasi:sockets", "0.3.0"),
 ];
 
-/// The interface that a guest must export, in any version that is compatible with its package in [`PROVIDED_PACKAGES`].
-const HANDLER: &str = "wasi:http/incoming-handler";
+/// The interfaces of which a guest must export one, in any version compatible with this one.
+const HANDLERS: [(&str, &str); 2] = [("wasi:http/incoming-handler", "0.2.12"), ("wasi:http/handler", "0.3.0")];
 
 /// Why a component cannot run on this host.
 #[derive(Debug, Eq, PartialEq)]
@@ -73,7 +79,9 @@ pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> R
 
 /// Whether this is the name of the request handler, in a version that the host can call.
 pub(super) fn is_handler(interface: &str) -> bool {
-    interface.split_once('@').is_some_and(|(name, _)| name == HANDLER) && provided_name(interface).is_some()
+    interface.split_once('@').is_some_and(|(name, version)| {
+        HANDLERS.iter().any(|(handler, provided)| name == *handler && are_compatible(version, provided))
+    })
 }
 
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
@@ -231,6 +239,12 @@ mod tests {
             r#"(import "hotshoe:server/instances@0.2.0" (instance (export "allow-reuse" (func))))"#,
             r#"(import "hotshoe:server/instances@0.2.7" (instance (export "allow-reuse" (func))))"#,
             r#"(import "hotshoe:server/instances@0.3.0" (instance (export "allow-reuse" (func))))"#,
+            r#"(import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "now" (func (result u64)))))"#,
+            r#"(import "wasi:clocks/monotonic-clock@0.3.7" (instance
+                (export "wait-for" (func async (param "how-long" u64)))))"#,
+            r#"(import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "resolution" (func (result u64)))))"#,
+            r#"(import "wasi:clocks/wall-clock@0.3.0" (instance (export "f" (func))))"#,
+            r#"(import "wasi:http/client@0.3.0" (instance))"#,
             r#"(import "wasi:io/poll@0.2.12" (instance))"#,
             r#"(import "poll" (func))"#,
             r#"(import "wasi:unknown/thing@0.2.12" (instance (export "f" (func))))"#,
@@ -277,35 +291,24 @@ mod tests {
         let built_in = Candidate::read(None).unwrap();
         assert_eq!(check_component(built_in.bytes()), Ok(()), "the built-in guest");
         for (package, version) in PROVIDED_PACKAGES {
-            let interface = match package {
-                "hotshoe:camera" => "cameras",
-                "hotshoe:server" => "instances",
-                "wasi:cli" => "environment",
-                "wasi:clocks" => "wall-clock",
-                "wasi:config" => "store",
-                "wasi:filesystem" => "preopens",
-                "wasi:sockets" => "instance-network",
-                "wasi:http" => "types",
-                "wasi:io" => "streams",
-                "wasi:keyvalue" => "store",
-                _ => "random",
+            let is_first = version.starts_with("0.2.");
+            let (interface, function) = match package {
+                "hotshoe:camera" => ("cameras", "list-cameras"),
+                "hotshoe:server" => ("instances", "allow-reuse"),
+                "wasi:cli" => ("environment", "get-environment"),
+                "wasi:clocks" => (if is_first { "wall-clock" } else { "system-clock" }, "now"),
+                "wasi:config" => ("store", "get-all"),
+                "wasi:filesystem" => ("preopens", "get-directories"),
+                "wasi:http" => ("types", "[constructor]fields"),
+                "wasi:io" => ("streams", "[method]input-stream.read"),
+                "wasi:keyvalue" => ("store", "open"),
+                "wasi:random" => ("random", "get-random-u64"),
+                "wasi:sockets" if is_first => ("instance-network", "instance-network"),
+                _ => ("ip-name-lookup", "resolve-addresses"),
             };
             let name = format!("{package}/{interface}@{version}");
             let mut linker = linker(&Engine::default()).unwrap();
             // An item that exists cannot be defined again.
-            let function = match package {
-                "hotshoe:camera" => "list-cameras",
-                "hotshoe:server" => "allow-reuse",
-                "wasi:cli" => "get-environment",
-                "wasi:clocks" => "now",
-                "wasi:config" => "get-all",
-                "wasi:filesystem" => "get-directories",
-                "wasi:sockets" => "instance-network",
-                "wasi:http" => "[constructor]fields",
-                "wasi:io" => "[method]input-stream.read",
-                "wasi:keyvalue" => "open",
-                _ => "get-random-u64",
-            };
             assert!(linker.instance(&name).unwrap().func_new(function, |_, _, _, _| Ok(())).is_err(), "{name}");
         }
     }

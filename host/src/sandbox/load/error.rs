@@ -58,14 +58,14 @@ pub enum LoadError {
     #[error(
         "{origin} imports what this host does not provide: {missing}{}; \
          run `hotshoe guest imports FILE` for the full list",
-        if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler" }
+        if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler or wasi:http/handler" }
     )]
     MissingImports {
         /// Where it comes from.
         origin: Origin,
         /// All missing imports, separated by commas.
         missing: String,
-        /// Whether it exports `wasi:http/incoming-handler`.
+        /// Whether it exports a handler.
         has_handler: bool,
     },
     /// The types of its imports differ from those of the host.
@@ -91,7 +91,7 @@ pub enum LoadError {
         reason: CompileError,
     },
     /// It cannot be called.
-    #[error("{0} does not export wasi:http/incoming-handler, so it cannot answer requests")]
+    #[error("{0} does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot answer requests")]
     NoHandler(Origin),
 }
 

@@ -1,7 +1,8 @@
 //! The imports that the host provides.
 
-use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::{Engine, StoreContextMut};
+use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types as http_types};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
@@ -10,11 +11,22 @@ use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, 
 use crate::sandbox::imports::{files, keyvalue};
 use crate::sandbox::state::GuestState;
 
+/// Lets `wasi:filesystem@0.3.0` have no directory, whatever is granted. The protections of
+/// [`files`](crate::sandbox::imports::files) exist for 0.2 only, and standard libraries still use that.
+fn hide_directories(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let none = |_: StoreContextMut<'_, GuestState>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),));
+    linker.instance("wasi:filesystem/preopens@0.3.0")?.func_wrap("get-directories", none)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
 /// Creates a linker with everything that guests may import.
 ///
-/// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2, whatever the
-/// [`Grants`](crate::sandbox::grants::Grants). Without a grant, they refuse every call: `store.rs` preopens no directory
-/// and allows no socket, and `grants/outgoing/` denies requests. There are no terminals.
+/// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2 and 0.3, whatever the
+/// [`Grants`](crate::sandbox::grants::Grants). A component of WASI 0.3 often imports some of 0.2, too. Without a grant,
+/// interfaces refuse every call: `store.rs` preopens no directory and allows no socket, and `grants/outgoing/` denies
+/// requests. There are no terminals.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -29,6 +41,9 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     outgoing_handler::add_to_linker::<_, WasiHttp>(l, GuestState::http)?;
     wasmtime_wasi::p2::add_to_linker_async(l)?;
     files::add_to_linker(l)?;
+    wasmtime_wasi_http::p3::add_to_linker(l)?;
+    wasmtime_wasi::p3::add_to_linker(l)?;
+    hide_directories(l)?;
     keyvalue::add_to_linker(l)?;
     wasmtime_wasi_config::add_to_linker(l, |state| state.grants.configuration.store())?;
     Ok(linker)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
 use super::candidate::{Candidate, Composition};
@@ -23,10 +24,19 @@ use crate::sandbox::wasmtime_error::one_line;
 /// The size of a page of linear memory, in bytes (WebAssembly core specification, section 4.2.8).
 const WASM_PAGE: u64 = 65_536;
 
+/// The export of a guest that handles requests, which also determines how its instances are used.
+#[derive(Clone)]
+pub(in crate::sandbox) enum Handler {
+    /// `wasi:http/incoming-handler`. An instance handles one request at a time.
+    Exclusive(ProxyPre<GuestState>),
+    /// `wasi:http/handler`. An instance handles several requests at the same time.
+    Shared(ServicePre<GuestState>),
+}
+
 /// A compiled and linked component, ready to be instantiated.
 #[derive(Clone)]
 pub struct LoadedGuest {
-    pub(in crate::sandbox) handler: ProxyPre<GuestState>,
+    pub(in crate::sandbox) handler: Handler,
     /// `None` if it does not export `publisher`.
     pub(in crate::sandbox) publisher: Option<PublishingPre<GuestState>>,
     /// Where it comes from.
@@ -84,7 +94,11 @@ pub fn load_guest(
     let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(link_error)?;
     // Fails only if the export is missing.
     let publisher = PublishingPre::new(linked.clone()).ok();
-    let handler = ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(origin()))?;
+    // Both fail only if the export is missing or has a wrong type.
+    let handler = match ServicePre::new(linked.clone()) {
+        Ok(service) => Handler::Shared(service),
+        Err(_) => Handler::Exclusive(ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(origin()))?),
+    };
     let (digest, length) = (candidate.digest.clone(), candidate.bytes().len());
     Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length, composition: candidate.composition.clone() })
 }

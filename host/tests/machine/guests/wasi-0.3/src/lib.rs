@@ -1,0 +1,146 @@
+//! A guest of WASI 0.3 for tests. Its paths are the misbehaviours that the host must contain.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use exports::wasi::http::handler::Guest;
+use wasi::clocks::monotonic_clock::wait_for;
+use wasi::http::client;
+use wasi::http::types::{ErrorCode, Fields, Request, Response};
+use wit_bindgen::{StreamWriter, spawn_local};
+
+wit_bindgen::generate!({ world: "test:wasi03/guest", path: "wit", generate_all });
+
+struct Component;
+
+export!(Component);
+
+const MILLISECOND: u64 = 1_000_000;
+
+/// How many requests `/meet` waits for.
+const MEETING: u32 = 8;
+
+/// Requests to `/count` in this instance.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+/// Requests that wait in `/meet`.
+static PRESENT: AtomicU32 = AtomicU32::new(0);
+/// Chunks that `/flood` has written.
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let path = request.get_path_with_query().unwrap_or_default();
+        match path.as_str() {
+            "/trap" => panic!("out of film"),
+            "/never" => wait_for(3_600_000 * MILLISECOND).await,
+            "/spin" => spin(),
+            "/error" => return Err(ErrorCode::InternalError(None)),
+            "/leak" => leak(),
+            "/grow" => drop(black_box(vec![1_u8; 1 << 30])),
+            "/meet" => meet().await,
+            "/echo" => return Ok(echo(request)),
+            _ => {}
+        }
+        let fields = Fields::new();
+        let header = match path.as_str() {
+            "/parts" => ("content-type", "multipart/x-mixed-replace; boundary=frame"),
+            "/short" => ("content-length", "100"),
+            _ => ("content-type", "text/plain"),
+        };
+        fields.append(header.0, header.1.as_bytes()).unwrap();
+        let (mut body, contents) = wit_stream::new();
+        let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+        let (response, sent) = Response::new(fields, Some(contents), trailers_reader);
+        spawn_local(async move {
+            let end = write(&path, &mut body).await;
+            drop(body);
+            let _ = trailers.write(end).await;
+            if path == "/sent" {
+                println!("sent: {}", sent.await.is_ok());
+            }
+        });
+        Ok(response)
+    }
+}
+
+async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>, ErrorCode> {
+    match path {
+        "/count" => drop(say(body, &COUNT.fetch_add(1, Relaxed).to_string()).await),
+        "/written" => drop(say(body, &WRITTEN.load(Relaxed).to_string()).await),
+        "/large" => drop(body.write_all(vec![7; 10_000_000]).await),
+        "/fetch" => {
+            let error = client::send(request_to("example.com")).await.err();
+            say(body, &format!("{error:?}")).await;
+        }
+        "/trap-later" => {
+            begin(body).await;
+            panic!("out of film");
+        }
+        "/spin-later" => {
+            begin(body).await;
+            spin();
+        }
+        "/short" => begin(body).await,
+        "/fail-later" => {
+            begin(body).await;
+            return Err(ErrorCode::InternalError(None));
+        }
+        "/parts" => {
+            // Two writes for each part, so that a response that ends anywhere would have half a part.
+            while say(body, "--frame\r\n\r\n").await && say(body, "part\r\n").await {
+                wait_for(20 * MILLISECOND).await;
+            }
+            println!("the viewer has gone");
+        }
+        "/flood" => {
+            while body.write_all(vec![7; 100_000]).await.is_empty() {
+                WRITTEN.fetch_add(1, Relaxed);
+            }
+        }
+        _ => drop(say(body, path).await),
+    }
+    Ok(None)
+}
+
+async fn begin(body: &mut StreamWriter<u8>) {
+    say(body, "begun\n").await;
+    wait_for(50 * MILLISECOND).await;
+}
+
+/// Returns whether the client has received all of it.
+async fn say(body: &mut StreamWriter<u8>, text: &str) -> bool {
+    body.write_all(text.as_bytes().to_vec()).await.is_empty()
+}
+
+fn spin() {
+    loop {
+        black_box(0);
+    }
+}
+
+fn leak() {
+    loop {
+        std::mem::forget(Fields::new());
+    }
+}
+
+async fn meet() {
+    PRESENT.fetch_add(1, Relaxed);
+    while PRESENT.load(Relaxed) < MEETING {
+        wait_for(MILLISECOND).await;
+    }
+}
+
+fn echo(request: Request) -> Response {
+    let (_, read) = wit_future::new(|| Ok(()));
+    let (contents, trailers) = Request::consume_body(request, read);
+    Response::new(Fields::new(), Some(contents), trailers).0
+}
+
+fn request_to(host: &str) -> Request {
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), None, trailers, None);
+    request.set_authority(Some(host)).unwrap();
+    request.set_path_with_query(Some("/")).unwrap();
+    request
+}

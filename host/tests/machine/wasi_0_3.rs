@@ -1,0 +1,234 @@
+//! Guests of WASI 0.3, which answer several requests in one instance.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hotshoe_test_support::client::{Viewer, get, send, try_request};
+use hotshoe_test_support::server::{Server, run};
+use hotshoe_test_support::{guests, wait_until, workspace};
+
+use crate::guest_target::TARGET;
+use crate::harness::run_successfully;
+
+/// The most requests that an instance answers at the same time.
+const MAX_LIVE_REQUESTS: usize = 16;
+
+/// The most requests that an instance answers in total.
+const MAX_REQUESTS: usize = 128;
+
+/// Builds the guest in `guests/wasi-0.3` once. Returns its path.
+fn guest() -> &'static str {
+    static GUEST: OnceLock<PathBuf> = OnceLock::new();
+    let guest = GUEST.get_or_init(|| {
+        // Kept between runs, because a full build takes half a minute.
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wasi-0.3");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(workspace().join("host/tests/machine/guests/wasi-0.3"));
+        cargo.args(["build", "--quiet", "--locked", "--target", TARGET, "--target-dir"]).arg(&target);
+        run_successfully(&mut cargo);
+        target.join(TARGET).join("debug").join("wasi03.wasm")
+    });
+    guest.to_str().unwrap()
+}
+
+fn component() -> Vec<u8> {
+    std::fs::read(guest()).unwrap()
+}
+
+fn start(options: &[&str]) -> Server {
+    Server::start(&[&["--camera", "emulated,fps=20", "--guest", guest()], options].concat())
+}
+
+/// The viewer has received a part of `/parts`.
+#[track_caller]
+fn read_part(viewer: &mut Viewer) {
+    let mut read = Vec::new();
+    while !read.ends_with(b"part\r\n") {
+        read.extend(viewer.next_chunk().expect("the stream continues"));
+    }
+}
+
+/// Reads a stream until it ends. Returns its last bytes.
+fn read_to_end(viewer: &mut Viewer) -> String {
+    let mut read = Vec::new();
+    while let Some(chunk) = viewer.next_chunk() {
+        read.extend(chunk);
+    }
+    String::from_utf8(read.split_off(read.len().saturating_sub(40))).unwrap()
+}
+
+pub fn answers_and_imports_are_listed() {
+    let server = start(&[]);
+    assert_eq!(get(server.address, "/hello?x=1").text(), "/hello?x=1");
+    assert_eq!(send(server.address, "POST", "/echo", &[], b"a body").text(), "a body");
+    let large = get(server.address, "/large").body;
+    assert!(large.len() == 10_000_000 && large.iter().all(|byte| *byte == 7), "{}", large.len());
+    // The standard library prints by WASI 0.2.
+    assert_eq!(get(server.address, "/sent").text(), "/sent");
+    server.wait_for_log("guest stdout: sent: true");
+    // Denied by the error of the interface.
+    let error = get(server.address, "/fetch").text();
+    assert!(error.contains("HttpRequestDenied"), "{error}");
+
+    let output = run(["guest", "imports", guest()]);
+    let imports = String::from_utf8(output.stdout).unwrap();
+    for line in
+        ["wasi:http/types@0.3.0: granted\n", "wasi:http/client@0.3.0: denied\n", "wasi:io/streams@0.2.6: granted\n"]
+    {
+        assert!(imports.contains(line), "{line} in {imports}");
+    }
+}
+
+pub fn one_instance_answers_requests_at_the_same_time() {
+    let server = start(&[]);
+    // Each of them waits until all are in the same instance.
+    let requests: Vec<_> = (0..8)
+        .map(|_| {
+            thread::spawn({
+                let address = server.address;
+                move || get(address, "/meet").status
+            })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.join().unwrap(), 200);
+    }
+}
+
+pub fn an_instance_answers_a_bounded_number_of_requests() {
+    let server = start(&[]);
+    let counts: Vec<usize> =
+        (0..2 * MAX_REQUESTS).map(|_| get(server.address, "/count").text().parse().unwrap()).collect();
+    assert_eq!(counts.iter().max(), Some(&(MAX_REQUESTS - 1)));
+    assert!(counts.iter().filter(|count| **count == 0).count() >= 2, "{counts:?}");
+}
+
+pub fn a_trap_ends_only_the_responses_of_its_instance() {
+    let server = start(&[]);
+    let mut first: Vec<_> = (0..MAX_LIVE_REQUESTS).map(|_| Viewer::watch(server.address, "/parts")).collect();
+    first.iter_mut().for_each(read_part);
+    // The first instance is full, so this is another.
+    let mut second = Viewer::watch(server.address, "/parts");
+    read_part(&mut second);
+    assert_eq!(get(server.address, "/trap").status, 502);
+    server.wait_for_log("panicked");
+    server.wait_for_log("GET /parts: the response was cut off: the guest trapped");
+    first.iter_mut().for_each(read_part);
+    assert_eq!(get(server.address, "/ok").status, 200);
+
+    let (reply, end) = try_request(server.address, "GET", "/trap-later");
+    assert_eq!((reply.status, reply.text()), (200, "begun\n".to_owned()));
+    assert!(end.is_err(), "the response looks complete");
+}
+
+pub fn a_request_without_an_answer_does_not_end_others() {
+    let server = start(&["--answer-timeout", "1"]);
+    let mut viewer = Viewer::watch(server.address, "/parts");
+    read_part(&mut viewer);
+    assert_eq!(get(server.address, "/never").status, 504);
+    read_part(&mut viewer);
+    assert_eq!(get(server.address, "/error").status, 502);
+    read_part(&mut viewer);
+}
+
+pub fn a_guest_that_computes_is_stopped() {
+    let server = start(&["--answer-timeout", "3"]);
+    let spinning = thread::spawn({
+        let address = server.address;
+        move || get(address, "/spin").status
+    });
+    // Other instances answer meanwhile.
+    wait_until("the guest is busy", || server.log().contains("GET /spin") || get(server.address, "/ok").status == 200);
+    let started = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(get(server.address, "/ok").status, 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "requests waited for the busy instance");
+    assert_eq!(spinning.join().unwrap(), 504);
+
+    let (reply, end) = try_request(server.address, "GET", "/spin-later");
+    assert_eq!((reply.text(), end.is_err()), ("begun\n".to_owned(), true));
+    server.wait_for_log("GET /spin-later: the response was cut off: the guest computed for 2 seconds");
+    // No instance computes on.
+    let busy = || std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    let ticks = |stat: &str| stat.rsplit(')').next().unwrap().split(' ').nth(12).unwrap().parse::<u64>().unwrap();
+    wait_until("the processor is free", || {
+        let before = ticks(&busy());
+        thread::sleep(Duration::from_millis(200));
+        ticks(&busy()) - before < 10
+    });
+}
+
+pub fn limits_on_memory_and_resources_hold() {
+    let server = start(&[]);
+    for (path, log) in
+        [("/grow", "memory allocation of 1073741824 bytes failed"), ("/leak", "GET /leak: 502, the guest trapped")]
+    {
+        assert_eq!(get(server.address, path).status, 502, "{path}");
+        server.wait_for_log(log);
+    }
+    assert_eq!(get(server.address, "/ok").status, 200);
+}
+
+pub fn an_incomplete_response_looks_incomplete() {
+    let server = start(&[]);
+    for (path, log) in [
+        ("/short", "GET /short: the response was cut off: the guest did not finish its response"),
+        ("/fail-later", "GET /fail-later: the response was cut off: the guest responded with an error"),
+    ] {
+        let (_, end) = try_request(server.address, "GET", path);
+        assert!(end.is_err(), "{path}");
+        server.wait_for_log(log);
+    }
+}
+
+pub fn a_slow_client_stops_only_its_own_stream() {
+    let server = start(&[]);
+    let written = || get(server.address, "/written").text().parse::<u64>().unwrap();
+    let slow = Viewer::watch(server.address, "/flood");
+    let mut viewer = Viewer::watch(server.address, "/parts");
+    let mut last = 0;
+    wait_until("the guest no longer writes", || {
+        thread::sleep(Duration::from_millis(300));
+        std::mem::replace(&mut last, written()) == last && last > 0
+    });
+    read_part(&mut viewer);
+    // The guest learns that a client has gone, and its instance continues.
+    slow.reset();
+    drop(viewer);
+    server.wait_for_log("guest stdout: the viewer has gone");
+    assert!(written() <= last + 1, "the guest writes to a client that has gone");
+}
+
+pub fn both_versions_replace_each_other_under_viewers() {
+    let server = start(&["--drain", "1"]);
+    let mut viewers: Vec<_> = (0..20).map(|_| Viewer::watch(server.address, "/parts")).collect();
+    viewers.iter_mut().for_each(read_part);
+    assert_eq!(server.put_guest(&guests::built_in()).status, 200);
+    assert_eq!(get(server.address, "/snapshot").status, 200);
+    for viewer in &mut viewers {
+        let end = read_to_end(viewer);
+        // Not between the two writes of a part.
+        assert!(end.ends_with("part\r\n\r\n--frame--\r\n"), "{end:?}");
+    }
+    wait_until("the first generation is gone", || server.generations()["draining"].as_array().unwrap().is_empty());
+    let mut shared = Viewer::watch(server.address, "/video_feed");
+    shared.part();
+    assert_eq!(server.put_guest(&component()).status, 200);
+    assert_eq!(get(server.address, "/hello").text(), "/hello");
+    assert_eq!(server.generation(), 3);
+}
+
+pub fn a_guest_that_fails_is_rolled_back() {
+    let server = Server::start(&["--camera", "emulated"]);
+    let reply = server.put_guest(&component());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/trap").status, 502);
+    }
+    server.wait_for_log("rolling back to");
+    assert_eq!(get(server.address, "/snapshot").status, 200);
+}
