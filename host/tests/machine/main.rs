@@ -27,6 +27,7 @@ mod harness;
 mod link_down;
 mod network_peers;
 mod nginx;
+mod recipes;
 mod toolchains;
 mod turned;
 mod wasi_0_3;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
     let ffmpeg = missing_programs(&["ffmpeg", "ffprobe"]);
     let opencv = Requirements::python_modules(&["cv2"]).missing();
     let flask = network_peers::missing_flask();
+    let screen = missing_programs(&["ffmpeg", "Xvfb"]);
+    let python3 = missing_programs(&["python3"]);
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
@@ -78,6 +81,12 @@ fn main() -> ExitCode {
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
         trial("ffmpeg_turns_pictures_with_an_orientation", &ffmpeg, turned::ffmpeg_turns_pictures),
         trial("opencv_turns_snapshots_with_an_orientation", &opencv, turned::opencv_turns_snapshots_only),
+        trial("recipe_for_rtsp_through_ffmpeg_works", &ffmpeg, recipes::rtsp_through_ffmpeg),
+        trial("recipe_for_a_film_on_standard_input_works", &ffmpeg, recipes::film_on_standard_input),
+        trial("recipe_with_a_multipart_stream_of_ffmpeg_works", &ffmpeg, recipes::multipart_of_ffmpeg),
+        trial("recipe_for_a_screen_works", &screen, recipes::screen),
+        trial("recipe_for_an_opencv_script_works", &python3, recipes::opencv_script),
+        trial("recipe_for_gphoto2_works", &None, recipes::gphoto2),
         trial("camera_streams", &fakecam, fakecam::streams),
         trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
         trial("camera_is_listed", &fakecam, fakecam::is_listed),
