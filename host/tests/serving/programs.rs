@@ -274,7 +274,7 @@ fn programs_end_with_the_server_however_it_ends() {
 }
 
 #[test]
-fn a_program_ends_if_its_supervisor_is_killed() {
+fn a_program_survives_sighup_to_its_supervisor_and_ends_if_that_is_killed() {
     let program = Program::new(LOOP);
     let server = program.serve();
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
@@ -283,7 +283,14 @@ fn a_program_ends_if_its_supervisor_is_killed() {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let parent: i32 = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
     assert_ne!(parent as u32, server.pid());
-    rustix::process::kill_process(rustix::process::Pid::from_raw(parent).unwrap(), Signal::KILL).unwrap();
+    let send = |signal| rustix::process::kill_process(rustix::process::Pid::from_raw(parent).unwrap(), signal).unwrap();
+    // As from `kill -HUP $(pidof hotshoe)`.
+    send(Signal::HUP);
+    for _ in 0..10 {
+        viewer.part();
+    }
+    assert!(runs(pid));
+    send(Signal::KILL);
     wait_for_end(pid);
     server.wait_for_log("camera-program was stopped, because the process that supervised it was killed");
     while !built_in_pictures().contains(&viewer.part().jpeg) {}
