@@ -12,12 +12,13 @@ fn the_log_names_the_cameras_the_guest_and_the_address() {
     let server = Server::start(&["--camera", "front=emulated", "--camera", "yard=emulated"]);
     let log = server.log();
     let lines: Vec<_> = log.lines().map(|line| line.split_once(" INFO ").expect(line).1).collect();
-    assert_eq!(lines.len(), 5, "{log}");
+    assert_eq!(lines.len(), 6, "{log}");
     assert_eq!(lines[0], "camera front: emulated: 3 built-in pictures");
     assert_eq!(lines[1], "camera yard: emulated: 3 built-in pictures");
-    assert!(lines[2].starts_with("generation 1: serving the built-in guest, sha256 "), "{log}");
-    assert_eq!(lines[3], format!("admin at http://{}/guest", server.admin.unwrap()));
-    assert_eq!(lines[4], format!("open http://{}/", server.address));
+    assert_eq!(lines[2], "grants: none");
+    assert!(lines[3].starts_with("generation 1: serving the built-in guest, sha256 "), "{log}");
+    assert_eq!(lines[4], format!("admin at http://{}/guest", server.admin.unwrap()));
+    assert_eq!(lines[5], format!("open http://{}/", server.address));
 }
 
 #[test]
