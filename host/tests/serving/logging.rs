@@ -8,6 +8,29 @@ use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::{guests, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// `wasi:logging`, which `wit/` lacks.
+const LOGGING_PACKAGE: &str = "{
+    interface logging {
+        enum level { trace, debug, info, warn, error, critical }
+        log: func(level: level, context: string, message: string);
+    }
+}";
+
+/// Logs `begun` and an empty line at each level, in the context `full`; then 4 KiB at the level `info` without context.
+const LOGS: &str = r#"
+  (func $misbehave (param $out i32)
+    (local $stream i32) (local $level i32)
+    (loop $again
+      (call $log (local.get $level) (i32.const 64) (i32.const 4) (i32.const 32) (i32.const 6))
+      (local.set $level (i32.add (local.get $level) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $level) (i32.const 6))))
+    (memory.fill (i32.const 8192) (i32.const 0x78) (i32.const 4096))
+    (call $log (i32.const 2) (i32.const 64) (i32.const 0) (i32.const 8192) (i32.const 4096))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
+    (call $end (local.get $stream)))
+"#;
+
 /// The number of suppressed lines that contain `text`, from their summary.
 fn suppressed(log: &str, text: &str) -> usize {
     let is_summary = |line: &&str| line.contains(" more like this: ") && line.contains(text);
@@ -112,4 +135,32 @@ fn the_log_shows_how_many_lines_were_dropped() {
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     lines.for_each(drop);
     assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn messages_of_wasi_logging_are_logged_with_their_level_and_context() {
+    let folder = tempfile::tempdir().unwrap();
+    for version in ["@0.1.0-draft", ""] {
+        let import =
+            format!(r#"(import "wasi:logging/logging{version}" "log" (func $log (param i32 i32 i32 i32 i32)))"#);
+        let package = format!("package wasi:logging{version} {LOGGING_PACKAGE}");
+        let interface = format!("wasi:logging/logging{version}");
+        let guest = folder.path().join("guest.wasm");
+        std::fs::write(&guest, guests::importing_from(&package, &interface, &import, LOGS)).unwrap();
+        let mut command = command();
+        command.env("RUST_LOG", "info,guest=trace").args(["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+        let server = Server::start_command(command);
+        assert_eq!(get(server.address, "/bad").text(), "ok\n");
+        server.wait_for_log("guest log: xxx");
+        let log = server.log();
+        let count = |text: &str| log.lines().filter(|line| line.ends_with(text)).count();
+        for (level, lines) in [("TRACE", 1), ("DEBUG", 1), ("INFO", 1), ("WARN", 1), ("ERROR", 2)] {
+            assert_eq!(count(&format!("{level} generation 1: guest log: full: begun")), lines, "{level}:\n{log}");
+        }
+        assert_eq!(count("guest log: full:"), 0, "no empty lines:\n{log}");
+        wait_until("all parts of the long line are logged", || {
+            let part = format!("guest log: {}", "x".repeat(1024));
+            server.log().lines().filter(|line| line.ends_with(&part)).count() == 4
+        });
+    }
 }

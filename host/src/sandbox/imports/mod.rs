@@ -11,5 +11,6 @@ mod generations;
 mod history;
 mod instances;
 pub(super) mod keyvalue;
+pub(super) mod logging;
 mod resources;
 pub(super) mod stdio;

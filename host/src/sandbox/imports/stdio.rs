@@ -14,7 +14,7 @@ use crate::logging::GUEST_TARGET;
 
 /// The maximum length of a line, in bytes. Longer lines are split, so that a guest that never ends its line does not
 /// fill the memory of the host.
-const MAX_LINE_BYTES: usize = 1024;
+pub(super) const MAX_LINE_BYTES: usize = 1024;
 
 /// An output of an instance.
 #[derive(Clone, Copy)]
@@ -66,7 +66,7 @@ impl LineLogger {
 }
 
 /// Displays a line without control characters, so that a guest cannot forge lines of the log or control the terminal.
-struct Printable<'a>(&'a [u8]);
+pub(super) struct Printable<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
 use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 18] = [
+const PROVIDED_PACKAGES: [(&str, &str); 19] = [
     ("hotshoe:camera", "0.2.0"),
     ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
@@ -24,11 +24,16 @@ const PROVIDED_PACKAGES: [(&str, &str); 18] = [
     // Two drafts, which are not compatible with each other.
     ("wasi:keyvalue", "0.2.0-draft"),
     ("wasi:keyvalue", "0.2.0-draft2"),
+    ("wasi:logging", "0.1.0-draft"),
     ("wasi:random", "0.2.12"),
     ("wasi:random", "0.3.0"),
     ("wasi:sockets", "0.2.12"),
     ("wasi:sockets", "0.3.0"),
 ];
+
+/// The interfaces that the host also provides without a version, as components import them that were built from WIT
+/// without versions.
+const UNVERSIONED_INTERFACES: [&str; 1] = ["wasi:logging/logging"];
 
 /// The interfaces of which a guest must export one, in any version compatible with this one.
 const HANDLERS: [(&str, &str); 2] = [("wasi:http/incoming-handler", "0.2.12"), ("wasi:http/handler", "0.3.0")];
@@ -146,7 +151,9 @@ fn missing_items<'a, T: 'static>(linker: &mut Linker<T>, interface: &str, items:
 /// The name of an interface with the version that the host provides. Returns `None` if no provided version is
 /// compatible.
 fn provided_name(interface: &str) -> Option<String> {
-    let (path, version) = interface.split_once('@')?;
+    let Some((path, version)) = interface.split_once('@') else {
+        return UNVERSIONED_INTERFACES.contains(&interface).then(|| interface.to_owned());
+    };
     let (package, _) = path.split_once('/')?;
     let (_, provided) =
         PROVIDED_PACKAGES.iter().find(|(name, provided)| *name == package && are_compatible(version, provided))?;
@@ -228,6 +235,10 @@ mod tests {
             r#"(import "wasi:random/insecure@0.2.0" (instance (export "get-insecure-random-u64" (func (result u64)))))"#,
             &config("0.2.0-rc.1"),
             &config("0.2.0-draft"),
+            r#"(import "wasi:logging/logging" (instance))"#,
+            r#"(import "wasi:logging/logging" (instance (export "f" (func))))"#,
+            r#"(import "wasi:logging/logging@0.1.0-draft" (instance (export "f" (func))))"#,
+            r#"(import "wasi:config/store" (instance (export "f" (func))))"#,
             &config("0.2.0"),
             &keyvalue("0.2.0-draft"),
             &keyvalue("0.2.0-draft2"),
@@ -302,6 +313,7 @@ mod tests {
                 "wasi:http" => ("types", "[constructor]fields"),
                 "wasi:io" => ("streams", "[method]input-stream.read"),
                 "wasi:keyvalue" => ("store", "open"),
+                "wasi:logging" => ("logging", "log"),
                 "wasi:random" => ("random", "get-random-u64"),
                 "wasi:sockets" if is_first => ("instance-network", "instance-network"),
                 _ => ("ip-name-lookup", "resolve-addresses"),

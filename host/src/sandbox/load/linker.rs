@@ -8,7 +8,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
 use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
 use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, instances};
-use crate::sandbox::imports::{files, keyvalue};
+use crate::sandbox::imports::{files, keyvalue, logging};
 use crate::sandbox::state::GuestState;
 
 /// Lets `wasi:filesystem@0.3.0` have no directory, whatever is granted. The protections of
@@ -45,6 +45,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     wasmtime_wasi::p3::add_to_linker(l)?;
     hide_directories(l)?;
     keyvalue::add_to_linker(l)?;
+    logging::add_to_linker(l)?;
     wasmtime_wasi_config::add_to_linker(l, |state| state.grants.configuration.store())?;
     Ok(linker)
 }

@@ -12,7 +12,7 @@ use hotshoe_test_support::client::get;
 use hotshoe_test_support::server::{Server, run};
 
 /// One interface of each package that is always granted.
-const GRANTED: [&str; 13] = [
+const GRANTED: [&str; 15] = [
     "hotshoe:camera/cameras@0.2.0",
     "hotshoe:server/channels@0.2.0",
     "wasi:cli/environment@0.2.12",
@@ -24,6 +24,8 @@ const GRANTED: [&str; 13] = [
     "wasi:keyvalue/atomics@0.2.0-draft",
     "wasi:keyvalue/batch@0.2.0-draft2",
     "wasi:keyvalue/atomics@0.2.0-draft2",
+    "wasi:logging/logging",
+    "wasi:logging/logging@0.1.0-draft",
     "wasi:random/random@0.2.12",
     "wasi:cli/stderr@0.2.12",
 ];
