@@ -20,6 +20,12 @@ const MIN_RATE: f64 = 1.0 / 86_400.0;
 /// The largest width or height, in pixels. No sensor is larger.
 const MAX_SIDE: u32 = 32_768;
 
+/// The fewest buffers: one that the driver fills while the other is copied.
+const MIN_BUFFERS: u32 = 2;
+
+/// The most buffers that the kernel allocates for a stream (VIDEO_MAX_FRAME).
+const MAX_BUFFERS: u32 = 32;
+
 /// A camera as specified on the command line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraSpec {
@@ -37,6 +43,12 @@ pub struct CameraSpec {
     pub quality: Option<u8>,
     /// `rotate=` and `flip=`: how to turn the pictures. `None` without either.
     pub orientation: Option<Orientation>,
+    /// `buffers=`: the number of buffers to request from the device.
+    pub buffers: Option<u32>,
+    /// `input=`: the number or the name of the device's video input.
+    pub input: Option<String>,
+    /// `standard=`: the name of the video standard of an analogue input.
+    pub standard: Option<String>,
     /// `control=NAME:VALUE`, and further `NAME:VALUE` options after it: device controls to set.
     pub controls: Vec<(String, i64)>,
     /// `label=`: the display name. `None` displays the name.
@@ -98,8 +110,9 @@ pub enum CameraSpecError {
     /// There is no such option.
     #[error(
         "unknown camera option `{0}`; use size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
-         rotate=90|180|270, flip=horizontal|vertical|both, control=NAME:VALUE, label=TEXT, credentials=FILE, insecure or \
-         keep-open, and double a comma within a path or value"
+         rotate=90|180|270, flip=horizontal|vertical|both, buffers=COUNT, input=NAME, standard=NAME, \
+         control=NAME:VALUE, label=TEXT, credentials=FILE, insecure or keep-open, and double a comma within a path or \
+         value"
     )]
     UnknownOption(String),
     /// The value of `size=` is not a size.
@@ -120,6 +133,12 @@ pub enum CameraSpecError {
     /// The value of `flip=` is not a direction.
     #[error("`{0}` is not a flip; use flip=horizontal, flip=vertical or flip=both")]
     InvalidFlip(String),
+    /// The value of `buffers=` is not a number in range.
+    #[error("`{0}` is not a number of buffers; use {MIN_BUFFERS} to {MAX_BUFFERS}, such as buffers=8")]
+    InvalidBuffers(String),
+    /// The value of `input=` or `standard=` is empty.
+    #[error("{0}= needs a name, such as input=1 or standard=PAL")]
+    EmptyName(&'static str),
     /// The value of `control=` is not a name and a value.
     #[error(
         "`{0}` is not a control setting; use NAME:VALUE, such as control=brightness:128; `hotshoe cameras` lists controls"
@@ -164,6 +183,9 @@ impl FromStr for CameraSpec {
             format: None,
             quality: None,
             orientation: None,
+            buffers: None,
+            input: None,
+            standard: None,
             controls: Vec::new(),
             label: None,
             credentials: None,
@@ -188,6 +210,9 @@ impl FromStr for CameraSpec {
                     let orientation = spec.orientation.get_or_insert_default();
                     (orientation.flip_horizontally, orientation.flip_vertically) = parse_flip(flip)?;
                 }
+                Some(("buffers", count)) => spec.buffers = Some(parse_buffers(count)?),
+                Some(("input", input)) => spec.input = Some(parse_name("input", input)?),
+                Some(("standard", standard)) => spec.standard = Some(parse_name("standard", standard)?),
                 Some(("control", control)) => spec.controls.push(parse_control(control)?),
                 Some(("label", label)) => {
                     let invalid = |reason| CameraSpecError::InvalidLabel(label.to_owned(), reason);
@@ -207,6 +232,9 @@ impl FromStr for CameraSpec {
             ("size=", spec.size.is_some()),
             ("format=", spec.format.is_some()),
             ("quality=", spec.quality.is_some()),
+            ("buffers=", spec.buffers.is_some()),
+            ("input=", spec.input.is_some()),
+            ("standard=", spec.standard.is_some()),
             ("credentials=", spec.credentials.is_some()),
             ("insecure", spec.is_insecure),
         ];
@@ -221,7 +249,9 @@ impl SourceSpec {
     /// What messages call this kind of source, and which of the options that not all sources have it supports.
     fn supported_options(&self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Self::Auto | Self::Device(_) => ("a device", &["size=", "format=", "quality="]),
+            Self::Auto | Self::Device(_) => {
+                ("a device", &["size=", "format=", "quality=", "buffers=", "input=", "standard="])
+            }
             Self::Emulated(_) => ("an emulated camera", &[]),
             Self::TestPattern => ("the test pattern", &["size=", "quality="]),
             Self::Exec(_) => ("a program", &[]),
@@ -315,6 +345,15 @@ fn parse_flip(input: &str) -> Result<(bool, bool), CameraSpecError> {
     }
 }
 
+fn parse_buffers(input: &str) -> Result<u32, CameraSpecError> {
+    let count = input.parse().ok().filter(|count| (MIN_BUFFERS..=MAX_BUFFERS).contains(count));
+    count.ok_or_else(|| CameraSpecError::InvalidBuffers(input.to_owned()))
+}
+
+fn parse_name(option: &'static str, input: &str) -> Result<String, CameraSpecError> {
+    if input.is_empty() { Err(CameraSpecError::EmptyName(option)) } else { Ok(input.to_owned()) }
+}
+
 fn parse_control(input: &str) -> Result<(String, i64), CameraSpecError> {
     let control = input.split_once(':').filter(|(name, _)| !name.is_empty());
     control
@@ -334,7 +373,7 @@ mod tests {
     fn all_options_can_be_combined() {
         assert_eq!(
             parse(
-                "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,rotate=270,flip=vertical,control=gain:-3,focus:0,\
+                "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,rotate=270,flip=vertical,buffers=8,input=HDMI 0,standard=PAL,control=gain:-3,focus:0,\
                  label=Front door,, left,keep-open"
             ),
             Ok(CameraSpec {
@@ -349,6 +388,9 @@ mod tests {
                     flip_horizontally: false,
                     flip_vertically: true
                 }),
+                buffers: Some(8),
+                input: Some("HDMI 0".into()),
+                standard: Some("PAL".into()),
                 controls: vec![("gain".into(), -3), ("focus".into(), 0)],
                 label: Some("Front door, left".parse().unwrap()),
                 credentials: None,
@@ -481,6 +523,10 @@ mod tests {
                 Err(CameraSpecError::InvalidRotation(rotation.into()))
             );
         }
+        for count in ["", "1", "33", "many"] {
+            assert_eq!(parse(&format!("auto,buffers={count}")), Err(CameraSpecError::InvalidBuffers(count.into())));
+        }
+        assert_eq!(parse("auto,input="), Err(CameraSpecError::EmptyName("input")));
         for flip in ["", "left", "BOTH", "1"] {
             assert_eq!(parse(&format!("emulated,flip={flip}")), Err(CameraSpecError::InvalidFlip(flip.into())));
         }

@@ -16,7 +16,7 @@ use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
 use crate::camera::network::{Address, Credentials, CredentialsError, NetworkCamera, NetworkOptions};
 use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
-use crate::camera::v4l2::{CameraOptions, DEFAULT_QUALITY, Devices};
+use crate::camera::v4l2::{CameraOptions, DEFAULT_BUFFERS, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Orientation, Source, SourceError};
 
 /// A valid `--camera` option does not fit this machine or the other options.
@@ -151,6 +151,9 @@ fn create_source(
                 format: spec.format,
                 quality: spec.quality.unwrap_or(DEFAULT_QUALITY),
                 allow_truncated: common.allow_truncated,
+                buffers: spec.buffers.unwrap_or(DEFAULT_BUFFERS),
+                input: spec.input.clone(),
+                standard: spec.standard.clone(),
                 orientation: spec.orientation,
                 controls: spec.controls.clone(),
             };

@@ -69,7 +69,7 @@ pub enum Command {
     /// Open a camera for a few seconds, report what it delivers, and save a picture
     ///
     /// Bug reports about cameras should contain the report. The exit code is 1 without a picture.
-    Probe(ProbeArgs),
+    Probe(Box<ProbeArgs>),
     /// Create, inspect or save a guest
     Guest {
         /// What to do.
@@ -222,6 +222,9 @@ pub struct ServeArgs {
     ///   rotate=90|180|270   Degrees to turn the picture clockwise
     ///   flip=horizontal|vertical|both
     ///                       Then mirror it
+    ///   input=NAME          Input of a capture device, or its number
+    ///   standard=NAME       Video standard of an analogue input, such as PAL
+    ///   buffers=COUNT       Number of buffers in the driver [default: 4]
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
     ///   label=TEXT          Display name
     ///   keep-open           Keep the camera open without viewers

@@ -265,6 +265,29 @@ pub fn every_format() {
     assert!(distinct.len() >= 7, "the picture does not show bars: {distinct:?}");
 }
 
+/// `vivid` has an HDMI input with a signal of 1280x720, and an S-Video input.
+pub fn inputs_and_standards() {
+    let cameras = "--camera hdmi=/dev/video0,input=1 --camera analogue=/dev/video0,input=2,standard=PAL \
+                   --camera none=/dev/video0,input=9";
+    let vivid = "vivid:n_devs=1 node_types=0x1 num_inputs=3 input_types=0x2c";
+    // All cameras share one node, so each must close before the next can open.
+    let machine = Machine::start(vivid, "", &format!("{cameras} --linger 0"));
+    for (camera, width) in [("hdmi", 1280), ("analogue", 720)] {
+        let mut reply = get(machine.address, &format!("/snapshot/{camera}"));
+        let deadline = Instant::now() + 4 * DEADLINE;
+        while reply.status != 200 {
+            assert!(Instant::now() < deadline, "{camera}: {}\n{}", reply.text(), machine.log());
+            std::thread::sleep(Duration::from_millis(100));
+            reply = get(machine.address, &format!("/snapshot/{camera}"));
+        }
+        let (actual, height) = jpeg_size(&reply.body);
+        assert!(actual == width && [720, 576, 288].contains(&height), "{camera}: {actual}x{height}");
+        machine.wait_for_logs(&format!("camera {camera}: closed"), 1);
+    }
+    let refused = get(machine.address, "/snapshot/none");
+    assert!(refused.text().contains("/dev/video0 has no input `9` (offered: "), "{}", refused.text());
+}
+
 /// While another program streams from the camera, the error names it; once it stops, the camera works.
 pub fn busy_usb_camera() {
     let other = "ffmpeg -loglevel quiet -f v4l2 -input_format mjpeg -i /dev/video0 -c copy -y seen.mjpeg < /dev/null & \

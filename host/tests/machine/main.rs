@@ -162,6 +162,7 @@ fn main() -> ExitCode {
         trial("usb_camera_that_was_unplugged_comes_back", &vm, camera_vm::usb_camera),
         trial("usb_camera_without_mjpg_is_encoded_to_the_right_image", &vm, camera_vm::usb_camera_without_mjpg),
         trial("usb_camera_in_use_names_the_program_that_uses_it", &vm, camera_vm::busy_usb_camera),
+        trial("inputs_and_standards_of_a_driver_are_selected", &vm, camera_vm::inputs_and_standards),
         trial("all_pixel_formats_of_a_driver_produce_the_same_image", &vm, camera_vm::every_format),
     ];
     let checks_between = checks.len().div_ceil(vm_tests.len());

@@ -89,9 +89,17 @@ impl From<&CaptureError> for Outage {
             CaptureError::Source(SourceError::Busy { .. }) => OutageCause::Busy,
             CaptureError::Source(SourceError::AccessDenied { .. }) => OutageCause::AccessDenied,
             CaptureError::Source(
-                SourceError::NotCamera { .. } | SourceError::NeedsLibcamera { .. } | SourceError::NoFormat { .. },
+                SourceError::NotCamera { .. }
+                | SourceError::NeedsLibcamera { .. }
+                | SourceError::NoFormat { .. }
+                | SourceError::OnlyVideo { .. }
+                | SourceError::UnknownSetting { .. }
+                | SourceError::UnsupportedSignal { .. },
             ) => OutageCause::Unsupported,
-            CaptureError::Source(SourceError::Stalled { .. }) | CaptureError::Unresponsive(_) => OutageCause::Stalled,
+            CaptureError::Source(
+                SourceError::Stalled { .. } | SourceError::NoSignal { .. } | SourceError::SignalChanged { .. },
+            )
+            | CaptureError::Unresponsive(_) => OutageCause::Stalled,
             _ => OutageCause::Failed,
         };
         Self { cause, message: error.to_string().into() }

@@ -79,6 +79,44 @@ pub enum SourceError {
         /// The formats that the device offers.
         offered: String,
     },
+    /// The device offers only compressed video, whose pictures depend on one another.
+    #[error("{} delivers only compressed video ({offered}), not pictures; convert it with --camera 'exec:ffmpeg -f v4l2 -i {} -f mjpeg -'", path.display(), path.display())]
+    OnlyVideo {
+        /// The device node.
+        path: PathBuf,
+        /// The formats that the device offers.
+        offered: String,
+    },
+    /// The device has no input or no standard with the requested name.
+    #[error("{} has no {setting} `{requested}` (offered: {offered})", path.display())]
+    UnknownSetting {
+        /// The device node.
+        path: PathBuf,
+        /// What was requested.
+        setting: SignalSetting,
+        /// The requested name.
+        requested: String,
+        /// The names that the device offers.
+        offered: String,
+    },
+    /// The input of the device receives no signal, or an unstable one.
+    #[error("no signal at {}; connect a source to its input and turn it on", path.display())]
+    NoSignal {
+        /// The device node.
+        path: PathBuf,
+    },
+    /// The device cannot capture the signal.
+    #[error("the signal at {} is out of its range; choose another resolution or rate at the source", path.display())]
+    UnsupportedSignal {
+        /// The device node.
+        path: PathBuf,
+    },
+    /// The signal changed while the device was open, so its size or rate may have changed.
+    #[error("the signal at {} has changed", path.display())]
+    SignalChanged {
+        /// The device node.
+        path: PathBuf,
+    },
     /// The bus cannot carry the stream in addition to those of other devices.
     #[error("the USB bus of {} has no bandwidth left; request a smaller size, a lower rate or MJPG, or use another port", path.display())]
     NoBandwidth {
@@ -122,6 +160,25 @@ pub enum SourceError {
         /// The error of the operating system.
         source: std::io::Error,
     },
+}
+
+/// A choice that capture devices offer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SignalSetting {
+    /// A video input.
+    Input,
+    /// A video standard.
+    Standard,
+}
+
+/// Formats as `input` or `standard`.
+impl fmt::Display for SignalSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Standard => "standard",
+        })
+    }
 }
 
 /// Why a device node can never deliver a picture.

@@ -13,7 +13,8 @@ use super::extract::ImageExtractor;
 use super::find::{OpenCamera, find};
 use super::negotiate::{RequestedMode, log_differences, negotiate};
 use super::registry::DeviceRegistry;
-use super::streaming::{BUFFERS, Streaming};
+use super::signal::{RequestedSignal, select};
+use super::streaming::{DEFAULT_BUFFERS, Streaming};
 use super::turn::turn;
 use crate::controls::{Control, ControlError};
 use crate::dimensions::Dimensions;
@@ -42,6 +43,12 @@ pub struct CameraOptions {
     pub quality: u8,
     /// Accepts JPEG images without an end marker, which a few cameras never send.
     pub allow_truncated: bool,
+    /// The number of buffers to request from the driver, from 2 to 32.
+    pub buffers: u32,
+    /// The video input: its number, counted from 0, or its name. `None` keeps the present one.
+    pub input: Option<String>,
+    /// The name of the video standard for analogue inputs. `None` keeps the present one.
+    pub standard: Option<String>,
     /// How to turn the pictures: by the device if it can, or else by EXIF. `None` leaves the controls of the device alone.
     pub orientation: Option<Orientation>,
     /// Controls to set whenever the camera is opened, by name, in this order.
@@ -56,6 +63,9 @@ impl Default for CameraOptions {
             format: None,
             quality: DEFAULT_QUALITY,
             allow_truncated: false,
+            buffers: DEFAULT_BUFFERS,
+            input: None,
+            standard: None,
             orientation: None,
             controls: Vec::new(),
         }
@@ -71,6 +81,8 @@ pub struct V4l2Camera {
     requested: RequestedMode,
     quality: u8,
     allow_truncated: bool,
+    buffers: u32,
+    signal: RequestedSignal,
     orientation: Option<Orientation>,
     controls: ControlSettings,
     sampling: Arc<Mutex<FrameSampling>>,
@@ -93,7 +105,18 @@ struct LastSeen {
 impl V4l2Camera {
     /// Creates a camera. Does not open the device.
     pub(super) fn new(system: Arc<dyn System>, registry: DeviceRegistry, path: &Path, options: CameraOptions) -> Self {
-        let CameraOptions { size, rate, format, quality, allow_truncated, orientation, controls } = options;
+        let CameraOptions {
+            size,
+            rate,
+            format,
+            quality,
+            allow_truncated,
+            buffers,
+            input,
+            standard,
+            orientation,
+            controls,
+        } = options;
         Self {
             system,
             registry,
@@ -101,6 +124,8 @@ impl V4l2Camera {
             requested: RequestedMode { size, rate, format },
             quality,
             allow_truncated,
+            buffers,
+            signal: RequestedSignal { input, standard },
             orientation,
             controls: ControlSettings::new(controls),
             sampling: Arc::default(),
@@ -147,6 +172,7 @@ impl V4l2Camera {
     /// Configures the device and starts its stream.
     fn start(&self, camera: OpenCamera) -> Result<Box<dyn Capture>, SourceError> {
         let OpenCamera { device, node, .. } = camera;
+        select(&*self.system, &*device, &node, &self.signal)?;
         let remaining = self.turn(&*device, &node);
         let negotiated = negotiate(&*self.system, &*device, &node, &self.requested)?;
         let mode = negotiated.mode;
@@ -164,10 +190,10 @@ impl V4l2Camera {
         self.sampling.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
         self.controls.apply(&*device, &node);
         let failed = |error| device_error(&*self.system, &node, "start its stream", error);
-        let stream = device.start(BUFFERS).map_err(failed)?;
+        let stream = device.start(self.buffers).map_err(failed)?;
         let mode = StreamMode { quality: extractor.quality(), ..mode };
         let limit = RateLimit::new(self.requested.rate);
-        Ok(Box::new(Streaming::new(self.system.clone(), node, stream, mode, extractor, limit)))
+        Ok(Box::new(Streaming::new(self.system.clone(), node, (stream, self.buffers), mode, extractor, limit)))
     }
 }
 

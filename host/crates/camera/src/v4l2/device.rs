@@ -42,6 +42,24 @@ pub(crate) trait Device: Send {
     /// implement the call. For [`DeviceCaps::MEDIA_CONTROLLER`] nodes, the kernel answers itself.
     fn has_input(&self) -> bool;
 
+    /// Lists the names of the video inputs by number (VIDIOC_ENUMINPUT).
+    fn inputs(&self) -> Vec<String>;
+
+    /// Selects a video input (VIDIOC_S_INPUT).
+    fn select_input(&self, number: u32) -> io::Result<()>;
+
+    /// Lists the names of the video standards of the present input by number (VIDIOC_ENUMSTD). Only analogue inputs have
+    /// any.
+    fn standards(&self) -> Vec<String>;
+
+    /// Selects a video standard (VIDIOC_S_STD).
+    fn select_standard(&self, number: u32) -> io::Result<()>;
+
+    /// Detects the timings of a digital signal and sets them (VIDIOC_QUERY_DV_TIMINGS, VIDIOC_S_DV_TIMINGS). Does nothing
+    /// if the input has no timings. Fails with ENOLINK without a signal, ENOLCK if it is unstable, and ERANGE if the
+    /// device does not support it.
+    fn adopt_timings(&self) -> io::Result<()>;
+
     /// Lists the capture formats in the driver's order (VIDIOC_ENUM_FMT).
     fn formats(&self) -> Vec<OfferedFormat>;
 
@@ -84,9 +102,13 @@ pub(crate) trait Device: Send {
 
 /// A running stream: the device and its buffers. Dropping it stops the stream and closes the device.
 pub(crate) trait Stream: Send {
-    /// Waits until a buffer is filled, the device fails, or `deadline` has passed. Returns whether
+    /// Waits until a buffer is filled, the signal changes, the device fails, or `deadline` has passed. Returns whether
     /// [`dequeue`](Self::dequeue) has a result, which may be an error.
     fn wait(&self, deadline: Instant) -> io::Result<bool>;
+
+    /// Whether the signal has changed since the last call (V4L2_EVENT_SOURCE_CHANGE). The stream is then useless. Does
+    /// not block.
+    fn has_signal_changed(&mut self) -> bool;
 
     /// Dequeues the oldest filled buffer (VIDIOC_DQBUF), or returns `None` if none is filled. Does not block.
     fn dequeue(&mut self) -> io::Result<Option<DequeuedBuffer>>;

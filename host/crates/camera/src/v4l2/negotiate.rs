@@ -65,7 +65,11 @@ pub(super) fn no_format(path: &Path, requested: Option<FourCc>, offered: &[FourC
     if requested.is_none() && offered.iter().any(is_bayer) {
         return SourceError::NeedsLibcamera { path };
     }
+    let is_only_video = requested.is_none() && !offered.is_empty() && offered.iter().all(is_compressed_video);
     let offered: Vec<_> = offered.iter().map(ToString::to_string).collect();
+    if is_only_video {
+        return SourceError::OnlyVideo { path, offered: offered.join(", ") };
+    }
     let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
     SourceError::NoFormat { path, requested, offered }
 }
@@ -81,6 +85,14 @@ fn is_bayer(code: &FourCc) -> bool {
         [b'p', b'B' | b'G' | b'g' | b'R', b'A' | b'C' | b'E', _] => true,
         _ => false,
     }
+}
+
+/// Whether this is a video format whose pictures depend on one another ("Compressed Formats").
+fn is_compressed_video(code: &FourCc) -> bool {
+    matches!(
+        &code.0,
+        b"H264" | b"AVC1" | b"M264" | b"H263" | b"HEVC" | b"VP80" | b"VP90" | b"MPEG" | b"MPG1" | b"MPG2" | b"MPG4"
+    )
 }
 
 /// Chooses a usable format. Prefers formats that reach the requested size and rate; among those JPEG, which needs no

@@ -7,7 +7,7 @@ use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
 use super::node::{CAPTURE, Node, text, zeroed};
-use super::{controls, nodes, stream};
+use super::{controls, nodes, signal, stream};
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
 use crate::v4l2::device::{
@@ -39,6 +39,26 @@ impl Device for Node {
             Err(Some(Errno::NOTTY | Errno::INVAL)) => false,
             _ => true,
         }
+    }
+
+    fn inputs(&self) -> Vec<String> {
+        signal::inputs(self)
+    }
+
+    fn select_input(&self, number: u32) -> io::Result<()> {
+        signal::select_input(self, number)
+    }
+
+    fn standards(&self) -> Vec<String> {
+        signal::standards(self)
+    }
+
+    fn select_standard(&self, number: u32) -> io::Result<()> {
+        signal::select_standard(self, number)
+    }
+
+    fn adopt_timings(&self) -> io::Result<()> {
+        signal::adopt_timings(self)
     }
 
     fn formats(&self) -> Vec<OfferedFormat> {

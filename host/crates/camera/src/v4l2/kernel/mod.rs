@@ -1,6 +1,6 @@
 //! The kernel's V4L2 devices: a safe layer over the ioctls and memory mappings that capturing needs.
 //!
-//! * `node`: an open node and its ioctls; `controls`, `stream`, `device`: what the node can do.
+//! * `node`: an open node and its ioctls; `controls`, `signal`, `stream`, `device`: what the node can do.
 //! * `nodes`, `hotplug`: which nodes exist, and when new ones appear.
 //!
 //! Uses the constants, structures and raw calls of the `v4l` crate but not its device and stream types, which panic on
@@ -17,6 +17,7 @@ mod device;
 mod hotplug;
 mod node;
 mod nodes;
+mod signal;
 mod stream;
 
 use std::io;

@@ -98,6 +98,14 @@ unsafe impl Plain for sys::v4l2_query_ext_ctrl {}
 unsafe impl Plain for sys::v4l2_querymenu {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_control {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_standard {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_dv_timings {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_event {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_event_subscription {}
 
 /// Decodes a string of the kernel, which ends at the first zero byte and need not be UTF-8.
 pub(super) fn text(bytes: &[u8]) -> String {

@@ -12,6 +12,7 @@ use v4l::v4l_sys as sys;
 use v4l::v4l2::{self, vidioc};
 
 use super::node::{CAPTURE, Node, zeroed};
+use super::signal;
 use crate::v4l2::device::{DequeuedBuffer, Stream};
 
 const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
@@ -22,6 +23,8 @@ pub(super) struct MmapStream {
     // The order matters: buffers are unmapped before the node is closed, which stops the stream and frees them.
     mappings: Vec<Mapping>,
     node: Node,
+    /// Whether the driver reports changes of the signal.
+    reports_changes: bool,
 }
 
 impl MmapStream {
@@ -32,7 +35,9 @@ impl MmapStream {
         request.type_ = CAPTURE;
         request.memory = MMAP;
         node.ioctl(vidioc::VIDIOC_REQBUFS, &mut request)?;
-        let mut stream = Self { mappings: Vec::new(), node };
+        // Before the stream starts, so that no change is missed.
+        let reports_changes = signal::subscribe_to_changes(&node);
+        let mut stream = Self { mappings: Vec::new(), node, reports_changes };
         // The driver may allocate fewer or more buffers than requested.
         for index in 0..request.count {
             let mut raw = buffer_argument(index);
@@ -54,12 +59,17 @@ impl Stream for MmapStream {
         loop {
             let remaining = deadline.saturating_duration_since(Instant::now());
             let timeout = Timespec { tv_sec: remaining.as_secs() as i64, tv_nsec: i64::from(remaining.subsec_nanos()) };
-            match poll(&mut [PollFd::new(&self.node.file, PollFlags::IN)], Some(&timeout)) {
+            // PRI: an event.
+            match poll(&mut [PollFd::new(&self.node.file, PollFlags::IN | PollFlags::PRI)], Some(&timeout)) {
                 Ok(ready) => return Ok(ready > 0),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    fn has_signal_changed(&mut self) -> bool {
+        self.reports_changes && signal::dequeue_change(&self.node)
     }
 
     fn dequeue(&mut self) -> io::Result<Option<DequeuedBuffer>> {

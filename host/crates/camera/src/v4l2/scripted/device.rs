@@ -33,6 +33,12 @@ impl ScriptedDevice {
         Ok(Self { handle: Handle::open(machine, node)?, format: Mutex::new(format) })
     }
 
+    fn note_selected(&self, name: Option<&String>) -> io::Result<()> {
+        let name = name.ok_or(Errno::INVAL)?.clone();
+        self.handle.machine.lock().selected.push(name);
+        Ok(())
+    }
+
     fn for_format<T>(&self, code: FourCc, pick: impl Fn(&(FourCc, Vec<Dimensions>, Vec<f64>)) -> Vec<T>) -> Vec<T> {
         let picked = self.handle.with(|plugged| {
             Ok(plugged.camera.formats.iter().filter(|format| format.0 == code).flat_map(&pick).collect())
@@ -51,6 +57,26 @@ impl Device for ScriptedDevice {
 
     fn has_input(&self) -> bool {
         self.handle.with(|plugged| Ok(plugged.camera.has_input)).unwrap_or_default()
+    }
+
+    fn inputs(&self) -> Vec<String> {
+        self.handle.with(|plugged| Ok(plugged.camera.inputs.clone())).unwrap_or_default()
+    }
+
+    fn select_input(&self, number: u32) -> io::Result<()> {
+        self.note_selected(self.inputs().get(number as usize))
+    }
+
+    fn standards(&self) -> Vec<String> {
+        self.handle.with(|plugged| Ok(plugged.camera.standards.clone())).unwrap_or_default()
+    }
+
+    fn select_standard(&self, number: u32) -> io::Result<()> {
+        self.note_selected(self.standards().get(number as usize))
+    }
+
+    fn adopt_timings(&self) -> io::Result<()> {
+        self.handle.machine.check(&self.handle.node, Operation::AdoptTimings)
     }
 
     fn formats(&self) -> Vec<OfferedFormat> {

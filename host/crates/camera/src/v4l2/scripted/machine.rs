@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) stream_starts: usize,
     /// The ID and the value of each control that was set.
     pub(super) controls_set: Vec<(u32, i64)>,
+    /// The inputs and standards that were selected, by name.
+    pub(super) selected: Vec<String>,
     pub(super) users: Vec<DeviceUser>,
     /// Whether opening a device blocks.
     pub(super) is_unresponsive: bool,

@@ -94,6 +94,11 @@ impl ScriptedSystem {
         self.machine.lock().controls_set.clone()
     }
 
+    /// The names of the inputs and standards that were selected so far.
+    pub fn selected(&self) -> Vec<String> {
+        self.machine.lock().selected.clone()
+    }
+
     /// The number of steps that no stream has taken.
     pub fn pending_steps(&self, node: &str) -> usize {
         self.machine.lock().plugged.get(Path::new(node)).map_or(0, |plugged| plugged.steps.len())

@@ -17,6 +17,10 @@ pub struct ScriptedCamera {
     pub caps: u32,
     /// Whether it implements VIDIOC_ENUMINPUT.
     pub has_input: bool,
+    /// The names of the video inputs.
+    pub inputs: Vec<String>,
+    /// The names of the video standards.
+    pub standards: Vec<String>,
     /// Further controls: their IDs and largest values. They are integers that start at 0.
     pub more_controls: Vec<(u32, i64)>,
 }
@@ -33,6 +37,8 @@ impl ScriptedCamera {
             formats: formats.into(),
             caps,
             has_input: true,
+            inputs: vec!["Camera 1".to_owned()],
+            standards: Vec::new(),
             more_controls: Vec::new(),
         }
     }
@@ -54,6 +60,8 @@ pub enum Step {
     Error(i32),
     /// Becomes ready, but has no buffer.
     Nothing,
+    /// The signal changes.
+    SignalChange,
 }
 
 impl Step {
@@ -68,6 +76,8 @@ impl Step {
 pub enum Operation {
     /// Opening the node.
     Open,
+    /// Adopting the timings of the signal.
+    AdoptTimings,
     /// Setting the format.
     SetFormat,
     /// Starting the stream.

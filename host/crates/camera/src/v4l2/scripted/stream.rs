@@ -30,11 +30,21 @@ impl Stream for ScriptedStream {
         Ok(self.handle.wait(deadline))
     }
 
+    fn has_signal_changed(&mut self) -> bool {
+        let changed = self.handle.with(|plugged| match plugged.steps.front() {
+            Some(Step::SignalChange) => Ok(plugged.steps.pop_front().is_some()),
+            _ => Ok(false),
+        });
+        changed.unwrap_or_default()
+    }
+
     fn dequeue(&mut self) -> io::Result<Option<DequeuedBuffer>> {
         let Some(index) = self.buffers.iter().position(Option::is_none) else { return Ok(None) };
-        let step = self.handle.with(|plugged| Ok(plugged.steps.pop_front()))?;
+        // A change of the signal is an event and not a buffer.
+        let step =
+            self.handle.with(|plugged| Ok(plugged.steps.pop_front_if(|step| !matches!(step, Step::SignalChange))))?;
         match step {
-            None | Some(Step::Nothing) => Ok(None),
+            None | Some(Step::Nothing | Step::SignalChange) => Ok(None),
             Some(Step::Error(error)) => Err(io::Error::from_raw_os_error(error)),
             Some(Step::Buffer { bytes, is_flagged, dropped }) => {
                 let sequence = self.next_sequence.wrapping_add(dropped);

@@ -21,9 +21,9 @@ use crate::rate_limit::RateLimit;
 use crate::source::{Capture, CaptureOutcome, CapturedImage};
 use crate::stream_mode::StreamMode;
 
-/// The number of buffers to request: one being filled, one waiting, one being copied, and one in reserve for when this
+/// The default number of buffers: one being filled, one waiting, one being copied, and one in reserve for when this
 /// process is not scheduled. Images are copied at once, so more buffers would only hold older ones.
-pub(super) const BUFFERS: u32 = 4;
+pub const DEFAULT_BUFFERS: u32 = 4;
 
 /// The shortest time without an image after which the device counts as stalled. Longer than the longest exposure of
 /// webcams in the dark.
@@ -42,6 +42,8 @@ pub(super) struct Streaming {
     /// The node that is open.
     node: PathBuf,
     stream: Box<dyn Stream>,
+    /// The number of buffers that were requested.
+    buffers: u32,
     mode: StreamMode,
     extractor: ImageExtractor,
     limit: RateLimit,
@@ -62,11 +64,11 @@ pub(super) struct Streaming {
 }
 
 impl Streaming {
-    /// Reads a stream that was just started in `mode`, and skips frames above `limit`.
+    /// Reads a stream that was just started in `mode` with this many buffers, and skips frames above `limit`.
     pub(super) fn new(
         system: Arc<dyn System>,
         node: PathBuf,
-        stream: Box<dyn Stream>,
+        (stream, buffers): (Box<dyn Stream>, u32),
         mode: StreamMode,
         extractor: ImageExtractor,
         limit: RateLimit,
@@ -76,6 +78,7 @@ impl Streaming {
             system,
             node,
             stream,
+            buffers,
             mode: StreamMode { rate: limited, ..mode },
             extractor,
             limit,
@@ -125,6 +128,9 @@ impl Capture for Streaming {
 impl Streaming {
     /// Dequeues all filled buffers, copies the newest image, and queues the buffers again.
     fn newest(&mut self) -> Result<CaptureOutcome, SourceError> {
+        if self.stream.has_signal_changed() {
+            return Err(SourceError::SignalChanged { path: self.node.clone() });
+        }
         let mut lost = LostFrames::default();
         let mut newest: Option<DequeuedBuffer> = None;
         let mut dequeued = 0;
@@ -132,7 +138,7 @@ impl Streaming {
         let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
         // At most all buffers are filled before the first is queued again. The limit matters if the driver fills
         // buffers faster than this loop dequeues them.
-        while dequeued < BUFFERS {
+        while dequeued < self.buffers {
             let buffer = match self.stream.dequeue() {
                 Ok(Some(buffer)) => buffer,
                 Ok(None) => break,

@@ -34,8 +34,8 @@ fn limited_streaming(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: b
         Arc::default(),
     )
     .unwrap();
-    let stream = device.start(BUFFERS).unwrap();
-    Streaming::new(system, NODE.into(), stream, mode, extractor, RateLimit::new(limit))
+    let stream = device.start(DEFAULT_BUFFERS).unwrap();
+    Streaming::new(system, NODE.into(), (stream, DEFAULT_BUFFERS), mode, extractor, RateLimit::new(limit))
 }
 
 fn next(streaming: &mut Streaming) -> CaptureOutcome {
@@ -205,7 +205,7 @@ fn the_stall_timeout_grows_with_the_frame_interval() {
     let streaming = streaming(&system, b"MJPG");
     let with_rate = |rate| {
         let mode = StreamMode { rate: Some(rate), ..streaming.mode };
-        let stream = system.open(NODE.as_ref()).unwrap().start(BUFFERS).unwrap();
+        let stream = system.open(NODE.as_ref()).unwrap().start(DEFAULT_BUFFERS).unwrap();
         let extractor = ImageExtractor::new(
             &NegotiatedMode {
                 format: Format { code: FourCc(*b"MJPG"), dimensions: mode.dimensions, stride: 0, full_range: false },
@@ -216,8 +216,15 @@ fn the_stall_timeout_grows_with_the_frame_interval() {
             Orientation::default(),
             Arc::default(),
         );
-        Streaming::new(Arc::new(system.clone()), NODE.into(), stream, mode, extractor.unwrap(), RateLimit::new(None))
-            .stall_timeout
+        Streaming::new(
+            Arc::new(system.clone()),
+            NODE.into(),
+            (stream, DEFAULT_BUFFERS),
+            mode,
+            extractor.unwrap(),
+            RateLimit::new(None),
+        )
+        .stall_timeout
     };
     assert_eq!(with_rate(30.0), MIN_STALL_TIMEOUT);
     assert_eq!(with_rate(0.1), Duration::from_secs(30));

@@ -75,5 +75,8 @@ fn jpeg_is_preferred_then_the_cheapest_format_that_reaches_the_request() {
     let error = opened_mode(scripted(&[(b"MJPG", small, 30.0)]), yuyv).unwrap_err();
     assert_eq!(error.to_string(), "/dev/video0 does not offer YUYV (offered: MJPG); see `hotshoe cameras`");
     let error = opened_mode(scripted(&[(b"H264", small, 30.0)]), CameraOptions::default()).unwrap_err();
-    assert_eq!(error.to_string(), "/dev/video0 offers no usable format (offered: H264); see `hotshoe cameras`");
+    assert_eq!(
+        error.to_string(),
+        "/dev/video0 delivers only compressed video (H264), not pictures; convert it with --camera 'exec:ffmpeg -f v4l2 -i /dev/video0 -f mjpeg -'"
+    );
 }
