@@ -447,7 +447,7 @@ mod tests {
         assert_eq!(spec.source, SourceSpec::Network("http://pi.local:5000/?action=stream".parse().unwrap()));
         assert_eq!((spec.credentials, spec.is_insecure), (Some("/etc/a,b".into()), true));
         assert_eq!(parse("HTTPS://[::1]/a=b").unwrap().name, None);
-        for address in ["http:", "http://", "https:///x", "httpx://pi/", "http://pi:99999/"] {
+        for address in ["http:", "http://", "https://:80/", "httpx://pi/", "http://pi:99999/"] {
             assert_eq!(parse(address), Err(CameraSpecError::InvalidAddress(AddressError::Invalid)), "{address}");
         }
         let unsupported = |kind, option| Err(CameraSpecError::UnsupportedOption(kind, option));

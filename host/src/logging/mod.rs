@@ -38,10 +38,12 @@ pub use limiter::GUEST_TARGET;
 
 /// Targets with a level of their own, unless `RUST_LOG` names them. At `debug`, the compiler logs 20,000 lines about a
 /// small guest.
-const DEFAULT_LEVELS: [(&str, LevelFilter); 4] = [
+const DEFAULT_LEVELS: [(&str, LevelFilter); 5] = [
     ("cranelift", LevelFilter::INFO),
     ("notify", LevelFilter::WARN),
     ("regalloc2", LevelFilter::INFO),
+    // It repeats the error that the camera reports, at each attempt to connect.
+    ("rustls_platform_verifier", LevelFilter::OFF),
     ("wasmtime", LevelFilter::INFO),
 ];
 

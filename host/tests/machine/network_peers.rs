@@ -250,6 +250,7 @@ fn credentials_file(folder: &Path, content: &str) -> String {
 
 fn create_certificate(folder: &Path) {
     let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-                     -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem";
+                     -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+                     -keyout key.pem -out cert.pem";
     run_successfully(Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder));
 }
