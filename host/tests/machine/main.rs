@@ -16,6 +16,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod balancer;
 mod browser;
 mod camera_vm;
 mod ci;
@@ -77,6 +78,11 @@ fn main() -> ExitCode {
         trial("digest_credentials_are_renewed", &None, network_peers::digest),
         trial("ustreamer_is_a_camera", &missing_programs(&["ustreamer"]), network_peers::ustreamer),
         trial("nginx_with_tls_is_a_camera", &missing_programs(&["nginx", "openssl"]), network_peers::nginx_with_tls),
+        trial(
+            "viewers_of_a_dead_relay_return_through_haproxy",
+            &missing_programs(&["haproxy"]),
+            balancer::viewers_of_a_dead_relay_return,
+        ),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
         trial("ffmpeg_turns_pictures_with_an_orientation", &ffmpeg, turned::ffmpeg_turns_pictures),
