@@ -23,6 +23,7 @@ mod ci;
 mod conformance;
 mod fakecam;
 mod faults;
+mod gallery;
 mod guest_target;
 mod harness;
 mod link_down;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
     trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
     trials.push(trial("a_python_application_serves", &python, toolchains::python));
     trials.push(trial("a_rust_application_serves", &target, toolchains::rust));
+    trials.extend(gallery::trials(&target, &javascript));
     trials.extend(browser::trials());
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),

@@ -224,9 +224,16 @@ impl Viewer {
 
     /// Like [`Viewer::watch`], over an open connection.
     #[track_caller]
-    pub fn watch_over(mut stream: TcpStream, path: &str) -> Self {
+    pub fn watch_over(stream: TcpStream, path: &str) -> Self {
+        Self::watch_with(stream, path, &[])
+    }
+
+    /// Like [`Viewer::watch_over`], with additional headers.
+    #[track_caller]
+    pub fn watch_with(mut stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> Self {
         let address = stream.peer_addr().unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").unwrap();
         let mut reader = BufReader::new(stream);
         let (status, headers) = read_head(&mut reader);
         let content_type = header(&headers, "content-type").unwrap_or_default();

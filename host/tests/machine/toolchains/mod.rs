@@ -21,15 +21,20 @@ const UPLOAD_TIMEOUT_SECONDS: &str = "400";
 /// Serves a guest in JavaScript, built by componentize-js.
 pub fn javascript() {
     let folder = tempfile::tempdir().unwrap();
+    let server = serve(&build_javascript(folder.path()));
+    assert_eq!(get(server.address, "/some/path").text(), "JavaScript, outgoing request: TypeError\n");
+    server.wait_for_log("guest stdout: JavaScript received a request for /some/path");
+}
+
+/// Builds the guest in JavaScript in this folder, and returns the component.
+pub fn build_javascript(folder: &Path) -> PathBuf {
     // componentize-js supports only the release of WASI that it was built with.
-    let wit = wit(folder.path(), "0.2.10");
-    let component = folder.path().join("app.wasm");
+    let wit = wit(folder, "0.2.10");
+    let component = folder.join("app.wasm");
     let mut node = Command::new("node");
     node.arg(source("build.mjs")).arg(source("app.js")).arg(wit).arg(&component);
     run_successfully(node.env("COMPONENTIZE_JS", componentize_js()));
-    let server = serve(&component);
-    assert_eq!(get(server.address, "/some/path").text(), "JavaScript, outgoing request: TypeError\n");
-    server.wait_for_log("guest stdout: JavaScript received a request for /some/path");
+    component
 }
 
 /// Serves a guest in Python, built by componentize-py.
@@ -112,8 +117,13 @@ fn wit(folder: &Path, release: &str) -> PathBuf {
 /// Starts a server and uploads a component as its guest.
 fn serve(component: &Path) -> Server {
     let server = Server::start(&["--camera", "emulated"]);
+    upload(&server, component);
+    server
+}
+
+/// Uploads a component as the guest of a server.
+pub fn upload(server: &Server, component: &Path) {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time", UPLOAD_TIMEOUT_SECONDS, "--upload-file"]);
     run_successfully(curl.arg(component).arg(format!("http://{}/guest", server.admin.unwrap())));
-    server
 }

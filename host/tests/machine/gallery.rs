@@ -1,0 +1,101 @@
+//! The middleware in `guest/gallery`, built as its README says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hotshoe_test_support::client::{Reply, Viewer, connect, get, send};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::workspace;
+use libtest_mimic::Trial;
+
+use crate::harness::{run_successfully, trial};
+use crate::toolchains;
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// The users in `users`, in base64.
+const ALICE: (&str, &str) = ("authorization", "Basic YWxpY2U6c2VjcmV0");
+const BOB_IN_LOWER_CASE: (&str, &str) = ("authorization", "basic Ym9iOnBhc3M6d8O2cmQg");
+
+/// Two users. One password contains a colon, a letter beyond ASCII and a space at its end.
+const USERS: &str = "alice:secret\nbob:pass:w\u{f6}rd \n";
+
+/// Returns the tests. `target` and `javascript` list the tools that are missing for the gallery and for guests in
+/// JavaScript.
+pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial> {
+    let both: Vec<_> = [javascript, target].into_iter().flatten().cloned().collect();
+    let both = (!both.is_empty()).then(|| both.join(", "));
+    vec![
+        trial("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
+        trial("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
+    ]
+}
+
+/// Builds the gallery, and returns the folder with the components.
+fn build() -> PathBuf {
+    // Kept between runs, because a full build takes a minute.
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("gallery");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(workspace().join("guest/gallery")).args(["build", "--release", "--target", TARGET]);
+    run_successfully(cargo.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", &folder));
+    folder.join(TARGET).join("release")
+}
+
+/// Starts a server whose requests are first logged and then checked. `users` are the users that may pass.
+fn serve(folder: &Path, users: &str) -> Server {
+    let gallery = build();
+    let file = folder.join("users");
+    fs::write(&file, users).unwrap();
+    let mut chmod = Command::new("chmod");
+    run_successfully(chmod.arg("600").arg(&file));
+    let users = format!("BASIC_AUTH_USERS={}", file.display());
+    let [log, auth] = ["access_log.wasm", "basic_auth.wasm"].map(|name| gallery.join(name).display().to_string());
+    Server::start(&["--camera", "emulated,fps=20", "--wrap", &log, "--wrap", &auth, "--guest-env-file", &users])
+}
+
+fn get_as(server: &Server, path: &str, user: (&str, &str)) -> Reply {
+    send(server.address, "GET", path, &[user], b"")
+}
+
+/// The built-in guest serves its page, pictures and streams to those who log in, and every request is logged.
+fn in_front_of_the_built_in_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), USERS);
+    let stranger = get(server.address, "/snapshot?token=1");
+    assert_eq!(stranger.status, 401);
+    assert_eq!(stranger.header("www-authenticate"), Some("Basic realm=\"Hotshoe\", charset=\"UTF-8\""));
+    for wrong in ["", "Basic", "Basic ", "Basic YWxpY2U6c2VjcmV", "Basic YWxpY2U6c2VjcmV1", "Bearer YWxpY2U6c2VjcmV0"] {
+        assert_eq!(get_as(&server, "/", ("authorization", wrong)).status, 401, "{wrong:?}");
+    }
+    let twice = send(server.address, "GET", "/", &[ALICE, ALICE], b"");
+    assert_eq!(twice.status, 401, "an ambiguous header");
+    for user in [ALICE, BOB_IN_LOWER_CASE] {
+        assert!(get_as(&server, "/", user).text().contains("video_feed/emulated"));
+        assert_eq!(get_as(&server, "/snapshot", user).header("content-type"), Some("image/jpeg"));
+        let mut viewer = Viewer::watch_with(connect(server.address), "/video_feed", &[user]);
+        viewer.part();
+        viewer.part();
+    }
+    server.wait_for_logs("guest stdout: GET /video_feed", 2);
+    // One of the stranger, and one of each user. Queries may contain secrets.
+    server.wait_for_logs("guest stdout: GET /snapshot", 3);
+    assert!(!server.log().contains("token"), "{}", server.log());
+    send(server.address, "POST", "/controls", &[ALICE], b"");
+    server.wait_for_log("guest stdout: POST /controls");
+
+    let server = serve(folder.path(), "\n");
+    assert_eq!(get_as(&server, "/", ALICE).status, 503);
+    server.wait_for_log("BASIC_AUTH_USERS is not set");
+}
+
+/// A guest in JavaScript is uploaded behind the same middleware.
+fn in_front_of_a_javascript_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), USERS);
+    toolchains::upload(&server, &toolchains::build_javascript(folder.path()));
+    assert_eq!(get(server.address, "/some/path").status, 401);
+    assert_eq!(get_as(&server, "/some/path", ALICE).text(), "JavaScript, outgoing request: TypeError\n");
+    server.wait_for_logs("guest stdout: GET /some/path", 2);
+    server.wait_for_logs("JavaScript received a request for /some/path", 1);
+}
