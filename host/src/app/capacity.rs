@@ -7,6 +7,7 @@ use crate::config::cli::ServeArgs;
 use crate::http::limits::{Admission, Limits};
 use crate::process::open_files;
 use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_OUTGOING_REQUESTS};
+use crate::swap::workers::MAX_WORKERS;
 
 /// The most connections to the admin listener. Enough for a few uploads and some clients that read the report.
 pub(super) const ADMIN_CONNECTIONS: usize = 8;
@@ -18,10 +19,10 @@ const IDLE_CONNECTIONS: usize = 1000;
 const MIN_CONNECTIONS: usize = 4;
 
 /// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
-/// test request; idle ones of the current and the previous guest; and two publishers per channel, while one takes over
-/// from the other.
+/// test request; idle ones of the current and the previous guest; their workers; and two publishers per channel, while
+/// one takes over from the other.
 pub(super) fn instances(args: &ServeArgs, cameras: usize) -> u32 {
-    2 * args.max_requests + 1 + 2 * MAX_IDLE_INSTANCES + 2 * Channels::limit(cameras)
+    2 * args.max_requests + 1 + 2 * MAX_IDLE_INSTANCES + MAX_WORKERS + 2 * Channels::limit(cameras)
 }
 
 /// The limits on connections: what the options ask for, as far as the limit on open files allows.

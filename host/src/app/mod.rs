@@ -36,6 +36,7 @@ use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Sandb
 use crate::swap::ActiveGuest;
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::{Role, watch};
+use crate::swap::workers::run_workers;
 
 pub use self::error::AppError;
 
@@ -115,6 +116,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     };
     let publishing = publish_all(channels.clone(), new_channels, active_guest.clone());
     tasks.spawn("the channel publisher", publishing, streams);
+    let guest = active_guest.clone();
+    tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
     spawn_reloading(&mut tasks, requests, args, digest, &active_guest);
     if let Some(listener) = admin_listener {
         admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), admin_access);

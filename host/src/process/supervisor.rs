@@ -27,6 +27,29 @@ impl Backoff {
     pub const DEFAULT: Self = Self { initial: Duration::from_secs(1), max: Duration::from_secs(60) };
 }
 
+/// The delays before the restarts of one task.
+pub struct Restarts {
+    backoff: Backoff,
+    delay: Duration,
+}
+
+impl Restarts {
+    /// Begins with the initial delay.
+    pub fn new(backoff: Backoff) -> Self {
+        Self { backoff, delay: backoff.initial }
+    }
+
+    /// The delay before the next restart of a task that ran for this long.
+    pub fn next_delay(&mut self, ran_for: Duration) -> Duration {
+        if ran_for > self.backoff.max {
+            self.delay = self.backoff.initial;
+        }
+        let delay = self.delay;
+        self.delay = (delay * 2).min(self.backoff.max);
+        delay
+    }
+}
+
 /// A task panicked, with this message.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("panicked: {0}")]
@@ -101,20 +124,16 @@ pub async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panicked> {
 /// Runs the future that `start` creates, and a new one whenever it panics, until one returns. `name` is for the log:
 /// "the supervisor of camera front".
 pub async fn restart_on_panic<F: Future>(name: &str, backoff: Backoff, mut start: impl FnMut() -> F) -> F::Output {
-    let mut delay = backoff.initial;
+    let mut restarts = Restarts::new(backoff);
     loop {
         let started = Instant::now();
-        match catch_panic(async { start().await }).await {
+        let panicked = match catch_panic(async { start().await }).await {
             Ok(output) => return output,
-            Err(panicked) => {
-                if started.elapsed() > backoff.max {
-                    delay = backoff.initial;
-                }
-                error!("{name} {panicked}; restarting in {} s", delay.as_secs_f64());
-            }
-        }
+            Err(panicked) => panicked,
+        };
+        let delay = restarts.next_delay(started.elapsed());
+        error!("{name} {panicked}; restarting in {} s", delay.as_secs_f64());
         sleep(delay).await;
-        delay = (delay * 2).min(backoff.max);
     }
 }
 
@@ -128,6 +147,14 @@ mod tests {
     use super::*;
 
     const NO_DELAY: Backoff = Backoff { initial: Duration::ZERO, max: Duration::ZERO };
+
+    #[test]
+    fn delays_grow_up_to_a_limit_and_shrink_after_a_long_run() {
+        let seconds = Duration::from_secs;
+        let mut restarts = Restarts::new(Backoff { initial: seconds(1), max: seconds(5) });
+        let delays = [0, 0, 5, 0, 0, 6, 0].map(|ran_for| restarts.next_delay(seconds(ran_for)).as_secs());
+        assert_eq!(delays, [1, 2, 4, 5, 5, 1, 2]);
+    }
 
     #[tokio::test]
     async fn a_task_that_panics_is_restarted_until_it_returns() {

@@ -126,14 +126,18 @@ impl Deployment {
         let Transition { from, to, .. } = transition;
         log_start(&to);
         from.enter(Phase::Replaced);
-        // Weak: once its last response has ended, there is nothing left to end.
+        // Weak: once its last response and its worker have ended, there is nothing left to end.
         let draining = Arc::downgrade(&from);
         let drain_limit = self.drain_limit;
         tokio::spawn(async move {
             tokio::time::sleep(drain_limit).await;
             if let Some(generation) = draining.upgrade() {
                 let in_flight = generation.in_flight();
-                info!(generation = generation.lifecycle.number, "drain limit reached, ending {in_flight} responses");
+                // Without responses in flight, only its worker holds the generation.
+                if in_flight > 0 {
+                    let number = generation.lifecycle.number;
+                    info!(generation = number, "drain limit reached, ending {in_flight} responses");
+                }
                 generation.enter(Phase::Ended);
             }
         });

@@ -18,7 +18,8 @@
 //! * `drain`: response bodies that end with their generation; `multipart`: the closing delimiter of a stream.
 //! * `check`: what a candidate must pass before it serves.
 //! * [`active_guest`]: answers requests with the current guest and replaces it.
-//! * [`publishers`]: runs a publisher for each channel; [`watch`]: watches the guest's file.
+//! * [`publishers`]: runs a publisher for each channel; [`workers`]: runs the worker of each generation.
+//! * [`watch`]: watches the files of the guest and its middleware.
 //!
 //! This module does not know where requests come from.
 
@@ -34,6 +35,7 @@ pub mod publishers;
 pub mod report;
 mod rollback_targets;
 pub mod watch;
+pub mod workers;
 
 pub use active_guest::ActiveGuest;
 pub use check::SwapError;

@@ -55,3 +55,4 @@ mod trees;
 mod wit;
 mod wit_reference;
 mod without_publisher;
+mod workers;

@@ -457,6 +457,33 @@ pub fn joining_without_publishing(channel: &str) -> Vec<u8> {
     encode(&joining(channel, "", "", 0), "guest")
 }
 
+/// Returns a component with a worker that executes `work`, and that misbehaves at `/bad` like [`TRAPS`].
+pub fn working(work: &str) -> Vec<u8> {
+    encode(&module(&format!("{TRAPS} {}", worker(work)), true), "working-guest")
+}
+
+/// Like [`publishing`], with a worker that executes `work`.
+pub fn publishing_and_working(channel: &str, publish: &str, part: &str, work: &str) -> Vec<u8> {
+    let export = r#"(export "hotshoe:server/publisher@0.2.0#publish" (func $publish))"#;
+    let module = joining(channel, part, &format!("{publish} {export} {}", worker(work)), 0);
+    encode_with(&module, "publishing-guest", "include hotshoe:server/working-guest@0.2.0;", "")
+}
+
+/// A worker, and functions that print `working` and `replaced`.
+fn worker(work: &str) -> String {
+    format!(
+        r#"(data (i32.const 768) "working\0a") (data (i32.const 784) "replaced\0a")
+        (func $print (param $at i32) (param $length i32)
+          (local $stream i32)
+          (local.set $stream (call $stdout))
+          (call $write_bytes (local.get $stream) (local.get $at) (local.get $length))
+          (call $drop_stream (local.get $stream)))
+        (func $print_working (call $print (i32.const 768) (i32.const 8)))
+        (func $print_replaced (call $print (i32.const 784) (i32.const 9)))
+        (func (export "hotshoe:server/worker@0.2.0#run") {work})"#
+    )
+}
+
 fn joining(channel: &str, part: &str, publish: &str, label_length: u32) -> String {
     let (name_length, part_length) = (channel.len(), part.len());
     let rest = format!(

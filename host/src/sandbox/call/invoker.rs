@@ -24,6 +24,7 @@ use super::idle_instances::{IdleInstance, IdleInstances};
 use super::instances::Instances;
 use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
 use super::running_call::RunningCall;
+use super::throttle::throttled;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Publisher, Subscription};
 use crate::sandbox::engine::Sandbox;
@@ -107,6 +108,22 @@ impl Invoker {
             polled => polled,
         })
         .await
+    }
+
+    /// Runs the worker of `guest` in a new instance, as part of the generation of `lifecycle`. Limits how much it
+    /// computes to [`WORKER_SHARE`](super::throttle::WORKER_SHARE). Returns at once if there is no worker.
+    ///
+    /// Returns when the worker has returned, or with an error if it failed. Dropping the future ends the instance.
+    pub async fn work(&self, guest: &LoadedGuest, lifecycle: Lifecycle) -> Result<(), CallError> {
+        let Some(worker_pre) = guest.worker.clone() else { return Ok(()) };
+        let mut store = new_store(&self.host, guest, lifecycle);
+        let call = async move {
+            let instance =
+                worker_pre.instantiate_async(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))?;
+            let worker = instance.hotshoe_server_worker();
+            worker.call_run(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))
+        };
+        throttled(call).await
     }
 
     /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Uses one of `instances`, which must be

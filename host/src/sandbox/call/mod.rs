@@ -2,6 +2,7 @@
 //!
 //! * `invoker`: creates or reuses an instance, calls it, and waits until it starts its response.
 //! * `running_call`: a call in progress.
+//! * `throttle`: limits how much a worker computes.
 //! * `request_body`: reads the request body, within limits on slow clients.
 //! * `guest_body`: the response body, written by an instance of its own (`exclusive_body`) or by a shared one.
 //! * `idle_instances`: instances that wait for another request; `instances`: these and the shared ones.
@@ -15,4 +16,5 @@ pub(super) mod instances;
 pub(super) mod invoker;
 pub(super) mod request_body;
 pub(super) mod running_call;
+mod throttle;
 mod trapped_functions;

@@ -17,6 +17,7 @@ use super::origin::Origin;
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
 use crate::sandbox::imports::bindings::PublishingPre;
+use crate::sandbox::imports::bindings::working::WorkingPre;
 use crate::sandbox::limits::MAX_CORE_INSTANCES;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::wasmtime_error::one_line;
@@ -39,6 +40,8 @@ pub struct LoadedGuest {
     pub(in crate::sandbox) handler: Handler,
     /// `None` if it does not export `publisher`.
     pub(in crate::sandbox) publisher: Option<PublishingPre<GuestState>>,
+    /// `None` if it does not export `worker`.
+    pub(in crate::sandbox) worker: Option<WorkingPre<GuestState>>,
     /// Where it comes from.
     pub origin: Origin,
     /// The SHA-256 of the component, in hexadecimal digits.
@@ -54,6 +57,11 @@ impl LoadedGuest {
     /// reused together with those of the guest, and the guest cannot know whether they are sound after a request.
     pub(in crate::sandbox) fn may_be_reused(&self) -> bool {
         self.composition.is_none()
+    }
+
+    /// Whether it exports `worker`.
+    pub fn has_worker(&self) -> bool {
+        self.worker.is_some()
     }
 
     /// Whether this is the digest of the component, or of a part of it.
@@ -92,15 +100,24 @@ pub fn load_guest(
         .map_err(|reason| LoadError::Invalid { origin: origin(), reason })?;
     // This also compares the types of the imports, which requires the compiled component.
     let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(link_error)?;
-    // Fails only if the export is missing.
+    // These fail only if the export is missing.
     let publisher = PublishingPre::new(linked.clone()).ok();
+    let worker = WorkingPre::new(linked.clone()).ok();
     // Both fail only if the export is missing or has a wrong type.
     let handler = match ServicePre::new(linked.clone()) {
         Ok(service) => Handler::Shared(service),
         Err(_) => Handler::Exclusive(ProxyPre::new(linked).map_err(|_| LoadError::NoHandler(origin()))?),
     };
     let (digest, length) = (candidate.digest.clone(), candidate.bytes().len());
-    Ok(LoadedGuest { handler, publisher, origin: origin(), digest, length, composition: candidate.composition.clone() })
+    Ok(LoadedGuest {
+        handler,
+        publisher,
+        worker,
+        origin: origin(),
+        digest,
+        length,
+        composition: candidate.composition.clone(),
+    })
 }
 
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing

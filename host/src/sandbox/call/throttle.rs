@@ -1,0 +1,107 @@
+//! Limits how much of a processor a call uses.
+//!
+//! A request may compute for two seconds at most, and a publisher waits between frames. A worker may compute for as long
+//! as it likes, for example to look for motion. So it is paused in proportion to the time that it has computed.
+
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::time::{Sleep, sleep};
+
+/// The share of one processor that a worker may use: 1 / `WORKER_SHARE`. With half a processor, even a machine with a
+/// single one has as much left for requests. Streams run with a higher priority anyway.
+pub(super) const WORKER_SHARE: u32 = 2;
+
+/// How long a worker may compute without a pause. The epoch interrupts it every 10 ms, so this bounds how long requests
+/// wait for a thread.
+const BURST: Duration = Duration::from_millis(20);
+
+/// Runs a future, and pauses it whenever it has computed for more than its share.
+pub(super) async fn throttled<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut budget = Budget { debt: Duration::ZERO, updated: Instant::now() };
+    let mut pause: Option<Pin<Box<Sleep>>> = None;
+    std::future::poll_fn(move |context| {
+        loop {
+            if let Some(sleep) = &mut pause {
+                if sleep.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                pause = None;
+            }
+            let started = Instant::now();
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(output);
+            }
+            match budget.spend(started, Instant::now()) {
+                Some(time) => pause = Some(Box::pin(sleep(time))),
+                None => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// How much more than its share a call has computed.
+struct Budget {
+    /// The time to wait before it may compute again without exceeding its share.
+    debt: Duration,
+    updated: Instant,
+}
+
+impl Budget {
+    /// Records that the call has computed from `started` to `ended`. Returns how long to pause, if it must.
+    fn spend(&mut self, started: Instant, ended: Instant) -> Option<Duration> {
+        let waited = started.saturating_duration_since(self.updated);
+        let used = ended.saturating_duration_since(started);
+        self.debt = self.debt.saturating_sub(waited) + used * (WORKER_SHARE - 1);
+        self.updated = ended;
+        (self.debt > BURST).then_some(self.debt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_call_that_computes_without_waiting_is_paused_half_of_the_time() {
+        let start = Instant::now();
+        let mut budget = Budget { debt: Duration::ZERO, updated: start };
+        let (mut now, mut computed) = (start, Duration::ZERO);
+        while now < start + 1000 * MS {
+            let ended = now + 10 * MS;
+            computed += 10 * MS;
+            now = ended + budget.spend(now, ended).unwrap_or_default();
+        }
+        assert!((480 * MS..=530 * MS).contains(&computed), "{computed:?}");
+    }
+
+    #[test]
+    fn a_call_that_waits_longer_than_it_computes_is_never_paused() {
+        let mut now = Instant::now();
+        let mut budget = Budget { debt: Duration::ZERO, updated: now };
+        for _ in 0..1000 {
+            let ended = now + 15 * MS;
+            assert_eq!(budget.spend(now, ended), None);
+            now = ended + 15 * MS;
+        }
+    }
+
+    #[test]
+    fn many_short_computations_add_up() {
+        let mut now = Instant::now();
+        let mut budget = Budget { debt: Duration::ZERO, updated: now };
+        // Half a millisecond each, with no time between them.
+        let paused = (0..100).find(|_| {
+            let ended = now + MS / 2;
+            let pause = budget.spend(now, ended);
+            now = ended;
+            pause.is_some()
+        });
+        assert_eq!(paused, Some(40));
+    }
+}
