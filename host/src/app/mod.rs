@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use hyper::service::service_fn;
 use tokio::runtime::Handle;
+use tokio::signal::unix::Signal as SignalStream;
 use tracing::{info, warn};
 
 use self::signals::{catch_sighup, reload_on_sighup, shutdown_signal};
@@ -87,7 +88,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
-    catch_sighup()?;
+    // Signals that arrive before the guest serves are handled when it does.
+    let hangups = catch_sighup()?;
 
     let mut tasks = BackgroundTasks::default();
     // Not with the requests: a low-priority thread that holds the allocator's lock would delay streams.
@@ -118,7 +120,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     tasks.spawn("the channel publisher", publishing, streams);
     let guest = active_guest.clone();
     tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
-    spawn_reloading(&mut tasks, requests, args, digest, &active_guest);
+    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest);
     if let Some(listener) = admin_listener {
         admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), admin_access);
     }
@@ -163,11 +165,13 @@ fn spawn_reloading(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
     args: &ServeArgs,
+    hangups: SignalStream,
     digest: Arc<str>,
     active_guest: &ActiveGuest,
 ) {
-    let (file, guest) = (args.guest.clone(), active_guest.clone());
-    tasks.spawn_restarting("the SIGHUP handler", move || reload_on_sighup(file.clone(), guest.clone()), runtime);
+    let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
+    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone());
+    tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
     if !args.watch {
         return;
     }

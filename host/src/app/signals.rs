@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use rustix::process::{Signal, getpid, kill_process};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
@@ -25,16 +25,17 @@ pub(super) fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Stops SIGHUP from ending the program, from now on. Must be called inside a Tokio runtime.
-pub(super) fn catch_sighup() -> io::Result<()> {
-    // Tokio's handler stays installed when the stream is dropped.
-    signal(SignalKind::hangup()).map(drop)
+/// Stops SIGHUP from ending the program. The stream receives each one from now on. Must be called inside a Tokio
+/// runtime.
+pub(super) fn catch_sighup() -> io::Result<SignalStream> {
+    signal(SignalKind::hangup())
 }
 
-/// Reloads the guest from `file`, or the built-in one, and its middleware at each SIGHUP, until the future is dropped. The kernel also
-/// sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
-pub(super) async fn reload_on_sighup(file: Option<PathBuf>, active_guest: ActiveGuest) {
-    let mut hangups = match signal(SignalKind::hangup()) {
+/// Reloads the guest from `file`, or the built-in one, and its middleware at each SIGHUP, until the future is dropped.
+/// The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
+/// `hangups` is `None` when the task is restarted.
+pub(super) async fn reload_on_sighup(hangups: Option<SignalStream>, file: Option<PathBuf>, active_guest: ActiveGuest) {
+    let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
         Err(error) => {
             warn!("SIGHUP will not reload the guest: {error}");
