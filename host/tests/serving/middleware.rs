@@ -7,7 +7,7 @@ use std::thread;
 use hotshoe_test_support::client::{Viewer, get, request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::middleware::{NEVER_ANSWERS, PASSES_ON, PRINTS, TRAPS, middleware, of_release};
-use hotshoe_test_support::server::{Server, start_failing};
+use hotshoe_test_support::server::{Server, run, start_failing};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -137,6 +137,19 @@ fn parts_that_do_not_fit_together_are_refused_with_the_reason() {
 }
 
 #[test]
+fn middleware_that_is_used_as_a_guest_is_refused_with_the_option_to_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "middleware.wasm", &middleware(PASSES_ON, ""));
+    let output = start_failing(["--camera", "emulated", "--guest", path.to_str().unwrap()]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    let (missing, advice) = ("does not provide: wasi:http/incoming-handler@0.2.12", "a guest behind it (--wrap FILE)");
+    assert!(error.contains(missing) && error.contains(advice), "{error}");
+    let output = run(["guest", "imports", path.to_str().unwrap()]);
+    let imports = String::from_utf8(output.stdout).unwrap();
+    assert!(imports.contains("wasi:http/incoming-handler@0.2.12: granted to middleware (--wrap)\n"), "{imports}");
+}
+
+#[test]
 fn a_guest_that_replaces_another_is_behind_the_same_middleware() {
     let Wrapped { server, file, folder: _folder } = Wrapped::start(&middleware(PRINTS, "passing on"), &[]);
     let first = server.generations()["current"]["middleware"].clone();
@@ -167,7 +180,9 @@ fn a_refused_guest_is_named_with_the_middleware() {
     let expected = format!("the uploaded guest behind {} failed its test request", file.display());
     assert!(reply.status == 422 && reply.text().contains(&expected), "{}", reply.text());
     let reply = server.put_guest(&wat::parse_str("(component)").unwrap());
-    assert!(reply.text().contains("the uploaded guest does not export wasi:http/incoming-handler"), "{}", reply.text());
+    let expected =
+        "the uploaded guest does not export wasi:http/incoming-handler, so middleware cannot pass requests on";
+    assert!(reply.text().contains(expected), "{}", reply.text());
     assert_serves(&server);
 }
 

@@ -35,8 +35,11 @@ const PROVIDED_PACKAGES: [(&str, &str); 19] = [
 /// without versions.
 const UNVERSIONED_INTERFACES: [&str; 1] = ["wasi:logging/logging"];
 
+/// The interface that middleware passes requests on to.
+pub(super) const INCOMING_HANDLER: &str = "wasi:http/incoming-handler";
+
 /// The interfaces of which a guest must export one, in any version compatible with this one.
-const HANDLERS: [(&str, &str); 2] = [("wasi:http/incoming-handler", "0.2.12"), ("wasi:http/handler", "0.3.0")];
+const HANDLERS: [(&str, &str); 2] = [(INCOMING_HANDLER, "0.2.12"), ("wasi:http/handler", "0.3.0")];
 
 /// Why a component cannot run on this host.
 #[derive(Debug, Eq, PartialEq)]
@@ -89,6 +92,11 @@ pub(super) fn is_handler(interface: &str) -> bool {
     })
 }
 
+/// Whether this is the name of the request handler of WASI 0.2, which middleware exports and imports.
+pub(super) fn is_incoming_handler(interface: &str) -> bool {
+    is_handler(interface) && interface.split_once('@').is_some_and(|(name, _)| name == INCOMING_HANDLER)
+}
+
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
 /// with these grants, followed by the functions that the component uses.
 pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>, grants: &Grants) -> String {
@@ -99,6 +107,7 @@ pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Link
             Access::Denied => ("denied", &[][..]),
             Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
         };
+        let word = if is_incoming_handler(&import.name) { "granted to middleware (--wrap)" } else { word };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}: {word}", import.name);
         let ImportKind::Interface(items) = &import.kind else { continue };

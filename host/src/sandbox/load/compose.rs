@@ -17,7 +17,7 @@
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
-use super::compatibility::is_handler;
+use super::compatibility::{is_handler, is_incoming_handler};
 
 /// Composes components: the middleware, outermost first, and the guest last. The result is not validated, since it is
 /// compiled next.
@@ -32,13 +32,14 @@ pub(super) fn compose(components: Vec<Vec<u8>>) -> wasmtime::Result<Vec<u8>> {
         let package = graph.register_package(package).map_err(describe)?;
         let instance = graph.instantiate(package);
         let exports = exports(&graph, package);
-        outermost = exports.iter().find(|name| is_handler(name)).cloned().unwrap_or_default();
+        outermost = exports.iter().find(|name| is_incoming_handler(name)).cloned().unwrap_or_default();
         match handler {
             Some(inner) => {
                 let import = handler_import(&graph, package);
                 graph.set_instantiation_argument(instance, &import, inner).map_err(describe)?;
             }
             None => {
+                // Not another handler of the guest: requests would bypass the middleware.
                 for name in exports.iter().filter(|name| !is_handler(name)) {
                     let export = graph.alias_instance_export(instance, name).map_err(describe)?;
                     graph.export(export, name).map_err(describe)?;
@@ -62,7 +63,7 @@ fn exports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
 /// The name under which a component imports the handler, or no name if it does not.
 fn handler_import(graph: &CompositionGraph, package: PackageId) -> String {
     let imports = &graph.types()[graph[package].ty()].imports;
-    imports.keys().find(|name| is_handler(name)).cloned().unwrap_or_default()
+    imports.keys().find(|name| is_incoming_handler(name)).cloned().unwrap_or_default()
 }
 
 /// Converts an error with all its causes.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::compatibility::INCOMING_HANDLER;
 use super::compiler::CompileError;
 use super::origin::Origin;
 
@@ -57,8 +58,9 @@ pub enum LoadError {
     /// It imports interfaces or functions that the host does not provide.
     #[error(
         "{origin} imports what this host does not provide: {missing}{}; \
-         run `hotshoe guest imports FILE` for the full list",
-        if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler or wasi:http/handler" }
+         {}run `hotshoe guest imports FILE` for the full list",
+        if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler or wasi:http/handler" },
+        if missing.contains(INCOMING_HANDLER) { "middleware needs a guest behind it (--wrap FILE); " } else { "" }
     )]
     MissingImports {
         /// Where it comes from.
@@ -79,6 +81,9 @@ pub enum LoadError {
     /// It is to be middleware but cannot be called.
     #[error("{0} does not export wasi:http/incoming-handler, so it cannot be middleware (--wrap)")]
     NotMiddleware(Origin),
+    /// There is middleware, and it cannot call the guest.
+    #[error("{0} does not export wasi:http/incoming-handler, so middleware cannot pass requests on to it (--wrap)")]
+    NotWrappable(Origin),
     /// It is to be middleware but calls nothing.
     #[error("{0} does not import wasi:http/incoming-handler, so the guest behind it would never be called (--wrap)")]
     BypassesGuest(Origin),

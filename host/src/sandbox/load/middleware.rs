@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::candidate::{Candidate, Composition, MiddlewareFile};
-use super::compatibility::{self, Incompatible, is_handler};
+use super::compatibility::{self, Incompatible, is_incoming_handler};
 use super::compiler::{self, Cancellation, Priority};
 use super::error::LoadError;
 use super::linker::linker;
@@ -56,8 +56,8 @@ impl Middleware {
         if self.is_empty() {
             return Ok(guest);
         }
-        if !guest.interfaces()?.exports.iter().any(|name| is_handler(name)) {
-            return Err(LoadError::NoHandler(guest.origin));
+        if !guest.interfaces()?.exports.iter().any(|name| is_incoming_handler(name)) {
+            return Err(LoadError::NotWrappable(guest.origin));
         }
         let middleware = match kept {
             Some(composition) => composition.middleware.clone(),
@@ -80,7 +80,7 @@ fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
     let mut interfaces = part.interfaces()?;
     let count = interfaces.imports.len();
     // The next component provides it.
-    interfaces.imports.retain(|import| !is_handler(&import.name));
+    interfaces.imports.retain(|import| !is_incoming_handler(&import.name));
     let calls_handler = interfaces.imports.len() < count;
     let linker =
         linker(sandbox.engine()).map_err(|error| LoadError::Link { origin: origin(), reason: one_line(&error) })?;
@@ -90,5 +90,9 @@ fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
             LoadError::MissingImports { origin: origin(), missing, has_handler }
         }
     })?;
-    if calls_handler { Ok(()) } else { Err(LoadError::BypassesGuest(origin())) }
+    match interfaces.exports.iter().any(|name| is_incoming_handler(name)) {
+        true if calls_handler => Ok(()),
+        true => Err(LoadError::BypassesGuest(origin())),
+        false => Err(LoadError::NotMiddleware(origin())),
+    }
 }
