@@ -32,6 +32,9 @@ pub(super) struct GuestState {
     pub(super) table: ResourceTable,
     /// The files that the guest has open. `None` until it opens one.
     pub(super) open_files: Option<OpenFiles>,
+    /// The number of requests that the instance may handle at the same time. Its limits on feeds and images are this
+    /// many times those of an instance that handles one.
+    pub(super) max_live_requests: u32,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,
     /// The number of images that the guest holds.

@@ -61,6 +61,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         subscription: Arc::default(),
         table,
         open_files: None,
+        max_live_requests: 1,
         feeds_held: 0,
         images_held: 0,
         rejected_bodies: 0,

@@ -130,6 +130,11 @@ fn main() -> ExitCode {
             wasi_0_3::one_instance_answers_requests_at_the_same_time,
         ),
         trial(
+            "wasi_0_3_guest_reads_cameras_without_blocking_its_instance",
+            &target,
+            wasi_0_3::cameras_are_read_without_blocking_the_instance,
+        ),
+        trial(
             "wasi_0_3_instance_answers_a_bounded_number_of_requests",
             &target,
             wasi_0_3::an_instance_answers_a_bounded_number_of_requests,

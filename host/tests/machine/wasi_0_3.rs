@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Viewer, get, send, try_request};
 use hotshoe_test_support::server::{Server, run};
-use hotshoe_test_support::{guests, wait_until, workspace};
+use hotshoe_test_support::{built_in_pictures, guests, wait_until, workspace};
 
 use crate::guest_target::TARGET;
 use crate::harness::run_successfully;
@@ -96,6 +96,27 @@ pub fn one_instance_answers_requests_at_the_same_time() {
     for request in requests {
         assert_eq!(request.join().unwrap(), 200);
     }
+}
+
+pub fn cameras_are_read_without_blocking_the_instance() {
+    let server = start(&["--answer-timeout", "5"]);
+    let snapshot = get(server.address, "/snapshot");
+    assert!(built_in_pictures().contains(&snapshot.body), "{}", server.log());
+    let mut viewers: Vec<_> = (0..MAX_LIVE_REQUESTS - 2).map(|_| Viewer::watch(server.address, "/frames")).collect();
+    for viewer in &mut viewers {
+        assert!(built_in_pictures().contains(&viewer.part().jpeg));
+    }
+    // The cameras do not change, so this waits.
+    let waiting = thread::spawn({
+        let address = server.address;
+        move || get(address, "/wait").status
+    });
+    for _ in 0..5 {
+        viewers.iter_mut().for_each(|viewer| drop(viewer.part()));
+        assert_eq!(get(server.address, "/ok").status, 200);
+    }
+    assert_eq!(waiting.join().unwrap(), 504);
+    viewers.iter_mut().for_each(|viewer| drop(viewer.part()));
 }
 
 pub fn an_instance_answers_a_bounded_number_of_requests() {

@@ -56,13 +56,24 @@ impl Feed {
     /// Waits for a new frame until `limit` has passed or the camera becomes lost, and returns the frame if there is
     /// one. Cancel-safe.
     pub async fn next(&mut self, limit: Duration) -> Option<Arc<Frame>> {
-        let last_sequence = self.last_sequence;
-        let was_lost = matches!(self.status.borrow().state, State::Lost(_));
-        let is_done =
-            |status: &Status| has_newer(status, last_sequence) || (!was_lost && matches!(status.state, State::Lost(_)));
-        let _ = timeout(limit, self.status.wait_for(is_done)).await;
+        wait_for_next(&mut self.status, self.last_sequence, limit).await;
         self.newest()
     }
+
+    /// Waits like [`next`](Self::next), without borrowing the feed. Call [`newest`](Self::newest) afterwards.
+    pub fn wait(&self, limit: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (mut status, last_sequence) = (self.status.clone(), self.last_sequence);
+        async move { wait_for_next(&mut status, last_sequence, limit).await }
+    }
+}
+
+/// Waits for a new frame until `limit` has passed or the camera becomes lost.
+async fn wait_for_next(status: &mut watch::Receiver<Status>, last_sequence: Option<u64>, limit: Duration) {
+    let was_lost = matches!(status.borrow().state, State::Lost(_));
+    let is_done =
+        |status: &Status| has_newer(status, last_sequence) || (!was_lost && matches!(status.state, State::Lost(_)));
+    // Cannot fail while the camera exists, which holds the sender.
+    let _ = timeout(limit, status.wait_for(is_done)).await;
 }
 
 fn has_newer(status: &Status, last_sequence: Option<u64>) -> bool {

@@ -15,7 +15,7 @@ use crate::camera::status::{Outage, OutageCause};
 use crate::camera::{Camera, FrameCounts, JpegImage, LostFrames, State, StreamMode};
 use crate::sandbox::state::GuestState;
 
-/// The maximum number of feeds that one instance may hold. Enough for a guest that combines several cameras into one
+/// The maximum number of feeds that one instance may hold for each request that it handles at the same time. Enough for a guest that combines several cameras into one
 /// image.
 const MAX_FEEDS: u32 = 16;
 
@@ -56,8 +56,9 @@ impl wit::HostWatcher for GuestState {
 impl wit::HostFeed for GuestState {
     fn open(&mut self, name: String) -> Result<Result<Resource<HeldFeed>, wit::ErrorCode>> {
         let Some(camera) = self.cameras.get(&name) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
-        if self.feeds_held >= MAX_FEEDS {
-            return Ok(Err(wit::ErrorCode::TooManyFeeds(MAX_FEEDS)));
+        let limit = MAX_FEEDS * self.max_live_requests;
+        if self.feeds_held >= limit {
+            return Ok(Err(wit::ErrorCode::TooManyFeeds(limit)));
         }
         let feed = HeldFeed { feed: camera.feed(), lifecycle: self.lifecycle.clone() };
         let feed = self.table.push(feed)?;

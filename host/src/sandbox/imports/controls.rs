@@ -16,15 +16,7 @@ impl wit::Host for GuestState {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
-        let turn = camera.lock_controls().await;
-        // A device may take seconds to answer.
-        let controls = spawn_blocking(move || {
-            let _turn = turn;
-            camera.controls()
-        });
-        let controls = controls.await?;
-        let controls = controls.map(|controls| controls.into_iter().map(control).collect());
-        Ok(controls.map_err(|error| wit::ErrorCode::Unavailable(error.to_string())))
+        list_controls(camera).await
     }
 
     async fn blocking_set_control(
@@ -37,19 +29,40 @@ impl wit::Host for GuestState {
             Ok(camera) => camera,
             Err(error) => return Ok(Err(error)),
         };
-        let turn = camera.lock_controls().await;
-        let set = spawn_blocking(move || {
-            let _turn = turn;
-            camera.set_control(&control, value)
-        });
-        let set = set.await?;
-        Ok(set.map_err(|error| error_code(&error)))
+        set_control(camera, control, value).await
     }
+}
+
+/// Returns the controls of a camera. A device may take seconds to answer.
+pub(super) async fn list_controls(camera: Arc<Camera>) -> Result<Result<Vec<wit::Control>, wit::ErrorCode>> {
+    let turn = camera.lock_controls().await;
+    let controls = spawn_blocking(move || {
+        let _turn = turn;
+        camera.controls()
+    });
+    let controls = controls.await?;
+    let controls = controls.map(|controls| controls.into_iter().map(control).collect());
+    Ok(controls.map_err(|error| wit::ErrorCode::Unavailable(error.to_string())))
+}
+
+/// Sets a control of a camera, and returns the resulting value. A device may take seconds to answer.
+pub(super) async fn set_control(
+    camera: Arc<Camera>,
+    control: String,
+    value: i64,
+) -> Result<Result<i64, wit::ErrorCode>> {
+    let turn = camera.lock_controls().await;
+    let set = spawn_blocking(move || {
+        let _turn = turn;
+        camera.set_control(&control, value)
+    });
+    let set = set.await?;
+    Ok(set.map_err(|error| error_code(&error)))
 }
 
 impl GuestState {
     /// Returns the camera with this name if guests may access controls.
-    fn controllable_camera(&self, camera: &str) -> Result<Arc<Camera>, wit::ErrorCode> {
+    pub(super) fn controllable_camera(&self, camera: &str) -> Result<Arc<Camera>, wit::ErrorCode> {
         if !self.allow_control {
             return Err(wit::ErrorCode::NotAllowed);
         }

@@ -14,3 +14,4 @@ pub(super) mod keyvalue;
 pub(super) mod logging;
 mod resources;
 pub(super) mod stdio;
+pub(super) mod wasi_0_3;

@@ -8,8 +8,9 @@ use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
 use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 19] = [
+const PROVIDED_PACKAGES: [(&str, &str); 20] = [
     ("hotshoe:camera", "0.2.0"),
+    ("hotshoe:camera", "0.3.0"),
     ("hotshoe:server", "0.2.0"),
     ("wasi:cli", "0.2.12"),
     ("wasi:cli", "0.3.0"),

@@ -8,6 +8,9 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
 use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
 use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, instances};
+use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
+    cameras as cameras_0_3, controls as controls_0_3, frames as frames_0_3, history as history_0_3,
+};
 use crate::sandbox::imports::{files, keyvalue, logging};
 use crate::sandbox::state::GuestState;
 
@@ -37,6 +40,10 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     channels::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     generations::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     instances::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    frames_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    cameras_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    controls_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    history_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), GuestState::http)?;
     outgoing_handler::add_to_linker::<_, WasiHttp>(l, GuestState::http)?;
     wasmtime_wasi::p2::add_to_linker_async(l)?;

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{FieldMap, WasiBody, WasiHttp, WasiHttpView as _};
 use super::mailbox::{Job, Reply};
 use super::pipe::{GuestWriter, Output, Pipe, TrailersReader};
 use crate::sandbox::call::error::CallError;
+use crate::sandbox::imports::wasi_0_3::frames::ImageBytes;
 use crate::sandbox::state::GuestState;
 
 type GuestAccess<'a> = Access<'a, GuestState, HasSelf<GuestState>>;
@@ -64,7 +65,11 @@ fn host_response(mut access: GuestAccess<'_>, response: Resource<WasiResponse>) 
     let body = Access::<_, WasiHttp>::new(access.as_context_mut(), GuestState::http);
     let (contents, trailers) = <WasiHttp as HostResponseWithStore<GuestState>>::consume_body(body, response, result)?;
     let pipe = Pipe::new();
-    contents.pipe(&mut access, GuestWriter::new(pipe.clone()))?;
+    // The bytes of an image do not pass through the guest.
+    match contents.try_into::<ImageBytes>(&mut access) {
+        Ok(ImageBytes(image)) => pipe.fill(image),
+        Err(contents) => contents.pipe(&mut access, GuestWriter::new(pipe.clone()))?,
+    }
     trailers.pipe(&mut access, TrailersReader::new(pipe.clone()))?;
     let mut response = Response::new(Output { pipe, transmitted });
     *response.status_mut() = status;

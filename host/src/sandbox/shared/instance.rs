@@ -40,6 +40,7 @@ pub(super) fn spawn(
     idle_room: IdleRoom,
 ) {
     store.data_mut().table.set_max_capacity(MAX_SHARED_RESOURCES);
+    store.data_mut().max_live_requests = MAX_LIVE_REQUESTS as u32;
     store.set_max_component_handles(MAX_SHARED_RESOURCES);
     if let Some(table) = store.concurrent_resource_table() {
         // Both ends of each stream, and tasks.

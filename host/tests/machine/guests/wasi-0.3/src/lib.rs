@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use exports::wasi::http::handler::Guest;
+use hotshoe::camera::cameras::{Feed, Watcher};
 use wasi::clocks::monotonic_clock::wait_for;
 use wasi::http::client;
 use wasi::http::types::{ErrorCode, Fields, Request, Response};
@@ -39,11 +40,13 @@ impl Guest for Component {
             "/grow" => drop(black_box(vec![1_u8; 1 << 30])),
             "/meet" => meet().await,
             "/echo" => return Ok(echo(request)),
+            "/snapshot" => return Ok(snapshot().await),
+            "/wait" => drop(Watcher::new().wait_changed(3_600_000 * MILLISECOND).await),
             _ => {}
         }
         let fields = Fields::new();
         let header = match path.as_str() {
-            "/parts" => ("content-type", "multipart/x-mixed-replace; boundary=frame"),
+            "/parts" | "/frames" => ("content-type", "multipart/x-mixed-replace; boundary=frame"),
             "/short" => ("content-length", "100"),
             _ => ("content-type", "text/plain"),
         };
@@ -92,6 +95,21 @@ async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>
             }
             println!("the viewer has gone");
         }
+        "/frames" => {
+            let feed = Feed::open("emulated").unwrap();
+            say(body, "--frame\r\n").await;
+            loop {
+                let Ok(Some(frame)) = feed.wait_next(4_000 * MILLISECOND).await else { continue };
+                let length = frame.image.info().length;
+                let head = format!("Content-Type: image/jpeg\r\nContent-Length: {length}\r\n");
+                let mut part = format!("{head}X-Timestamp: 0.000000\r\n\r\n").into_bytes();
+                part.extend(frame.image.read());
+                part.extend(b"\r\n--frame\r\n");
+                if !body.write_all(part).await.is_empty() {
+                    break;
+                }
+            }
+        }
         "/flood" => {
             while body.write_all(vec![7; 100_000]).await.is_empty() {
                 WRITTEN.fetch_add(1, Relaxed);
@@ -129,6 +147,16 @@ async fn meet() {
     while PRESENT.load(Relaxed) < MEETING {
         wait_for(MILLISECOND).await;
     }
+}
+
+/// The image does not pass through this guest.
+async fn snapshot() -> Response {
+    let feed = Feed::open("emulated").unwrap();
+    let frame = feed.wait_next(4_000 * MILLISECOND).await.unwrap().unwrap();
+    let fields = Fields::new();
+    fields.append("content-length", frame.image.info().length.to_string().as_bytes()).unwrap();
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    Response::new(fields, Some(frame.image.bytes()), trailers).0
 }
 
 fn echo(request: Request) -> Response {
