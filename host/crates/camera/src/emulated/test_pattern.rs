@@ -32,6 +32,9 @@ const BARS: [[u8; 3]; 8] = [
     [0, 128, 128],
 ];
 
+/// Cb and Cr of grey.
+const NO_COLOUR: u8 = 128;
+
 /// The moving bars are this much narrower than the picture. The bar that moves with the frame number needs as many
 /// frames for the way across the picture.
 const BAR_STEPS: usize = 64;
@@ -99,16 +102,26 @@ impl Capture for Drawing {
     }
 }
 
-/// Draws the colour bars as YU12: a plane of luma, then Cb and Cr with half the width and height, rounded up.
+/// Draws the colour bars, and a black band, as YU12: a plane of luma, then Cb and Cr with half the width and height, rounded up.
 fn background(size: Dimensions) -> Vec<u8> {
     let (width, height) = (size.width as usize, size.height as usize);
     let (chroma_width, chroma_height) = (width.div_ceil(2), height.div_ceil(2));
     let row = |width: usize, component: fn(&[u8; 3]) -> u8| -> Vec<u8> {
         (0..width).filter_map(|x| BARS.get(x * BARS.len() / width.max(1)).map(component)).collect()
     };
-    let mut bytes = row(width, |bar| bar[0]).repeat(height);
-    bytes.extend(row(chroma_width, |bar| bar[1]).repeat(chroma_height));
-    bytes.extend(row(chroma_width, |bar| bar[2]).repeat(chroma_height));
+    let planes = [
+        (row(width, |bar| bar[0]), height, 0),
+        (row(chroma_width, |bar| bar[1]), chroma_height, NO_COLOUR),
+        (row(chroma_width, |bar| bar[2]), chroma_height, NO_COLOUR),
+    ];
+    let mut bytes = Vec::new();
+    for (row, rows, black) in planes {
+        // The middle third is black, for the text.
+        let margin = rows / 3;
+        bytes.extend(row.repeat(margin));
+        bytes.resize(bytes.len() + row.len() * (rows - 2 * margin), black);
+        bytes.extend(row.repeat(margin));
+    }
     bytes
 }
 
