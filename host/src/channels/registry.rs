@@ -120,6 +120,11 @@ impl Channels {
         Ok(MergedViewer::new(opening, closing, names.iter().map(join).collect::<Result<_, _>>()?))
     }
 
+    /// Whether any channel has viewers, or had some a moment ago.
+    pub fn is_any_open(&self) -> bool {
+        !self.lock().by_name.is_empty()
+    }
+
     /// Returns the number of viewers of the channel with this name. 0 if it is not open.
     pub fn count_viewers(&self, name: &str) -> usize {
         self.lock().by_name.get(name).map_or(0, |channel| channel.viewers())

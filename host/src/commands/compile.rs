@@ -16,6 +16,6 @@ pub fn run_compose(args: &CompilerArgs) -> ExitCode {
 }
 
 fn options(args: &CompilerArgs) -> ProcessOptions<'_> {
-    let CompilerArgs { lengths, memory_limit, background } = args;
-    ProcessOptions { lengths, memory_limit: *memory_limit, background: *background }
+    let CompilerArgs { lengths, memory_limit, background, threads } = args;
+    ProcessOptions { lengths, memory_limit: *memory_limit, background: *background, threads: *threads }
 }

@@ -110,9 +110,12 @@ pub struct CompilerArgs {
     /// Memory limit of this process, in bytes
     #[arg(long)]
     pub memory_limit: u64,
-    /// Run at low priority, because the server has streams
+    /// Run at low priority, because the server may have streams
     #[arg(long)]
     pub background: bool,
+    /// Number of threads that compile
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
 }
 
 /// How to probe a camera.

@@ -67,10 +67,10 @@ impl Sandbox {
     }
 }
 
-/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory. It runs
-/// nothing.
-pub(super) fn compiler_engine(memory_bytes: usize) -> wasmtime::Result<Engine> {
-    Engine::new(&base_config(memory_bytes))
+/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory, in one thread
+/// or in several. It runs nothing.
+pub(super) fn compiler_engine(memory_bytes: usize, in_parallel: bool) -> wasmtime::Result<Engine> {
+    Engine::new(base_config(memory_bytes).parallel_compilation(in_parallel))
 }
 
 fn base_config(memory_bytes: usize) -> Config {

@@ -134,18 +134,25 @@ impl ActiveGuest {
         lock: OwnedMutexGuard<()>,
     ) -> Result<(), SwapError> {
         let (invoker, middleware) = (self.invoker.clone(), self.middleware.clone());
-        let (lock, candidate) = check::wrap(invoker, middleware, kept, candidate, Priority::Background, lock).await?;
+        let priority = self.compiler_priority();
+        let (lock, candidate) = check::wrap(invoker, middleware, kept, candidate, priority, lock).await?;
         let current = self.current();
         if candidate.digest == current.guest.digest {
             log_unchanged(&current);
             return Ok(());
         }
         drop(current);
-        let (_lock, guest) = check::compile(self.invoker.clone(), candidate, Priority::Background, lock).await?;
+        let (_lock, guest) = check::compile(self.invoker.clone(), candidate, priority, lock).await?;
         check::send_test_request(&self.invoker, &guest, self.current().lifecycle.number + 1).await?;
         // A rollback may have restored the same guest meanwhile; then this does nothing.
         self.deployment.replace(guest);
         Ok(())
+    }
+
+    /// The priority of the compiler: all processors may compile while there are no streams, with or without channels.
+    fn compiler_priority(&self) -> Priority {
+        let is_watched = self.invoker.has_viewers() || self.deployment.has_responses();
+        if is_watched { Priority::Background } else { Priority::Unwatched }
     }
 
     /// Rolls back to the previous guest at once, since it is still compiled. Skips a guest that has never answered

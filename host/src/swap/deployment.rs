@@ -103,6 +103,12 @@ impl Deployment {
         }
     }
 
+    /// Whether guests are writing responses.
+    pub(super) fn has_responses(&self) -> bool {
+        let state = self.state();
+        state.current.in_flight() > 0 || !state.draining().is_empty()
+    }
+
     /// Ends all responses as at the drain limit, because the server is shutting down.
     pub(super) fn shut_down(&self) {
         let (current, draining) = {

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use hotshoe_test_support::client::{connect, get};
+use hotshoe_test_support::client::{Viewer, connect, get};
 use hotshoe_test_support::server::{Server, command, end};
 use hotshoe_test_support::{guests, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
@@ -53,7 +53,11 @@ struct Compiling {
 impl Compiling {
     /// Starts a server and uploads a component that takes seconds to compile.
     fn start() -> Self {
-        let server = Server::start(&SERVER);
+        Self::start_at(Server::start(&SERVER))
+    }
+
+    /// Uploads it to this server.
+    fn start_at(server: Server) -> Self {
         let component = guests::large(guests::TRAPS, MANY_FUNCTIONS);
         let mut client = connect(server.admin.unwrap());
         write!(client, "PUT /guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", component.len())
@@ -91,6 +95,30 @@ fn if_the_compiler_is_killed_the_guest_is_refused_with_that_reason() {
     assert!(error.contains("the uploaded guest cannot be compiled: the compiler was killed"), "{error}");
     server.wait_for_log(&format!("guest not replaced, generation 1 continues: {error}"));
     assert_eq!(get(server.address, "/snapshot").status, 200);
+}
+
+/// The number of threads of a process.
+fn threads(pid: Pid) -> usize {
+    fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).map_or(0, Iterator::count)
+}
+
+#[test]
+fn one_thread_compiles_while_somebody_watches_and_several_otherwise() {
+    // The main thread, and the one that waits for the end of standard input.
+    const BASE: usize = 2;
+    let Compiling { server, client, compilers } = Compiling::start();
+    let processors = std::thread::available_parallelism().unwrap().get();
+    if processors > 1 {
+        wait_until("several threads compile", || compilers.iter().any(|pid| threads(*pid) >= BASE + 2));
+    }
+    drop(client);
+    wait_for_end(&compilers);
+
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    viewer.part();
+    let Compiling { server: _server, client: _client, compilers } = Compiling::start_at(server);
+    assert!(compilers.iter().all(|pid| threads(*pid) <= BASE + 1), "one thread compiles");
+    viewer.part();
 }
 
 #[test]

@@ -68,6 +68,11 @@ impl Invoker {
         Self { host: HostContext { sandbox, cameras, allow_control, grants, channels }, answer_timeout }
     }
 
+    /// Whether any channel has viewers.
+    pub fn has_viewers(&self) -> bool {
+        self.host.channels.is_any_open()
+    }
+
     /// The sandbox.
     pub fn sandbox(&self) -> &Sandbox {
         &self.host.sandbox

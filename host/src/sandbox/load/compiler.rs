@@ -26,15 +26,20 @@ use super::compiler_process::{self, CPU_LIMIT, TIME_LIMIT};
 const LOWEST_MEMORY_LIMIT: u64 = 128 << 20;
 const HIGHEST_MEMORY_LIMIT: u64 = 1 << 30;
 
+/// The most threads of the compiler. Each takes up to 100 MiB for functions in progress.
+const MAX_THREADS: usize = 4;
+
 /// The longest error message read from the compiler, in bytes.
 const MESSAGE_LIMIT: u64 = 4 << 10;
 
 /// The priority of the compiler.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Priority {
-    /// That of the server. Nothing else is running yet.
+    /// That of the server, with several threads. Nothing else is running yet.
     Normal,
-    /// Lower than that of the server, which serves streams.
+    /// Lower than that of the server, with several threads. There are no viewers, but there may be soon.
+    Unwatched,
+    /// Lower than that of the server, with one thread. The server serves streams.
     Background,
 }
 
@@ -157,9 +162,12 @@ fn run(
         command.args(["--length", &component.len().to_string()]);
     }
     command.args(["--memory-limit", &memory_limit.to_string()]);
-    if priority == Priority::Background {
+    if priority != Priority::Normal {
         command.arg("--background");
     }
+    let threads = threads(priority, memory_limit);
+    // The size of the thread pool that wasmtime compiles in (rayon, `ThreadPoolBuilder::num_threads`).
+    command.args(["--threads", &threads.to_string()]).env("RAYON_NUM_THREADS", threads.to_string());
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -208,9 +216,26 @@ fn memory_limit() -> u64 {
     available.map_or(HIGHEST_MEMORY_LIMIT, |kib| (kib << 10) / 4 * 3).clamp(LOWEST_MEMORY_LIMIT, HIGHEST_MEMORY_LIMIT)
 }
 
+/// The number of threads that compile. Where memory is short, one: more need more memory.
+fn threads(priority: Priority, memory_limit: u64) -> usize {
+    if priority == Priority::Background || memory_limit < HIGHEST_MEMORY_LIMIT {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_threads_compile_only_without_viewers_and_with_enough_memory() {
+        for priority in [Priority::Normal, Priority::Unwatched, Priority::Background] {
+            assert_eq!(threads(priority, HIGHEST_MEMORY_LIMIT - 1), 1, "{priority:?}");
+            assert!((1..=MAX_THREADS).contains(&threads(priority, HIGHEST_MEMORY_LIMIT)), "{priority:?}");
+        }
+        assert_eq!(threads(Priority::Background, HIGHEST_MEMORY_LIMIT), 1);
+    }
 
     #[test]
     fn every_exit_status_maps_to_an_error_with_a_reason() {

@@ -44,15 +44,17 @@ pub struct ProcessOptions<'a> {
     pub lengths: &'a [usize],
     /// The most memory that this process may use, in bytes.
     pub memory_limit: u64,
-    /// Whether to run at a low priority, because streams are being served.
+    /// Whether to run at a low priority, because streams may be served.
     pub background: bool,
+    /// The number of threads that compile.
+    pub threads: usize,
 }
 
 /// Compiles one component from standard input to standard output. `key` is the text of the artifact's key,
 /// `guest_memory` the most linear memory that an instance may have, in bytes. Blocks until that is done.
 pub fn compile(options: &ProcessOptions<'_>, key: &str, guest_memory: usize) -> ExitCode {
     run(options, |components| {
-        let code = compiler_engine(guest_memory)?.precompile_component(&components.concat())?;
+        let code = compiler_engine(guest_memory, options.threads > 1)?.precompile_component(&components.concat())?;
         let mut stdout = io::stdout().lock();
         stdout.write_all(&artifact::checksum(key, &code))?;
         stdout.write_all(&code)?;
