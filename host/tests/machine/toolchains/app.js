@@ -5,7 +5,8 @@ async function respond(request) {
   console.log('JavaScript received a request for ' + new URL(request.url).pathname);
   let outcome;
   try {
-    outcome = (await fetch('http://localhost/')).status;
+    const response = await fetch(new URL(request.url).searchParams.get('fetch') ?? 'http://localhost/');
+    outcome = `${response.status} ${await response.text()}`;
   } catch (error) {
     outcome = error.name;
   }

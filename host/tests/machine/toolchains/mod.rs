@@ -4,8 +4,11 @@
 pub mod templates;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use hotshoe_conformance::program::exists;
 use hotshoe_test_support::client::get;
@@ -21,9 +24,15 @@ const UPLOAD_TIMEOUT_SECONDS: &str = "400";
 /// Serves a guest in JavaScript, built by componentize-js.
 pub fn javascript() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(&build_javascript(folder.path()));
+    let component = build_javascript(folder.path());
+    let server = serve(&component, &[]);
     assert_eq!(get(server.address, "/some/path").text(), "JavaScript, outgoing request: TypeError\n");
     server.wait_for_log("guest stdout: JavaScript received a request for /some/path");
+    drop(server);
+    let origin = responding("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    let server = serve(&component, &["--allow-outgoing", &format!("http://localhost:{}=127.0.0.1", origin.port())]);
+    let path = format!("/?fetch=http://localhost:{}/a", origin.port());
+    assert_eq!(get(server.address, &path).text(), "JavaScript, outgoing request: 200 hello\n");
 }
 
 /// Builds the guest in JavaScript in this folder, and returns the component.
@@ -46,7 +55,7 @@ pub fn python() {
     let mut command = Command::new(componentize_py());
     command.current_dir(folder.path()).arg("-d").arg(wit).args(["-w", "app", "componentize", "app", "-o"]);
     run_successfully(command.arg(&component));
-    let server = serve(&component);
+    let server = serve(&component, &[]);
     assert_eq!(get(server.address, "/some/path").text(), "Python, file: FileNotFoundError\n");
     server.wait_for_log("guest stdout: Python received a request for /some/path");
 }
@@ -62,7 +71,7 @@ pub fn rust() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(folder.path()).args(["build", "--quiet", "--offline", "--target", "wasm32-wasip2"]);
     run_successfully(cargo.arg("--target-dir").arg(&target));
-    let server = serve(&target.join("wasm32-wasip2/debug/app.wasm"));
+    let server = serve(&target.join("wasm32-wasip2/debug/app.wasm"), &[]);
     assert_eq!(get(server.address, "/some/path").text(), "Rust, socket: Err(PermissionDenied)\n");
     server.wait_for_log("guest stdout: Rust received a request for /some/path");
 }
@@ -114,9 +123,23 @@ fn wit(folder: &Path, release: &str) -> PathBuf {
     wit
 }
 
-/// Starts a server and uploads a component as its guest.
-fn serve(component: &Path) -> Server {
-    let server = Server::start(&["--camera", "emulated"]);
+/// Starts a server that responds with these bytes to every connection. Returns its address.
+fn responding(response: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // The head of the request arrives in one piece.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(response.as_bytes());
+        }
+    });
+    address
+}
+
+/// Starts a server with these options and uploads a component as its guest.
+fn serve(component: &Path, options: &[&str]) -> Server {
+    let server = Server::start(&[&["--camera", "emulated"], options].concat());
     upload(&server, component);
     server
 }
