@@ -22,7 +22,7 @@ guest:
     cargo build
     target/debug/hotshoe guest save guest/prebuilt.wasm
 
-# Regenerate docs/wit.md, the reference of the WIT packages
+# Regenerate the references of the WIT packages, docs/wit.md and docs/wit-0.3.md
 wit-docs:
     HOTSHOE_BLESS=1 cargo test --test serving the_wit_reference
 

@@ -1,5 +1,5 @@
-//! Generates the reference of the WIT packages, `docs/wit.md`, and checks that it is up to date. `just wit-docs` renews
-//! it.
+//! Generates the references of the WIT packages, `docs/wit.md` and `docs/wit-0.3.md`, and checks that they are up to
+//! date. `just wit-docs` renews them.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,21 @@ use wit_parser::{
 
 use hotshoe_test_support::workspace;
 
-const REFERENCE: &str = "docs/wit.md";
-
-/// If this variable is set, the test writes the reference instead of checking it.
+/// If this variable is set, the test writes the references instead of checking them.
 const BLESS: &str = "HOTSHOE_BLESS";
+
+/// A file of the documentation about some packages.
+struct Reference {
+    file: &'static str,
+    introduction: &'static str,
+    /// The folders of the packages.
+    packages: &'static [&'static str],
+}
+
+const REFERENCES: [Reference; 2] = [
+    Reference { file: "docs/wit.md", introduction: INTRODUCTION, packages: &["wit/camera", "wit/server"] },
+    Reference { file: "docs/wit-0.3.md", introduction: INTRODUCTION_0_3, packages: &["wit/0.3/camera"] },
+];
 
 const INTRODUCTION: &str = "\
 <!-- Generated from wit/ by `just wit-docs`. Change the WIT instead. -->
@@ -22,22 +33,35 @@ const INTRODUCTION: &str = "\
 
 Two packages define what a guest can use and what it exports. [Write a guest](guests.md) is an introduction and lists the
 limits of Hotshoe. A host that has cameras but no web server can implement `hotshoe:camera` alone.
+
+[WIT reference for WASI 0.3](wit-0.3.md) has the camera package for components of WASI 0.3.
+";
+
+const INTRODUCTION_0_3: &str = "\
+<!-- Generated from wit/0.3/ by `just wit-docs`. Change the WIT instead. -->
+
+# WIT reference for WASI 0.3
+
+The camera package for components of [WASI 0.3](guests.md#wasi-03). It has the contract of `hotshoe:camera@0.2.0`
+([WIT reference](wit.md)), with `async` functions and streams.
 ";
 
 #[test]
-fn the_wit_reference_is_up_to_date() {
-    let mut reference = INTRODUCTION.to_owned();
-    for folder in ["wit/camera", "wit/server"] {
-        let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_dir(workspace().join(folder)).unwrap();
-        Writer { resolve: &resolve, text: &mut reference }.package(package);
+fn the_wit_references_are_up_to_date() {
+    for Reference { file, introduction, packages } in REFERENCES {
+        let mut reference = introduction.to_owned();
+        for folder in packages {
+            let mut resolve = Resolve::default();
+            let (package, _) = resolve.push_dir(workspace().join(folder)).unwrap();
+            Writer { resolve: &resolve, text: &mut reference }.package(package);
+        }
+        let path = workspace().join(file);
+        if std::env::var_os(BLESS).is_some() {
+            std::fs::write(&path, &reference).unwrap();
+        }
+        let current = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(current == reference, "{file} is out of date: run `just wit-docs`");
     }
-    let path = workspace().join(REFERENCE);
-    if std::env::var_os(BLESS).is_some() {
-        std::fs::write(&path, &reference).unwrap();
-    }
-    let current = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(current == reference, "{REFERENCE} is out of date: run `just wit-docs`");
 }
 
 /// Writes packages as Markdown.
@@ -138,7 +162,12 @@ impl Writer<'_> {
         let signature = match &function.kind {
             FunctionKind::Constructor(_) => format!("constructor({params})"),
             kind => {
-                let modifier = if matches!(kind, FunctionKind::Static(_)) { "static " } else { "" };
+                let modifier = match kind {
+                    FunctionKind::Static(_) => "static ",
+                    FunctionKind::AsyncFreestanding | FunctionKind::AsyncMethod(_) => "async ",
+                    FunctionKind::AsyncStatic(_) => "static async ",
+                    FunctionKind::Freestanding | FunctionKind::Method(_) | FunctionKind::Constructor(_) => "",
+                };
                 let result = function.result.map(|ty| format!(" -> {}", type_name(self.resolve, &ty)));
                 format!("{}: {modifier}func({params}){}", function.item_name(), result.unwrap_or_default())
             }
@@ -212,6 +241,7 @@ fn type_name(resolve: &Resolve, ty: &Type) -> String {
         TypeDefKind::Handle(Handle::Borrow(id)) => format!("borrow<{}>", name(&Type::Id(*id))),
         TypeDefKind::Option(ty) => format!("option<{}>", name(ty)),
         TypeDefKind::List(ty) => format!("list<{}>", name(ty)),
+        TypeDefKind::Stream(Some(ty)) => format!("stream<{}>", name(ty)),
         TypeDefKind::Tuple(tuple) => format!("tuple<{}>", tuple.types.iter().map(name).collect::<Vec<_>>().join(", ")),
         TypeDefKind::Result(result) => match (&result.ok, &result.err) {
             (None, None) => "result".to_owned(),
