@@ -3,10 +3,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
 use tracing::warn;
 
 use super::deployment::Deployment;
@@ -14,12 +16,17 @@ use super::generation::InFlightRequest;
 use super::multipart::ClosingDelimiter;
 use crate::buf_list::BufList;
 use crate::channels::Subscription;
-use crate::sandbox::{CallError, GuestBody, Phase, ResponseAborted};
+use crate::sandbox::{COMPUTE_LIMIT, CallError, GuestBody, Phase, ResponseAborted};
 
 /// How many more pieces a guest may send after its generation has ended. It receives no more frames then, so a stream
 /// soon waits for one, and is ended at that moment, between two parts. A guest that sends more than this never waits,
 /// and is cut off.
 const LAST_PIECES: u32 = 256;
+
+/// How long a guest may go on without waiting after its generation has ended, before it is cut off. Longer than the
+/// compute limit, which stops most of such guests.
+const LAST_TIME: Duration = Duration::from_secs(5);
+const _: () = assert!(LAST_TIME.as_millis() > COMPUTE_LIMIT.as_millis());
 
 /// The body of a response.
 pub enum ServedBody {
@@ -56,6 +63,8 @@ pub struct DrainableBody {
     generation_end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// How many of [`LAST_PIECES`] are left.
     pieces_left: u32,
+    /// Expires after [`LAST_TIME`].
+    cutoff: Option<Pin<Box<Sleep>>>,
     is_done: bool,
 }
 
@@ -77,6 +86,7 @@ impl DrainableBody {
             closing: ClosingDelimiter::for_response(headers),
             generation_end: Some(generation_end),
             pieces_left: LAST_PIECES,
+            cutoff: None,
             is_done: false,
         }
     }
@@ -124,8 +134,14 @@ impl Body for DrainableBody {
         }
         match &polled {
             Poll::Pending => {
-                if this.poll_generation_end(context) && this.body.is_waiting(context) {
-                    return this.end(this.is_endless);
+                if this.poll_generation_end(context) {
+                    if this.body.is_waiting(context) {
+                        return this.end(this.is_endless);
+                    }
+                    let cutoff = this.cutoff.get_or_insert_with(|| Box::pin(sleep(LAST_TIME)));
+                    if cutoff.as_mut().poll(context).is_ready() {
+                        return this.end(false);
+                    }
                 }
             }
             Poll::Ready(Some(Ok(_))) if *this.request.generation().lifecycle.phase.borrow() == Phase::Ended => {

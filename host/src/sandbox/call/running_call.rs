@@ -66,6 +66,11 @@ impl<T> RunningCall<T> {
         self.output.take()
     }
 
+    /// How long the guest has computed without waiting for anything.
+    pub(in crate::sandbox) fn busy_time(&self) -> Duration {
+        self.busy_time
+    }
+
     pub(in crate::sandbox) fn reset_busy_time(&mut self) {
         self.busy_time = Duration::ZERO;
     }

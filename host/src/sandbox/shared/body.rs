@@ -41,7 +41,7 @@ impl SharedBody {
     /// Whether the guest has sent everything it has written and waits for something. If it computes instead, wakes the
     /// task when it waits.
     pub(crate) fn is_waiting(&self, context: &Context<'_>) -> bool {
-        self.pipe.is_empty() && self.request.mailbox().is_waiting(context)
+        self.request.mailbox().is_waiting(context, || self.pipe.is_empty())
     }
 
     /// Ends the body with this error, or properly if there is none. A failure of the client precedes what the guest

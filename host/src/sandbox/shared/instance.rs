@@ -29,10 +29,18 @@ const MAX_SHARED_RESOURCES: usize = MAX_RESOURCES / 4 * MAX_LIVE_REQUESTS;
 /// be idle.
 const LAST_WORK_LIMIT: Duration = IDLE_TIMEOUT;
 
+/// How long the guest may compute without waiting after its last response. Shorter than the compute limit, because the
+/// instance does not count as one of the requests in progress any more: there could be any number of them.
+const LAST_COMPUTE_LIMIT: Duration = Duration::from_millis(500);
+
+/// How long after [`LAST_WORK_LIMIT`] the instance is ended from outside. The instance ends itself, unless a function
+/// of WASI 0.2 that waits blocks it.
+const BLOCKED_MARGIN: Duration = Duration::from_secs(1);
+
 /// Starts a task that creates an instance and lets it handle the requests in `mailbox`.
 ///
-/// The instance ends when it is idle for [`IDLE_TIMEOUT`], or as soon as it is idle if it may get no more requests or if
-/// there is no room for it in `idle_room`. Must be called inside a Tokio runtime.
+/// The instance ends when it is idle for [`IDLE_TIMEOUT`], or as soon as it is idle if it may get no more requests or
+/// if there is no room for it in `idle_room`. Must be called inside a Tokio runtime.
 pub(super) fn spawn(
     mut store: Store<GuestState>,
     service: ServicePre<GuestState>,
@@ -64,6 +72,7 @@ impl Drop for EndOnDrop {
 async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop) {
     let EndOnDrop(mailbox) = &mailbox;
     let mut started = 0;
+    let mut end: Option<Pin<Box<Sleep>>> = None;
     let stopped = poll_fn(|context| {
         mailbox.begin_run();
         // As soon as a response has started, the compute limit applies and not the answer timeout.
@@ -78,7 +87,21 @@ async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop) {
         if call.exceeds_compute_limit() && mailbox.has_compute_limit() {
             return Poll::Ready(Some(CallError::ComputeLimit));
         }
-        if mailbox.is_abandoned(context) { Poll::Ready(None) } else { Poll::Pending }
+        if mailbox.is_abandoned(context) {
+            return Poll::Ready(None);
+        }
+        if !mailbox.is_unused(context) {
+            end = None;
+            return Poll::Pending;
+        }
+        if call.busy_time() > LAST_COMPUTE_LIMIT && mailbox.close_if_idle() {
+            return Poll::Ready(Some(CallError::ComputeLimit));
+        }
+        let end = end.get_or_insert_with(|| Box::pin(sleep(LAST_WORK_LIMIT + BLOCKED_MARGIN)));
+        if end.as_mut().poll(context).is_ready() && mailbox.close_if_idle() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
     });
     if let Some(error) = stopped.await {
         mailbox.fail(error);

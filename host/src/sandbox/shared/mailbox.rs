@@ -77,6 +77,8 @@ struct Inner {
     failure: Option<CallError>,
     /// Wakes the instance.
     instance: Option<Waker>,
+    /// Wakes the task of the instance, even if the guest blocks it.
+    task: Option<Waker>,
     /// Bodies that end as soon as the guest waits.
     bodies: Vec<Waker>,
 }
@@ -123,13 +125,17 @@ impl Mailbox {
         self.lock().failure.clone()
     }
 
-    /// Whether everything in the guest waits for something. If not, wakes the task when it does.
-    pub(super) fn is_waiting(&self, context: &Context<'_>) -> bool {
+    /// Whether everything in the guest waits for something, and `is_sent`. If not, wakes the task the next time that
+    /// the guest waits.
+    ///
+    /// Both are checked under the lock: a write of the guest completes while it runs, and the run ends later.
+    pub(super) fn is_waiting(&self, context: &Context<'_>, is_sent: impl FnOnce() -> bool) -> bool {
         let mut inner = self.lock();
-        if !inner.is_waiting {
+        let is_waiting = inner.is_waiting && is_sent();
+        if !is_waiting && !inner.bodies.iter().any(|waker| waker.will_wake(context.waker())) {
             inner.bodies.push(context.waker().clone());
         }
-        inner.is_waiting
+        is_waiting
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -191,6 +197,13 @@ impl Mailbox {
     pub(super) fn has_compute_limit(&self) -> bool {
         let inner = self.lock();
         inner.started > 0 || inner.live == 0
+    }
+
+    /// Whether the instance has no request. If it has, wakes the task when it has none.
+    pub(super) fn is_unused(&self, context: &Context<'_>) -> bool {
+        let mut inner = self.lock();
+        inner.task = Some(context.waker().clone());
+        inner.live == 0
     }
 
     /// Whether the instance is being created although its client has left. If not, wakes the task when it leaves.
@@ -270,8 +283,8 @@ impl Drop for LiveRequest {
         inner.live = inner.live.saturating_sub(1);
         inner.started = inner.started.saturating_sub(usize::from(self.has_started));
         inner.is_closed |= !self.is_answered;
-        let instance = if inner.live == 0 { inner.instance.take() } else { None };
+        let wakers = if inner.live == 0 { [inner.instance.take(), inner.task.take()] } else { [None, None] };
         drop(inner);
-        instance.into_iter().for_each(Waker::wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }

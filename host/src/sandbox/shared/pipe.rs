@@ -103,10 +103,12 @@ impl Pipe {
         });
     }
 
-    /// Whether the connection has received everything that the guest has written so far.
+    /// Whether the connection has received everything that the guest has written so far. A guest that has closed the
+    /// stream may still owe the trailers.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.lock();
-        state.chunk.is_none() && !state.is_write_pending && !state.is_closed
+        let has_ended = state.is_closed && state.end.is_some();
+        state.chunk.is_none() && !state.is_write_pending && !has_ended
     }
 
     /// The connection is gone.
