@@ -64,6 +64,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         max_live_requests: 1,
         feeds_held: 0,
         images_held: 0,
+        image_streams: Arc::default(),
         rejected_bodies: 0,
         interruptions: Arc::default(),
         may_be_reused: guest.may_be_reused(),

@@ -16,7 +16,8 @@ use crate::camera::{Dimensions, Frame, JpegImage};
 use crate::sandbox::clock::nanoseconds;
 use crate::sandbox::state::GuestState;
 
-/// The maximum number of images that one instance may hold for each request that it handles at the same time. Each can occupy several megabytes of the host's memory.
+/// The maximum number of images that one instance may hold for each request that it handles at the same time. Each can
+/// occupy several megabytes of the host's memory.
 const MAX_IMAGES: u32 = 16;
 
 impl wit::Host for GuestState {}
@@ -52,7 +53,8 @@ impl GuestState {
     /// Fails if the guest must drop an image before it can receive another one.
     pub(super) fn check_images_held(&self) -> Result<(), ErrorCode> {
         let limit = MAX_IMAGES * self.max_live_requests;
-        if self.images_held < limit { Ok(()) } else { Err(ErrorCode::TooManyImages(limit)) }
+        let streams = u32::try_from(Arc::strong_count(&self.image_streams) - 1).unwrap_or(u32::MAX);
+        if self.images_held.saturating_add(streams) < limit { Ok(()) } else { Err(ErrorCode::TooManyImages(limit)) }
     }
 
     /// Passes an image to the guest.

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -38,8 +39,22 @@ impl wit::HostImage for GuestState {
 
 impl wit::HostImageWithStore<GuestState> for HasSelf<GuestState> {
     fn bytes(mut access: Access<'_, GuestState, Self>, image: Resource<JpegImage>) -> Result<StreamReader<u8>> {
-        let bytes = access.get().table.get(&image)?.bytes.clone();
+        let state = access.get();
+        let bytes = state.table.get(&image)?.bytes.clone();
+        let bytes = Bytes::from_owner(StreamBytes { bytes, _count: state.image_streams.clone() });
         StreamReader::new(access, ImageBytes(bytes))
+    }
+}
+
+/// The bytes of an image in a stream. They count as an image of the instance for as long as they exist.
+struct StreamBytes {
+    bytes: Bytes,
+    _count: Arc<()>,
+}
+
+impl AsRef<[u8]> for StreamBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
