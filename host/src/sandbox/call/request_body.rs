@@ -68,7 +68,9 @@ impl BodyMonitor {
     /// The total time spent waiting for the client.
     pub(super) fn waited(&self) -> Duration {
         let progress = self.progress();
-        progress.waited + progress.waiting_since.map(|since| since.elapsed()).unwrap_or_default()
+        // The guest may have stopped reading, so that the timeout of the wait does not apply any more.
+        let limit = GUEST_BODY_LIMITS.idle_timeout;
+        progress.waited + progress.waiting_since.map(|since| since.elapsed().min(limit)).unwrap_or_default()
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -107,7 +109,7 @@ impl<B> RequestBody<B> {
     fn end_wait(&mut self, received: usize) {
         let mut progress = self.monitor.progress();
         if let Some(since) = progress.waiting_since.take() {
-            let waited = since.elapsed();
+            let waited = since.elapsed().min(self.limits.idle_timeout);
             progress.waited += waited;
             self.wait_budget = self.wait_budget.saturating_sub(waited);
         }
