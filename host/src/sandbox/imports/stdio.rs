@@ -12,6 +12,9 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 use crate::logging::GUEST_TARGET;
 
+/// The most bytes that are processed at once. The guest is interrupted only in between.
+const MAX_WRITE_BYTES: usize = 64 << 10;
+
 /// The maximum length of a line, in bytes. Longer lines are split, so that a guest that never ends its line does not
 /// fill the memory of the host.
 pub(super) const MAX_LINE_BYTES: usize = 1024;
@@ -78,6 +81,8 @@ impl fmt::Display for Printable<'_> {
 
 impl AsyncWrite for LineLogger {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // A guest of WASI 0.3 can pass all of its memory at once.
+        let bytes = bytes.get(..MAX_WRITE_BYTES).unwrap_or(bytes);
         for byte in bytes {
             if *byte == b'\n' || self.line.len() >= MAX_LINE_BYTES {
                 self.end_line();
