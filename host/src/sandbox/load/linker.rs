@@ -16,20 +16,28 @@ use crate::sandbox::state::GuestState;
 
 /// Lets `wasi:filesystem@0.3.0` have no directory, whatever is granted. The protections of
 /// [`files`](crate::sandbox::imports::files) exist for 0.2 only, and standard libraries still use that.
+///
+/// A component can declare that the descriptors of both versions are the same type, and call functions of 0.3 with the
+/// directory of 0.2. So the functions that open and list trap, too.
 fn hide_directories(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let none = |_: StoreContextMut<'_, GuestState>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),));
     linker.instance("wasi:filesystem/preopens@0.3.0")?.func_wrap("get-directories", none)?;
+    let refusal = || wasmtime::Error::msg("directories can be used through wasi:filesystem@0.2 only");
+    let mut types = linker.instance("wasi:filesystem/types@0.3.0")?;
+    types
+        .func_new_concurrent("[method]descriptor.open-at", move |_, _, _, _| Box::pin(async move { Err(refusal()) }))?;
+    types.func_new("[method]descriptor.read-directory", move |_, _, _, _| Err(refusal()))?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
 /// Creates a linker with everything that guests may import.
 ///
-/// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2 and 0.3, whatever the
-/// [`Grants`](crate::sandbox::grants::Grants). A component of WASI 0.3 often imports some of 0.2, too. Without a grant,
-/// interfaces refuse every call: `store.rs` preopens no directory and allows no socket, and `grants/outgoing/` denies
-/// requests. There are no terminals.
+/// Toolchains emit imports that a program never uses, so the linker has all interfaces of WASI 0.2 and 0.3, whatever
+/// the [`Grants`](crate::sandbox::grants::Grants). A component of WASI 0.3 often imports some of 0.2, too. Without a
+/// grant, interfaces refuse every call: `store.rs` preopens no directory and allows no socket, and `grants/outgoing/`
+/// denies requests. There are no terminals.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
