@@ -1,9 +1,14 @@
 //! The functions in which a guest trapped, for the log.
 
+use std::fmt::{self, Write as _};
+
 use wasmtime::{FrameInfo, WasmBacktrace};
 
 /// The most functions that are named. The innermost ones tell where the problem is; the debug log has all.
 const MAX_FUNCTIONS: usize = 5;
+
+/// The most functions that are looked at. Decoding names takes time, which a guest must not be able to choose.
+const MAX_FRAMES: usize = 30;
 
 /// The longest name, in characters. Names come from the guest and may have any length.
 const MAX_NAME: usize = 100;
@@ -26,15 +31,28 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     let is_telling = |name: &String| {
         !PANIC_FUNCTIONS.contains(&name.as_str()) && !PANIC_CRATES.iter().any(|prefix| name.starts_with(prefix))
     };
-    let names: Vec<_> = names.map(readable).filter(is_telling).take(MAX_FUNCTIONS).collect();
+    let names: Vec<_> = names.take(MAX_FRAMES).map(readable).filter(is_telling).take(MAX_FUNCTIONS).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Decodes the name of a Rust function, and returns others as they are. The result is printable and short.
 fn readable(name: &str) -> String {
-    // `#` omits the hash.
-    let name = format!("{:#}", rustc_demangle::demangle(name));
-    name.chars().filter(|char| !char.is_control()).take(MAX_NAME).collect()
+    let mut text = LimitedText::default();
+    // `#` omits the hash. Fails when the text is full, which stops a name that expands to a megabyte.
+    let _ = write!(text, "{:#}", rustc_demangle::demangle(name));
+    text.0
+}
+
+/// The first [`MAX_NAME`] printable characters of what is written.
+#[derive(Default)]
+struct LimitedText(String);
+
+impl fmt::Write for LimitedText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let left = MAX_NAME.saturating_sub(self.0.chars().count());
+        self.0.extend(text.chars().filter(|char| !char.is_control()).take(left));
+        if left == 0 { Err(fmt::Error) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
