@@ -142,6 +142,8 @@ impl ActiveGuest {
             return Ok(());
         }
         drop(current);
+        // Viewers may have come meanwhile.
+        let priority = self.compiler_priority();
         let (_lock, guest) = check::compile(self.invoker.clone(), candidate, priority, lock).await?;
         check::send_test_request(&self.invoker, &guest, self.current().lifecycle.number + 1).await?;
         // A rollback may have restored the same guest meanwhile; then this does nothing.

@@ -1,8 +1,8 @@
 //! Compiles and composes components in a separate process.
 //!
 //! A malicious component can take gigabytes or hours to compile, or trigger a bug in the compiler. So this program runs
-//! itself again as `hotshoe compile` or `hotshoe compose` (`compiler_process.rs`), with limits. However that process ends, the server
-//! learns the reason, and the system gets all of its memory back.
+//! itself again as `hotshoe compile` or `hotshoe compose` (`compiler_process.rs`), with limits. However that process
+//! ends, the server learns the reason, and the system gets all of its memory back.
 //!
 //! ```text
 //! server ── the component, through a pipe ──► hotshoe compile ── artifact, in an anonymous file ──► server

@@ -1,8 +1,8 @@
 //! The inside of the compiler process, `hotshoe compile` and `hotshoe compose`. Only the server runs it.
 //!
 //! The process reads components from standard input and writes an artifact, or the composed component, to standard
-//! output. The server keeps standard input open while it needs the result. When it closes the pipe, or dies, the process
-//! exits.
+//! output. The server keeps standard input open while it needs the result. When it closes the pipe, or dies, the
+//! process exits.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -54,7 +54,8 @@ pub struct ProcessOptions<'a> {
 /// `guest_memory` the most linear memory that an instance may have, in bytes. Blocks until that is done.
 pub fn compile(options: &ProcessOptions<'_>, key: &str, guest_memory: usize) -> ExitCode {
     run(options, |components| {
-        let code = compiler_engine(guest_memory, options.threads > 1)?.precompile_component(&components.concat())?;
+        let component = components.first().map_or(&[][..], Vec::as_slice);
+        let code = compiler_engine(guest_memory, options.threads > 1)?.precompile_component(component)?;
         let mut stdout = io::stdout().lock();
         stdout.write_all(&artifact::checksum(key, &code))?;
         stdout.write_all(&code)?;
