@@ -71,11 +71,8 @@ impl Resolver {
 /// Those of the addresses that are allowed, at least one.
 fn allowed(addresses: Vec<SocketAddr>, destination: &Destination) -> Result<Vec<SocketAddr>, AddressError> {
     let first = *addresses.first().ok_or(AddressError::NoAddress)?;
-    let is_listed = |address: &SocketAddr| {
-        destination.network.is_some_and(|network| network.contains(&address.ip().to_canonical()))
-    };
     let allowed: Vec<_> =
-        addresses.into_iter().filter(|address| is_public(address.ip()) || is_listed(address)).collect();
+        addresses.into_iter().filter(|address| is_public(address.ip()) || destination.lists(address.ip())).collect();
     if allowed.is_empty() {
         return Err(AddressError::NotPublic(first.ip().to_canonical(), destination.origin.to_string()));
     }

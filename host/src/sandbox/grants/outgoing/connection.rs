@@ -74,6 +74,14 @@ impl Connector {
         let mut failure = Error::ConnectionTimeout;
         for address in addresses {
             match timeout(share, TcpStream::connect(address)).await {
+                // The system connects from the same address only if that is one of this machine. It may be public.
+                Ok(Ok(stream))
+                    if stream.local_addr().is_ok_and(|own| own.ip() == address.ip())
+                        && !self.destination.lists(address.ip()) =>
+                {
+                    warn!("an outgoing request to {} failed: {address} is this machine", self.destination.origin);
+                    failure = Error::DestinationIpProhibited;
+                }
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => {
                     warn!("an outgoing request to {} failed: {address}: {error}", self.destination.origin);

@@ -1,6 +1,7 @@
 //! What `--allow-outgoing` lists.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::{HeaderValue, Uri};
@@ -16,15 +17,26 @@ const SYNTAX: &str = "use an origin without a path, such as https://ntfy.sh; for
 /// An origin that guests may send requests to.
 ///
 /// An origin with an address stands for this address. An origin with a name stands for the public addresses that the
-/// name resolves to, and for those in `network`.
+/// name resolves to, except those of this machine, and for those in `networks`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Destination {
     pub(super) origin: Origin,
     /// Addresses that the name may also resolve to.
-    pub(super) network: Option<IpNet>,
+    pub(super) networks: Vec<IpNet>,
 }
 
 impl Destination {
+    /// Whether the operator has listed this address, by itself or in a network.
+    pub(super) fn lists(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let is_origin = match self.origin.host() {
+            Host::Ipv4(host) => IpAddr::from(*host) == address,
+            Host::Ipv6(host) => IpAddr::from(*host).to_canonical() == address,
+            Host::Domain(_) => false,
+        };
+        is_origin || self.networks.iter().any(|network| network.contains(&address))
+    }
+
     /// Whether requests are encrypted.
     pub(super) fn uses_tls(&self) -> bool {
         self.origin.scheme() == "https"
@@ -48,27 +60,27 @@ impl FromStr for Destination {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let (origin, network) = match text.split_once('=') {
-            Some((origin, network)) => (origin, Some(parse_network(network).ok_or(SYNTAX)?)),
-            None => (text, None),
+        let (origin, networks) = match text.split_once('=') {
+            Some((origin, network)) => (origin, vec![parse_network(network).ok_or(SYNTAX)?]),
+            None => (text, Vec::new()),
         };
         let origin = Origin::parse(origin).filter(|origin| matches!(origin.scheme(), "http" | "https"));
         let origin = origin.ok_or(SYNTAX)?;
-        if network.is_some() && !matches!(origin.host(), Host::Domain(_)) {
+        if !networks.is_empty() && !matches!(origin.host(), Host::Domain(_)) {
             return Err("an address needs no network after `=`: it is allowed as it is");
         }
-        Ok(Self { origin, network })
+        Ok(Self { origin, networks })
     }
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)))
+    text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.origin)?;
-        self.network.map_or(Ok(()), |network| write!(formatter, "={network}"))
+        self.networks.iter().try_for_each(|network| write!(formatter, "={network}"))
     }
 }
 

@@ -22,7 +22,8 @@ const BURST: f64 = 100.0;
 /// How long it may take to resolve the name, to connect and to agree on encryption.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server may take to start its response, from the start of the request.
+/// How long the server may take to start its response, from the moment when the connection exists. Includes the time to
+/// send the request.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the server may pause within its response.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! A guest may send requests only to the origins that the operator lists. The host resolves names itself and connects
-//! to an address that it has checked, so that a name cannot lead to this machine or its network unless the operator
-//! says so. It follows no redirects and uses no proxy.
+//! to an address that it has checked, so that a name cannot lead to this machine or a private network unless the
+//! operator says so. It follows no redirects and uses no proxy.
 //!
 //! Each request has a connection of its own, which ends with it. All of this runs on the runtime for requests, also for
 //! publishers.
@@ -65,6 +65,7 @@ impl Outgoing {
         if destinations.is_empty() {
             return Ok(Self::default());
         }
+        let destinations = merge(destinations);
         let tls = if destinations.iter().any(Destination::uses_tls) { Some(tls::connector()?) } else { None };
         Ok(Self(Some(Arc::new(Shared {
             destinations,
@@ -103,6 +104,18 @@ impl Outgoing {
     fn destinations(&self) -> &[Destination] {
         self.0.as_ref().map_or(&[], |shared| &shared.destinations)
     }
+}
+
+/// Merges the destinations with the same origin, which differ in their networks.
+fn merge(destinations: Vec<Destination>) -> Vec<Destination> {
+    let mut merged: Vec<Destination> = Vec::new();
+    for destination in destinations {
+        match merged.iter_mut().find(|earlier| earlier.origin == destination.origin) {
+            Some(earlier) => earlier.networks.extend(destination.networks),
+            None => merged.push(destination),
+        }
+    }
+    merged
 }
 
 impl InstanceRequests {
@@ -144,5 +157,26 @@ impl Serialize for Outgoing {
     /// Serializes the destinations as in the options.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.destinations().iter().map(ToString::to_string))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_of_an_origin_that_is_listed_twice_add_up() {
+        let parse = |text: &str| text.parse::<Destination>().unwrap();
+        let merged = merge(vec![
+            parse("http://a.local"),
+            parse("https://a.local"),
+            parse("http://a.local=10.0.0.0/8"),
+            parse("http://a.local=fd00::/8"),
+        ]);
+        let shown: Vec<_> = merged.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["http://a.local=10.0.0.0/8=fd00::/8", "https://a.local"]);
+        assert!(merged[0].lists("10.1.2.3".parse().unwrap()) && merged[0].lists("fd00::1".parse().unwrap()));
+        assert!(!merged[1].lists("10.1.2.3".parse().unwrap()));
+        assert!(parse("http://127.0.0.1:80").lists("::ffff:127.0.0.1".parse().unwrap()));
     }
 }
