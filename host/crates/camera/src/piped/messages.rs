@@ -12,12 +12,14 @@ pub(super) struct Messages {
     program: String,
     /// The line that has not ended, up to [`MAX_LINE`] bytes.
     line: Vec<u8>,
+    /// Whether the line was longer.
+    is_cut: bool,
     last: Option<String>,
 }
 
 impl Messages {
     pub(super) fn new(program: &str) -> Self {
-        Self { program: program.to_owned(), line: Vec::new(), last: None }
+        Self { program: program.to_owned(), line: Vec::new(), is_cut: false, last: None }
     }
 
     /// Adds bytes from standard error. A carriage return also ends a line, because programs use it to overwrite their
@@ -27,19 +29,20 @@ impl Messages {
             match byte {
                 b'\n' | b'\r' => self.end_line(),
                 byte if self.line.len() < MAX_LINE => self.line.push(*byte),
-                _ => {}
+                _ => self.is_cut = true,
             }
         }
     }
 
     /// Returns the last line that is not blank, even if it has not ended.
     pub(super) fn last_line(&mut self) -> Option<String> {
+        self.is_cut |= !self.line.is_empty();
         self.end_line();
         self.last.clone()
     }
 
     fn end_line(&mut self) {
-        let line = clean(&String::from_utf8_lossy(&self.line));
+        let line = clean(&String::from_utf8_lossy(&self.line), std::mem::take(&mut self.is_cut));
         self.line.clear();
         if line.is_empty() {
             return;
@@ -50,7 +53,8 @@ impl Messages {
 }
 
 /// Removes terminal sequences, control characters and passwords in URLs: viewers see the last line of a failed program.
-fn clean(line: &str) -> String {
+/// `is_cut` says whether the end of the line is missing.
+fn clean(line: &str, is_cut: bool) -> String {
     let mut text = String::new();
     let mut chars = line.chars().peekable();
     while let Some(char) = chars.next() {
@@ -64,24 +68,33 @@ fn clean(line: &str) -> String {
             char => text.push(char),
         }
     }
-    hide_passwords(text.trim())
+    hide_passwords(text.trim(), is_cut)
 }
 
-/// Replaces the user information of each URL (RFC 3986, section 3.2.1).
-fn hide_passwords(text: &str) -> String {
+/// Leaves of each URL only the scheme and the host. Passwords are in the user information (RFC 3986, section 3.2.1),
+/// but many cameras also take them in the path or the query. They may contain any character, so the user information is
+/// assumed to reach to the last `@`. Of a URL whose end is missing, only the scheme is left.
+fn hide_passwords(text: &str, is_cut: bool) -> String {
     let mut hidden = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
         hidden.push_str(before);
         hidden.push_str("://");
-        let authority = after.split(|char: char| char.is_whitespace() || "/?#'\"".contains(char)).next().unwrap_or("");
-        rest = match authority.rfind('@') {
-            Some(at) => {
-                hidden.push_str("***");
-                after.get(at..).unwrap_or_default()
-            }
-            None => after,
-        };
+        let url = after.split(char::is_whitespace).next().unwrap_or_default();
+        rest = after.get(url.len()..).unwrap_or_default();
+        if is_cut && rest.is_empty() {
+            hidden.push_str("***");
+            continue;
+        }
+        let host = url.rfind('@').map_or(0, |at| at + 1);
+        let kept = url.get(host..).unwrap_or_default().split(['/', '?', '#', '\'', '"']).next().unwrap_or_default();
+        if host > 0 {
+            hidden.push_str("***@");
+        }
+        hidden.push_str(kept);
+        if host + kept.len() < url.len() {
+            hidden.push_str("/***");
+        }
     }
     hidden + rest
 }
@@ -116,9 +129,12 @@ mod tests {
     #[test]
     fn passwords_in_urls_are_hidden() {
         for (line, shown) in [
-            ("rtsp://user:p@ss@10.0.0.2/s: Connection refused", "rtsp://***@10.0.0.2/s: Connection refused"),
-            ("from 'http://a:b@c' to https://d?e@f", "from 'http://***@c' to https://d?e@f"),
-            ("no://password here@", "no://password here@"),
+            ("rtsp://user:p@ss@10.0.0.2/s: Connection refused\n", "rtsp://***@10.0.0.2/*** Connection refused"),
+            ("rtsp://10.0.0.9:554/user=admin&password=secret: refused\n", "rtsp://10.0.0.9:554/*** refused"),
+            ("rtsp://user:a/b?c#d@10.0.0.2/s failed\n", "rtsp://***@10.0.0.2/*** failed"),
+            ("from 'http://a:b@c' to https://d\n", "from 'http://***@c/*** to https://d"),
+            ("cannot open rtsp://user:secr", "cannot open rtsp://***"),
+            ("no://password here@\n", "no://password here@"),
         ] {
             assert_eq!(last(line.as_bytes()).as_deref(), Some(shown));
         }
