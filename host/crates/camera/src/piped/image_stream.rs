@@ -170,6 +170,13 @@ impl ImageStream {
         Ok([false; N])
     }
 
+    /// Forgets everything that was read, also the start of an image.
+    pub(super) fn discard(&mut self) {
+        self.newest = None;
+        self.lost = LostFrames::default();
+        self.splitter = Splitter::new(MAX_IMAGE);
+    }
+
     /// Returns the newest image and the frames lost before it.
     pub(super) fn take_newest(&mut self) -> CaptureOutcome {
         let newest = self.newest.take();
