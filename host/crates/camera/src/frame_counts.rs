@@ -23,7 +23,7 @@ pub struct LostFrames {
 impl LostFrames {
     /// The sum over all causes.
     pub fn total(&self) -> u64 {
-        self.dropped + self.late + self.damaged()
+        self.dropped.saturating_add(self.late).saturating_add(self.damaged())
     }
 
     /// Frames that the driver delivered but that held no usable image.
@@ -34,7 +34,7 @@ impl LostFrames {
 
 impl AddAssign for LostFrames {
     fn add_assign(&mut self, other: Self) {
-        self.dropped += other.dropped;
+        self.dropped = self.dropped.saturating_add(other.dropped);
         self.late += other.late;
         self.flagged += other.flagged;
         self.empty += other.empty;

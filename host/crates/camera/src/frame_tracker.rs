@@ -37,8 +37,8 @@ impl FrameTracker {
     pub(super) fn add_lost(&self, lost: LostFrames) {
         let mut state = self.state();
         state.counts.lost += lost;
-        state.next_sequence += lost.total();
-        state.lost += lost.total();
+        state.next_sequence = state.next_sequence.saturating_add(lost.total());
+        state.lost = state.lost.saturating_add(lost.total());
     }
 
     /// Continues with this number, unless the numbers so far are higher. The numbers in between do not count as lost.
@@ -51,7 +51,7 @@ impl FrameTracker {
     pub(super) fn next_position(&self) -> StreamPosition {
         let mut state = self.state();
         let position = StreamPosition { sequence: state.next_sequence, lost_before: state.lost };
-        state.next_sequence += 1;
+        state.next_sequence = state.next_sequence.saturating_add(1);
         state.lost = 0;
         position
     }

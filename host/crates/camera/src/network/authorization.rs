@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::credentials::Credentials;
 use super::error::NetworkError;
+use super::metadata::sanitize;
 
 /// The strongest challenge of a server, and how often it was answered.
 #[derive(Clone, Debug)]
@@ -83,7 +84,7 @@ impl Challenge {
             Some(digest) => Ok(Self::Digest(digest)),
             None if has_basic => Ok(Self::Basic),
             None if offered.is_empty() => Err(NetworkError::UnsupportedCredentials("nothing known".to_owned())),
-            None => Err(NetworkError::UnsupportedCredentials(offered.join(", "))),
+            None => Err(NetworkError::UnsupportedCredentials(sanitize(&offered.join(", ")))),
         }
     }
 

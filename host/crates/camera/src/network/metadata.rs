@@ -20,6 +20,10 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// How far a timestamp may be in the future, because the clocks of two machines differ a little.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
+/// Frame numbers below this are credible. A camera at 1000 fps reaches it after 285,000 years, and clients in
+/// JavaScript cannot represent larger ones.
+const MAX_SEQUENCE: u64 = 1 << 53;
+
 /// The longest reason that is passed on, in characters.
 const MAX_REASON_LENGTH: usize = 500;
 
@@ -43,7 +47,7 @@ impl Metadata {
         let is_offline = ["x-online", "x-ustreamer-online"].into_iter().any(|name| get(name) == Some("false"));
         let unexplained = || Outage { cause: OutageCause::Failed, message: NO_REASON.into() };
         Self {
-            sequence: get("x-sequence").and_then(|text| text.parse().ok()),
+            sequence: get("x-sequence").and_then(|text| text.parse().ok()).filter(|number| *number < MAX_SEQUENCE),
             captured: get("x-timestamp").and_then(parse_timestamp),
             outage: get("x-outage").map(parse_outage).or_else(|| is_offline.then(unexplained)),
         }
@@ -108,9 +112,8 @@ fn percent_decode(text: &str) -> String {
 
 /// Returns one line of limited length without characters that change the direction of text: it is logged and shown to
 /// people, and a stranger may have written it.
-fn sanitize(text: &str) -> String {
-    let changes_direction =
-        |char| matches!(char, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+pub(super) fn sanitize(text: &str) -> String {
+    let changes_direction = |char| matches!(char, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let is_shown = |char: &char| !char.is_control() && !changes_direction(*char);
     text.trim().chars().filter(is_shown).take(MAX_REASON_LENGTH).collect()
 }

@@ -1,7 +1,7 @@
 //! Cameras in the network: another server's MJPEG stream, or a still image that is requested again and again.
 //!
-//! Other hosts of this kind are cameras as well. Then the sequence number and the time of capture of each frame, and the
-//! reason of an outage, are those of the first server (`metadata`).
+//! Other hosts of this kind are cameras as well. Then the sequence number and the time of capture of each frame, and
+//! the reason of an outage, are those of the first server (`metadata`).
 //!
 //! * `camera`: the [`Source`](crate::Source); `capture`: the open camera.
 //! * `session`: requests with redirects and credentials; `authorization`: Basic and Digest; [`credentials`],

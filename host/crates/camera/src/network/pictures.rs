@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::NetworkError;
-use super::metadata::Metadata;
+use super::metadata::{Metadata, sanitize};
 use super::session::Session;
 use crate::jpeg::START_OF_IMAGE;
 use crate::multipart::{MAX_PART_LENGTH, Parser, declared_boundary};
@@ -92,7 +92,7 @@ impl Kind {
             "image/jpeg" | "image/jpg" | "image/pjpeg" => Ok(Self::Still),
             // ffmpeg and some cameras do not know better.
             "application/octet-stream" => Ok(Self::Unknown),
-            _ => Err(NetworkError::NotPictures { content_type }),
+            _ => Err(NetworkError::NotPictures { content_type: sanitize(&content_type) }),
         }
     }
 }
