@@ -58,6 +58,13 @@ pub(super) enum CaptureError {
     Panicked,
 }
 
+impl CaptureError {
+    /// Whether the device refuses the credentials.
+    pub(super) fn is_refused_login(&self) -> bool {
+        matches!(self, Self::Source(SourceError::Network { source: NetworkError::WrongCredentials, .. }))
+    }
+}
+
 impl From<&CaptureError> for Outage {
     fn from(error: &CaptureError) -> Self {
         // What another host reports stays as it is.

@@ -21,6 +21,9 @@ use super::stream_mode::StreamMode;
 /// [`Source::max_retry_delay`](super::source::Source::max_retry_delay).
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
+/// The delay after a device has refused the credentials. Many cameras lock out who fails to log in repeatedly.
+const LOGIN_RETRY_DELAY: Duration = Duration::from_secs(60);
+
 /// How long a device may take to open or close before its readers learn that it does not respond. Opening takes several
 /// USB requests, and the kernel gives up on each after 5 seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
@@ -40,8 +43,8 @@ impl Camera {
         }
     }
 
-    /// Runs this camera once: opens it for its first reader, and reopens it after failures while it has readers. Returns
-    /// when it has been closed after its last reader; never if it is kept open without readers.
+    /// Runs this camera once: opens it for its first reader, and reopens it after failures while it has readers.
+    /// Returns when it has been closed after its last reader; never if it is kept open without readers.
     pub async fn supervise_once(self: Arc<Self>) {
         Supervisor::new(self).run_once().await;
     }
@@ -77,6 +80,9 @@ impl Supervisor {
                 Err(error) => {
                     if camera.status.borrow().state == State::Live {
                         retry_delay = MIN_RETRY_DELAY;
+                    }
+                    if error.is_refused_login() {
+                        retry_delay = LOGIN_RETRY_DELAY;
                     }
                     self.report_outage(&error).await;
                 }
