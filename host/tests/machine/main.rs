@@ -66,7 +66,9 @@ fn main() -> ExitCode {
     let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
     trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
     trials.push(trial("a_python_application_serves", &python, toolchains::python));
-    trials.push(trial("a_rust_application_serves", &target, toolchains::rust));
+    let rust: Vec<_> = target.iter().cloned().chain(missing_programs(&["curl"])).collect();
+    let rust = (!rust.is_empty()).then(|| rust.join(", "));
+    trials.push(trial("a_rust_application_serves", &rust, toolchains::rust));
     trials.extend(gallery::trials(&target, &javascript));
     trials.extend(browser::trials());
     trials.extend([
@@ -75,9 +77,9 @@ fn main() -> ExitCode {
         trial("nginx_lets_only_own_pages_set_controls", &nginx, nginx::only_own_pages_set_controls),
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
         trial("ffmpeg_is_a_camera", &missing_programs(&["ffmpeg"]), network_peers::ffmpeg),
-        trial("python_http_server_is_a_camera", &None, network_peers::python_http_server),
+        trial("python_http_server_is_a_camera", &python3, network_peers::python_http_server),
         trial("flask_tutorial_is_a_camera", &flask, network_peers::flask),
-        trial("digest_credentials_are_renewed", &None, network_peers::digest),
+        trial("digest_credentials_are_renewed", &python3, network_peers::digest),
         trial("ustreamer_is_a_camera", &missing_programs(&["ustreamer"]), network_peers::ustreamer),
         trial("nginx_with_tls_is_a_camera", &missing_programs(&["nginx", "openssl"]), network_peers::nginx_with_tls),
         trial(
