@@ -31,8 +31,8 @@ const INTRODUCTION: &str = "\
 
 # WIT reference
 
-Two packages define what a guest can use and what it exports. [Write a guest](guests.md) is an introduction and lists the
-limits of Hotshoe. A host that has cameras but no web server can implement `hotshoe:camera` alone.
+Two packages define what a guest can use and what it exports. [Write a guest](guests.md) is an introduction and lists
+the limits of Hotshoe. A host that has cameras but no web server can implement `hotshoe:camera` alone.
 
 [WIT reference for WASI 0.3](wit-0.3.md) has the camera package for components of WASI 0.3.
 ";
