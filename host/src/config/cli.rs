@@ -225,7 +225,7 @@ pub struct ServeArgs {
     ///   rotate=90|180|270   Degrees to turn the picture clockwise
     ///   flip=horizontal|vertical|both
     ///                       Then mirror it
-    ///   input=NAME          Input of a capture device, or its number
+    ///   input=NAME          Input of a capture device, by name or number
     ///   standard=NAME       Video standard of an analogue input, such as PAL
     ///   buffers=COUNT       Number of buffers in the driver [default: 4]
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
