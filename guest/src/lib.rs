@@ -3,8 +3,8 @@
 //! It also serves as the example for other guests; `hotshoe guest new --full` copies it. Requests arrive at
 //! `Component::handle`, and `route` and `query` parse them. `page`, `snapshot`, `stream`, `events`, `state`, `log` and
 //! `controls` respond. Streams and events are channels, which `viewer` joins and `publish` publishes. `feed` opens
-//! cameras, `measurement` computes their frame rates, `multipart` writes the multipart format, `request` and `response` wrap
-//! `wasi:http`, `json` and `date` format values.
+//! cameras, `measurement` computes their frame rates, `multipart` writes the multipart format, `request` and `response`
+//! wrap `wasi:http`, `json` and `date` format values.
 //!
 //! The guest does not use the Rust standard library, because that imports an environment, standard streams and an exit
 //! function even if a program does not use them. So its list of imports, which `hotshoe guest imports` prints, is as

@@ -6,8 +6,8 @@
 //!
 //! * *Streams*: camera supervisors, channel publishers, fan-out, and signals. A push wakes only threads of the same
 //!   runtime, which costs no system calls.
-//! * *Requests*: accepting connections, HTTP, the guest instances that answer requests, workers, the admin listener, and
-//!   loading guests.
+//! * *Requests*: accepting connections, HTTP, the guest instances that answer requests, workers, the admin listener,
+//!   and loading guests.
 //!
 //! Locks shared by both guard only pointer swaps, so a preempted request does not delay frames noticeably.
 

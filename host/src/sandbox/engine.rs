@@ -67,8 +67,8 @@ impl Sandbox {
     }
 }
 
-/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory, in one thread
-/// or in several. It runs nothing.
+/// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory, in one
+/// thread or in several. It runs nothing.
 pub(super) fn compiler_engine(memory_bytes: usize, in_parallel: bool) -> wasmtime::Result<Engine> {
     Engine::new(base_config(memory_bytes).parallel_compilation(in_parallel))
 }

@@ -42,8 +42,8 @@ impl<G> Generation<G> {
         })
     }
 
-    /// Enters a phase and wakes everything that waits for it. Once the generation no longer serves, its instances get no
-    /// more requests.
+    /// Enters a phase and wakes everything that waits for it. Once the generation no longer serves, its instances get
+    /// no more requests.
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.send_replace(phase);
         if phase > Phase::Serving {

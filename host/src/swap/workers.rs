@@ -1,6 +1,7 @@
 //! Workers: one instance of each generation works without being asked, if the guest exports `worker`.
 //!
-//! A worker never affects how its guest is judged: a guest that serves well is not rolled back because its worker fails.
+//! A worker never affects how its guest is judged: a guest that serves well is not rolled back because its worker
+//! fails.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -26,8 +26,8 @@ impl ImageChecker {
         checker
     }
 
-    /// Checks that `bytes` are a whole image, and completes it. Costs only a search for its end, unless the camera omits
-    /// parts of its images.
+    /// Checks that `bytes` are a whole image, and completes it. Costs only a search for its end, unless the camera
+    /// omits parts of its images.
     pub(crate) fn complete(&self, bytes: Bytes) -> Result<JpegImage, JpegError> {
         let complete = || {
             let info = jpeg::validate(&bytes, self.options)?;

@@ -9,10 +9,10 @@
 //!
 //! * [`dimensions`], [`fourcc`], [`orientation`]: the size of a picture, the names of pixel formats, how to turn a
 //!   picture.
-//! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images. [`multipart`]: reads the streams of
-//!   other servers.
-//! * `canvas`: a picture to draw text on. [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share. `frame_sampling`, `image_checker`: which
-//!   images are checked thoroughly.
+//! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images. [`multipart`]: reads the streams
+//!   of other servers.
+//! * `canvas`: a picture to draw text on. [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share.
+//!   `frame_sampling`, `image_checker`: which images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
 //! * `rate_limit`: skips frames of a source that is faster than wanted. [`adjusted`]: any source with a limit and an

@@ -29,7 +29,8 @@ const QUALITY: u8 = 70;
 /// The largest placeholder, in pixels: 8K. The size of a damaged image may be any number.
 const MAX_PIXELS: u64 = 7680 * 4320;
 
-/// Draws the placeholder of a camera, in `size` unless that is larger than 8K. Returns `None` and logs the reason if it cannot be encoded, which does no harm.
+/// Draws the placeholder of a camera, in `size` unless that is larger than 8K. Returns `None` and logs the reason if it
+/// cannot be encoded, which does no harm.
 pub(super) fn draw(size: Dimensions, camera: &str, message: &str) -> Option<JpegImage> {
     let is_too_large = u64::from(size.width) * u64::from(size.height) > MAX_PIXELS;
     let size = if is_too_large { DEFAULT_SIZE } else { size };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How much faster than the limit a source may be before frames are skipped, as a fraction of the interval. Cameras keep
-/// their nominal rate only roughly, and a skipped frame is visible.
+/// How much faster than the limit a source may be before frames are skipped, as a fraction of the interval. Cameras
+/// keep their nominal rate only roughly, and a skipped frame is visible.
 const RATE_TOLERANCE: f64 = 0.05;
 
 /// How much too early a frame may arrive, as a fraction of the interval. Less than half, so that of two frames around

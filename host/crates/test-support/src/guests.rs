@@ -517,8 +517,8 @@ pub fn importing(imports: &str, misbehave: &str) -> Vec<u8> {
     encode(&module, "guest")
 }
 
-/// Like [`importing`], with imports of an interface that `wit/` lacks, such as `wasi:config/store@0.2.0-rc.1`. `package`
-/// defines its package, in WIT with braces.
+/// Like [`importing`], with imports of an interface that `wit/` lacks, such as `wasi:config/store@0.2.0-rc.1`.
+/// `package` defines its package, in WIT with braces.
 pub fn importing_from(package: &str, interface: &str, imports: &str, misbehave: &str) -> Vec<u8> {
     let module = format!("(module {imports} {PRELUDE} (global $answers_index i32 (i32.const 1)) {misbehave})");
     encode_with(&module, "guest", &format!("import {interface};"), package)

@@ -16,9 +16,9 @@ use crate::sandbox::state::GuestState;
 /// is enough, and few machines with cameras have more processors. Other requests create instances as needed.
 pub const MAX_IDLE_INSTANCES: u32 = 8;
 
-/// The most linear memory that the idle instances of one guest may have together, in bytes. It is occupied without being
-/// used. An instance of the built-in guest has 1 MiB, one with a JavaScript engine or CPython 9 to 14 MiB, so there may
-/// be fewer of those. Stacks and tables are small in comparison.
+/// The most linear memory that the idle instances of one guest may have together, in bytes. It is occupied without
+/// being used. An instance of the built-in guest has 1 MiB, one with a JavaScript engine or CPython 9 to 14 MiB, so
+/// there may be fewer of those. Stacks and tables are small in comparison.
 pub(in crate::sandbox) const MAX_IDLE_MEMORY: usize = 64 << 20;
 
 /// The most requests that one instance handles. Dropping the instance frees the memory that its guest has leaked, and

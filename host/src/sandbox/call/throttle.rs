@@ -1,7 +1,7 @@
 //! Limits how much of a processor a call uses.
 //!
-//! A request may compute for two seconds at most, and a publisher waits between frames. A worker may compute for as long
-//! as it likes, for example to look for motion. So it is paused in proportion to the time that it has computed.
+//! A request may compute for two seconds at most, and a publisher waits between frames. A worker may compute for as
+//! long as it likes, for example to look for motion. So it is paused in proportion to the time that it has computed.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;

@@ -6,8 +6,8 @@
 //!
 //! * `configuration`: keys and values, as environment and as `wasi:config/store`.
 //! * `directory`: files to read, with `wasi:filesystem`.
-//! * `keyvalue`: the state that all instances share, as `wasi:keyvalue`. It is granted always: it is bounded, and reaches
-//!   nothing outside the server. An option only makes it permanent.
+//! * `keyvalue`: the state that all instances share, as `wasi:keyvalue`. It is granted always: it is bounded, and
+//!   reaches nothing outside the server. An option only makes it permanent.
 //! * `outgoing`: HTTP requests, as `wasi:http/outgoing-handler`.
 
 mod configuration;

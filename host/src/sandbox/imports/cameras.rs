@@ -15,8 +15,8 @@ use crate::camera::status::{Outage, OutageCause};
 use crate::camera::{Camera, FrameCounts, JpegImage, LostFrames, State, StreamMode};
 use crate::sandbox::state::GuestState;
 
-/// The maximum number of feeds that one instance may hold for each request that it handles at the same time. Enough for a guest that combines several cameras into one
-/// image.
+/// The maximum number of feeds that one instance may hold for each request that it handles at the same time. Enough for
+/// a guest that combines several cameras into one image.
 const MAX_FEEDS: u32 = 16;
 
 impl wit::Host for GuestState {

@@ -1,6 +1,8 @@
-//! The emulated camera: plays JPEG files in a loop, or draws a test pattern. For development, tests and machines without a camera.
+//! The emulated camera: plays JPEG files in a loop, or draws a test pattern. For development, tests and machines
+//! without a camera.
 //!
-//! * `playback`: the open camera; `frame_clock`: when frames are due; `folder`: the pictures of a folder, kept up to date.
+//! * `playback`: the open camera; `frame_clock`: when frames are due; `folder`: the pictures of a folder, kept up to
+//!   date.
 //! * `file`: reads a picture and notices changes; `natural_order`: the order of the files.
 //! * `test_pattern`: pictures with the time and the frame number.
 

@@ -102,7 +102,8 @@ impl Capture for Drawing {
     }
 }
 
-/// Draws the colour bars, and a black band, as YU12: a plane of luma, then Cb and Cr with half the width and height, rounded up.
+/// Draws the colour bars, and a black band, as YU12: a plane of luma, then Cb and Cr with half the width and height,
+/// rounded up.
 fn background(size: Dimensions) -> Vec<u8> {
     let (width, height) = (size.width as usize, size.height as usize);
     let (chroma_width, chroma_height) = (width.div_ceil(2), height.div_ceil(2));

@@ -25,8 +25,8 @@ pub fn copy_complete(bytes: &[u8], info: &ImageInfo) -> Bytes {
     copy_turned(bytes, info, Orientation::default())
 }
 
-/// Like [`copy_complete`], and makes decoders turn the image: adds an EXIF segment with this orientation after the start
-/// marker, in place of any others. If pictures stay as they are, leaves the image's own EXIF segments alone.
+/// Like [`copy_complete`], and makes decoders turn the image: adds an EXIF segment with this orientation after the
+/// start marker, in place of any others. If pictures stay as they are, leaves the image's own EXIF segments alone.
 ///
 /// Decoders that ignore EXIF show the image as it is.
 pub fn copy_turned(bytes: &[u8], info: &ImageInfo, orientation: Orientation) -> Bytes {

@@ -203,8 +203,8 @@ impl Splitter {
         Some(Step::Continue)
     }
 
-    /// Drops an image whose segments are malformed. If bytes were lost, the last segment reaches into the next image, so
-    /// the search continues inside that segment.
+    /// Drops an image whose segments are malformed. If bytes were lost, the last segment reaches into the next image,
+    /// so the search continues inside that segment.
     fn malformed(&mut self, segment: usize) -> Step {
         self.resume(segment.max(self.start + MARKER_LENGTH));
         Step::Emit(Piece::Malformed)

@@ -4,7 +4,8 @@
 //!
 //! * `error`: why they deliver no pictures. `command_line`: splits a command into words.
 //! * `image_stream`: reads images from a file descriptor, the newest first.
-//! * `supervision`: the process that supervises a program. `messages`: what it writes to standard error. `search`: finds it.
+//! * `supervision`: the process that supervises a program. `messages`: what it writes to standard error. `search`:
+//!   finds it.
 //! * `program`: a program as a source; `running`: a running one.
 //! * `stdin`, `fifo`: standard input and named pipes.
 //! * `rpicam`: the program for the camera modules of a Raspberry Pi.

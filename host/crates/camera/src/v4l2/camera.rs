@@ -49,7 +49,8 @@ pub struct CameraOptions {
     pub input: Option<String>,
     /// The name of the video standard for analogue inputs. `None` keeps the present one.
     pub standard: Option<String>,
-    /// How to turn the pictures: by the device if it can, or else by EXIF. `None` leaves the controls of the device alone.
+    /// How to turn the pictures: by the device if it can, or else by EXIF. `None` leaves the controls of the device
+    /// alone.
     pub orientation: Option<Orientation>,
     /// Controls to set whenever the camera is opened, by name, in this order.
     pub controls: Vec<(String, i64)>,

@@ -48,16 +48,16 @@ pub(crate) trait Device: Send {
     /// Selects a video input (VIDIOC_S_INPUT).
     fn select_input(&self, number: u32) -> io::Result<()>;
 
-    /// Lists the names of the video standards of the present input by number (VIDIOC_ENUMSTD). Only analogue inputs have
-    /// any.
+    /// Lists the names of the video standards of the present input by number (VIDIOC_ENUMSTD). Only analogue inputs
+    /// have any.
     fn standards(&self) -> Vec<String>;
 
     /// Selects a video standard (VIDIOC_S_STD).
     fn select_standard(&self, number: u32) -> io::Result<()>;
 
-    /// Detects the timings of a digital signal and sets them (VIDIOC_QUERY_DV_TIMINGS, VIDIOC_S_DV_TIMINGS). Does nothing
-    /// if the input has no timings. Fails with ENOLINK without a signal, ENOLCK if it is unstable, and ERANGE if the
-    /// device does not support it.
+    /// Detects the timings of a digital signal and sets them (VIDIOC_QUERY_DV_TIMINGS, VIDIOC_S_DV_TIMINGS). Does
+    /// nothing if the input has no timings. Fails with ENOLINK without a signal, ENOLCK if it is unstable, and ERANGE
+    /// if the device does not support it.
     fn adopt_timings(&self) -> io::Result<()>;
 
     /// Lists the capture formats in the driver's order (VIDIOC_ENUM_FMT).

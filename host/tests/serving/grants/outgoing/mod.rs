@@ -256,7 +256,8 @@ fn streams_keep_their_rate_while_requests_are_sent_in_loops() {
     });
 }
 
-/// The remote ports of the established TCP connections over IPv4 of a process's network namespace, from proc_net_tcp(5).
+/// The remote ports of the established TCP connections over IPv4 of a process's network namespace, from
+/// proc_net_tcp(5).
 fn connections_to(pid: u32) -> Vec<u16> {
     const ESTABLISHED: &str = "01";
     let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
