@@ -205,30 +205,30 @@ pub struct ServeArgs {
     /// Sources:
     ///   auto          The first V4L2 device that delivers pictures, or else `emulated`
     ///   PATH          A V4L2 device, such as /dev/video0 or a link in /dev/v4l/by-id
+    ///   http://…      An MJPEG stream, or a JPEG image to request repeatedly; also https://…
     ///   rpicam[:N]    Camera module N of a Raspberry Pi
     ///   exec:COMMAND  A program that writes JPEG images to its standard output
     ///   stdin         JPEG images on standard input
     ///   pipe:PATH     JPEG images from a named pipe
     ///   emulated      Three built-in pictures
     ///   emulated:DIR  The JPEG files in a directory, in a loop
-    ///   http://…      An MJPEG stream, or a JPEG image to request repeatedly; also https://…
     ///   emulated:test-pattern
     ///                 A picture with the time and the frame number
     ///
     /// Options:
     ///   size=WIDTHxHEIGHT   Picture size to request
     ///   fps=RATE            Frames per second, at most
-    ///   credentials=FILE    File with USER:PASSWORD for a network camera
-    ///   insecure            Accept any certificate of a network camera
     ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
     ///   quality=1..100      JPEG quality, unless the camera delivers JPEG
     ///   rotate=90|180|270   Degrees to turn the picture clockwise
     ///   flip=horizontal|vertical|both
-    ///                       Then mirror it
+    ///                       Direction to mirror the picture in, after rotate=
     ///   input=NAME          Input of a capture device, by name or number
     ///   standard=NAME       Video standard of an analogue input, such as PAL
     ///   buffers=COUNT       Number of buffers in the driver [default: 4]
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
+    ///   credentials=FILE    File with USER:PASSWORD for a network camera
+    ///   insecure            Accept any certificate of a network camera
     ///   label=TEXT          Display name
     ///   keep-open           Keep the camera open without viewers
     ///
