@@ -47,8 +47,10 @@ impl Source for StandardInput {
         let is_file = fstat(&input).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
         let mut stream = ImageStream::new(NAME.to_owned(), input, &self.state);
         if self.has_been_open.swap(true, Ordering::Relaxed) && !is_file {
-            // What has waited since the camera was closed is old, and so is the image that is still being written.
+            // What has waited since the camera was closed is old, and so is the image that is still being written. A
+            // whole image tells the mode, though.
             stream.fill([], Instant::now())?;
+            stream.take_newest();
             stream.discard();
         }
         Ok(Box::new(Reading { stream }))
