@@ -146,8 +146,9 @@ fn the_exit_code_and_the_last_message_are_the_reason_until_the_program_works() {
     ));
     let server = program.serve();
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    let log = server
-        .wait_for_log("camera front: camera-program exited with code 3: cannot open rtsp://***@10.0.0.2/*** (retrying)");
+    let log = server.wait_for_log(
+        "camera front: camera-program exited with code 3: cannot open rtsp://***@10.0.0.2/*** (retrying)",
+    );
     assert!(!log.contains("secret"));
     server.wait_for_log("camera front: camera-program was killed by signal 9");
     let placeholder = viewer.part().jpeg;
