@@ -116,7 +116,7 @@ impl Invoker {
     }
 
     /// Runs the worker of `guest` in a new instance, as part of the generation of `lifecycle`. Limits how much it
-    /// computes to [`WORKER_SHARE`](super::throttle::WORKER_SHARE). Returns at once if there is no worker.
+    /// computes to `WORKER_SHARE` (`throttle.rs`). Returns at once if there is no worker.
     ///
     /// Returns when the worker has returned, or with an error if it failed. Dropping the future ends the instance.
     pub async fn work(&self, guest: &LoadedGuest, lifecycle: Lifecycle) -> Result<(), CallError> {
