@@ -1,4 +1,6 @@
 //! Inputs, standards and the signals of capture devices.
+//!
+//! The tests with pictures run in real time: paused time would run ahead of the capture thread.
 
 use rustix::io::Errno;
 
@@ -53,7 +55,7 @@ fn an_unknown_input_or_standard_is_refused_with_the_names_on_offer() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_missing_signal_is_an_outage_until_there_is_one() {
     let system = ScriptedSystem::default();
     system.plug(NODE, card());
@@ -67,7 +69,7 @@ async fn a_missing_signal_is_an_outage_until_there_is_one() {
     .await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_camera_is_reopened_in_the_new_size_if_its_signal_changes() {
     let system = ScriptedSystem::default();
     system.plug(NODE, card());
