@@ -135,8 +135,7 @@ fn viewers_stay_connected_while_a_server_dies_and_returns() {
     wait_for_picture(&mut viewer);
     wait_for_placeholder(&mut viewer);
     wait_for_picture(&mut viewer);
-    let log = server.log();
-    assert!(log.contains("the server ended the stream (retrying)"), "{log}");
+    server.wait_for_log("the server ended the stream (retrying)");
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
 
