@@ -15,8 +15,8 @@
 //!   `frame_sampling`, `image_checker`: which images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
-//! * `rate_limit`: skips frames of a source that is faster than wanted. [`adjusted`]: any source with a limit and an
-//!   orientation.
+//! * `stall`: how long a stream may deliver no image. `rate_limit`: skips frames of a source that is faster than
+//!   wanted. [`adjusted`]: any source with a limit and an orientation.
 //! * [`emulated`], [`network`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * `capture`, `encoding`: the threads that serve an open camera.
@@ -52,6 +52,7 @@ mod placeholder;
 mod rate_limit;
 pub mod raw;
 pub mod source;
+mod stall;
 pub mod status;
 pub mod stream_mode;
 mod supervisor;

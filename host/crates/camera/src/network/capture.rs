@@ -29,6 +29,7 @@ use crate::frame_sampling::FrameSampling;
 use crate::image_checker::ImageChecker;
 use crate::jpeg::{self, JpegError, Options};
 use crate::source::{Capture, CaptureOutcome, CapturedImage, ImageData};
+use crate::stall::stall_timeout;
 use crate::status::Outage;
 use crate::stream_mode::StreamMode;
 
@@ -38,12 +39,6 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the first picture may take. Another server may have to open its camera.
 const FIRST_PICTURE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The shortest time without a picture after which a stream counts as stalled, as for V4L2 devices.
-const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The number of frame intervals without a picture after which a slow stream counts as stalled.
-const STALL_FRAMES: f64 = 3.0;
 
 /// How many still images to request per second by default.
 const DEFAULT_POLLING_RATE: f64 = 1.0;
@@ -298,11 +293,4 @@ impl Drop for NetworkCapture {
 
 fn start_runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().max_blocking_threads(MAX_RESOLVER_THREADS).build()
-}
-
-/// Returns how long no picture may arrive.
-fn stall_timeout(rate: Option<f64>) -> Duration {
-    // The rate is greater than 0, but may be so small that a `Duration` cannot hold the interval.
-    let slow = rate.and_then(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate).ok());
-    slow.map_or(MIN_STALL_TIMEOUT, |slow| MIN_STALL_TIMEOUT.max(slow))
 }

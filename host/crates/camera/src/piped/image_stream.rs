@@ -17,6 +17,7 @@ use crate::frame_sampling::FrameSampling;
 use crate::image_checker::ImageChecker;
 use crate::jpeg::{Options, Piece, Splitter};
 use crate::source::{CaptureOutcome, CapturedImage, ImageData};
+use crate::stall::stall_timeout;
 use crate::stream_mode::StreamMode;
 
 /// The largest image accepted, in bytes. Pictures of 8K video at the best quality have about half of that.
@@ -28,12 +29,6 @@ const MAX_BYTES_WITHOUT_IMAGE: u64 = 3 * MAX_IMAGE as u64;
 
 /// How long the first image may take: network cameras wait for a key frame, and some devices need seconds to wake up.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The shortest time between two images after which the input counts as silent. The same as for V4L2 devices.
-const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The number of frame intervals without an image after which a slow input counts as silent.
-const STALL_FRAMES: f64 = 3.0;
 
 /// How often the input is read at most before the newest image is returned. 16 MiB, so that an input that is faster
 /// than this loop cannot keep it from returning.
@@ -206,10 +201,8 @@ impl ImageStream {
         if self.bytes_since > MAX_BYTES_WITHOUT_IMAGE {
             return Err(InputError::NoImages { input: self.name.clone(), received: self.bytes_since });
         }
-        // The rate is greater than 0, but may be so small that a `Duration` cannot hold the interval.
-        let slow = self.rate.and_then(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate).ok());
-        let least = if self.mode.is_some() { MIN_STALL_TIMEOUT } else { START_TIMEOUT };
-        let after = slow.map_or(least, |slow| slow.max(least));
+        let stalled_after = stall_timeout(self.rate);
+        let after = if self.mode.is_some() { stalled_after } else { stalled_after.max(START_TIMEOUT) };
         if self.last_image.elapsed() <= after {
             return Ok(());
         }

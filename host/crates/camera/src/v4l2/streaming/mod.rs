@@ -19,18 +19,12 @@ use crate::frame::{Timestamp, monotonic_now};
 use crate::frame_counts::LostFrames;
 use crate::rate_limit::RateLimit;
 use crate::source::{Capture, CaptureOutcome, CapturedImage};
+use crate::stall::stall_timeout;
 use crate::stream_mode::StreamMode;
 
 /// The default number of buffers: one being filled, one waiting, one being copied, and one in reserve for when this
 /// process is not scheduled. Images are copied at once, so more buffers would only hold older ones.
 pub const DEFAULT_BUFFERS: u32 = 4;
-
-/// The shortest time without an image after which the device counts as stalled. Longer than the longest exposure of
-/// webcams in the dark.
-const MIN_STALL_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The number of frame intervals without an image after which a slow device counts as stalled.
-const STALL_FRAMES: f64 = 3.0;
 
 /// How many times in a row a driver may be ready without a buffer, or fail with EIO, which "can also indicate temporary
 /// problems like signal loss" (VIDIOC_DQBUF). More would turn the loop into a busy loop.
@@ -91,13 +85,6 @@ impl Streaming {
             next_sequence: None,
         }
     }
-}
-
-/// How long a device with this rate may deliver nothing.
-fn stall_timeout(rate: Option<f64>) -> Duration {
-    // The rate is greater than 0, but may be so small that a `Duration` cannot hold the interval.
-    let slow = rate.and_then(|rate| Duration::try_from_secs_f64(STALL_FRAMES / rate).ok());
-    slow.map_or(MIN_STALL_TIMEOUT, |slow| MIN_STALL_TIMEOUT.max(slow))
 }
 
 impl Capture for Streaming {

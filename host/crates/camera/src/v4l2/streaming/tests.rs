@@ -3,6 +3,7 @@ use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
 use crate::orientation::Orientation;
 use crate::source::ImageData;
+use crate::stall::MIN_STALL_TIMEOUT;
 use crate::v4l2::device::Format;
 use crate::v4l2::negotiate::NegotiatedMode;
 use crate::v4l2::scripted::{Operation, ScriptedCamera, ScriptedSystem, Step};
