@@ -1,4 +1,4 @@
-//! Checks JPEG images that arrive as byte strings, for sources that receive whole images.
+//! Checks the JPEG images of a camera.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +24,11 @@ impl ImageChecker {
         // The camera may have come back with a bad cable.
         checker.note_damage();
         checker
+    }
+
+    /// What images may lack.
+    pub(crate) fn options(&self) -> Options {
+        self.options
     }
 
     /// Checks that `bytes` are a whole image, and completes it. Costs only a search for its end, unless the camera

@@ -187,8 +187,6 @@ impl V4l2Camera {
             let offered = negotiated.format.code.to_string();
             return Err(SourceError::NoFormat { path: node, requested: None, offered });
         };
-        // The camera may have come back with a bad cable.
-        self.sampling.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
         self.controls.apply(&*device, &node);
         let failed = |error| device_error(&*self.system, &node, "start its stream", error);
         let stream = device.start(self.buffers).map_err(failed)?;

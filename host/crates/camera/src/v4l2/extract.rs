@@ -1,11 +1,12 @@
 //! Extracts images from a driver's buffers, and rejects buffers without one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::negotiate::{JPEG_FORMATS, NegotiatedMode};
 use crate::frame::JpegImage;
 use crate::frame_sampling::FrameSampling;
-use crate::jpeg::{self, JpegError, Options, ScanChecker};
+use crate::image_checker::ImageChecker;
+use crate::jpeg::{self, JpegError, Options};
 use crate::orientation::Orientation;
 use crate::raw::{Layout, PixelFormat, Range};
 use crate::source::{ImageData, RawImage};
@@ -17,13 +18,9 @@ pub(super) enum ImageExtractor {
 }
 
 /// For buffers with JPEG images.
-#[derive(Default)]
 pub(super) struct JpegExtractor {
-    options: Options,
-    checker: ScanChecker,
+    checker: ImageChecker,
     orientation: Orientation,
-    /// Belongs to the camera, because it must outlast this opening.
-    sampling: Arc<Mutex<FrameSampling>>,
 }
 
 /// Why a buffer holds no image.
@@ -49,13 +46,8 @@ impl ImageExtractor {
     ) -> Option<Self> {
         let format = negotiated.format;
         if JPEG_FORMATS.contains(&format.code) {
-            let options = Options { allow_truncated };
-            return Some(Self::Jpeg(Box::new(JpegExtractor {
-                options,
-                orientation,
-                sampling,
-                ..JpegExtractor::default()
-            })));
+            let checker = ImageChecker::new(Options { allow_truncated }, sampling);
+            return Some(Self::Jpeg(Box::new(JpegExtractor { checker, orientation })));
         }
         let range = if format.full_range { Range::Full } else { Range::Limited };
         PixelFormat::from_code(format.code.0).map(|code| Self::Raw {
@@ -77,7 +69,7 @@ impl ImageExtractor {
     pub(super) fn check(&self, bytes: &[u8]) -> Result<(), BufferError> {
         match self {
             _ if bytes.is_empty() => Err(BufferError::Empty),
-            Self::Jpeg(extractor) => Ok(jpeg::check_image(bytes, extractor.options)?),
+            Self::Jpeg(extractor) => Ok(jpeg::check_image(bytes, extractor.checker.options())?),
             Self::Raw { layout, .. } => pixels(bytes, layout).map(drop),
         }
     }
@@ -86,7 +78,7 @@ impl ImageExtractor {
     pub(super) fn copy(&self, bytes: &[u8]) -> Result<ImageData, BufferError> {
         match self {
             Self::Jpeg(extractor) => {
-                let (image, info) = jpeg::find_image(bytes, extractor.options)?;
+                let (image, info) = jpeg::find_image(bytes, extractor.checker.options())?;
                 Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_turned(image, &info, extractor.orientation))?))
             }
             Self::Raw { layout, quality, orientation } => {
@@ -100,18 +92,13 @@ impl ImageExtractor {
     /// Checks the entropy-coded data of a JPEG image if the camera's [`FrameSampling`] selects it.
     pub(super) fn check_data(&mut self, data: &ImageData) -> Result<(), BufferError> {
         let (Self::Jpeg(extractor), ImageData::Jpeg(image)) = (self, data) else { return Ok(()) };
-        let JpegExtractor { checker, sampling, .. } = &mut **extractor;
-        let mut sampling = sampling.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(sampling.apply(|| {
-            let info = jpeg::validate(&image.bytes, Options::default())?;
-            checker.check(&image.bytes, &info)
-        })?)
+        Ok(extractor.checker.check_data(image)?)
     }
 
     /// Records that a buffer held no image.
     pub(super) fn note_damage(&mut self) {
         if let Self::Jpeg(extractor) = self {
-            extractor.sampling.lock().unwrap_or_else(PoisonError::into_inner).note_damage();
+            extractor.checker.note_damage();
         }
     }
 }
