@@ -2,16 +2,15 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
 
 use super::error::InputError;
 use super::image_stream::{ImageStream, InputOptions, InputState};
+use super::input_capture::InputCapture;
 use crate::error::SourceError;
-use crate::source::{Capture, CaptureOutcome, Source};
-use crate::stream_mode::StreamMode;
+use crate::source::{Capture, Source};
 
 /// A camera whose images another program writes to a named pipe (fifo(7)).
 ///
@@ -28,7 +27,7 @@ impl Fifo {
         Self { path: path.to_owned(), state: InputState::new(options) }
     }
 
-    fn open_pipe(&self) -> Result<Reading, InputError> {
+    fn open_pipe(&self) -> Result<InputCapture, InputError> {
         let path = || self.path.clone();
         let name = self.path.display().to_string();
         // Without O_NONBLOCK, this would wait for a writer.
@@ -44,7 +43,8 @@ impl Fifo {
         if !FileType::from_raw_mode(stat.st_mode).is_fifo() {
             return Err(InputError::NotPipe { path: path() });
         }
-        Ok(Reading { stream: ImageStream::new(name.clone(), input, &self.state), name })
+        let stream = ImageStream::new(name, input, &self.state);
+        Ok(InputCapture { stream, advice: "start the program that writes to it" })
     }
 }
 
@@ -55,31 +55,5 @@ impl Source for Fifo {
 
     fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
         Ok(Box::new(self.open_pipe()?))
-    }
-}
-
-/// An open named pipe.
-struct Reading {
-    stream: ImageStream,
-    name: String,
-}
-
-impl Capture for Reading {
-    fn mode(&self) -> Option<StreamMode> {
-        self.stream.mode()
-    }
-
-    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
-        self.stream.fill([], deadline)?;
-        let outcome = self.stream.take_newest();
-        if outcome.image.is_some() {
-            return Ok(outcome);
-        }
-        if self.stream.has_ended() {
-            let advice = "start the program that writes to it";
-            return Err(InputError::Ended { input: self.name.clone(), advice }.into());
-        }
-        self.stream.check_progress(|| None)?;
-        Ok(outcome)
     }
 }

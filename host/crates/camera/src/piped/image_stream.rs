@@ -102,6 +102,11 @@ impl ImageStream {
         self.mode
     }
 
+    /// What messages call the input.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the input was closed.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended

@@ -7,13 +7,14 @@
 //! * `supervision`: the process that supervises a program. `messages`: what it writes to standard error. `search`:
 //!   finds it.
 //! * `program`: a program as a source; `running`: a running one.
-//! * `stdin`, `fifo`: standard input and named pipes.
+//! * `stdin`, `fifo`: standard input and named pipes; `input_capture`: either of them while it is open.
 //! * `rpicam`: the program for the camera modules of a Raspberry Pi.
 
 mod command_line;
 pub mod error;
 mod fifo;
 mod image_stream;
+mod input_capture;
 mod messages;
 mod program;
 pub mod rpicam;

@@ -9,9 +9,9 @@ use rustix::fs::{FileType, fstat};
 
 use super::error::InputError;
 use super::image_stream::{ImageStream, InputOptions, InputState};
+use super::input_capture::InputCapture;
 use crate::error::SourceError;
-use crate::source::{Capture, CaptureOutcome, Source};
-use crate::stream_mode::StreamMode;
+use crate::source::{Capture, Source};
 
 /// What messages call it.
 const NAME: &str = "standard input";
@@ -53,31 +53,6 @@ impl Source for StandardInput {
             stream.take_newest();
             stream.discard();
         }
-        Ok(Box::new(Reading { stream }))
-    }
-}
-
-/// Standard input while it is read.
-struct Reading {
-    stream: ImageStream,
-}
-
-impl Capture for Reading {
-    fn mode(&self) -> Option<StreamMode> {
-        self.stream.mode()
-    }
-
-    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
-        self.stream.fill([], deadline)?;
-        let outcome = self.stream.take_newest();
-        if outcome.image.is_some() {
-            return Ok(outcome);
-        }
-        if self.stream.has_ended() {
-            let advice = "start hotshoe again with a program that keeps writing";
-            return Err(InputError::Ended { input: NAME.to_owned(), advice }.into());
-        }
-        self.stream.check_progress(|| None)?;
-        Ok(outcome)
+        Ok(Box::new(InputCapture { stream, advice: "start hotshoe again with a program that keeps writing" }))
     }
 }
