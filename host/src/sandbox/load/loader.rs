@@ -88,8 +88,8 @@ pub fn load_guest(
 ) -> Result<LoadedGuest, LoadError> {
     let origin = || candidate.origin.clone();
     let link_error = |error| link_error(candidate, &error);
-    let scratch_linker = linker(sandbox.engine()).map_err(link_error)?;
-    compatibility::check(&candidate.interfaces()?, scratch_linker).map_err(|incompatible| match incompatible {
+    let linker = linker(sandbox.engine()).map_err(link_error)?;
+    compatibility::check(&candidate.interfaces()?, linker.clone()).map_err(|incompatible| match incompatible {
         Incompatible::NoHandler => LoadError::NoHandler(origin()),
         Incompatible::MissingImports { missing, has_handler } => {
             LoadError::MissingImports { origin: origin(), missing, has_handler }
@@ -99,7 +99,7 @@ pub fn load_guest(
     check_limits(&component, sandbox.memory_bytes())
         .map_err(|reason| LoadError::Invalid { origin: origin(), reason })?;
     // This also compares the types of the imports, which requires the compiled component.
-    let linked = linker(sandbox.engine()).and_then(|linker| linker.instantiate_pre(&component)).map_err(link_error)?;
+    let linked = linker.instantiate_pre(&component).map_err(link_error)?;
     // These fail only if the export is missing.
     let publisher = PublishingPre::new(linked.clone()).ok();
     let worker = WorkingPre::new(linked.clone()).ok();
