@@ -53,9 +53,11 @@ struct Shared {
     runtime: OnceLock<Handle>,
 }
 
-/// The outgoing requests of one instance.
-pub(in crate::sandbox) struct InstanceRequests {
-    shared: Option<Arc<Shared>>,
+/// The outgoing requests of one instance. `None` if none are allowed.
+pub(in crate::sandbox) struct InstanceRequests(Option<Allowed>);
+
+struct Allowed {
+    shared: Arc<Shared>,
     slots: Arc<Semaphore>,
 }
 
@@ -92,7 +94,8 @@ impl Outgoing {
 
     /// The requests of a new instance.
     pub(in crate::sandbox) fn instance(&self) -> InstanceRequests {
-        InstanceRequests { shared: self.0.clone(), slots: Arc::new(Semaphore::new(MAX_INSTANCE_REQUESTS)) }
+        let allow = |shared| Allowed { shared, slots: Arc::new(Semaphore::new(MAX_INSTANCE_REQUESTS)) };
+        InstanceRequests(self.0.clone().map(allow))
     }
 
     /// What to say about it in the log. `None` if there is none.
@@ -126,14 +129,14 @@ impl InstanceRequests {
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Exchange, Error> {
-        let shared = self.shared.as_ref().ok_or(Error::HttpRequestDenied)?;
+        let Allowed { shared, slots } = self.0.as_ref().ok_or(Error::HttpRequestDenied)?;
         let Some(origin) = origin_of(request.uri()) else { return Err(Error::HttpRequestUriInvalid) };
         let destination = shared.destinations.iter().find(|destination| destination.origin == origin);
         let Some(destination) = destination else {
             warn!("the guest may not send requests to {origin}; see --allow-outgoing");
             return Err(Error::HttpRequestDenied);
         };
-        let slots = Slots::acquire(&self.slots, &shared.slots, &shared.rate).map_err(|limit| {
+        let slots = Slots::acquire(slots, &shared.slots, &shared.rate).map_err(|limit| {
             warn!("an outgoing request to {origin} was refused: {limit}");
             Error::ConnectionLimitReached
         })?;
