@@ -25,7 +25,7 @@ const TOKEN_FILE_LIMIT: u64 = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file cannot be used.
-    #[error("admin token file: {0}")]
+    #[error(transparent)]
     File(#[from] PrivateFileError),
     /// The token is too short or contains characters other than visible ASCII.
     #[error(
@@ -90,7 +90,7 @@ impl Access {
 }
 
 fn read_token(file: &Path) -> Result<[u8; 32], TokenError> {
-    let text = read_private_file(file, TOKEN_FILE_LIMIT)?;
+    let text = read_private_file("admin token file", file, TOKEN_FILE_LIMIT)?;
     let token = text.trim();
     if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError::Invalid(file.to_owned()));

@@ -1,7 +1,7 @@
 //! From `--camera` options to cameras.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,15 @@ use super::cli::ServeArgs;
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
-use crate::camera::network::{Address, Credentials, CredentialsError, NetworkCamera, NetworkOptions};
+use crate::camera::network::{Address, Credentials, NetworkCamera, NetworkOptions};
 use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
 use crate::camera::v4l2::{CameraOptions, DEFAULT_BUFFERS, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Orientation, Source, SourceError};
+use crate::process::private_file::{PrivateFileError, read_private_file};
+
+/// How much of a credentials file is read, in bytes. No password is longer.
+const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
 
 /// A valid `--camera` option does not fit this machine or the other options.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +34,21 @@ pub enum CamerasError {
         /// The error of the source.
         source: SourceError,
     },
-    /// The credentials of a network camera cannot be used.
+    /// The credentials file of a network camera cannot be used.
     #[error("camera {name}: {source}")]
-    Credentials {
+    CredentialsFile {
         /// The name of the camera.
         name: String,
-        /// Why they cannot be used.
-        source: CredentialsError,
+        /// What is wrong with the file.
+        source: PrivateFileError,
+    },
+    /// The content of the credentials file has another form.
+    #[error("camera {name}: the credentials file {} must contain one line with USER:PASSWORD", path.display())]
+    InvalidCredentials {
+        /// The name of the camera.
+        name: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The address contains credentials. Neither it nor the parser of the command line shows them.
     #[error(
@@ -209,6 +221,14 @@ fn supervisor_command() -> SupervisorCommand {
     SupervisorCommand { program: "/proc/self/exe".into(), arguments: vec!["supervise".into(), "--".into()] }
 }
 
+/// Reads the credentials of the camera with this name.
+fn read_credentials(name: &str, file: &Path) -> Result<Credentials, CamerasError> {
+    let text = read_private_file("credentials file", file, CREDENTIALS_FILE_LIMIT)
+        .map_err(|source| CamerasError::CredentialsFile { name: name.to_owned(), source })?;
+    let invalid = || CamerasError::InvalidCredentials { name: name.to_owned(), path: file.to_owned() };
+    Credentials::parse(&text).ok_or_else(invalid)
+}
+
 fn create_network_camera(
     name: &str,
     address: &Address,
@@ -218,14 +238,12 @@ fn create_network_camera(
     if address.has_credentials() {
         return Err(CamerasError::CredentialsInAddress { name: name.to_owned(), address: address.clone() });
     }
-    let read = |file: &PathBuf| Credentials::read(file);
-    let failed = |source| CamerasError::Credentials { name: name.to_owned(), source };
     if spec.is_insecure {
         warn!("camera {name}: the certificate of {address} is not verified (`insecure`)");
     }
     let options = NetworkOptions {
         rate: spec.rate,
-        credentials: spec.credentials.as_ref().map(read).transpose().map_err(failed)?,
+        credentials: spec.credentials.as_deref().map(|file| read_credentials(name, file)).transpose()?,
         is_insecure: spec.is_insecure,
         allow_truncated: common.allow_truncated,
     };

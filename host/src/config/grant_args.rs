@@ -90,7 +90,7 @@ impl GrantArgs {
         }
         for assignment in &self.guest_env_file {
             let (key, file) = assignment.split("--guest-env-file")?;
-            let text = read_private_file(Path::new(file), VALUE_FILE_LIMIT)
+            let text = read_private_file("file", Path::new(file), VALUE_FILE_LIMIT)
                 .map_err(|source| GrantsError::File { key: key.to_owned(), source })?;
             entries.push((key.to_owned(), without_line_end(&text).to_owned()));
         }

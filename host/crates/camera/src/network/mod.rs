@@ -22,6 +22,6 @@ mod session;
 
 pub use address::{Address, AddressError};
 pub use camera::NetworkCamera;
-pub use credentials::{Credentials, CredentialsError};
+pub use credentials::Credentials;
 pub use error::NetworkError;
 pub use options::NetworkOptions;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,12 +17,10 @@ use tracing::warn;
 
 use super::entries::{ENTRIES, Usage, usage};
 use super::error::{Failure, StateError, StoreError};
+use crate::process::private_file::is_private;
 
 /// How much of the file is cached. The state is small, and the kernel caches the file as well.
 const CACHE_BYTES: usize = 2 << 20;
-
-/// The permission bits of everybody except the file's owner.
-const OTHERS: u32 = 0o077;
 
 /// Opens a database with these settings.
 pub(super) type Opener = Box<dyn Fn(&redb::Builder) -> Result<redb::Database, redb::Error> + Send + Sync>;
@@ -140,7 +138,7 @@ fn file_backend(path: &Path) -> Result<FileBackend, redb::Error> {
     if !metadata.is_file() {
         return Err(io::Error::from(io::ErrorKind::InvalidData).into());
     }
-    if metadata.mode() & OTHERS != 0 {
+    if !is_private(&metadata) {
         warn!("other users can access the store {path}; run `chmod 600 {path}`", path = path.display());
     }
     Ok(FileBackend::new(file)?)
