@@ -6,7 +6,7 @@ mod camera {
     pub use hotshoe_camera::{Dimensions, FourCc, Orientation, Rotation, network, piped};
 }
 #[allow(dead_code, reason = "the target uses only part of the module")]
-#[path = "../../src/config/camera_spec.rs"]
+#[path = "../../src/config/camera_spec/mod.rs"]
 mod camera_spec;
 #[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/label.rs"]

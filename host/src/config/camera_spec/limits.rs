@@ -1,0 +1,19 @@
+//! The ranges of values.
+
+/// The longest camera name, in characters. Names appear in URLs, on pages and in the log, so they must stay readable.
+pub const MAX_NAME_LENGTH: usize = 32;
+
+/// The highest frame rate, in frames per second. No camera is faster, so a higher value is a typing error.
+pub(super) const MAX_RATE: f64 = 10_000.0;
+
+/// The lowest frame rate, in frames per second: one frame a day. Keeps frame intervals finite.
+pub(super) const MIN_RATE: f64 = 1.0 / 86_400.0;
+
+/// The largest width or height, in pixels. No sensor is larger.
+pub(super) const MAX_SIDE: u32 = 32_768;
+
+/// The fewest buffers: one that the driver fills while the other is copied.
+pub(super) const MIN_BUFFERS: u32 = 2;
+
+/// The most buffers that the kernel allocates for a stream (VIDEO_MAX_FRAME).
+pub(super) const MAX_BUFFERS: u32 = 32;

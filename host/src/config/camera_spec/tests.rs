@@ -1,0 +1,171 @@
+use super::*;
+use crate::camera::Rotation;
+use crate::camera::network::AddressError;
+use crate::camera::piped::{CommandLine, CommandLineError};
+
+fn parse(input: &str) -> Result<CameraSpec, CameraSpecError> {
+    input.parse()
+}
+
+#[test]
+fn all_options_can_be_combined() {
+    assert_eq!(
+        parse(
+            "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,rotate=270,flip=vertical,\
+             buffers=8,input=HDMI 0,standard=PAL,control=gain:-3,focus:0,\
+             label=Front door,, left,keep-open"
+        ),
+        Ok(CameraSpec {
+            name: Some("front".into()),
+            source: SourceSpec::Device("/dev/video0".into()),
+            size: Some(Dimensions { width: 1280, height: 720 }),
+            rate: Some(29.97),
+            format: Some(FourCc(*b"YUYV")),
+            quality: Some(90),
+            orientation: Some(Orientation {
+                rotation: Rotation::ThreeQuarters,
+                flip_horizontally: false,
+                flip_vertically: true
+            }),
+            buffers: Some(8),
+            input: Some("HDMI 0".into()),
+            standard: Some("PAL".into()),
+            controls: vec![("gain".into(), -3), ("focus".into(), 0)],
+            label: Some("Front door, left".parse().unwrap()),
+            credentials: None,
+            is_insecure: false,
+            keep_open: true,
+        })
+    );
+}
+
+#[test]
+fn sources_are_keywords_or_paths() {
+    assert_eq!(parse("auto").unwrap().source, SourceSpec::Auto);
+    assert_eq!(parse("emulated").unwrap().source, SourceSpec::Emulated(None));
+    assert_eq!(parse("yard=emulated:frames").unwrap().source, SourceSpec::Emulated(Some("frames".into())));
+    assert_eq!(parse("emulated:test-pattern").unwrap().source, SourceSpec::TestPattern);
+    assert_eq!(parse("emulated:./test-pattern").unwrap().source, SourceSpec::Emulated(Some("./test-pattern".into())));
+    assert_eq!(parse("rpicam").unwrap().source, SourceSpec::Rpicam(0));
+    assert_eq!(parse("rpicam:1,size=640x480,fps=30,quality=90").unwrap().source, SourceSpec::Rpicam(1));
+    assert_eq!(parse("rpicam:one"), Err(CameraSpecError::InvalidModule("one".into())));
+    assert_eq!(parse("in=stdin,fps=2").unwrap().source, SourceSpec::Stdin);
+    assert_eq!(parse("pipe:/run/cam").unwrap().source, SourceSpec::Pipe("/run/cam".into()));
+    assert_eq!(parse("pipe:"), Err(CameraSpecError::UnknownSource("pipe:".into())));
+    assert_eq!(parse("./cam").unwrap().source, SourceSpec::Device("./cam".into()));
+    assert_eq!(parse("webcam"), Err(CameraSpecError::UnknownSource("webcam".into())));
+    assert_eq!(parse(""), Err(CameraSpecError::UnknownSource("".into())));
+    assert_eq!(parse("emulated:"), Err(CameraSpecError::UnknownSource("emulated:".into())));
+}
+
+#[test]
+fn commands_are_split_into_words() {
+    let command = |input: &str| -> Result<String, CameraSpecError> {
+        match parse(input)?.source {
+            SourceSpec::Exec(CommandLine { program, arguments }) => Ok([vec![program], arguments].concat().join("|")),
+            other => panic!("{other:?}"),
+        }
+    };
+    let with_commas = "door=exec:ffmpeg -vf 'fps=5,,scale=640:-1' -f mjpeg -,label=Door";
+    assert_eq!(command(with_commas).unwrap(), "ffmpeg|-vf|fps=5,scale=640:-1|-f|mjpeg|-");
+    assert_eq!(parse(with_commas).unwrap().name.as_deref(), Some("door"));
+    assert_eq!(command("exec:/opt/cam --mode=fast").unwrap(), "/opt/cam|--mode=fast");
+    assert_eq!(command("exec:"), Err(CommandLineError::Empty.into()));
+    assert_eq!(command("exec:a | b"), Err(CommandLineError::ShellOperator("|".into()).into()));
+}
+
+#[test]
+fn network_cameras_have_their_own_options() {
+    let spec = parse("pi=http://pi.local:5000/?action=stream,fps=2,credentials=/etc/a,,b,insecure").unwrap();
+    assert_eq!(spec.name.as_deref(), Some("pi"));
+    assert_eq!(spec.source, SourceSpec::Network("http://pi.local:5000/?action=stream".parse().unwrap()));
+    assert_eq!((spec.credentials, spec.is_insecure), (Some("/etc/a,b".into()), true));
+    assert_eq!(parse("HTTPS://[::1]/a=b").unwrap().name, None);
+    for address in ["http:", "http://", "https://:80/", "httpx://pi/", "http://pi:99999/"] {
+        assert_eq!(parse(address), Err(CameraSpecError::InvalidAddress(AddressError::Invalid)), "{address}");
+    }
+    let unsupported = |kind, option| Err(CameraSpecError::UnsupportedOption(kind, option));
+    assert_eq!(parse("http://pi/,size=1x1"), unsupported("a network camera", "size="));
+    assert_eq!(parse("emulated,credentials=x"), unsupported("an emulated camera", "credentials="));
+    assert_eq!(parse("/dev/video0,insecure"), unsupported("a device", "insecure"));
+}
+
+#[test]
+fn an_equals_sign_in_a_path_does_not_end_a_name() {
+    let by_path = parse("/dev/v4l/by-path/pci=1-usb").unwrap();
+    assert_eq!(by_path.name, None);
+    assert_eq!(by_path.source, SourceSpec::Device("/dev/v4l/by-path/pci=1-usb".into()));
+    assert_eq!(parse("emulated:a=b").unwrap().source, SourceSpec::Emulated(Some("a=b".into())));
+}
+
+#[test]
+fn a_doubled_comma_belongs_to_the_path_or_value() {
+    let folder = |input| match parse(input).unwrap().source {
+        SourceSpec::Emulated(Some(folder)) => folder,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(folder("emulated:a,,b"), PathBuf::from("a,b"));
+    assert_eq!(folder("emulated:,,,,"), PathBuf::from(",,"));
+    assert_eq!(folder("yard=emulated:a,,,fps=5"), PathBuf::from("a,"), "the first two are one comma");
+    assert_eq!(parse("/dev/v4l/by-id/a,,b,fps=5").unwrap().source, SourceSpec::Device("/dev/v4l/by-id/a,b".into()));
+    assert_eq!(parse("auto,,fps=5"), Err(CameraSpecError::InvalidName("auto,fps".into())));
+    let label = |input: &str| parse(input).unwrap().label.unwrap().to_string();
+    assert_eq!(label("auto,label=\u{7384}\u{95a2}=a:b/c,fps=5"), "\u{7384}\u{95a2}=a:b/c");
+    assert!(matches!(parse("auto,label="), Err(CameraSpecError::InvalidLabel(..))));
+    assert!(matches!(parse("auto,label=a\nb"), Err(CameraSpecError::InvalidLabel(..))));
+}
+
+#[test]
+fn names_need_no_escaping() {
+    for name in ["a", "front-door_2", &"n".repeat(MAX_NAME_LENGTH)] {
+        assert_eq!(parse(&format!("{name}=auto")).unwrap().name.as_deref(), Some(name));
+    }
+    for name in ["", "front door", "caf\u{e9}", "<b>", "a%20b", &"n".repeat(MAX_NAME_LENGTH + 1)] {
+        assert_eq!(parse(&format!("{name}=auto")), Err(CameraSpecError::InvalidName(name.into())));
+    }
+}
+
+#[test]
+fn invalid_options_are_rejected() {
+    for size in ["", "640", "x480", "640x", "0x0", "-1x4", "640x480x2", "99999x1"] {
+        assert_eq!(parse(&format!("/dev/video0,size={size}")), Err(CameraSpecError::InvalidSize(size.into())));
+    }
+    for rate in ["", "0", "-1", "nan", "inf", "1e9", "fast"] {
+        assert_eq!(parse(&format!("emulated,fps={rate}")), Err(CameraSpecError::InvalidRate(rate.into())));
+    }
+    assert_eq!(parse("auto,colour=red"), Err(CameraSpecError::UnknownOption("colour=red".into())));
+    assert_eq!(parse("auto,"), Err(CameraSpecError::UnknownOption("".into())));
+    for option in ["size=1x1", "format=MJPG", "quality=1"] {
+        let name = &option[..=option.find("=").unwrap()];
+        for (source, kind) in [("emulated", "an emulated camera"), ("exec:a", "a program"), ("stdin", "standard input")]
+        {
+            let expected = CameraSpecError::UnsupportedOption(kind, name);
+            assert_eq!(parse(&format!("{source},{option}")), Err(expected));
+        }
+    }
+    for code in ["", "MJPEG", "\u{fc}"] {
+        assert_eq!(parse(&format!("auto,format={code}")), Err(CameraSpecError::InvalidFormat(code.into())));
+    }
+    assert_eq!(parse("auto,format=auto").unwrap().format, None);
+    for quality in ["", "0", "101", "best"] {
+        assert_eq!(parse(&format!("auto,quality={quality}")), Err(CameraSpecError::InvalidQuality(quality.into())));
+    }
+    for rotation in ["", "45", "360", "-90", "left"] {
+        assert_eq!(
+            parse(&format!("emulated,rotate={rotation}")),
+            Err(CameraSpecError::InvalidRotation(rotation.into()))
+        );
+    }
+    for count in ["", "1", "33", "many"] {
+        assert_eq!(parse(&format!("auto,buffers={count}")), Err(CameraSpecError::InvalidBuffers(count.into())));
+    }
+    assert_eq!(parse("auto,input="), Err(CameraSpecError::EmptyName("input")));
+    for flip in ["", "left", "BOTH", "1"] {
+        assert_eq!(parse(&format!("emulated,flip={flip}")), Err(CameraSpecError::InvalidFlip(flip.into())));
+    }
+    assert_eq!(parse("emulated,rotate=0,flip=none").unwrap().orientation, Some(Orientation::default()));
+    for control in ["", "gain", "gain:", ":1", "gain:high", "gain:1.5"] {
+        assert_eq!(parse(&format!("auto,control={control}")), Err(CameraSpecError::InvalidControl(control.into())));
+    }
+    assert_eq!(parse("auto,gain:1"), Err(CameraSpecError::UnknownOption("gain:1".into())));
+}
