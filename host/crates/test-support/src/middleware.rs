@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wit_parser::Resolve;
 
-use super::guests::encode_world;
+use super::guests::{ALLOCATOR, encode_world};
 use super::workspace;
 
 /// The release of WASI that the host provides, which `wit/deps` contains.
@@ -22,13 +22,6 @@ const PRELUDE: &str = r#"
   (import "wasi:io/streams@RELEASE" "[resource-drop]output-stream" (func $drop_stream (param i32)))
 
   (memory (export "memory") 1)
-  (global $top (mut i32) (i32.const 4096))
-  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
-    (local $at i32)
-    (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
-    (global.set $top (i32.add (local.get $at) (local.get 3)))
-    (local.get $at))
-
   ;; Whether the path begins with `/bad`.
   (func $is_bad (param $request i32) (result i32)
     (call $path (local.get $request) (i32.const 256))
@@ -68,7 +61,7 @@ pub fn middleware(instructions: &str, line: &str) -> Vec<u8> {
 pub fn of_release(release: &str, instructions: &str, line: &str) -> Vec<u8> {
     let length = line.len() + 1;
     let module = format!(
-        r#"(module {PRELUDE}
+        r#"(module {PRELUDE} {ALLOCATOR}
           (global $line_length i32 (i32.const {length})) (data (i32.const 1024) "{line}\0a")
           (func (export "wasi:http/incoming-handler@RELEASE#handle") (param $request i32) (param $out i32)
             {instructions}))"#

@@ -1,0 +1,32 @@
+//! Guests with a worker.
+
+use super::channels::{PUBLISHER, joining};
+use super::encode::{encode, encode_with};
+use super::misbehaving::TRAPS;
+use super::prelude::module;
+
+/// Returns a component with a worker that executes `work`, and that misbehaves at `/bad` like [`TRAPS`].
+pub fn working(work: &str) -> Vec<u8> {
+    encode(&module(&format!("{TRAPS} {}", worker(work)), true), "working-guest")
+}
+
+/// Like [`publishing`], with a worker that executes `work`.
+pub fn publishing_and_working(channel: &str, publish: &str, part: &str, work: &str) -> Vec<u8> {
+    let module = joining(channel, part, &format!("{publish} {PUBLISHER} {}", worker(work)), 0);
+    encode_with(&module, "publishing-guest", "include hotshoe:server/working-guest@0.2.0;", "")
+}
+
+/// A worker, and functions that print `working` and `replaced`.
+fn worker(work: &str) -> String {
+    format!(
+        r#"(data (i32.const 768) "working\0a") (data (i32.const 784) "replaced\0a")
+        (func $print (param $at i32) (param $length i32)
+          (local $stream i32)
+          (local.set $stream (call $stdout))
+          (call $write_bytes (local.get $stream) (local.get $at) (local.get $length))
+          (call $drop_stream (local.get $stream)))
+        (func $print_working (call $print (i32.const 768) (i32.const 8)))
+        (func $print_replaced (call $print (i32.const 784) (i32.const 9)))
+        (func (export "hotshoe:server/worker@0.2.0#run") {work})"#
+    )
+}
