@@ -88,7 +88,7 @@ fn a_worker_that_returns_has_finished() {
 }
 
 #[test]
-fn a_worker_that_computes_forever_uses_half_a_processor_and_stops_nobody() {
+fn a_worker_that_computes_forever_is_limited_while_pages_and_streams_continue() {
     let server = start(&guests::publishing_and_working("c", guests::PUBLISHES, "part", SPINS), &[]);
     server.wait_for_log(&of_generation(1, WORKING));
     let mut viewer = Viewer::watch(server.address, "/bad");

@@ -33,7 +33,7 @@ impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let users = std::env::var("BASIC_AUTH_USERS").unwrap_or_default();
         if users.trim().is_empty() {
-            eprintln!("BASIC_AUTH_USERS is not set, so nobody can log in");
+            eprintln!("BASIC_AUTH_USERS is not set, so no user can log in");
             return refuse(out, 503, "no users are configured\n");
         }
         let headers = request.headers().get("authorization");

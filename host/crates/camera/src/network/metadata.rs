@@ -27,7 +27,7 @@ const MAX_SEQUENCE: u64 = 1 << 53;
 /// The longest reason that is passed on, in characters.
 const MAX_REASON_LENGTH: usize = 500;
 
-/// What a server that does not give a reason is said to report.
+/// The reason that is shown if a server gives none.
 const NO_REASON: &str = "the server has no picture from its camera";
 
 /// What the headers of an image say about it.
