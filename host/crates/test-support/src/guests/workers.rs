@@ -10,7 +10,7 @@ pub fn working(work: &str) -> Vec<u8> {
     encode(&module(&format!("{TRAPS} {}", worker(work)), true), "working-guest")
 }
 
-/// Like [`publishing`], with a worker that executes `work`.
+/// Like [`publishing`](super::publishing), with a worker that executes `work`.
 pub fn publishing_and_working(channel: &str, publish: &str, part: &str, work: &str) -> Vec<u8> {
     let module = joining(channel, part, &format!("{publish} {PUBLISHER} {}", worker(work)), 0);
     encode_with(&module, "publishing-guest", "include hotshoe:server/working-guest@0.2.0;", "")
