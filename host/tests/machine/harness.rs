@@ -23,6 +23,13 @@ pub fn missing_programs(names: &[&str]) -> Option<String> {
     (!missing.is_empty()).then(|| missing.join(", "))
 }
 
+/// Like [`missing_programs`], for tests that only root can run.
+pub fn missing_as_root(programs: &[&str]) -> Option<String> {
+    let is_root = rustix::process::geteuid().is_root();
+    let missing: Vec<_> = missing_programs(programs).into_iter().chain((!is_root).then(|| "root".to_owned())).collect();
+    (!missing.is_empty()).then(|| missing.join(", "))
+}
+
 /// Runs a command until it exits. Panics if it fails.
 #[track_caller]
 pub fn run_successfully(command: &mut Command) -> Output {

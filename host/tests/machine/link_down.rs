@@ -7,22 +7,12 @@ use std::time::{Duration, Instant};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 
-use crate::harness::missing_programs;
-
 /// The longest time until a viewer behind a dead link is dropped: keepalive, or 10 s without progress after up to 70 s
 /// for the data sent before, plus a margin for busy machines.
 const DROPPED_WITHIN: Duration = Duration::from_secs(120);
 
 /// The viewers of each path.
 const VIEWERS_PER_PATH: usize = 5;
-
-/// The tools that this machine lacks, if any. Only root may create network namespaces.
-pub fn missing() -> Option<String> {
-    let is_root = rustix::process::geteuid().is_root();
-    let missing: Vec<_> =
-        missing_programs(&["ip", "curl"]).into_iter().chain((!is_root).then(|| "root".to_owned())).collect();
-    (!missing.is_empty()).then(|| missing.join(", "))
-}
 
 /// A network namespace with the address 10.77.0.2, linked to 10.77.0.1 in this one. Removed when dropped.
 struct Namespace(String);

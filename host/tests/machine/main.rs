@@ -39,7 +39,7 @@ use std::process::ExitCode;
 use hotshoe_conformance::Requirements;
 use libtest_mimic::Arguments;
 
-use self::harness::{missing_programs, trial};
+use self::harness::{missing_as_root, missing_programs, trial};
 
 fn main() -> ExitCode {
     if camera_vm::is_usb_camera() {
@@ -56,8 +56,11 @@ fn main() -> ExitCode {
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
     // The longest test starts first and runs in parallel with the others.
-    let mut trials =
-        vec![trial("viewers_whose_link_goes_down_are_dropped", &link_down::missing(), link_down::viewers_are_dropped)];
+    let mut trials = vec![trial(
+        "viewers_whose_link_goes_down_are_dropped",
+        &missing_as_root(&["ip", "curl"]),
+        link_down::viewers_are_dropped,
+    )];
     // Compiling an interpreter takes a minute of CPU time.
     for template in &toolchains::templates::TEMPLATES {
         let missing = template.missing();
@@ -82,6 +85,11 @@ fn main() -> ExitCode {
         trial("digest_credentials_are_renewed", &python3, network_peers::digest),
         trial("ustreamer_is_a_camera", &missing_programs(&["ustreamer"]), network_peers::ustreamer),
         trial("nginx_with_tls_is_a_camera", &missing_programs(&["nginx", "openssl"]), network_peers::nginx_with_tls),
+        trial(
+            "credentials_follow_a_redirect_to_https_of_the_same_host",
+            &missing_as_root(&["nginx", "openssl"]),
+            network_peers::redirect_to_https,
+        ),
         trial(
             "viewers_of_a_dead_relay_return_through_haproxy",
             &missing_programs(&["haproxy"]),

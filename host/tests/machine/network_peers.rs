@@ -209,23 +209,8 @@ pub fn nginx_with_tls() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     create_certificate(path);
-    let hash = run_successfully(Command::new("openssl").args(["passwd", "-apr1", "sesame"])).stdout;
-    fs::write(path.join("htpasswd"), format!("ali:{}", String::from_utf8(hash).unwrap())).unwrap();
     let address = free_address();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {}/{kind}; ", path.display()))
-        .concat();
-    let configuration = format!(
-        "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log; events {{}} http {{ access_log off; {temporary}
-         server {{ listen {address} ssl; ssl_certificate {0}/cert.pem; ssl_certificate_key {0}/key.pem;
-         location / {{ proxy_pass http://{1}/; auth_basic cam; auth_basic_user_file {0}/htpasswd; }} }} }}",
-        path.display(),
-        origin.address
-    );
-    fs::write(path.join("nginx.conf"), configuration).unwrap();
-    let mut nginx = Command::new("nginx");
-    nginx.args(["-e", "stderr", "-p"]).arg(path).arg("-c").arg(path.join("nginx.conf"));
-    let _nginx = Peer::start(nginx, address, true);
+    let _nginx = start_nginx_with_tls(path, origin.address, address, "");
     let file = credentials_file(path, "ali:sesame");
     let url = format!("https://localhost:{}/video_feed,credentials={file}", address.port());
     let cameras = ["--camera", &format!("strict={url}"), "--camera", &format!("any={url},insecure")];
@@ -239,6 +224,53 @@ pub fn nginx_with_tls() {
     trusting.args(cameras).env("SSL_CERT_FILE", path.join("cert.pem"));
     let trusting = Server::start_command(trusting);
     shows_all_pictures(&trusting, "strict");
+}
+
+/// Starts nginx in front of a server, with TLS, the certificate of [`create_certificate`], and Basic credentials.
+/// `more` is added to its configuration of HTTP.
+fn start_nginx_with_tls(path: &Path, origin: SocketAddr, address: SocketAddr, more: &str) -> Peer {
+    let hash = run_successfully(Command::new("openssl").args(["passwd", "-apr1", "sesame"])).stdout;
+    fs::write(path.join("htpasswd"), format!("ali:{}", String::from_utf8(hash).unwrap())).unwrap();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {}/{kind}; ", path.display()))
+        .concat();
+    let configuration = format!(
+        "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log; events {{}} http {{ {temporary}
+         log_format sent '$scheme $status $http_authorization'; access_log {0}/access.log sent;
+         server {{ listen {address} ssl; ssl_certificate {0}/cert.pem; ssl_certificate_key {0}/key.pem;
+         location / {{ proxy_pass http://{origin}/; auth_basic cam; auth_basic_user_file {0}/htpasswd; }} }}
+         {more} }}",
+        path.display(),
+    );
+    fs::write(path.join("nginx.conf"), configuration).unwrap();
+    let mut nginx = Command::new("nginx");
+    nginx.args(["-e", "stderr", "-p"]).arg(path).arg("-c").arg(path.join("nginx.conf"));
+    Peer::start(nginx, address, true)
+}
+
+/// A server that redirects from `http` to `https` at the default ports gets the credentials, and only over `https`,
+/// also when the camera is opened again.
+pub fn redirect_to_https() {
+    let origin = Server::start(&["--camera", "emulated,fps=20"]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    create_certificate(path);
+    // An address of this machine at which nothing else listens.
+    let address = SocketAddr::from(([127, 80, 44, 3], 443));
+    let redirect = format!("server {{ listen {}:80; return 301 https://$host$request_uri; }}", address.ip());
+    let _nginx = start_nginx_with_tls(path, origin.address, address, &redirect);
+    let file = credentials_file(path, "ali:sesame");
+    let camera = format!("door=http://{}/video_feed,insecure,credentials={file}", address.ip());
+    let server = Server::start(&["--camera", &camera, "--linger", "0"]);
+    for opened in 1..=2 {
+        shows_all_pictures(&server, "door");
+        server.wait_for_logs("camera door: closed", opened);
+    }
+    // The last request is logged when its stream ends.
+    let log = || fs::read_to_string(path.join("access.log")).unwrap();
+    wait_until("both streams have ended", || log().matches("https 200 Basic").count() == 2);
+    assert_eq!(log().lines().filter(|line| line.starts_with("http ")).count(), 2, "{}", log());
+    assert!(log().lines().filter(|line| line.starts_with("http ")).all(|line| line == "http 301 -"), "{}", log());
 }
 
 fn credentials_file(folder: &Path, content: &str) -> String {

@@ -213,6 +213,24 @@ fn credentials_are_sent_only_to_the_origin_that_asks_and_appear_nowhere() {
 }
 
 #[test]
+fn a_redirect_to_another_server_that_asks_for_credentials_is_explained() {
+    let asking = |mut exchange: Exchange| {
+        assert_eq!(exchange.header("authorization"), None);
+        exchange.respond("401 Unauthorized", "WWW-Authenticate: Basic realm=\"cam\"\r\n", b"")
+    };
+    let other = HttpServer::start(asking);
+    let target = other.url("/plain");
+    let origin =
+        HttpServer::start(move |mut exchange| exchange.respond("302 Found", &format!("Location: {target}\r\n"), b""));
+    let folder = tempfile::tempdir().unwrap();
+    let file = credentials_file(folder.path(), "Aladdin:open sesame\n");
+    let server = Server::start(&["--camera", &format!("{},credentials={file}", origin.url("/"))]);
+    let reason = get(server.address, "/snapshot").text();
+    let expected = format!("redirects to http://{}, which requires a user name and a password", other.address);
+    assert!(reason.contains(&expected), "{reason}");
+}
+
+#[test]
 fn credentials_that_others_can_read_are_refused_at_startup() {
     let folder = tempfile::tempdir().unwrap();
     let file = credentials_file(folder.path(), "user:password");

@@ -35,6 +35,12 @@ pub enum NetworkError {
     /// The server refuses the credentials.
     #[error("the server refuses the user name or the password of the credentials file")]
     WrongCredentials,
+    /// Another server, to which the first one redirects, requires credentials.
+    #[error(
+        "the server redirects to {0}, which requires a user name and a password; they are sent only to the server of \
+         the address, so use an address at {0}"
+    )]
+    CredentialsElsewhere(String),
     /// The server supports neither Basic nor Digest.
     #[error("the server supports neither Basic nor Digest credentials, but {0}")]
     UnsupportedCredentials(String),
@@ -116,6 +122,7 @@ impl NetworkError {
             | Self::Ended => OutageCause::NotFound,
             Self::NeedsCredentials
             | Self::WrongCredentials
+            | Self::CredentialsElsewhere(_)
             | Self::UnsupportedCredentials(_)
             | Self::Certificate(_)
             | Self::Status(StatusCode::FORBIDDEN) => OutageCause::AccessDenied,

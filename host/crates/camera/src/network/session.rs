@@ -22,7 +22,9 @@ pub(super) struct Session {
     client: Client,
     url: Url,
     credentials: Option<Credentials>,
-    challenge: Option<Challenge>,
+    /// What was asked for, and the origin that asked. No other origin gets the answer: a server that asks over `https`
+    /// must not receive the password over `http` with the next request.
+    challenge: Option<(String, Challenge)>,
 }
 
 impl Session {
@@ -47,16 +49,19 @@ impl Session {
 
     /// Requests the address with these additional headers. Returns a response with a status of success, or 304.
     ///
-    /// Follows redirects. Credentials are sent only to the origin of the address, and only after it has asked for them.
+    /// Follows redirects. Credentials are sent only to the origin of the address and to its `https` counterpart
+    /// ([`may_have_credentials`]), and only after that very origin has asked for them.
     pub(super) async fn get(&mut self, headers: &HeaderMap) -> Result<Response, NetworkError> {
         let mut url = self.url.clone();
         let mut redirects = 0;
         let mut answers = 0;
         loop {
-            let is_own = url.origin() == self.url.origin();
+            let origin = url.origin().ascii_serialization();
+            let is_trusted = may_have_credentials(&self.url, &url);
             let mut request = self.client.get(url.clone()).headers(headers.clone());
-            if is_own
-                && let (Some(credentials), Some(challenge)) = (&self.credentials, &mut self.challenge)
+            if is_trusted
+                && let (Some(credentials), Some((asking, challenge))) = (&self.credentials, &mut self.challenge)
+                && *asking == origin
                 && let Ok(mut answer) = HeaderValue::try_from(challenge.answer(credentials, &target(&url)))
             {
                 answer.set_sensitive(true);
@@ -79,8 +84,11 @@ impl Session {
                     url = redirect_target(&url, &response).ok_or(NetworkError::InvalidRedirect)?;
                 }
                 StatusCode::UNAUTHORIZED => {
-                    if !is_own || self.credentials.is_none() {
+                    if self.credentials.is_none() {
                         return Err(NetworkError::NeedsCredentials);
+                    }
+                    if !is_trusted {
+                        return Err(NetworkError::CredentialsElsewhere(origin));
                     }
                     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
                     let challenge = Challenge::strongest(values.filter_map(|value| value.to_str().ok()))?;
@@ -89,7 +97,7 @@ impl Session {
                         return Err(NetworkError::WrongCredentials);
                     }
                     answers += 1;
-                    self.challenge = Some(challenge);
+                    self.challenge = Some((origin, challenge));
                 }
                 _ => {
                     let metadata = Metadata::of_response(&response);
@@ -112,6 +120,20 @@ fn client_builder() -> ClientBuilder {
         .http1_ignore_invalid_headers_in_responses(true)
 }
 
+/// Whether a server may get the credentials for the address `own`: the same origin, or the `https` counterpart of an
+/// `http` address, which has the same host and the default port, as in Python's requests.
+///
+/// That is no less safe than answering `http` itself, because the certificate is verified for the same host. Other
+/// ports may belong to other users of a machine.
+fn may_have_credentials(own: &Url, url: &Url) -> bool {
+    // `port` is `None` for the default port of the scheme.
+    let is_counterpart = (own.scheme(), url.scheme()) == ("http", "https")
+        && own.host() == url.host()
+        && own.port().is_none()
+        && url.port().is_none();
+    own.origin() == url.origin() || is_counterpart
+}
+
 /// The request target: the path and the query.
 fn target(url: &Url) -> String {
     url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
@@ -121,4 +143,36 @@ fn redirect_target(url: &Url, response: &Response) -> Option<Url> {
     let target = url.join(response.headers().get(LOCATION)?.to_str().ok()?).ok()?;
     let is_usable = matches!(target.scheme(), "http" | "https") && target.username().is_empty();
     (is_usable && target.password().is_none()).then_some(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_belong_to_the_origin_and_to_its_https_counterpart() {
+        let may_have = |own: &str, url: &str| may_have_credentials(&own.parse().unwrap(), &url.parse().unwrap());
+        for (own, url) in [
+            ("http://cam/a", "http://cam:80/b"),
+            ("http://cam:8080/", "http://cam:8080/b"),
+            ("https://cam/", "https://CAM:443/b"),
+            ("http://cam/", "https://cam/b"),
+            ("http://cam:80/", "https://cam:443/"),
+            ("http://[::1]/", "https://[::1]/"),
+        ] {
+            assert!(may_have(own, url), "{own} {url}");
+        }
+        for (own, url) in [
+            ("https://cam/", "http://cam/"),
+            ("http://cam/", "https://cam:8443/"),
+            ("http://cam:8080/", "https://cam/"),
+            ("http://cam:8080/", "https://cam:8080/"),
+            ("http://cam/", "http://cam:8080/"),
+            ("http://cam/", "https://www.cam/"),
+            ("http://cam/", "https://cam.evil/"),
+            ("http://127.0.0.1/", "https://127.0.0.2/"),
+        ] {
+            assert!(!may_have(own, url), "{own} {url}");
+        }
+    }
 }
