@@ -2,23 +2,19 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{DEADLINE, built_in_pictures};
+use hotshoe_test_support::{DEADLINE, built_in_pictures, has_ipv6};
 
 /// Waits until the server has logged `count` URLs, and returns them.
 fn urls(server: &Server, count: usize) -> Vec<String> {
     const OPEN: &str = "INFO open ";
     server.wait_for_logs(OPEN, count);
     server.log().lines().filter_map(|line| Some(line.split_once(OPEN)?.1.to_owned())).collect()
-}
-
-fn has_ipv6() -> bool {
-    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// Returns the status of a GET at this address.
@@ -52,6 +48,23 @@ fn a_colon_and_a_port_listen_at_all_ipv4_and_ipv6_addresses() {
         assert_eq!(status_at(Ipv6Addr::LOCALHOST, port), 200);
         assert_eq!(urls(&server, 1), [format!("http://[::1]:{port}/")]);
     }
+}
+
+#[test]
+fn an_ipv6_address_serves_the_page_snapshots_and_streams() {
+    if !has_ipv6() {
+        return;
+    }
+    let server = Server::start(&["--camera", "emulated,fps=20", "--listen", "[::1]:0"]);
+    let port = server.address.port();
+    assert_eq!(server.address, (Ipv6Addr::LOCALHOST, port).into());
+    assert_eq!(urls(&server, 1), [format!("http://[::1]:{port}/")]);
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "only the given address");
+    for path in ["/", "/state"] {
+        assert_eq!(get(server.address, path).status, 200, "{path}");
+    }
+    assert!(built_in_pictures().contains(&get(server.address, "/snapshot").body));
+    assert!(built_in_pictures().contains(&Viewer::watch(server.address, "/video_feed").part().jpeg));
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{BufReader, Write as _};
+use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use hotshoe_test_support::client::{Reply, connect, get, raw_request, read_head, request, send, send_over};
 use hotshoe_test_support::server::{Server, start_failing};
-use hotshoe_test_support::{guests, wait_until};
+use hotshoe_test_support::{guests, has_ipv6, wait_until};
 use rustix::process::Signal;
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
@@ -38,6 +39,23 @@ fn admin_paths_and_viewer_paths_are_served_only_at_their_own_listener() {
     assert_eq!(request(server.address, "PUT", "/guest").status, 404);
     assert_eq!(get(server.admin.unwrap(), "/video_feed").status, 404);
     assert_eq!(get(server.admin.unwrap(), "/").status, 404);
+}
+
+#[test]
+fn the_admin_listener_works_at_an_ipv6_address() {
+    if !has_ipv6() {
+        return;
+    }
+    let server = Server::start(&[&CAMERA[..], &["--admin", "[::1]:0"]].concat());
+    let admin = server.admin.unwrap();
+    assert_eq!(admin, (Ipv6Addr::LOCALHOST, admin.port()).into());
+    assert_eq!(server.put_guest(&guests::serving(guests::TRAPS)).status, 200);
+    assert_eq!(server.generation(), 2);
+    for (host, status) in
+        [("[::1]".to_owned(), 200), ("evil.example".to_owned(), 421), (format!("[::1]:{}", admin.port()), 200)]
+    {
+        assert_eq!(send(admin, "GET", "/guest", &[("Host", &host)], b"").status, status, "{host}");
+    }
 }
 
 #[test]

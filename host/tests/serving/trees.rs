@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hotshoe_test_support::client::{Part, Viewer, get};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{DEADLINE, built_in_pictures, wait_until};
+use hotshoe_test_support::{DEADLINE, built_in_pictures, has_ipv6, wait_until};
 
 /// Starts a server whose camera `front` is that of another one.
 fn relay(upstream: &Server, path: &str) -> Server {
@@ -140,6 +140,24 @@ fn a_restart_of_the_first_server_is_shown_and_survived() {
     let back = wait_for_part(&mut viewer, false);
     assert!(returned.elapsed() < Duration::from_secs(3), "{:?}", returned.elapsed());
     assert!(back.sequence() > last, "numbers never restart: {} after {last}", back.sequence());
+}
+
+#[test]
+fn a_relay_reads_a_server_at_an_ipv6_address() {
+    if !has_ipv6() {
+        return;
+    }
+    let origin = Server::start(&["--camera", "front=emulated,fps=20", "--listen", "[::1]:0"]);
+    let relay = relay(&origin, "/video_feed");
+    let part = Viewer::watch(relay.address, "/video_feed").part();
+    assert!(part.header("x-outage").is_none() && built_in_pictures().contains(&part.jpeg), "{:?}", part.headers);
+    let address = format!("http://[::1]:{}/video_feed", origin.address.port());
+    relay.wait_for_log(&format!("camera front: {address}"));
+    drop(origin);
+    // The reason names the address as a URL does.
+    let mut viewer = Viewer::watch(relay.address, "/video_feed");
+    let outage = wait_for_part(&mut viewer, true).header("x-outage").unwrap().to_owned();
+    assert!(outage.contains(&address), "{outage}");
 }
 
 #[test]

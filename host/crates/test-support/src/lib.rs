@@ -17,6 +17,7 @@ pub mod pictures;
 pub mod relay;
 pub mod server;
 
+use std::net::{Ipv6Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,11 @@ pub fn wait_until_within(what: &str, time: Duration, mut condition: impl FnMut()
         assert!(Instant::now() < deadline, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Whether this machine has the IPv6 loopback address.
+pub fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 /// Returns the root folder of the workspace.
