@@ -87,20 +87,36 @@ impl<'a> EncoderInput<'a> {
         let pixels = |y| self.row(0, y).as_chunks::<N>().0;
         out.luma.extend(pixels(y).iter().map(|&pixel| luma_of(order(pixel))));
         if let Some(chroma) = out.chroma {
-            // If the width is odd, the last pixel counts twice.
-            let sum = |pair: &[[u8; N]]| match *pair {
-                [left, right] => add(order(left).map(u16::from), order(right).map(u16::from)),
-                [single] => order(single).map(|value| u16::from(value) * 2),
-                _ => [0; 3],
-            };
-            let rows = pixels(chroma.upper).chunks(2).zip(pixels(chroma.lower).chunks(2));
-            for (upper, lower) in rows {
-                let [blue, red] = chroma_of(add(sum(upper), sum(lower)));
-                chroma.blue.extend_from_slice(&[blue; 2]);
-                chroma.red.extend_from_slice(&[red; 2]);
-            }
+            let blocks = blocks(pixels(chroma.upper), pixels(chroma.lower), order);
+            chroma.extend(blocks.map(chroma_of));
         }
     }
+
+    /// Reads a row of a format with the bytes Y Cb Cr.
+    fn yuv(&self, y: usize, out: RowBuffers<'_>) {
+        let pixels = |y| self.row(0, y).as_chunks::<3>().0;
+        out.luma.extend(pixels(y).iter().map(|&[luma, ..]| self.tables.luma(luma)));
+        if let Some(chroma) = out.chroma {
+            let mean = |sum: u16| self.tables.chroma(((sum + 2) / 4) as u8);
+            let blocks = blocks(pixels(chroma.upper), pixels(chroma.lower), |pixel| pixel);
+            chroma.extend(blocks.map(|[_, blue, red]| [mean(blue), mean(red)]));
+        }
+    }
+}
+
+/// Returns the sum of each block of two by two pixels, from two rows. `order` rearranges the bytes of a pixel. If the
+/// width is odd, the last pixel of each row counts twice.
+fn blocks<'p, const N: usize>(
+    upper: &'p [[u8; N]],
+    lower: &'p [[u8; N]],
+    order: impl Fn([u8; N]) -> [u8; 3] + Copy + 'p,
+) -> impl Iterator<Item = [u16; 3]> + 'p {
+    let sum = move |pair: &[[u8; N]]| match *pair {
+        [left, right] => add(order(left).map(u16::from), order(right).map(u16::from)),
+        [single] => order(single).map(|value| u16::from(value) * 2),
+        _ => [0; 3],
+    };
+    upper.chunks(2).zip(lower.chunks(2)).map(move |(upper, lower)| add(sum(upper), sum(lower)))
 }
 
 fn add([a, b, c]: [u16; 3], [d, e, f]: [u16; 3]) -> [u16; 3] {
@@ -121,6 +137,16 @@ struct ChromaBuffers<'o> {
     /// The two rows of the picture. Equal for the last row of an odd height.
     upper: usize,
     lower: usize,
+}
+
+impl ChromaBuffers<'_> {
+    /// Appends Cb and Cr of blocks of two pixels.
+    fn extend(self, blocks: impl Iterator<Item = [u8; 2]>) {
+        for [blue, red] in blocks {
+            self.blue.extend_from_slice(&[blue; 2]);
+            self.red.extend_from_slice(&[red; 2]);
+        }
+    }
 }
 
 impl ImageBuffer for EncoderInput<'_> {
@@ -162,6 +188,7 @@ impl ImageBuffer for EncoderInput<'_> {
             PixelFormat::Yv12 => self.planar(y, out, ChromaSubsampling::Yuv420, 2, 1),
             PixelFormat::Yuv422p => self.planar(y, out, ChromaSubsampling::Yuv422, 1, 2),
             PixelFormat::Grey => self.luma_plane(y, out.luma),
+            PixelFormat::Yuv24 => self.yuv(y, out),
             PixelFormat::Rgb24 => self.rgb(y, out, |pixel: [u8; 3]| pixel),
             PixelFormat::Bgr24 => self.rgb(y, out, |[b, g, r]: [u8; 3]| [r, g, b]),
             PixelFormat::Rgb32 | PixelFormat::Xrgb32 | PixelFormat::Argb32 => {

@@ -34,6 +34,8 @@ pub enum PixelFormat {
     Yuv422p,
     /// `GREY`: only Y.
     Grey,
+    /// `YUV3`: 4:4:4, the bytes Y Cb Cr.
+    Yuv24,
     /// `RGB3`: the bytes R G B.
     Rgb24,
     /// `BGR3`: the bytes B G R.
@@ -75,6 +77,7 @@ impl PixelFormat {
         Self::Yv12,
         Self::Yuv422p,
         Self::Grey,
+        Self::Yuv24,
         Self::Rgb24,
         Self::Bgr24,
         Self::Rgb32,
@@ -111,6 +114,7 @@ impl PixelFormat {
             Self::Yv12 => b"YV12",
             Self::Yuv422p => b"422P",
             Self::Grey => b"GREY",
+            Self::Yuv24 => b"YUV3",
             Self::Rgb24 => b"RGB3",
             Self::Bgr24 => b"BGR3",
             Self::Rgb32 => b"RGB4",
@@ -134,8 +138,8 @@ impl PixelFormat {
             PlaneLayout::Packed
             | PlaneLayout::SemiPlanar(ChromaSubsampling::Yuv422)
             | PlaneLayout::Planar(ChromaSubsampling::Yuv422) => 16,
-            PlaneLayout::Rgb { bytes: 3 } => 24,
-            PlaneLayout::Rgb { .. } => 32,
+            PlaneLayout::Pixels { bytes: 3 } => 24,
+            PlaneLayout::Pixels { .. } => 32,
         }
     }
 
@@ -153,7 +157,7 @@ impl PixelFormat {
             Self::Yu12 | Self::Yv12 => PlaneLayout::Planar(ChromaSubsampling::Yuv420),
             Self::Yuv422p => PlaneLayout::Planar(ChromaSubsampling::Yuv422),
             Self::Grey => PlaneLayout::Grey,
-            Self::Rgb24 | Self::Bgr24 => PlaneLayout::Rgb { bytes: 3 },
+            Self::Yuv24 | Self::Rgb24 | Self::Bgr24 => PlaneLayout::Pixels { bytes: 3 },
             Self::Rgb32
             | Self::Bgr32
             | Self::Xrgb32
@@ -163,7 +167,7 @@ impl PixelFormat {
             | Self::Argb32
             | Self::Abgr32
             | Self::Rgba32
-            | Self::Bgra32 => PlaneLayout::Rgb { bytes: 4 },
+            | Self::Bgra32 => PlaneLayout::Pixels { bytes: 4 },
         }
     }
 }
@@ -186,8 +190,8 @@ pub(super) enum PlaneLayout {
     SemiPlanar(ChromaSubsampling),
     /// A plane of luma, and two planes of chroma with half the width.
     Planar(ChromaSubsampling),
-    /// A plane of pixels.
-    Rgb {
+    /// A plane of whole pixels.
+    Pixels {
         /// Bytes per pixel, 3 or 4.
         bytes: usize,
     },
@@ -239,6 +243,7 @@ mod tests {
         assert_eq!(bits(b"UYVY"), Some(16));
         assert_eq!(bits(b"NV16"), Some(16));
         assert_eq!(bits(b"BGR3"), Some(24));
+        assert_eq!(bits(b"YUV3"), Some(24));
         assert_eq!(bits(b"XR24"), Some(32));
     }
 

@@ -52,7 +52,7 @@ impl Layout {
         match self.format.plane_layout() {
             PlaneLayout::Grey => [first(width), Plane::NONE, Plane::NONE],
             PlaneLayout::Packed => [first(pairs.saturating_mul(4)), Plane::NONE, Plane::NONE],
-            PlaneLayout::Rgb { bytes } => [first(width.saturating_mul(bytes)), Plane::NONE, Plane::NONE],
+            PlaneLayout::Pixels { bytes } => [first(width.saturating_mul(bytes)), Plane::NONE, Plane::NONE],
             PlaneLayout::SemiPlanar(rows) => {
                 let luma = first(width);
                 let chroma = luma.followed_by(luma.stride, pairs.saturating_mul(2), chroma_rows(rows));

@@ -100,6 +100,7 @@ fn frame(layout: &Layout, picture: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> 
         b"YV12" => [luma(), chroma(2, &[2]), chroma(2, &[1])].concat(),
         b"422P" => [luma(), chroma(1, &[1]), chroma(1, &[2])].concat(),
         b"GREY" => luma(),
+        b"YUV3" => plane(stride, (0..height).map(|y| (0..width).flat_map(|x| at(x, y)).collect())),
         b"RGB3" => rgb(&[R, G, B]),
         b"BGR3" => rgb(&[B, G, R]),
         b"RGB4" | b"BX24" | b"BA24" => rgb(&[X, R, G, B]),
@@ -167,7 +168,7 @@ fn check_bars(width: usize, height: usize, stride: impl Fn(PixelFormat) -> usize
 fn padded(format: PixelFormat, width: usize, padding: usize) -> usize {
     let row = match format.plane_layout() {
         PlaneLayout::Packed => width.div_ceil(2) * 4,
-        PlaneLayout::Rgb { bytes } => width * bytes,
+        PlaneLayout::Pixels { bytes } => width * bytes,
         PlaneLayout::Grey | PlaneLayout::SemiPlanar(_) | PlaneLayout::Planar(_) => width,
     };
     row + padding
