@@ -6,9 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use divan::{Bencher, black_box};
-use hotshoe::camera::Dimensions;
 use hotshoe::camera::jpeg::{Options, ScanChecker, copy_complete, validate};
+use hotshoe::camera::pixels::{Decoder, Format as PictureFormat, Scale};
 use hotshoe::camera::raw::{Encoder, Layout, PixelFormat, Range};
+use hotshoe::camera::{Dimensions, JpegImage};
 use hotshoe::channels::{Channels, Part, ViewerOptions};
 use hotshoe_test_support::workspace;
 
@@ -54,6 +55,24 @@ fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
     let pixels: Vec<u8> = (0..layout.frame_length()).map(|at| (at * 7 / 3 + (at >> 9) * 5) as u8).collect();
     let mut encoder = Encoder::new(layout, 80).unwrap();
     bencher.bench_local(|| encoder.encode(black_box(&pixels)));
+}
+
+/// Returns a JPEG of 1280x720 pixels and 150 kB: gradients with noise.
+fn large_image() -> JpegImage {
+    let dimensions = Dimensions { width: 1280, height: 720 };
+    let layout = Layout { format: PixelFormat::Yuyv, dimensions, stride: 0, range: Range::Full };
+    let noise = |at: usize| (at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60;
+    let pixels: Vec<u8> = (0..layout.frame_length()).map(|at| ((at >> 6) + noise(at) as usize) as u8).collect();
+    JpegImage::new(Encoder::new(layout, 80).unwrap().encode(&pixels).unwrap()).unwrap()
+}
+
+/// Decodes a JPEG of 1280x720 pixels.
+#[divan::bench(args = Scale::ALL, consts = [1, 3])]
+fn decode<const BYTES: usize>(bencher: Bencher, scale: Scale) {
+    let image = large_image();
+    let mut decoder = Decoder::default();
+    let format = if BYTES == 1 { PictureFormat::Luma } else { PictureFormat::Rgb };
+    bencher.bench_local(|| decoder.decode(black_box(&image), scale, format));
 }
 
 /// Pushes a part and polls it from all viewers.

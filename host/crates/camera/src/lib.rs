@@ -11,6 +11,7 @@
 //!   picture.
 //! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images. [`multipart`]: reads the streams
 //!   of other servers.
+//! * [`pixels`]: decodes images at full or reduced size, and encodes what was changed.
 //! * `canvas`: a picture to draw text on. [`frame`]: a JPEG image, and the numbered [`Frame`] that readers share.
 //!   `frame_sampling`, `image_checker`: which images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
@@ -48,6 +49,7 @@ pub mod multipart;
 pub mod network;
 pub mod orientation;
 pub mod piped;
+pub mod pixels;
 mod placeholder;
 mod rate_limit;
 pub mod raw;

@@ -73,10 +73,19 @@ impl ScanChecker {
     ///
     /// `bytes` should be everything the camera sent, because zeros after an image without an end marker may be data.
     pub fn check(&mut self, bytes: &[u8], info: &ImageInfo) -> Result<(), JpegError> {
+        if info.headers.single_scan { self.walk(bytes, info, |_, _| {}) } else { Ok(()) }
+    }
+
+    /// Like [`check`](Self::check), for an image that must be single-scan. Calls `on_block` for every block, in the
+    /// order of the scan, with the index of its component in [`Headers::components`](super::Headers::components) and
+    /// its quantized DC coefficient.
+    pub(crate) fn walk(
+        &mut self,
+        bytes: &[u8],
+        info: &ImageInfo,
+        on_block: impl FnMut(usize, i32),
+    ) -> Result<(), JpegError> {
         let headers = &info.headers;
-        if !headers.single_scan {
-            return Ok(());
-        }
         self.update_tables(bytes, info)?;
         let mut components = [None; 4];
         for (slot, component) in components.iter_mut().zip(headers.components.into_iter().flatten()) {
@@ -85,7 +94,7 @@ impl ScanChecker {
         let end = if info.lacks_end { info.length } else { info.length.saturating_sub(2) };
         let zero_bits = if info.lacks_end { bytes.len().saturating_sub(end) as u64 * 8 } else { 0 };
         let data = bytes.get(headers.data_offset..end).unwrap_or_default();
-        check_data(BitReader::new(data), ZeroPadding::new(zero_bits), &mut components, info)
+        walk_data(BitReader::new(data), ZeroPadding::new(zero_bits), &mut components, info, on_block)
     }
 
     /// Builds all tables that the scan uses.
@@ -127,11 +136,12 @@ fn definition<'a>(
 }
 
 /// Walks all restart intervals of the scan.
-fn check_data(
+fn walk_data(
     mut bits: BitReader<'_>,
     mut padding: ZeroPadding,
     components: &mut [Option<ScanComponent<'_>>; 4],
     info: &ImageInfo,
+    mut on_block: impl FnMut(usize, i32),
 ) -> Result<(), JpegError> {
     let mut mcus_left = count_mcus(components, info)?;
     let interval = match info.headers.restart_interval {
@@ -139,7 +149,7 @@ fn check_data(
         interval => u64::from(interval),
     };
     for number in 0.. {
-        bits = check_interval(bits, &mut padding, components, mcus_left.min(interval))?;
+        bits = walk_interval(bits, &mut padding, components, mcus_left.min(interval), &mut on_block)?;
         mcus_left = mcus_left.saturating_sub(interval);
         if mcus_left == 0 {
             break;
@@ -171,14 +181,15 @@ fn count_mcus(components: &mut [Option<ScanComponent<'_>>; 4], info: &ImageInfo)
 
 /// Walks `mcus` MCUs. A single function, because returning results from helpers would keep [`BitReader`] out of the
 /// registers and triple the time.
-fn check_interval<'a>(
+fn walk_interval<'a>(
     mut bits: BitReader<'a>,
     padding: &mut ZeroPadding,
     components: &mut [Option<ScanComponent<'_>>; 4],
     mcus: u64,
+    on_block: &mut impl FnMut(usize, i32),
 ) -> Result<BitReader<'a>, JpegError> {
     for _ in 0..mcus {
-        for component in components.iter_mut().flatten() {
+        for (number, component) in components.iter_mut().flatten().enumerate() {
             for _ in 0..component.blocks_per_mcu {
                 bits = bits.refill(padding);
                 let (length, size) = component.dc.look_up(bits.peek::<16>())?;
@@ -186,6 +197,7 @@ fn check_interval<'a>(
                 if component.previous_dc.unsigned_abs() > component.max_dc {
                     return Err(JpegError::InvalidData);
                 }
+                on_block(number, component.previous_dc);
                 bits = bits.consume(length + size);
                 let mut index = 1;
                 // A refill suffices for one DC and one AC entry, or for two AC entries.
