@@ -22,6 +22,13 @@ impl BufList {
         }
     }
 
+    /// Removes and returns the first byte string.
+    pub fn pop(&mut self) -> Option<Bytes> {
+        let bytes = self.bufs.pop_front()?;
+        self.remaining -= bytes.len();
+        Some(bytes)
+    }
+
     /// Returns the byte strings in order.
     pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
         self.bufs.iter()

@@ -36,6 +36,11 @@ impl Lifecycle {
         (sender, Self { number, since: SystemTime::now(), digest, phase })
     }
 
+    /// Whether responses in progress are ended.
+    pub(super) fn has_ended(&self) -> bool {
+        *self.phase.borrow() == Phase::Ended
+    }
+
     /// Waits until the generation has reached `phase` or a later one.
     pub async fn reaches(mut self, phase: Phase) {
         // Fails if the sender is gone, which counts as the last phase.

@@ -37,8 +37,9 @@ pub use call::error::{COMPUTE_LIMIT, CallError, Party, ResponseAborted};
 pub use call::guest_body::GuestBody;
 pub use call::idle_instances::MAX_IDLE_INSTANCES;
 pub use call::instances::Instances;
-pub use call::invoker::{Invoker, ResponseBody};
+pub use call::invoker::Invoker;
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
+pub use call::response_body::ResponseBody;
 pub use engine::{Sandbox, SandboxError};
 pub use grants::{
     Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_OUTGOING_REQUESTS, Outgoing,

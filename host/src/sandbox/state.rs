@@ -41,6 +41,8 @@ pub(super) struct GuestState {
     pub(super) images_held: u32,
     /// One more reference for each `stream<u8>` of an image whose bytes are not yet read or sent. They count as images.
     pub(super) image_streams: Arc<()>,
+    /// One more reference for each stream of a channel that the guest holds.
+    pub(super) channel_streams: Arc<()>,
     /// The number of response bodies in the table that `join` has rejected while the guest held their streams.
     pub(super) rejected_bodies: usize,
     /// The number of epoch interruptions during the current poll. `RunningCall` resets it.

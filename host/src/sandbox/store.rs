@@ -39,8 +39,6 @@ pub(super) struct HostContext {
 
 /// Creates the store for an instance of a guest.
 pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Lifecycle) -> Store<GuestState> {
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(MAX_RESOURCES);
     let wasi = WasiCtx::builder()
         .monotonic_clock(SystemMonotonicClock)
         .max_random_size(MAX_RANDOM_BYTES)
@@ -59,12 +57,13 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         channels: host.channels.clone(),
         can_publish: guest.publisher.is_some(),
         subscription: Arc::default(),
-        table,
+        table: ResourceTable::new(),
         open_files: None,
         max_live_requests: 1,
         feeds_held: 0,
         images_held: 0,
         image_streams: Arc::default(),
+        channel_streams: Arc::default(),
         rejected_bodies: 0,
         interruptions: Arc::default(),
         may_be_reused: guest.may_be_reused(),
@@ -80,7 +79,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
     let mut store = Store::new(host.sandbox.engine(), state);
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(HOSTCALL_FUEL);
-    store.set_max_component_handles(MAX_RESOURCES);
+    limit_resources(&mut store, MAX_RESOURCES);
     store.set_epoch_deadline(EPOCH_DEADLINE);
     store.epoch_deadline_callback(|store| {
         let interruptions = store.data().interruptions.fetch_add(1, Ordering::Relaxed);
@@ -92,4 +91,14 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         })
     });
     store
+}
+
+/// Limits the number of resources that the guest in a store may hold.
+pub(super) fn limit_resources(store: &mut Store<GuestState>, most: usize) {
+    store.data_mut().table.set_max_capacity(most);
+    store.set_max_component_handles(most);
+    if let Some(table) = store.concurrent_resource_table() {
+        // Both ends of each stream of WASI 0.3, and calls in progress.
+        table.set_max_capacity(4 * most);
+    }
 }

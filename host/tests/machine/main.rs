@@ -73,6 +73,7 @@ fn main() -> ExitCode {
     let rust = (!rust.is_empty()).then(|| rust.join(", "));
     trials.push(trial("a_rust_application_serves", &rust, toolchains::rust));
     trials.extend(gallery::trials(&target, &javascript));
+    trials.extend(wasi_0_3::trials(&target));
     trials.extend(browser::trials());
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),
@@ -132,52 +133,7 @@ fn main() -> ExitCode {
         trial("camera_without_the_requested_format_lists_its_formats", &fakecam, faults::no_format),
         trial("camera_that_stalls_does_not_delay_others", &fakecam, faults::one_of_two_stalled),
     ]);
-    trials.extend([
-        trial("wasi_0_3_guest_answers_and_its_imports_are_listed", &target, wasi_0_3::answers_and_imports_are_listed),
-        trial(
-            "wasi_0_3_instance_answers_requests_at_the_same_time",
-            &target,
-            wasi_0_3::one_instance_answers_requests_at_the_same_time,
-        ),
-        trial(
-            "wasi_0_3_guest_reads_cameras_without_blocking_its_instance",
-            &target,
-            wasi_0_3::cameras_are_read_without_blocking_the_instance,
-        ),
-        trial(
-            "wasi_0_3_instance_answers_a_bounded_number_of_requests",
-            &target,
-            wasi_0_3::an_instance_answers_a_bounded_number_of_requests,
-        ),
-        trial(
-            "wasi_0_3_trap_ends_only_the_responses_of_its_instance",
-            &target,
-            wasi_0_3::a_trap_ends_only_the_responses_of_its_instance,
-        ),
-        trial(
-            "wasi_0_3_request_without_an_answer_does_not_end_others",
-            &target,
-            wasi_0_3::a_request_without_an_answer_does_not_end_others,
-        ),
-        trial("wasi_0_3_guest_that_computes_is_stopped", &target, wasi_0_3::a_guest_that_computes_is_stopped),
-        trial("wasi_0_3_limits_on_memory_and_resources_hold", &target, wasi_0_3::limits_on_memory_and_resources_hold),
-        trial(
-            "wasi_0_3_response_that_is_incomplete_looks_incomplete",
-            &target,
-            wasi_0_3::an_incomplete_response_looks_incomplete,
-        ),
-        trial(
-            "wasi_0_3_slow_client_stops_only_its_own_stream",
-            &target,
-            wasi_0_3::a_slow_client_stops_only_its_own_stream,
-        ),
-        trial(
-            "wasi_0_3_and_0_2_guests_replace_each_other_under_viewers",
-            &target,
-            wasi_0_3::both_versions_replace_each_other_under_viewers,
-        ),
-        trial("wasi_0_3_guest_that_fails_is_rolled_back", &target, wasi_0_3::a_guest_that_fails_is_rolled_back),
-    ]);
+    trials.extend([]);
     // Only one virtual machine runs at a time. Its tests are spread among the conformance checks, so that none of them
     // has to wait for another.
     let mut checks = conformance::trials();

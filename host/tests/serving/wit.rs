@@ -7,7 +7,12 @@ use wit_parser::{InterfaceId, PackageId, Resolve, Stability, TypeDefKind, TypeOw
 
 use hotshoe_test_support::workspace;
 
-const PACKAGES: [(&str, &str); 2] = [("wit/camera", "hotshoe:camera@0.2.0"), ("wit/server", "hotshoe:server@0.2.0")];
+const PACKAGES: [(&str, &str); 4] = [
+    ("wit/camera", "hotshoe:camera@0.2.0"),
+    ("wit/server", "hotshoe:server@0.2.0"),
+    ("wit/0.3/camera", "hotshoe:camera@0.3.0"),
+    ("wit/0.3/server", "hotshoe:server@0.3.0"),
+];
 
 fn resolve(folder: &str) -> (Resolve, PackageId) {
     let mut resolve = Resolve::default();
@@ -109,9 +114,12 @@ fn errors_have_room_for_new_failures() {
 
 #[test]
 fn the_camera_package_knows_nothing_about_http_or_the_server() {
-    let (resolve, _) = resolve("wit/camera");
-    let packages: Vec<_> = resolve.packages.iter().map(|(_, package)| package.name.to_string()).collect();
-    assert_eq!(packages, ["wasi:io@0.2.12", "wasi:clocks@0.2.12", "hotshoe:camera@0.2.0"]);
+    let packages = |folder| {
+        let (resolve, _) = resolve(folder);
+        resolve.packages.iter().map(|(_, package)| package.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(packages("wit/camera"), ["wasi:io@0.2.12", "wasi:clocks@0.2.12", "hotshoe:camera@0.2.0"]);
+    assert_eq!(packages("wit/0.3/camera"), ["wasi:clocks@0.3.0", "hotshoe:camera@0.3.0"]);
 }
 
 #[test]
@@ -121,7 +129,7 @@ fn the_worlds_offer_no_files_sockets_or_outgoing_requests() {
         for world in resolve.packages[id].worlds.values() {
             for key in resolve.worlds[*world].imports.keys() {
                 let name = resolve.name_world_key(key);
-                let forbidden = ["wasi:filesystem", "wasi:sockets", "wasi:http/outgoing-handler"];
+                let forbidden = ["wasi:filesystem", "wasi:sockets", "wasi:http/outgoing-handler", "wasi:http/client"];
                 assert!(!forbidden.iter().any(|prefix| name.starts_with(prefix)), "{name}");
             }
         }
@@ -144,6 +152,8 @@ fn the_packages_can_be_published() {
     let target = |link: &str| std::fs::canonicalize(workspace().join(link)).unwrap();
     assert_eq!(target("wit/server/deps/camera"), target("wit/camera"));
     assert_eq!(target("wit/camera/deps/io.wit"), target("wit/deps/io.wit"));
+    assert_eq!(target("wit/0.3/server/deps/camera"), target("wit/0.3/camera"));
+    assert_eq!(target("wit/0.3/camera/deps/clocks.wit"), target("wit/0.3/deps/clocks.wit"));
     assert!(Path::new(&target("wit/deps/io.wit")).is_file());
 }
 

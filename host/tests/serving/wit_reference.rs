@@ -23,7 +23,11 @@ struct Reference {
 
 const REFERENCES: [Reference; 2] = [
     Reference { file: "docs/wit.md", introduction: INTRODUCTION, packages: &["wit/camera", "wit/server"] },
-    Reference { file: "docs/wit-0.3.md", introduction: INTRODUCTION_0_3, packages: &["wit/0.3/camera"] },
+    Reference {
+        file: "docs/wit-0.3.md",
+        introduction: INTRODUCTION_0_3,
+        packages: &["wit/0.3/camera", "wit/0.3/server"],
+    },
 ];
 
 const INTRODUCTION: &str = "\
@@ -34,7 +38,7 @@ const INTRODUCTION: &str = "\
 Two packages define what a guest can use and what it exports. [Write a guest](guests.md) is an introduction and lists
 the limits of Hotshoe. A host that has cameras but no web server can implement `hotshoe:camera` alone.
 
-[WIT reference for WASI 0.3](wit-0.3.md) has the camera package for components of WASI 0.3.
+[WIT reference for WASI 0.3](wit-0.3.md) has both packages for components of WASI 0.3.
 ";
 
 const INTRODUCTION_0_3: &str = "\
@@ -42,8 +46,8 @@ const INTRODUCTION_0_3: &str = "\
 
 # WIT reference for WASI 0.3
 
-The camera package for components of [WASI 0.3](guests.md#wasi-03). It has the contract of `hotshoe:camera@0.2.0`
-([WIT reference](wit.md)), with `async` functions and streams.
+The packages for components of [WASI 0.3](guests.md#wasi-03). They have the contracts of `hotshoe:camera@0.2.0` and
+`hotshoe:server@0.2.0` ([WIT reference](wit.md)), with `async` functions and streams.
 ";
 
 #[test]

@@ -23,10 +23,11 @@ use super::guest_body::GuestBody;
 use super::idle_instances::{IdleInstance, IdleInstances};
 use super::instances::Instances;
 use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
+use super::response_body::ResponseBody;
 use super::running_call::RunningCall;
 use super::throttle::throttled;
 use crate::camera::Cameras;
-use crate::channels::{Channels, Publisher, Subscription};
+use crate::channels::{Channels, Publisher};
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
 use crate::sandbox::lifecycle::Lifecycle;
@@ -43,14 +44,6 @@ const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 pub struct Invoker {
     host: HostContext,
     answer_timeout: Duration,
-}
-
-/// Who writes the body of a response.
-pub enum ResponseBody {
-    /// The guest.
-    Guest(GuestBody),
-    /// The channels that the guest has joined. Its instance is no longer needed.
-    Channel(Subscription),
 }
 
 impl Invoker {
@@ -93,20 +86,11 @@ impl Invoker {
         lifecycle: Lifecycle,
         publisher: Publisher,
     ) -> Result<(), CallError> {
-        let Some(publisher_pre) = guest.publisher.clone() else { return Err(CallError::NoPublisher) };
-        let mut store = new_store(&self.host, guest, lifecycle);
+        let Some(export) = guest.publisher.clone() else { return Err(CallError::NoPublisher) };
+        let store = new_store(&self.host, guest, lifecycle);
         let interruptions = store.data().interruptions.clone();
-        let call = async move {
-            let channel =
-                store.data_mut().table.push(publisher).map_err(|error| CallError::Trapped(error.to_string()))?;
-            let instance =
-                publisher_pre.instantiate_async(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))?;
-            instance
-                .hotshoe_server_publisher()
-                .call_publish(&mut store, channel)
-                .await
-                .map_err(|error| CallError::from_wasmtime(&error))
-        };
+        let call =
+            async move { export.publish(store, publisher).await.map_err(|error| CallError::from_wasmtime(&error)) };
         let mut call = RunningCall::new(Box::pin(call), interruptions);
         std::future::poll_fn(|context| match call.poll(context) {
             Poll::Pending if call.exceeds_compute_limit() => Poll::Ready(Err(CallError::ComputeLimit)),
@@ -120,15 +104,9 @@ impl Invoker {
     ///
     /// Returns when the worker has returned, or with an error if it failed. Dropping the future ends the instance.
     pub async fn work(&self, guest: &LoadedGuest, lifecycle: Lifecycle) -> Result<(), CallError> {
-        let Some(worker_pre) = guest.worker.clone() else { return Ok(()) };
-        let mut store = new_store(&self.host, guest, lifecycle);
-        let call = async move {
-            let instance =
-                worker_pre.instantiate_async(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))?;
-            let worker = instance.hotshoe_server_worker();
-            worker.call_run(&mut store).await.map_err(|error| CallError::from_wasmtime(&error))
-        };
-        throttled(call).await
+        let Some(export) = guest.worker.clone() else { return Ok(()) };
+        let work = export.run(new_store(&self.host, guest, lifecycle));
+        throttled(work).await.map_err(|error| CallError::from_wasmtime(&error))
     }
 
     /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Uses one of `instances`, which must be
@@ -168,8 +146,7 @@ impl Invoker {
                 let request = Box::new(request.map(|body| body.boxed_unsync()));
                 let new_store = || new_store(&self.host, guest, lifecycle.clone());
                 let response = instances.shared.handle(service, new_store, request, &monitor);
-                let response = self.with_answer_timeout(response, &monitor).await?;
-                Ok(response.map(|body| ResponseBody::Guest(GuestBody::Shared(body))))
+                self.with_answer_timeout(response, &monitor).await
             }
         }
     }

@@ -77,14 +77,15 @@ impl GuestState {
             Ok(joined) => *subscription = Some(joined),
             Err(error) => {
                 warn!(generation, "a viewer cannot join a channel: {error}");
-                return Ok(Err(error_code(error)));
+                return Ok(Err(join_error_code(error)));
             }
         }
         Ok(Ok(()))
     }
 }
 
-fn error_code(error: JoinError) -> wit::ErrorCode {
+/// Converts the error of a viewer that cannot join a channel.
+pub(super) fn join_error_code(error: JoinError) -> wit::ErrorCode {
     match error {
         JoinError::Name => wit::ErrorCode::InvalidName,
         JoinError::TooMany(limit) => wit::ErrorCode::TooManyChannels(limit),

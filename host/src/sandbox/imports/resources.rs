@@ -5,7 +5,7 @@ use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
 use crate::camera::Feed;
-use crate::sandbox::lifecycle::{Lifecycle, Phase};
+use crate::sandbox::lifecycle::Lifecycle;
 
 /// A watcher held by a guest.
 pub struct HeldWatcher {
@@ -34,7 +34,7 @@ impl HeldFeed {
     /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames,
     /// a guest that serves a slow viewer would always find one and never wait.
     pub(super) fn has_ended(&self) -> bool {
-        *self.lifecycle.phase.borrow() == Phase::Ended
+        self.lifecycle.has_ended()
     }
 }
 

@@ -8,10 +8,11 @@ use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
 use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
-const PROVIDED_PACKAGES: [(&str, &str); 20] = [
+const PROVIDED_PACKAGES: [(&str, &str); 21] = [
     ("hotshoe:camera", "0.2.0"),
     ("hotshoe:camera", "0.3.0"),
     ("hotshoe:server", "0.2.0"),
+    ("hotshoe:server", "0.3.0"),
     ("wasi:cli", "0.2.12"),
     ("wasi:cli", "0.3.0"),
     ("wasi:clocks", "0.2.12"),
@@ -260,6 +261,9 @@ mod tests {
             r#"(import "hotshoe:server/instances@0.2.0" (instance (export "allow-reuse" (func))))"#,
             r#"(import "hotshoe:server/instances@0.2.7" (instance (export "allow-reuse" (func))))"#,
             r#"(import "hotshoe:server/instances@0.3.0" (instance (export "allow-reuse" (func))))"#,
+            r#"(import "hotshoe:server/generations@0.3.0" (instance (export "wait-replaced" (func async))))"#,
+            r#"(import "hotshoe:server/generations@0.3.4" (instance (export "wait-replaced" (func async))))"#,
+            r#"(import "hotshoe:server/generations@0.3.0" (instance (export "subscribe-replaced" (func))))"#,
             r#"(import "wasi:clocks/monotonic-clock@0.3.0" (instance (export "now" (func (result u64)))))"#,
             r#"(import "wasi:clocks/monotonic-clock@0.3.7" (instance
                 (export "wait-for" (func async (param "how-long" u64)))))"#,
@@ -315,7 +319,7 @@ mod tests {
             let is_first = version.starts_with("0.2.");
             let (interface, function) = match package {
                 "hotshoe:camera" => ("cameras", "list-cameras"),
-                "hotshoe:server" => ("instances", "allow-reuse"),
+                "hotshoe:server" => ("generations", "get-generation"),
                 "wasi:cli" => ("environment", "get-environment"),
                 "wasi:clocks" => (if is_first { "wall-clock" } else { "system-clock" }, "now"),
                 "wasi:config" => ("store", "get-all"),

@@ -11,6 +11,9 @@ use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, 
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
     cameras as cameras_0_3, controls as controls_0_3, frames as frames_0_3, history as history_0_3,
 };
+use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::server::{
+    channels as channels_0_3, generations as generations_0_3,
+};
 use crate::sandbox::imports::{files, keyvalue, logging};
 use crate::sandbox::state::GuestState;
 
@@ -52,6 +55,8 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     cameras_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     controls_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     history_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    channels_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    generations_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), GuestState::http)?;
     outgoing_handler::add_to_linker::<_, WasiHttp>(l, GuestState::http)?;
     wasmtime_wasi::p2::add_to_linker_async(l)?;

@@ -14,10 +14,9 @@ use super::compiler::{self, Cancellation, CompileError, Priority};
 use super::error::LoadError;
 use super::linker::linker;
 use super::origin::Origin;
+use crate::sandbox::call::exports::{PublisherExport, WorkerExport};
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
-use crate::sandbox::imports::bindings::PublishingPre;
-use crate::sandbox::imports::bindings::working::WorkingPre;
 use crate::sandbox::limits::MAX_CORE_INSTANCES;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::wasmtime_error::one_line;
@@ -39,9 +38,9 @@ pub(in crate::sandbox) enum Handler {
 pub struct LoadedGuest {
     pub(in crate::sandbox) handler: Handler,
     /// `None` if it does not export `publisher`.
-    pub(in crate::sandbox) publisher: Option<PublishingPre<GuestState>>,
+    pub(in crate::sandbox) publisher: Option<PublisherExport>,
     /// `None` if it does not export `worker`.
-    pub(in crate::sandbox) worker: Option<WorkingPre<GuestState>>,
+    pub(in crate::sandbox) worker: Option<WorkerExport>,
     /// Where it comes from.
     pub origin: Origin,
     /// The SHA-256 of the component, in hexadecimal digits.
@@ -100,9 +99,7 @@ pub fn load_guest(
         .map_err(|reason| LoadError::Invalid { origin: origin(), reason })?;
     // This also compares the types of the imports, which requires the compiled component.
     let linked = linker.instantiate_pre(&component).map_err(link_error)?;
-    // These fail only if the export is missing.
-    let publisher = PublishingPre::new(linked.clone()).ok();
-    let worker = WorkingPre::new(linked.clone()).ok();
+    let (publisher, worker) = (PublisherExport::of(&linked), WorkerExport::of(&linked));
     // Both fail only if the export is missing or has a wrong type.
     let handler = match ServicePre::new(linked.clone()) {
         Ok(service) => Handler::Shared(service),

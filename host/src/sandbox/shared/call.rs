@@ -2,7 +2,7 @@
 
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use tokio::sync::oneshot;
 use wasmtime::AsContextMut as _;
 use wasmtime::component::{Access, Accessor, FutureReader, HasSelf, Resource};
@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{FieldMap, WasiBody, WasiHttp, WasiHttpView as _};
 use super::mailbox::{Job, Reply};
 use super::pipe::{GuestWriter, Output, Pipe, TrailersReader};
 use crate::sandbox::call::error::CallError;
+use crate::sandbox::imports::wasi_0_3::channel_stream::ChannelStream;
 use crate::sandbox::imports::wasi_0_3::frames::ImageBytes;
 use crate::sandbox::state::GuestState;
 
@@ -35,7 +36,7 @@ pub(super) async fn answer(accessor: &Accessor<GuestState>, service: &Service, j
     })?;
     let result = service.wasi_http_handler().call_handle(accessor, request).await?;
     let reply_with = match result {
-        Ok(response) => Reply::Response(accessor.with(|access| host_response(access, response))?),
+        Ok(response) => accessor.with(|access| host_response(access, response))?,
         Err(code) => Reply::Failed(CallError::ErrorCode(format!("{code:?}"))),
     };
     // Fails if the client has gone. The guest's stream is closed then.
@@ -56,23 +57,32 @@ fn wasi_request(state: &mut GuestState, request: Request<WasiBody>) -> (WasiRequ
 }
 
 /// Converts the response of a guest, and connects its body.
-fn host_response(mut access: GuestAccess<'_>, response: Resource<WasiResponse>) -> wasmtime::Result<Response<Output>> {
+fn host_response(mut access: GuestAccess<'_>, response: Resource<WasiResponse>) -> wasmtime::Result<Reply> {
     let WasiResponse { status, headers, .. } = access.data_mut().table.get(&response)?;
-    let (status, headers) = (*status, HeaderMap::from(headers.clone()));
+    let mut head = Response::new(());
+    *head.status_mut() = *status;
+    *head.headers_mut() = headers.clone().into();
     let (transmitted, receiver) = oneshot::channel();
     let result = async { Ok::<_, wasmtime::Error>(receiver.await.unwrap_or(Err(ErrorCode::ConnectionTerminated))) };
     let result = FutureReader::new(&mut access, result)?;
     let body = Access::<_, WasiHttp>::new(access.as_context_mut(), GuestState::http);
-    let (contents, trailers) = <WasiHttp as HostResponseWithStore<GuestState>>::consume_body(body, response, result)?;
+    let (contents, mut trailers) =
+        <WasiHttp as HostResponseWithStore<GuestState>>::consume_body(body, response, result)?;
+    // Neither the parts of a channel nor the bytes of an image pass through the guest.
+    let contents = match contents.try_into::<ChannelStream>(&mut access) {
+        Ok(stream) => {
+            trailers.close(&mut access)?;
+            // Fails if the guest does not want to know.
+            let _ = transmitted.send(Ok(()));
+            return Ok(Reply::Channel(head.map(|()| stream.into_subscription())));
+        }
+        Err(contents) => contents,
+    };
     let pipe = Pipe::new();
-    // The bytes of an image do not pass through the guest.
     match contents.try_into::<ImageBytes>(&mut access) {
         Ok(ImageBytes(image)) => pipe.fill(image),
         Err(contents) => contents.pipe(&mut access, GuestWriter::new(pipe.clone()))?,
     }
     trailers.pipe(&mut access, TrailersReader::new(pipe.clone()))?;
-    let mut response = Response::new(Output { pipe, transmitted });
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    Ok(response)
+    Ok(Reply::Response(head.map(|()| Output { pipe, transmitted })))
 }

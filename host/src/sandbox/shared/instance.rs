@@ -20,6 +20,7 @@ use crate::sandbox::call::idle_instances::{IDLE_TIMEOUT, MAX_IDLE_INSTANCES, MAX
 use crate::sandbox::call::running_call::RunningCall;
 use crate::sandbox::limits::MAX_RESOURCES;
 use crate::sandbox::state::GuestState;
+use crate::sandbox::store::limit_resources;
 
 /// The most resources (streams, headers, images, …) that a shared instance may hold. A request needs about ten, and the
 /// instance has no more of them than [`MAX_LIVE_REQUESTS`].
@@ -47,13 +48,8 @@ pub(super) fn spawn(
     mailbox: Arc<Mailbox>,
     idle_room: IdleRoom,
 ) {
-    store.data_mut().table.set_max_capacity(MAX_SHARED_RESOURCES);
+    limit_resources(&mut store, MAX_SHARED_RESOURCES);
     store.data_mut().max_live_requests = MAX_LIVE_REQUESTS as u32;
-    store.set_max_component_handles(MAX_SHARED_RESOURCES);
-    if let Some(table) = store.concurrent_resource_table() {
-        // Both ends of each stream, and tasks.
-        table.set_max_capacity(4 * MAX_SHARED_RESOURCES);
-    }
     let interruptions = store.data().interruptions.clone();
     let call = RunningCall::new(Box::pin(run(store, service, mailbox.clone(), idle_room)), interruptions);
     tokio::spawn(drive(call, EndOnDrop(mailbox)));

@@ -14,7 +14,9 @@ use super::body::SharedBody;
 use super::instance::{self, IdleRoom};
 use super::mailbox::{LiveRequest, Mailbox, Reply, SharedRequest};
 use crate::sandbox::call::error::CallError;
+use crate::sandbox::call::guest_body::GuestBody;
 use crate::sandbox::call::request_body::BodyMonitor;
+use crate::sandbox::call::response_body::ResponseBody;
 use crate::sandbox::state::GuestState;
 
 /// The shared instances of a generation. When it is dropped, each ends after its responses in progress.
@@ -50,7 +52,7 @@ impl SharedInstances {
         new_store: impl Fn() -> Store<GuestState>,
         mut request: SharedRequest,
         monitor: &BodyMonitor,
-    ) -> Result<Response<SharedBody>, CallError> {
+    ) -> Result<Response<ResponseBody>, CallError> {
         loop {
             let (mut live, mut receiver) = match self.admit(request) {
                 Ok(admitted) => admitted,
@@ -70,7 +72,12 @@ impl SharedInstances {
                     live.start();
                     let (head, output) = response.into_parts();
                     let body = SharedBody::new(output, &head.headers, live, monitor.clone());
-                    return Ok(Response::from_parts(head, body));
+                    return Ok(Response::from_parts(head, ResponseBody::Guest(GuestBody::Shared(body))));
+                }
+                // The response no longer needs the instance.
+                Ok(Reply::Channel(response)) => {
+                    live.start();
+                    return Ok(response.map(ResponseBody::Channel));
                 }
                 Ok(Reply::Failed(error)) => return Err(error),
                 Ok(Reply::NotStarted(returned)) => request = returned,

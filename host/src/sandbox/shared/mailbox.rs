@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiBody;
 
 use super::pipe::Output;
+use crate::channels::Subscription;
 use crate::sandbox::call::error::CallError;
 
 /// The most requests that an instance answers at the same time. With more, a trap would end too many responses; with
@@ -32,6 +33,8 @@ pub(super) struct Job {
 pub(super) enum Reply {
     /// The guest has started its response.
     Response(Response<Output>),
+    /// The guest has joined channels, which write the body of its response.
+    Channel(Response<Subscription>),
     /// The guest or its instance has failed.
     Failed(CallError),
     /// The instance has not started to handle the request and will not: another must.

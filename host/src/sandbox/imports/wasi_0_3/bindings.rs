@@ -1,16 +1,27 @@
-//! The host side of `hotshoe:camera@0.3.0`, generated from `wit/0.3/camera/`.
+//! The host side of `hotshoe:camera@0.3.0` and `hotshoe:server@0.3.0`, generated from `wit/0.3/`.
 
 #![allow(missing_docs, reason = "generated; wit/ contains the documentation")]
 
 wasmtime::component::bindgen!({
-    path: "../wit/0.3/camera",
-    world: "hotshoe:camera/imports@0.3.0",
+    path: "../wit/0.3/server",
+    // Without the HTTP handler, whose bindings wasmtime-wasi-http provides.
+    inline: "
+        package hotshoe:host;
+
+        world publishing {
+            include hotshoe:server/imports@0.3.0;
+            export hotshoe:server/publisher@0.3.0;
+        }
+    ",
     imports: {
         "hotshoe:camera/cameras.[method]feed.wait-next": async | store | trappable,
         "hotshoe:camera/cameras.[method]watcher.wait-changed": async | store | trappable,
         "hotshoe:camera/controls.list-controls": async | store | trappable,
         "hotshoe:camera/controls.set-control": async | store | trappable,
         "hotshoe:camera/frames.[method]image.bytes": store | trappable,
+        "hotshoe:server/channels.join": store | trappable,
+        "hotshoe:server/channels.join-all": store | trappable,
+        "hotshoe:server/generations.wait-replaced": async | store | trappable,
         default: trappable,
     },
     with: {
@@ -18,6 +29,24 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/frames.image": crate::camera::JpegImage,
         "hotshoe:camera/cameras.watcher": crate::sandbox::imports::resources::HeldWatcher,
         "hotshoe:camera/cameras.feed": crate::sandbox::imports::resources::HeldFeed,
+        "hotshoe:server/channels.channel": crate::channels::Publisher,
     },
+    exports: { default: async | store },
     require_store_data_send: true,
 });
+
+/// The export of guests with a worker. A component may lack it, so it has a world of its own.
+pub mod working {
+    wasmtime::component::bindgen!({
+        path: "../wit/0.3/server",
+        inline: "
+            package hotshoe:host;
+
+            world working {
+                export hotshoe:server/worker@0.3.0;
+            }
+        ",
+        exports: { default: async | store },
+        require_store_data_send: true,
+    });
+}

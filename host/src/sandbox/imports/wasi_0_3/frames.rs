@@ -78,7 +78,8 @@ impl<D: 'static> StreamProducer<D> for ImageBytes {
     }
 
     fn try_into(this: Pin<Box<Self>>, wanted: TypeId) -> std::result::Result<Box<dyn Any>, Pin<Box<Self>>> {
-        if wanted != TypeId::of::<Self>() {
+        // After a read, Wasmtime holds the rest.
+        if wanted != TypeId::of::<Self>() || this.0.is_empty() {
             return Err(this);
         }
         let this: Box<Self> = Pin::into_inner(this);

@@ -1,14 +1,20 @@
 //! A guest of WASI 0.3 for tests. Its paths are the misbehaviours that the host must contain.
 
+mod channels;
+mod publisher;
+mod worker;
+
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use exports::wasi::http::handler::Guest;
 use hotshoe::camera::cameras::{Feed, Watcher};
+use hotshoe::server::generations::{get_generation, wait_replaced};
 use wasi::clocks::monotonic_clock::wait_for;
+use wasi::clocks::system_clock::Instant;
 use wasi::http::client;
 use wasi::http::types::{ErrorCode, Fields, Request, Response};
-use wit_bindgen::{StreamWriter, spawn_local};
+use wit_bindgen::{StreamWriter, spawn_local, yield_async};
 
 wit_bindgen::generate!({ world: "test:wasi03/guest", path: "wit", generate_all });
 
@@ -17,6 +23,8 @@ struct Component;
 export!(Component);
 
 const MILLISECOND: u64 = 1_000_000;
+
+const DELIMITER: &[u8] = b"\r\n--frame\r\n";
 
 /// How many requests `/meet` waits for.
 const MEETING: u32 = 8;
@@ -35,18 +43,21 @@ impl Guest for Component {
             "/trap" => panic!("out of film"),
             "/never" => wait_for(3_600_000 * MILLISECOND).await,
             "/spin" => spin(),
+            "/wait-often" => wait_often().await,
             "/error" => return Err(ErrorCode::InternalError(None)),
             "/leak" => leak(),
             "/grow" => drop(black_box(vec![1_u8; 1 << 30])),
             "/meet" => meet().await,
             "/echo" => return Ok(echo(request)),
             "/snapshot" => return Ok(snapshot().await),
+            "/rest-of-snapshot" => return Ok(rest_of_snapshot().await),
+            path if path.starts_with("/channel/") => return Ok(channels::respond(path).await),
             "/wait" => drop(Watcher::new().wait_changed(3_600_000 * MILLISECOND).await),
             _ => {}
         }
         let fields = Fields::new();
         let header = match path.as_str() {
-            "/parts" | "/frames" => ("content-type", "multipart/x-mixed-replace; boundary=frame"),
+            "/parts" | "/frames" | "/video_feed" => ("content-type", "multipart/x-mixed-replace; boundary=frame"),
             "/short" => ("content-length", "100"),
             _ => ("content-type", "text/plain"),
         };
@@ -95,20 +106,12 @@ async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>
             }
             println!("the viewer has gone");
         }
-        "/frames" => {
-            let feed = Feed::open("emulated").unwrap();
-            say(body, "--frame\r\n").await;
-            loop {
-                let Ok(Some(frame)) = feed.wait_next(4_000 * MILLISECOND).await else { continue };
-                let length = frame.image.info().length;
-                let head = format!("Content-Type: image/jpeg\r\nContent-Length: {length}\r\n");
-                let mut part = format!("{head}X-Timestamp: 0.000000\r\n\r\n").into_bytes();
-                part.extend(frame.image.read());
-                part.extend(b"\r\n--frame\r\n");
-                if !body.write_all(part).await.is_empty() {
-                    break;
-                }
-            }
+        "/frames" | "/video_feed" => frames(body).await,
+        "/generation" => drop(say(body, &format!("{:?}", get_generation())).await),
+        "/replaced" => {
+            say(body, "waiting\n").await;
+            wait_replaced().await;
+            say(body, "replaced\n").await;
         }
         "/flood" => {
             while body.write_all(vec![7; 100_000]).await.is_empty() {
@@ -118,6 +121,29 @@ async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>
         _ => drop(say(body, path).await),
     }
     Ok(None)
+}
+
+/// Writes each frame as one part. The benchmarks measure this.
+async fn frames(body: &mut StreamWriter<u8>) {
+    let feed = Feed::open("emulated").unwrap();
+    let mut part = b"--frame\r\n".to_vec();
+    loop {
+        let Ok(Some(frame)) = feed.wait_next(4_000 * MILLISECOND).await else { continue };
+        let length = frame.image.info().length;
+        let Instant { seconds, nanoseconds } = frame.wall_time;
+        let head = format!(
+            "Content-Type: image/jpeg\r\nContent-Length: {length}\r\nX-Timestamp: {seconds}.{:06}\r\n\r\n",
+            nanoseconds / 1000
+        );
+        part.extend(head.as_bytes());
+        // A read fills the spare capacity.
+        part.reserve_exact(length as usize + DELIMITER.len());
+        let (_, mut read) = frame.image.bytes().read(std::mem::take(&mut part)).await;
+        read.extend(DELIMITER);
+        if !body.write_all(read).await.is_empty() {
+            return;
+        }
+    }
 }
 
 async fn begin(body: &mut StreamWriter<u8>) {
@@ -157,6 +183,25 @@ async fn snapshot() -> Response {
     fields.append("content-length", frame.image.info().length.to_string().as_bytes()).unwrap();
     let (_, trailers) = wit_future::new(|| Ok(None));
     Response::new(fields, Some(frame.image.bytes()), trailers).0
+}
+
+/// Reads a few bytes of the image, and sends the others.
+async fn rest_of_snapshot() -> Response {
+    let feed = Feed::open("emulated").unwrap();
+    let frame = feed.wait_next(4_000 * MILLISECOND).await.unwrap().unwrap();
+    let mut bytes = frame.image.bytes();
+    let (_, start) = bytes.read(Vec::with_capacity(10)).await;
+    assert_eq!(start.len(), 10);
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    Response::new(Fields::new(), Some(bytes), trailers).0
+}
+
+/// Waits for its replacement in more and more tasks.
+async fn wait_often() {
+    loop {
+        spawn_local(wait_replaced());
+        yield_async().await;
+    }
 }
 
 fn echo(request: Request) -> Response {

@@ -1,64 +1,19 @@
-//! Guests of WASI 0.3, which answer several requests in one instance.
+//! Requests: one instance answers several at the same time.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Viewer, get, send, try_request};
 use hotshoe_test_support::server::{Server, run};
-use hotshoe_test_support::{built_in_pictures, guests, wait_until, workspace};
+use hotshoe_test_support::{built_in_pictures, guests, wait_until};
 
-use crate::guest_target::TARGET;
-use crate::harness::run_successfully;
+use super::{component, guest, read_part, read_to_end, start};
 
 /// The most requests that an instance answers at the same time.
 const MAX_LIVE_REQUESTS: usize = 16;
 
 /// The most requests that an instance answers in total.
 const MAX_REQUESTS: usize = 128;
-
-/// Builds the guest in `guests/wasi-0.3` once. Returns its path.
-fn guest() -> &'static str {
-    static GUEST: OnceLock<PathBuf> = OnceLock::new();
-    let guest = GUEST.get_or_init(|| {
-        // Kept between runs, because a full build takes half a minute.
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wasi-0.3");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(workspace().join("host/tests/machine/guests/wasi-0.3"));
-        cargo.args(["build", "--quiet", "--locked", "--target", TARGET, "--target-dir"]).arg(&target);
-        run_successfully(&mut cargo);
-        target.join(TARGET).join("debug").join("wasi03.wasm")
-    });
-    guest.to_str().unwrap()
-}
-
-fn component() -> Vec<u8> {
-    std::fs::read(guest()).unwrap()
-}
-
-fn start(options: &[&str]) -> Server {
-    Server::start(&[&["--camera", "emulated,fps=20", "--guest", guest()], options].concat())
-}
-
-/// The viewer has received a part of `/parts`.
-#[track_caller]
-fn read_part(viewer: &mut Viewer) {
-    let mut read = Vec::new();
-    while !read.ends_with(b"part\r\n") {
-        read.extend(viewer.next_chunk().expect("the stream continues"));
-    }
-}
-
-/// Reads a stream until it ends. Returns its last bytes.
-fn read_to_end(viewer: &mut Viewer) -> String {
-    let mut read = Vec::new();
-    while let Some(chunk) = viewer.next_chunk() {
-        read.extend(chunk);
-    }
-    String::from_utf8(read.split_off(read.len().saturating_sub(40))).unwrap()
-}
 
 pub fn answers_and_imports_are_listed() {
     let server = start(&[]);
@@ -75,9 +30,15 @@ pub fn answers_and_imports_are_listed() {
 
     let output = run(["guest", "imports", guest()]);
     let imports = String::from_utf8(output.stdout).unwrap();
-    for line in
-        ["wasi:http/types@0.3.0: granted\n", "wasi:http/client@0.3.0: denied\n", "wasi:io/streams@0.2.6: granted\n"]
-    {
+    for line in [
+        "wasi:http/types@0.3.0: granted\n",
+        "wasi:http/client@0.3.0: denied\n",
+        "wasi:io/streams@0.2.6: granted\n",
+        "hotshoe:camera/cameras@0.3.0: granted\n",
+        "hotshoe:server/channels@0.3.0: granted\n    ",
+        "    [method]channel.push\n",
+        "hotshoe:server/generations@0.3.0: granted\n    ",
+    ] {
         assert!(imports.contains(line), "{line} in {imports}");
     }
 }
@@ -102,6 +63,9 @@ pub fn cameras_are_read_without_blocking_the_instance() {
     let server = start(&["--answer-timeout", "5"]);
     let snapshot = get(server.address, "/snapshot");
     assert!(built_in_pictures().contains(&snapshot.body), "{}", server.log());
+    // The bytes that were read are not sent again, and no others are lost.
+    let rest = get(server.address, "/rest-of-snapshot").body;
+    assert!(built_in_pictures().iter().any(|picture| picture[10..] == rest), "{} bytes", rest.len());
     let mut viewers: Vec<_> = (0..MAX_LIVE_REQUESTS - 2).map(|_| Viewer::watch(server.address, "/frames")).collect();
     for viewer in &mut viewers {
         assert!(built_in_pictures().contains(&viewer.part().jpeg));

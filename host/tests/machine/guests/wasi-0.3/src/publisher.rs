@@ -1,0 +1,78 @@
+//! The publisher. What it does depends on the name of the channel.
+
+use crate::exports::hotshoe::server::publisher::{Channel, Guest};
+use crate::hotshoe::camera::cameras::Feed;
+use crate::hotshoe::server::channels::{ViewerOptions, count_viewers, join};
+use crate::{Component, MILLISECOND, spin, wait_for};
+
+impl Guest for Component {
+    async fn publish(channel: Channel) {
+        let name = channel.name();
+        match name.as_str() {
+            "camera" => camera(&channel).await,
+            "silent" => wait_for(3_600_000 * MILLISECOND).await,
+            "nothing" => panic!("out of ink"),
+            "returns" => tick(&channel, 3).await,
+            "traps" => {
+                tick(&channel, 3).await;
+                panic!("out of paper");
+            }
+            "spins" => {
+                tick(&channel, 3).await;
+                spin();
+            }
+            "leaks" => {
+                tick(&channel, 3).await;
+                loop {
+                    std::mem::forget(crate::wit_stream::new::<u8>());
+                }
+            }
+            "large" => {
+                let error = channel.push(&vec![b'x'; 5 << 20], None, b"").unwrap_err();
+                push(&channel, &format!("{error:?}.\n"));
+                wait_for(500 * MILLISECOND).await;
+                tick(&channel, 3).await;
+                let _ = channel.push(&vec![b'x'; 9 << 20], None, b"");
+            }
+            "feeds" => {
+                let feeds: Vec<_> = (0..).map_while(|_| Feed::open("emulated").ok()).collect();
+                push(&channel, &format!("{} feeds.\n", feeds.len()));
+                wait_for(3_600_000 * MILLISECOND).await;
+            }
+            "itself" => {
+                // A viewer of its own channel, which then never has none.
+                let options = ViewerOptions { opening: vec![], closing: vec![], max_rate: None, label: String::new() };
+                let stream = join("itself", &options).unwrap();
+                push(&channel, &format!("{} viewers.\n", count_viewers("itself")));
+                wait_for(3_600_000 * MILLISECOND).await;
+                drop(stream);
+            }
+            _ => tick(&channel, u64::MAX).await,
+        }
+    }
+}
+
+/// Pushes this many parts.
+async fn tick(channel: &Channel, count: u64) {
+    for number in 0..count {
+        push(channel, &format!("{} {number}.\n", channel.name()));
+        wait_for(20 * MILLISECOND).await;
+    }
+}
+
+fn push(channel: &Channel, text: &str) {
+    // In two pieces.
+    let (head, tail) = text.split_at(1);
+    channel.push(head.as_bytes(), None, tail.as_bytes()).unwrap();
+}
+
+/// Pushes the frames of the camera.
+async fn camera(channel: &Channel) {
+    let feed = Feed::open("emulated").unwrap();
+    loop {
+        let Ok(Some(frame)) = feed.wait_next(1_000 * MILLISECOND).await else { continue };
+        let length = frame.image.info().length;
+        let head = format!("Content-Type: image/jpeg\r\nContent-Length: {length}\r\nX-Timestamp: 0.000000\r\n\r\n");
+        channel.push(head.as_bytes(), Some(&frame.image), b"\r\n--frame\r\n").unwrap();
+    }
+}

@@ -1,0 +1,98 @@
+//! Publishers of channels.
+
+use std::time::{Duration, Instant};
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{guests, wait_until};
+
+use super::{component, start, under_way};
+
+/// Reads parts until one starts with this text.
+#[track_caller]
+fn read_until(viewer: &mut Viewer, text: &str) {
+    while !viewer.chunk().starts_with(text.as_bytes()) {}
+}
+
+pub fn take_over_from_each_other() {
+    let server = start(&["--drain", "0.2"]);
+    let mut viewers: Vec<_> = (0..20).map(|_| Viewer::watch(server.address, "/channel/join/tick")).collect();
+    viewers.iter_mut().for_each(|viewer| read_until(viewer, "opening\ntick "));
+    let older = guests::publishing("tick", guests::PUBLISHES, "older");
+    let newer = guests::variant(&component(), 1);
+    for (guest, part) in [(&older, "older"), (&newer, "tick "), (&component(), "tick "), (&older, "older")] {
+        assert_eq!(server.put_guest(guest).status, 200);
+        for viewer in &mut viewers {
+            read_until(viewer, part);
+        }
+        wait_until("the old guest is gone", || server.generations()["draining"] == serde_json::json!([]));
+        for viewer in &mut viewers {
+            read_until(viewer, part);
+            (0..5).for_each(|_| assert!(viewer.chunk().starts_with(part.as_bytes())));
+        }
+    }
+}
+
+pub fn return_ends_the_stream() {
+    let server = start(&[]);
+    for _ in 0..2 {
+        let stream = get(server.address, "/channel/join/returns").text();
+        assert!(stream.starts_with("opening\nreturns 0.\n") && stream.ends_with("returns 2.\nclosing\n"), "{stream:?}");
+    }
+    wait_until("the publisher has ended", || under_way(&server) == 0);
+}
+
+pub fn failures_are_restarted() {
+    let server = start(&[]);
+    for (channel, failure) in [
+        ("traps", "the guest trapped"),
+        ("spins", "the guest computed for 2 seconds without waiting for anything"),
+        ("leaks", "the guest trapped"),
+        ("large", "the guest trapped"),
+    ] {
+        let mut viewer = Viewer::watch(server.address, &format!("/channel/join/{channel}"));
+        assert!(viewer.chunk().starts_with(b"opening\n"));
+        let message = format!("channel {channel}: its publisher failed and will be restarted: {failure}");
+        server.wait_for_log(&message);
+        // The restarted publisher begins again.
+        read_until(&mut viewer, &format!("{channel} 0."));
+        assert_eq!(get(server.address, "/ok").status, 200);
+    }
+    server.wait_for_log("out of paper");
+}
+
+pub fn failures_are_rolled_back() {
+    let older = tempfile::tempdir().unwrap();
+    let file = older.path().join("guest.wasm");
+    std::fs::write(&file, guests::publishing("nothing", guests::PUBLISHES, "good")).unwrap();
+    let server = Server::start(&["--camera", "emulated,fps=20", "--guest", file.to_str().unwrap()]);
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    assert_eq!(viewer.chunk(), b"opening\ngood");
+    assert_eq!(server.put_guest(&component()).status, 200);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.generation() == 2 {
+        assert!(Instant::now() < deadline, "the new guest is not rolled back");
+        // The old publisher continues until the new one pushes.
+        assert_eq!(viewer.chunk(), b"good");
+    }
+    server.wait_for_log("failed on 5 of its first 10 requests");
+    (0..20).for_each(|_| assert_eq!(viewer.chunk(), b"good"));
+}
+
+pub fn limits_hold() {
+    let server = start(&["--drain", "0.2"]);
+    for (channel, part) in
+        [("large", "opening\nErrorCode::PartTooLarge(4194304).\n"), ("feeds", "opening\n16 feeds.\n")]
+    {
+        let mut viewer = Viewer::watch(server.address, &format!("/channel/join/{channel}"));
+        assert_eq!(viewer.chunk(), part.as_bytes());
+    }
+    // A publisher that is a viewer of its own channel keeps it open, but not beyond its generation.
+    let mut viewer = Viewer::watch(server.address, "/channel/join/itself");
+    assert_eq!(viewer.chunk(), b"opening\n2 viewers.\n");
+    drop(viewer);
+    wait_until("the viewer has left", || get(server.address, "/channel/viewers/itself").text() == "1 [\"\"]");
+    assert_eq!(server.put_guest(&guests::built_in()).status, 200);
+    wait_until("the old guest is gone", || server.generations()["draining"] == serde_json::json!([]));
+    wait_until("the channel is closed", || under_way(&server) == 0);
+}
