@@ -1,4 +1,4 @@
-//! The middleware in `guest/gallery`, built as its README says.
+//! The components in `guest/gallery`, built as its README says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use hotshoe_test_support::client::{Reply, Viewer, connect, get, send};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::workspace;
+use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
 use libtest_mimic::Trial;
 
 use crate::harness::{run_successfully, trial};
@@ -28,6 +28,7 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial
     let both = (!both.is_empty()).then(|| both.join(", "));
     vec![
         trial("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
+        trial("gallery_guest_of_wasi_0_3_serves", target, async_guest),
         trial("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
     ]
 }
@@ -87,6 +88,33 @@ fn in_front_of_the_built_in_guest() {
     let server = serve(folder.path(), "\n");
     assert_eq!(get_as(&server, "/", ALICE).status, 503);
     server.wait_for_log("BASIC_AUTH_USERS is not set");
+}
+
+/// The guest of WASI 0.3 serves its page, pictures, and streams.
+fn async_guest() {
+    let guest = build().join("async_guest.wasm").display().to_string();
+    let server = Server::start(&["--camera", "emulated,fps=20", "--guest", &guest]);
+    assert!(get(server.address, "/").text().contains("<img src=\"/stream/emulated\" alt=\"emulated\">"));
+    let snapshot = get(server.address, "/snapshot/emulated");
+    assert_eq!(snapshot.header("content-type"), Some("image/jpeg"));
+    assert!(built_in_pictures().contains(&snapshot.body));
+    for path in ["/stream/emulated", "/unshared/emulated"] {
+        let mut viewers: Vec<_> = (0..5).map(|_| Viewer::watch(server.address, path)).collect();
+        for _ in 0..5 {
+            for viewer in &mut viewers {
+                let part = viewer.chunk();
+                let is_in_part = |picture: &Vec<u8>| part.windows(picture.len()).any(|bytes| bytes == picture);
+                assert!(built_in_pictures().iter().any(is_in_part), "{path}");
+            }
+        }
+        let under_way = if path.starts_with("/stream") { 1 } else { 5 };
+        assert_eq!(server.generations()["current"]["under_way"], under_way, "{path}");
+        drop(viewers);
+        wait_until("the viewers have left", || server.generations()["current"]["under_way"] == 0);
+    }
+    for path in ["/other", "/snapshot/other", "/stream/other", "/unshared/other"] {
+        assert_eq!(get(server.address, path).status, 404, "{path}");
+    }
 }
 
 /// A guest in JavaScript is uploaded behind the same middleware.
