@@ -1,13 +1,14 @@
 //! The servers that are measured: starting them, and measuring what they use.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use hotshoe_test_support::server::{Server, program, set_environment};
-use hotshoe_test_support::{built_in_pictures, guests};
+use hotshoe_test_support::{built_in_pictures, guests, workspace};
 
 use super::reference;
 
@@ -21,13 +22,14 @@ const FRAME_RATE: &str = "HOTSHOE_BENCH_RATE";
 /// Frames per second, unless a table has its own rate.
 pub const RATE: u32 = 30;
 
-/// The reference servers, Hotshoe, and Hotshoe with a guest that does not use channels.
-pub const SERVERS: [&str; 4] = ["raw", "hyper", "hotshoe", "plain"];
+/// The reference servers, Hotshoe, and Hotshoe with guests of WASI 0.2 and 0.3 that do not use channels.
+pub const SERVERS: [&str; 5] = ["raw", "hyper", "hotshoe", "plain", "plain-0.3"];
 /// Indexes of [`SERVERS`].
 pub const RAW: usize = 0;
 pub const HYPER: usize = 1;
 pub const HOTSHOE: usize = 2;
 pub const PLAIN: usize = 3;
+pub const PLAIN_0_3: usize = 4;
 
 /// Runs a reference server, and never returns, if this program was started as one.
 pub fn serve_if_reference() {
@@ -52,8 +54,24 @@ pub fn start(server: &str, pictures: &Path, rate: u32) -> Server {
         let guest = pictures.join("plain.wasm");
         fs::write(&guest, guests::serving(guests::STREAMS)).unwrap();
         pinned.arg("--guest").arg(guest);
+    } else if server == "plain-0.3" {
+        pinned.arg("--guest").arg(guest_of_wasi_0_3());
     }
     Server::start_command(pinned)
+}
+
+/// Builds the guest of the tests of WASI 0.3 once. Returns its path.
+fn guest_of_wasi_0_3() -> &'static Path {
+    static GUEST: OnceLock<PathBuf> = OnceLock::new();
+    GUEST.get_or_init(|| {
+        const TARGET: &str = "wasm32-wasip2";
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wasi-0.3");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(workspace().join("host/tests/machine/guests/wasi-0.3"));
+        cargo.args(["build", "--quiet", "--locked", "--release", "--target", TARGET, "--target-dir"]).arg(&target);
+        assert!(cargo.status().unwrap().success(), "cannot build the guest; it needs the target {TARGET}");
+        target.join(TARGET).join("release").join("wasi03.wasm")
+    })
 }
 
 /// Returns the command that runs this program as a reference server.
