@@ -107,7 +107,8 @@ pub fn find_cameras(specs: &[CameraSpec], common: CommonOptions) -> Result<Camer
         let source = create_source(&name, resolved, spec, &devices, common)?;
         let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
         let label = spec.label.as_ref().map(ToString::to_string);
-        cameras.push(Camera::new(name, source, linger).with_label(label));
+        let memory = spec.memory.unwrap_or_default();
+        cameras.push(Camera::new(name, source, linger).with_label(label).with_memory(memory));
     }
     Ok(Cameras::new(cameras))
 }

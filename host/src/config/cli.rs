@@ -230,6 +230,7 @@ pub struct ServeArgs {
     ///   credentials=FILE    File with USER:PASSWORD for a network camera
     ///   insecure            Accept any certificate of a network camera
     ///   label=TEXT          Display name
+    ///   remember=SECONDS    Remember the frames of the last seconds, for /clip
     ///   keep-open           Keep the camera open without viewers
     ///
     /// Double a comma within a path or value.

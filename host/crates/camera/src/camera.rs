@@ -8,9 +8,11 @@ use tracing::info;
 
 use super::controls::{Control, ControlError};
 use super::error::SourceError;
+use super::frame::Frame;
 use super::frame_counts::FrameCounts;
 use super::frame_tracker::FrameTracker;
 use super::history::FrameRecord;
+use super::memory::Memory;
 use super::source::Source;
 use super::status::Status;
 
@@ -36,6 +38,7 @@ pub struct Camera {
     /// The number of feeds. The supervisor waits on it.
     pub(super) readers: watch::Sender<usize>,
     pub(super) tracker: Arc<FrameTracker>,
+    pub(super) memory: Memory,
     pub(super) linger: Linger,
     controls: Arc<AsyncMutex<()>>,
     /// Incremented when the state or the mode changes. [`Cameras`](super::Cameras) shares one among all cameras.
@@ -52,6 +55,7 @@ impl Camera {
             status: watch::Sender::default(),
             readers: watch::Sender::default(),
             tracker: Arc::default(),
+            memory: Memory::default(),
             linger,
             controls: Arc::default(),
             state_changes: Arc::default(),
@@ -61,6 +65,11 @@ impl Camera {
     /// Sets the display name.
     pub fn with_label(self, label: Option<String>) -> Self {
         Self { label, ..self }
+    }
+
+    /// Remembers each frame for this long, within the limit on [`memory`](super::memory). Zero remembers nothing.
+    pub fn with_memory(self, duration: Duration) -> Self {
+        Self { memory: Memory::new(duration), ..self }
     }
 
     /// Counts state changes with this sender.
@@ -97,6 +106,17 @@ impl Camera {
     /// whichever is later.
     pub fn history(&self, first: u64, limit: usize) -> Vec<FrameRecord> {
         self.tracker.history(first, limit)
+    }
+
+    /// Returns the record of the frame with this number, if it was delivered and is still in the history.
+    pub fn record_of(&self, sequence: u64) -> Option<FrameRecord> {
+        self.tracker.record_of(sequence)
+    }
+
+    /// Returns the frame with this number if it is the newest or remembered. Does not open the camera.
+    pub fn frame(&self, sequence: u64) -> Option<Arc<Frame>> {
+        let newest = self.status.borrow().frame.clone();
+        newest.filter(|frame| frame.sequence == sequence).or_else(|| self.memory.get(sequence))
     }
 
     /// Locks the controls. Hold this lock on a thread pool while reading or setting controls, so that an unresponsive

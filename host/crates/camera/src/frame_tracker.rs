@@ -78,6 +78,11 @@ impl FrameTracker {
         self.state().history.records(first, limit).collect()
     }
 
+    /// Returns the record of the frame with this number.
+    pub(super) fn record_of(&self, sequence: u64) -> Option<FrameRecord> {
+        self.state().history.record_of(sequence)
+    }
+
     /// Ignores poisoning: no critical section can leave the state inconsistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

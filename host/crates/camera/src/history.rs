@@ -36,6 +36,21 @@ struct CompactRecord {
     lost_before: u32,
 }
 
+impl CompactRecord {
+    fn with_index(&self, index: u64) -> FrameRecord {
+        FrameRecord {
+            index,
+            sequence: self.sequence,
+            timestamp: Timestamp {
+                monotonic: Duration::from_nanos(self.monotonic),
+                wall: SystemTime::UNIX_EPOCH + Duration::from_nanos(self.wall),
+            },
+            length: self.length,
+            lost_before: self.lost_before,
+        }
+    }
+}
+
 /// The last [`CAPACITY`] frames of a camera, oldest first.
 #[derive(Debug, Default)]
 pub struct History {
@@ -69,18 +84,14 @@ impl History {
     /// Returns up to `limit` records, starting at index `first` or at the oldest record, whichever is later.
     pub fn records(&self, first: u64, limit: usize) -> impl Iterator<Item = FrameRecord> {
         let skipped = usize::try_from(first.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.records.len());
-        (self.first + skipped as u64..).zip(self.records.range(skipped..)).take(limit).map(|(index, record)| {
-            FrameRecord {
-                index,
-                sequence: record.sequence,
-                timestamp: Timestamp {
-                    monotonic: Duration::from_nanos(record.monotonic),
-                    wall: SystemTime::UNIX_EPOCH + Duration::from_nanos(record.wall),
-                },
-                length: record.length,
-                lost_before: record.lost_before,
-            }
-        })
+        let records = (self.first + skipped as u64..).zip(self.records.range(skipped..)).take(limit);
+        records.map(|(index, record)| record.with_index(index))
+    }
+
+    /// Returns the record of the frame with this number.
+    pub fn record_of(&self, sequence: u64) -> Option<FrameRecord> {
+        let position = self.records.binary_search_by_key(&sequence, |record| record.sequence).ok()?;
+        Some(self.records.get(position)?.with_index(self.first + position as u64))
     }
 }
 
@@ -117,6 +128,15 @@ mod tests {
         let timestamp = Timestamp { monotonic: Duration::from_millis(2), wall };
         assert_eq!((record.index, record.sequence, record.timestamp, record.lost_before), (2, 5, timestamp, 1));
         assert_eq!(record.length as usize, include_bytes!("../../../../frames/1.jpg").len());
+    }
+
+    #[test]
+    fn records_are_found_by_the_number_of_their_frame() {
+        let history = history_of(CAPACITY as u64 + 5);
+        assert_eq!(history.record_of(2 * 7 + 1), history.records(7, 1).next());
+        for unknown in [0, 2 * 4 + 1, 16, 2 * (CAPACITY as u64 + 5) + 1, u64::MAX] {
+            assert_eq!(history.record_of(unknown), None, "{unknown}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //!   wanted. [`adjusted`]: any source with a limit and an orientation.
 //! * [`emulated`], [`network`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
+//! * [`memory`]: the frames of the last seconds, if the operator wants them.
 //! * `capture`, `encoding`: the threads that serve an open camera.
 //! * [`camera`], [`cameras`], `supervisor`, [`feed`]: open a camera for its first reader, hand the newest frame to all
 //!   readers, close it after the last.
@@ -45,6 +46,7 @@ mod frame_tracker;
 pub mod history;
 mod image_checker;
 pub mod jpeg;
+pub mod memory;
 pub mod multipart;
 pub mod network;
 pub mod orientation;

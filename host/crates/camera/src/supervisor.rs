@@ -165,6 +165,7 @@ impl Supervisor {
     /// Publishes that the camera is closed, and withdraws the last frame so that the next reader starts with a fresh
     /// one.
     fn set_closed(&self) {
+        self.camera.memory.clear();
         self.camera.update_status(|status| *status = Status { mode: status.mode, ..Status::default() });
     }
 
@@ -188,6 +189,9 @@ impl Supervisor {
 
     /// Publishes that the camera works, and its newest frame.
     fn set_live(&self, mode: Option<StreamMode>, frame: Option<Arc<Frame>>) {
+        if let Some(frame) = &frame {
+            self.camera.memory.add(frame);
+        }
         self.camera.update_status(|status| {
             *status = Status { state: State::Live, mode: mode.or(status.mode), frame, placeholder: None };
         });

@@ -1,7 +1,7 @@
 //! Why the value of `--camera` is invalid, and what to write instead.
 
 use super::super::label::ParseLabelError;
-use super::limits::{MAX_BUFFERS, MAX_NAME_LENGTH, MAX_RATE, MIN_BUFFERS};
+use super::limits::{MAX_BUFFERS, MAX_MEMORY, MAX_NAME_LENGTH, MAX_RATE, MIN_BUFFERS};
 use crate::camera::network::AddressError;
 use crate::camera::piped::CommandLineError;
 
@@ -32,8 +32,8 @@ pub enum CameraSpecError {
     #[error(
         "unknown camera option `{0}`; use size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
          rotate=90|180|270, flip=horizontal|vertical|both, buffers=COUNT, input=NAME, standard=NAME, \
-         control=NAME:VALUE, label=TEXT, credentials=FILE, insecure or keep-open, and double a comma within a path or \
-         value"
+         control=NAME:VALUE, label=TEXT, credentials=FILE, insecure, remember=SECONDS or keep-open, and double a comma \
+         within a path or value"
     )]
     UnknownOption(String),
     /// The value of `size=` is not a size.
@@ -57,6 +57,9 @@ pub enum CameraSpecError {
     /// The value of `buffers=` is not a number in range.
     #[error("`{0}` is not a number of buffers; use {MIN_BUFFERS} to {MAX_BUFFERS}, such as buffers=8")]
     InvalidBuffers(String),
+    /// The value of `remember=` is not a duration in range.
+    #[error("`{0}` is not a time to remember; use up to {MAX_MEMORY} seconds, such as remember=10s")]
+    InvalidMemory(String),
     /// The value of `input=` or `standard=` is empty.
     #[error("{0}= needs a name, such as input=1 or standard=PAL")]
     EmptyName(&'static str),

@@ -11,9 +11,11 @@ mod tests;
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use self::options::{
-    parse_buffers, parse_control, parse_flip, parse_name, parse_quality, parse_rate, parse_rotation, parse_size,
+    parse_buffers, parse_control, parse_flip, parse_memory, parse_name, parse_quality, parse_rate, parse_rotation,
+    parse_size,
 };
 use super::label::Label;
 use crate::camera::{Dimensions, FourCc, Orientation};
@@ -53,6 +55,8 @@ pub struct CameraSpec {
     pub credentials: Option<PathBuf>,
     /// `insecure`: accepts any certificate of a network camera.
     pub is_insecure: bool,
+    /// `remember=`: how long the camera remembers its frames.
+    pub memory: Option<Duration>,
     /// `keep-open`: opens the camera at startup and never closes it.
     pub keep_open: bool,
 }
@@ -95,6 +99,7 @@ impl FromStr for CameraSpec {
             label: None,
             credentials: None,
             is_insecure: false,
+            memory: None,
             keep_open: false,
         };
         for option in parts {
@@ -124,6 +129,7 @@ impl FromStr for CameraSpec {
                     spec.label = Some(label.parse().map_err(invalid)?);
                 }
                 Some(("credentials", file)) => spec.credentials = Some(file.into()),
+                Some(("remember", time)) => spec.memory = Some(parse_memory(time)?),
                 None if option == "insecure" => spec.is_insecure = true,
                 None if option == "keep-open" => spec.keep_open = true,
                 None if !spec.controls.is_empty() && option.contains(':') => {

@@ -1,7 +1,9 @@
 //! The values of options.
 
+use std::time::Duration;
+
 use super::error::CameraSpecError;
-use super::limits::{MAX_BUFFERS, MAX_RATE, MAX_SIDE, MIN_BUFFERS, MIN_RATE};
+use super::limits::{MAX_BUFFERS, MAX_MEMORY, MAX_RATE, MAX_SIDE, MIN_BUFFERS, MIN_RATE};
 use crate::camera::{Dimensions, Rotation};
 
 pub(super) fn parse_size(input: &str) -> Result<Dimensions, CameraSpecError> {
@@ -44,6 +46,15 @@ pub(super) fn parse_flip(input: &str) -> Result<(bool, bool), CameraSpecError> {
 pub(super) fn parse_buffers(input: &str) -> Result<u32, CameraSpecError> {
     let count = input.parse().ok().filter(|count| (MIN_BUFFERS..=MAX_BUFFERS).contains(count));
     count.ok_or_else(|| CameraSpecError::InvalidBuffers(input.to_owned()))
+}
+
+/// Parses a number of seconds, with or without the unit.
+pub(super) fn parse_memory(input: &str) -> Result<Duration, CameraSpecError> {
+    let seconds = input.strip_suffix('s').unwrap_or(input).parse().ok();
+    seconds
+        .filter(|seconds| *seconds > 0.0 && *seconds <= MAX_MEMORY)
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| CameraSpecError::InvalidMemory(input.to_owned()))
 }
 
 pub(super) fn parse_name(option: &'static str, input: &str) -> Result<String, CameraSpecError> {

@@ -13,7 +13,7 @@ fn all_options_can_be_combined() {
         parse(
             "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,rotate=270,flip=vertical,\
              buffers=8,input=HDMI 0,standard=PAL,control=gain:-3,focus:0,\
-             label=Front door,, left,keep-open"
+             label=Front door,, left,remember=10s,keep-open"
         ),
         Ok(CameraSpec {
             name: Some("front".into()),
@@ -34,9 +34,20 @@ fn all_options_can_be_combined() {
             label: Some("Front door, left".parse().unwrap()),
             credentials: None,
             is_insecure: false,
+            memory: Some(Duration::from_secs(10)),
             keep_open: true,
         })
     );
+}
+
+#[test]
+fn the_time_to_remember_is_limited() {
+    assert_eq!(parse("emulated,remember=0.5").unwrap().memory, Some(Duration::from_millis(500)));
+    assert_eq!(parse("emulated,remember=600s").unwrap().memory, Some(Duration::from_secs(600)));
+    for wrong in ["", "s", "0", "-1", "601", "1m", "NaN", "inf", "1e9"] {
+        let error = CameraSpecError::InvalidMemory(wrong.into());
+        assert_eq!(parse(&format!("emulated,remember={wrong}")), Err(error), "{wrong}");
+    }
 }
 
 #[test]

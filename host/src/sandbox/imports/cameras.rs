@@ -23,6 +23,15 @@ impl wit::Host for GuestState {
     fn list_cameras(&mut self) -> Result<Vec<wit::CameraInfo>> {
         Ok(self.cameras.iter().map(|camera| camera_info(camera)).collect())
     }
+
+    fn get_frame(&mut self, camera: String, sequence: u64) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
+        let Some(camera) = self.cameras.get(&camera) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
+        let frame = camera.frame(sequence);
+        if let Err(error) = self.check_images_held() {
+            return Ok(Err(error));
+        }
+        frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
+    }
 }
 
 impl wit::HostWatcher for GuestState {

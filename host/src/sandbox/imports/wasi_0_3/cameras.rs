@@ -17,6 +17,11 @@ impl wit::Host for GuestState {
     fn list_cameras(&mut self) -> Result<Vec<wit::CameraInfo>> {
         Ok(v0_2::Host::list_cameras(self)?.into_iter().map(camera_info).collect())
     }
+
+    fn get_frame(&mut self, camera: String, sequence: u64) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
+        let frame = v0_2::Host::get_frame(self, camera, sequence)?;
+        Ok(frame.map(|frame| frame.map(Frame::from)).map_err(error_code))
+    }
 }
 
 impl wit::HostWatcher for GuestState {

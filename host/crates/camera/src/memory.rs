@@ -1,0 +1,124 @@
+//! The frames of the last seconds, kept by reference.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::frame::{Frame, monotonic_now};
+
+/// The most bytes of images that a camera remembers, whatever the duration. Ten seconds of 1080p at 30 frames per
+/// second take about 60 MB.
+pub const MAX_BYTES: usize = 128 << 20;
+
+/// The frames of the last seconds.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// How long a frame is remembered. Zero remembers nothing.
+    duration: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Ordered by their sequence numbers.
+    frames: VecDeque<Arc<Frame>>,
+    /// The length of all images together, in bytes.
+    bytes: usize,
+}
+
+impl Memory {
+    /// Creates a memory that keeps each frame for this long after its capture.
+    pub(super) fn new(duration: Duration) -> Self {
+        Self { duration, state: Mutex::default() }
+    }
+
+    /// Remembers a frame that is about to be delivered, and forgets those that are too old or take too much memory.
+    pub(super) fn add(&self, frame: &Arc<Frame>) {
+        if self.duration.is_zero() {
+            return;
+        }
+        let newest = frame.timestamp.monotonic;
+        let mut state = self.state();
+        state.bytes += frame.image.bytes.len();
+        state.frames.push_back(frame.clone());
+        while state.bytes > MAX_BYTES
+            || state.frames.front().is_some_and(|oldest| oldest.timestamp.monotonic + self.duration < newest)
+        {
+            let Some(forgotten) = state.frames.pop_front() else { return };
+            state.bytes -= forgotten.image.bytes.len();
+        }
+    }
+
+    /// Returns the frame with this number, unless it is forgotten. Frames also age while no new one arrives.
+    pub(super) fn get(&self, sequence: u64) -> Option<Arc<Frame>> {
+        let state = self.state();
+        let index = state.frames.binary_search_by_key(&sequence, |frame| frame.sequence).ok()?;
+        let frame = state.frames.get(index)?;
+        (frame.timestamp.monotonic + self.duration >= monotonic_now()).then(|| frame.clone())
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        *self.state() = State::default();
+    }
+
+    /// Ignores poisoning: no critical section can leave the state inconsistent.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::frame::{JpegImage, Timestamp};
+
+    fn frame(sequence: u64, age: Duration) -> Arc<Frame> {
+        let image = JpegImage::new(Bytes::from_static(include_bytes!("../../../../frames/1.jpg"))).unwrap();
+        let timestamp = Timestamp { monotonic: monotonic_now() - age, wall: SystemTime::UNIX_EPOCH };
+        Arc::new(Frame { image, timestamp, sequence })
+    }
+
+    #[test]
+    fn frames_are_remembered_for_the_duration() {
+        let memory = Memory::new(Duration::from_secs(10));
+        for (sequence, age) in [(1, 15), (4, 9), (5, 1)] {
+            memory.add(&frame(sequence, Duration::from_secs(age)));
+        }
+        assert!(memory.get(1).is_none() && memory.get(2).is_none() && memory.get(6).is_none());
+        assert_eq!(memory.get(4).unwrap().sequence, 4);
+        assert_eq!(memory.get(5).unwrap().sequence, 5);
+        memory.clear();
+        assert!(memory.get(5).is_none());
+    }
+
+    #[test]
+    fn frames_age_while_no_new_one_arrives() {
+        let memory = Memory::new(Duration::from_secs(10));
+        memory.add(&frame(1, Duration::from_secs(11)));
+        assert!(memory.get(1).is_none());
+    }
+
+    #[test]
+    fn nothing_is_remembered_by_default() {
+        let memory = Memory::default();
+        memory.add(&frame(1, Duration::ZERO));
+        assert!(memory.get(1).is_none());
+    }
+
+    #[test]
+    fn the_oldest_frames_make_room_for_new_ones() {
+        let memory = Memory::new(Duration::from_secs(3600));
+        let length = frame(0, Duration::ZERO).image.bytes.len();
+        let fitting = (MAX_BYTES / length) as u64;
+        for sequence in 0..fitting + 2 {
+            memory.add(&frame(sequence, Duration::ZERO));
+        }
+        assert!(memory.get(1).is_none() && memory.get(2).is_some());
+        assert!(memory.state().bytes <= MAX_BYTES);
+    }
+}
