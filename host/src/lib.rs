@@ -8,6 +8,7 @@
 //! * [`logging`]: the log. [`process`]: threads, memory, open files and background tasks.
 //! * [`buf_list`]: a list of byte strings as one buffer. [`origin`]: web origins.
 //! * [`channels`]: streams that are built once and sent to many viewers.
+//! * [`results`]: what guests have found in frames, and the events that follow from it.
 //! * [`sandbox`]: runs guests, and implements the WIT interfaces that they import.
 //! * [`swap`]: decides which guest serves, and replaces it while streams run.
 //! * [`http`]: connections and requests.
@@ -29,5 +30,6 @@ pub mod http;
 pub mod logging;
 pub mod origin;
 pub mod process;
+pub mod results;
 pub mod sandbox;
 pub mod swap;

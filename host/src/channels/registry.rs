@@ -14,8 +14,8 @@ use super::viewer::{Viewer, ViewerOptions};
 const CHANNELS: u32 = 64;
 
 /// The channels allowed for each camera. The built-in guest uses one for each of three stream formats with each of two
-/// boundaries, and one for streams of several cameras.
-const CHANNELS_PER_CAMERA: u32 = 7;
+/// boundaries, one for streams of several cameras, and two for results.
+const CHANNELS_PER_CAMERA: u32 = 9;
 
 /// The longest channel name accepted, in bytes.
 const NAME_LIMIT: usize = 64;

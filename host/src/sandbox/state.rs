@@ -14,6 +14,7 @@ use super::lifecycle::Lifecycle;
 use super::limits::InstanceLimits;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Subscription};
+use crate::results::Results;
 
 /// The data of one instance's store. It lives for one request, or for several if the guest allows reuse.
 pub(super) struct GuestState {
@@ -25,6 +26,7 @@ pub(super) struct GuestState {
     /// The generation that the instance belongs to.
     pub(super) lifecycle: Lifecycle,
     pub(super) channels: Channels,
+    pub(super) results: Results,
     /// Whether the guest exports `publisher`.
     pub(super) can_publish: bool,
     /// The channels that will write the body of the response, if the guest has joined any.

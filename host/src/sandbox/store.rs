@@ -20,6 +20,7 @@ use super::load::loader::LoadedGuest;
 use super::state::GuestState;
 use crate::camera::Cameras;
 use crate::channels::Channels;
+use crate::results::Results;
 
 /// The number of epochs after which a guest is interrupted.
 const EPOCH_DEADLINE: u64 = 1;
@@ -35,6 +36,7 @@ pub(super) struct HostContext {
     pub(super) allow_control: bool,
     pub(super) grants: Grants,
     pub(super) channels: Channels,
+    pub(super) results: Results,
 }
 
 /// Creates the store for an instance of a guest.
@@ -55,6 +57,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         grants: host.grants.clone(),
         lifecycle,
         channels: host.channels.clone(),
+        results: host.results.clone(),
         can_publish: guest.publisher.is_some(),
         subscription: Arc::default(),
         table: ResourceTable::new(),

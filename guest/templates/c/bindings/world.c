@@ -274,6 +274,17 @@ extern void __wasm_import_hotshoe_server_channels_method_channel_name(int32_t, u
 __attribute__((__import_module__("hotshoe:server/channels@0.2.0"), __import_name__("[method]channel.push")))
 extern void __wasm_import_hotshoe_server_channels_method_channel_push(int32_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *);
 
+// Imported Functions from `hotshoe:server/events@0.2.0`
+
+__attribute__((__import_module__("hotshoe:server/events@0.2.0"), __import_name__("list-events")))
+extern void __wasm_import_hotshoe_server_events_list_events(uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/events@0.2.0"), __import_name__("get-image")))
+extern void __wasm_import_hotshoe_server_events_get_image(int64_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/events@0.2.0"), __import_name__("subscribe")))
+extern int32_t __wasm_import_hotshoe_server_events_subscribe(void);
+
 // Imported Functions from `hotshoe:server/generations@0.2.0`
 
 __attribute__((__import_module__("hotshoe:server/generations@0.2.0"), __import_name__("get-generation")))
@@ -287,10 +298,36 @@ extern int32_t __wasm_import_hotshoe_server_generations_subscribe_replaced(void)
 __attribute__((__import_module__("hotshoe:server/instances@0.2.0"), __import_name__("allow-reuse")))
 extern void __wasm_import_hotshoe_server_instances_allow_reuse(void);
 
+// Imported Functions from `hotshoe:server/results@0.2.0`
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("attach")))
+extern void __wasm_import_hotshoe_server_results_attach(uint8_t *, size_t, int64_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("get-entry")))
+extern void __wasm_import_hotshoe_server_results_get_entry(uint8_t *, size_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("get-newest-entry")))
+extern void __wasm_import_hotshoe_server_results_get_newest_entry(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("[static]reader.open")))
+extern void __wasm_import_hotshoe_server_results_static_reader_open(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("[method]reader.next")))
+extern void __wasm_import_hotshoe_server_results_method_reader_next(int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("[method]reader.blocking-next")))
+extern void __wasm_import_hotshoe_server_results_method_reader_blocking_next(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("[method]reader.subscribe")))
+extern int32_t __wasm_import_hotshoe_server_results_method_reader_subscribe(int32_t);
+
 // Imported Functions from `hotshoe:camera/cameras@0.2.0`
 
 __attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-cameras")))
 extern void __wasm_import_hotshoe_camera_cameras_list_cameras(uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("get-frame")))
+extern void __wasm_import_hotshoe_camera_cameras_get_frame(uint8_t *, size_t, int64_t, uint8_t *);
 
 __attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[constructor]watcher")))
 extern int32_t __wasm_import_hotshoe_camera_cameras_constructor_watcher(void);
@@ -1039,8 +1076,176 @@ void hotshoe_server_channels_option_borrow_image_free(hotshoe_server_channels_op
   }
 }
 
+void hotshoe_server_events_error_code_free(hotshoe_server_events_error_code_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      break;
+    }
+    case 1: {
+      world_string_free(&ptr->val.other);
+      break;
+    }
+  }
+}
+
+void hotshoe_server_events_option_datetime_free(hotshoe_server_events_option_datetime_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_server_events_event_free(hotshoe_server_events_event_t *ptr) {
+  world_string_free(&ptr->camera);
+  world_string_free(&ptr->label);
+  hotshoe_server_events_option_datetime_free(&ptr->end);
+}
+
+void hotshoe_server_events_list_event_free(hotshoe_server_events_list_event_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_events_event_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_events_event_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_events_option_own_image_free(hotshoe_server_events_option_own_image_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_server_events_result_option_own_image_error_code_free(hotshoe_server_events_result_option_own_image_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_server_events_option_own_image_free(&ptr->val.ok);
+  } else {
+    hotshoe_server_events_error_code_free(&ptr->val.err);
+  }
+}
+
 void hotshoe_server_generations_generation_free(hotshoe_server_generations_generation_t *ptr) {
   world_string_free(&ptr->digest);
+}
+
+void hotshoe_server_results_error_code_free(hotshoe_server_results_error_code_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 2: {
+      world_string_free(&ptr->val.too_many);
+      break;
+    }
+    case 3: {
+      world_string_free(&ptr->val.invalid_value);
+      break;
+    }
+    case 4: {
+      world_string_free(&ptr->val.other);
+      break;
+    }
+  }
+}
+
+void hotshoe_server_results_bounding_box_free(hotshoe_server_results_bounding_box_t *ptr) {
+  world_string_free(&ptr->label);
+}
+
+void hotshoe_server_results_number_free(hotshoe_server_results_number_t *ptr) {
+  world_string_free(&ptr->name);
+}
+
+void hotshoe_server_results_text_free(hotshoe_server_results_text_t *ptr) {
+  world_string_free(&ptr->name);
+  world_string_free(&ptr->value);
+}
+
+void hotshoe_server_results_list_bounding_box_free(hotshoe_server_results_list_bounding_box_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_results_bounding_box_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_results_bounding_box_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_results_list_number_free(hotshoe_server_results_list_number_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_results_number_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_results_number_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_results_list_text_free(hotshoe_server_results_list_text_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_results_text_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_results_text_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_results_findings_free(hotshoe_server_results_findings_t *ptr) {
+  hotshoe_server_results_list_bounding_box_free(&ptr->boxes);
+  hotshoe_server_results_list_number_free(&ptr->numbers);
+  hotshoe_server_results_list_text_free(&ptr->texts);
+}
+
+void hotshoe_server_results_entry_free(hotshoe_server_results_entry_t *ptr) {
+  hotshoe_server_results_findings_free(&ptr->findings);
+}
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("[resource-drop]reader")))
+extern void __wasm_import_hotshoe_server_results_reader_drop(int32_t handle);
+
+void hotshoe_server_results_reader_drop_own(hotshoe_server_results_own_reader_t handle) {
+  __wasm_import_hotshoe_server_results_reader_drop(handle.__handle);
+}
+
+void hotshoe_server_results_reader_drop_borrow(hotshoe_server_results_borrow_reader_t handle) {
+  __wasm_import_hotshoe_server_results_reader_drop(handle.__handle);
+}
+
+hotshoe_server_results_borrow_reader_t hotshoe_server_results_borrow_reader(hotshoe_server_results_own_reader_t arg) {
+  return (hotshoe_server_results_borrow_reader_t) { arg.__handle };
+}
+
+void hotshoe_server_results_option_borrow_image_free(hotshoe_server_results_option_borrow_image_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_server_results_result_void_error_code_free(hotshoe_server_results_result_void_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_server_results_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_server_results_option_entry_free(hotshoe_server_results_option_entry_t *ptr) {
+  if (ptr->is_some) {
+    hotshoe_server_results_entry_free(&ptr->val);
+  }
+}
+
+void hotshoe_server_results_result_option_entry_error_code_free(hotshoe_server_results_result_option_entry_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_server_results_option_entry_free(&ptr->val.ok);
+  } else {
+    hotshoe_server_results_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_server_results_result_own_reader_error_code_free(hotshoe_server_results_result_own_reader_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_server_results_error_code_free(&ptr->val.err);
+  }
 }
 
 void hotshoe_camera_cameras_error_code_free(hotshoe_camera_cameras_error_code_t *ptr) {
@@ -1125,13 +1330,6 @@ void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_ca
   }
 }
 
-void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr) {
-  if (!ptr->is_err) {
-  } else {
-    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
-  }
-}
-
 void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr) {
   if (ptr->is_some) {
   }
@@ -1140,6 +1338,13 @@ void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_fram
 void hotshoe_camera_cameras_result_option_frame_error_code_free(hotshoe_camera_cameras_result_option_frame_error_code_t *ptr) {
   if (!ptr->is_err) {
     hotshoe_camera_cameras_option_frame_free(&ptr->val.ok);
+  } else {
+    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr) {
+  if (!ptr->is_err) {
   } else {
     hotshoe_camera_cameras_error_code_free(&ptr->val.err);
   }
@@ -5738,6 +5943,72 @@ bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_borrow_
   }
 }
 
+void hotshoe_server_events_list_events(hotshoe_server_events_list_event_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_events_list_events(ptr);
+  *ret = (hotshoe_server_events_list_event_t) { (hotshoe_server_events_event_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool hotshoe_server_events_get_image(uint64_t id, hotshoe_server_events_option_own_image_t *ret, hotshoe_server_events_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_events_get_image((int64_t) (id), ptr);
+  hotshoe_server_events_result_option_own_image_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_server_events_option_own_image_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_server_events_own_image_t) { *((int32_t*) (ptr + (4+1*sizeof(void*)))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_events_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 1: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+hotshoe_server_events_own_pollable_t hotshoe_server_events_subscribe(void) {
+  int32_t ret = __wasm_import_hotshoe_server_events_subscribe();
+  return (hotshoe_server_events_own_pollable_t) { ret };
+}
+
 void hotshoe_server_generations_get_generation(hotshoe_server_generations_generation_t *ret) {
   __attribute__((__aligned__(8)))
   uint8_t ret_area[(24+2*sizeof(void*))];
@@ -5762,12 +6033,413 @@ void hotshoe_server_instances_allow_reuse(void) {
   __wasm_import_hotshoe_server_instances_allow_reuse();
 }
 
+bool hotshoe_server_results_attach(world_string_t *camera, uint64_t sequence, hotshoe_server_results_findings_t *findings, hotshoe_server_results_borrow_image_t *maybe_image, hotshoe_server_results_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  hotshoe_server_results_option_borrow_image_t image;
+  image.is_some = maybe_image != NULL;if (maybe_image) {
+    image.val = *maybe_image;
+  }
+  int32_t option;
+  int32_t option1;
+  if ((image).is_some) {
+    const hotshoe_server_results_borrow_image_t *payload0 = &(image).val;
+    option = 1;
+    option1 = (*payload0).__handle;
+  } else {
+    option = 0;
+    option1 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_attach((uint8_t *) (*camera).ptr, (*camera).len, (int64_t) (sequence), (uint8_t *) ((*findings).boxes).ptr, ((*findings).boxes).len, (uint8_t *) ((*findings).numbers).ptr, ((*findings).numbers).len, (uint8_t *) ((*findings).texts).ptr, ((*findings).texts).len, option, option1, ptr);
+  hotshoe_server_results_result_void_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_results_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.invalid_value = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_results_get_entry(world_string_t *camera, uint64_t sequence, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(48+6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_get_entry((uint8_t *) (*camera).ptr, (*camera).len, (int64_t) (sequence), ptr);
+  hotshoe_server_results_result_option_entry_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_server_results_option_entry_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_server_results_entry_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_server_results_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_server_results_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_server_results_findings_t) (hotshoe_server_results_findings_t) {
+              (hotshoe_server_results_list_bounding_box_t) (hotshoe_server_results_list_bounding_box_t) { (hotshoe_server_results_bounding_box_t*)(*((uint8_t **) (ptr + 48))), (*((size_t*) (ptr + (48+1*sizeof(void*))))) },
+              (hotshoe_server_results_list_number_t) (hotshoe_server_results_list_number_t) { (hotshoe_server_results_number_t*)(*((uint8_t **) (ptr + (48+2*sizeof(void*))))), (*((size_t*) (ptr + (48+3*sizeof(void*))))) },
+              (hotshoe_server_results_list_text_t) (hotshoe_server_results_list_text_t) { (hotshoe_server_results_text_t*)(*((uint8_t **) (ptr + (48+4*sizeof(void*))))), (*((size_t*) (ptr + (48+5*sizeof(void*))))) },
+            },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_results_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.invalid_value = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_results_get_newest_entry(world_string_t *camera, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(48+6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_get_newest_entry((uint8_t *) (*camera).ptr, (*camera).len, ptr);
+  hotshoe_server_results_result_option_entry_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_server_results_option_entry_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_server_results_entry_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_server_results_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_server_results_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_server_results_findings_t) (hotshoe_server_results_findings_t) {
+              (hotshoe_server_results_list_bounding_box_t) (hotshoe_server_results_list_bounding_box_t) { (hotshoe_server_results_bounding_box_t*)(*((uint8_t **) (ptr + 48))), (*((size_t*) (ptr + (48+1*sizeof(void*))))) },
+              (hotshoe_server_results_list_number_t) (hotshoe_server_results_list_number_t) { (hotshoe_server_results_number_t*)(*((uint8_t **) (ptr + (48+2*sizeof(void*))))), (*((size_t*) (ptr + (48+3*sizeof(void*))))) },
+              (hotshoe_server_results_list_text_t) (hotshoe_server_results_list_text_t) { (hotshoe_server_results_text_t*)(*((uint8_t **) (ptr + (48+4*sizeof(void*))))), (*((size_t*) (ptr + (48+5*sizeof(void*))))) },
+            },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_results_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.invalid_value = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_results_static_reader_open(world_string_t *camera, hotshoe_server_results_own_reader_t *ret, hotshoe_server_results_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_static_reader_open((uint8_t *) (*camera).ptr, (*camera).len, ptr);
+  hotshoe_server_results_result_own_reader_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_server_results_own_reader_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_results_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.invalid_value = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_results_method_reader_next(hotshoe_server_results_borrow_reader_t self, hotshoe_server_results_entry_t *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(40+6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_method_reader_next((self).__handle, ptr);
+  hotshoe_server_results_option_entry_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (hotshoe_server_results_entry_t) {
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + 8))),
+        (hotshoe_server_results_instant_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+        (hotshoe_server_results_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+          (uint64_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+          (uint32_t) (uint32_t) (*((int32_t*) (ptr + 32))),
+        },
+        (hotshoe_server_results_findings_t) (hotshoe_server_results_findings_t) {
+          (hotshoe_server_results_list_bounding_box_t) (hotshoe_server_results_list_bounding_box_t) { (hotshoe_server_results_bounding_box_t*)(*((uint8_t **) (ptr + 40))), (*((size_t*) (ptr + (40+1*sizeof(void*))))) },
+          (hotshoe_server_results_list_number_t) (hotshoe_server_results_list_number_t) { (hotshoe_server_results_number_t*)(*((uint8_t **) (ptr + (40+2*sizeof(void*))))), (*((size_t*) (ptr + (40+3*sizeof(void*))))) },
+          (hotshoe_server_results_list_text_t) (hotshoe_server_results_list_text_t) { (hotshoe_server_results_text_t*)(*((uint8_t **) (ptr + (40+4*sizeof(void*))))), (*((size_t*) (ptr + (40+5*sizeof(void*))))) },
+        },
+      };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool hotshoe_server_results_method_reader_blocking_next(hotshoe_server_results_borrow_reader_t self, hotshoe_server_results_duration_t timeout, hotshoe_server_results_entry_t *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(40+6*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_method_reader_blocking_next((self).__handle, (int64_t) (timeout), ptr);
+  hotshoe_server_results_option_entry_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (hotshoe_server_results_entry_t) {
+        (uint64_t) (uint64_t) (*((int64_t*) (ptr + 8))),
+        (hotshoe_server_results_instant_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+        (hotshoe_server_results_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+          (uint64_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+          (uint32_t) (uint32_t) (*((int32_t*) (ptr + 32))),
+        },
+        (hotshoe_server_results_findings_t) (hotshoe_server_results_findings_t) {
+          (hotshoe_server_results_list_bounding_box_t) (hotshoe_server_results_list_bounding_box_t) { (hotshoe_server_results_bounding_box_t*)(*((uint8_t **) (ptr + 40))), (*((size_t*) (ptr + (40+1*sizeof(void*))))) },
+          (hotshoe_server_results_list_number_t) (hotshoe_server_results_list_number_t) { (hotshoe_server_results_number_t*)(*((uint8_t **) (ptr + (40+2*sizeof(void*))))), (*((size_t*) (ptr + (40+3*sizeof(void*))))) },
+          (hotshoe_server_results_list_text_t) (hotshoe_server_results_list_text_t) { (hotshoe_server_results_text_t*)(*((uint8_t **) (ptr + (40+4*sizeof(void*))))), (*((size_t*) (ptr + (40+5*sizeof(void*))))) },
+        },
+      };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reader_subscribe(hotshoe_server_results_borrow_reader_t self) {
+  int32_t ret = __wasm_import_hotshoe_server_results_method_reader_subscribe((self).__handle);
+  return (hotshoe_server_results_own_pollable_t) { ret };
+}
+
 void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(2*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_hotshoe_camera_cameras_list_cameras(ptr);
   *ret = (hotshoe_camera_cameras_list_camera_info_t) { (hotshoe_camera_cameras_camera_info_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[56];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_get_frame((uint8_t *) (*camera).ptr, (*camera).len, (int64_t) (sequence), ptr);
+  hotshoe_camera_cameras_result_option_frame_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_camera_cameras_option_frame_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_camera_frames_frame_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
 }
 
 hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void) {

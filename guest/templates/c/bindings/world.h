@@ -706,6 +706,67 @@ typedef struct {
   hotshoe_server_channels_borrow_image_t val;
 } hotshoe_server_channels_option_borrow_image_t;
 
+typedef wasi_clocks_wall_clock_datetime_t hotshoe_server_events_datetime_t;
+
+// Why an operation failed.
+typedef struct hotshoe_server_events_error_code_t {
+  uint8_t tag;
+  union {
+    uint32_t     too_many_images;
+    world_string_t     other;
+  } val;
+} hotshoe_server_events_error_code_t;
+
+// The component already holds the maximum number of images, which is the payload. Drop an image first.
+#define HOTSHOE_SERVER_EVENTS_ERROR_CODE_TOO_MANY_IMAGES 0
+// Any other error, described in one line of English. Every function with this error type can fail with it.
+#define HOTSHOE_SERVER_EVENTS_ERROR_CODE_OTHER 1
+
+typedef struct {
+  bool is_some;
+  hotshoe_server_events_datetime_t val;
+} hotshoe_server_events_option_datetime_t;
+
+// An event.
+typedef struct hotshoe_server_events_event_t {
+  // The number of the event, at least 1. It increases for as long as the host runs.
+  uint64_t   id;
+  // The name of the camera.
+  world_string_t   camera;
+  // The label of the boxes. It needs escaping in HTML.
+  world_string_t   label;
+  // The time of capture of the first frame with such a box.
+  hotshoe_server_events_datetime_t   begin;
+  // The time of capture of the last frame with such a box; `none` while the event continues.
+  hotshoe_server_events_option_datetime_t   end;
+  // The number of the best frame so far: the first of those with the highest score.
+  uint64_t   best_sequence;
+  // The score of the best frame.
+  double   best_score;
+} hotshoe_server_events_event_t;
+
+typedef struct {
+  hotshoe_server_events_event_t *ptr;
+  size_t len;
+} hotshoe_server_events_list_event_t;
+
+typedef hotshoe_camera_frames_own_image_t hotshoe_server_events_own_image_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_server_events_own_image_t val;
+} hotshoe_server_events_option_own_image_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_server_events_option_own_image_t ok;
+    hotshoe_server_events_error_code_t err;
+  } val;
+} hotshoe_server_events_result_option_own_image_error_code_t;
+
+typedef wasi_io_poll_own_pollable_t hotshoe_server_events_own_pollable_t;
+
 typedef wasi_clocks_wall_clock_datetime_t hotshoe_server_generations_datetime_t;
 
 // A generation.
@@ -719,6 +780,150 @@ typedef struct hotshoe_server_generations_generation_t {
 } hotshoe_server_generations_generation_t;
 
 typedef wasi_io_poll_own_pollable_t hotshoe_server_generations_own_pollable_t;
+
+typedef wasi_clocks_monotonic_clock_duration_t hotshoe_server_results_duration_t;
+
+typedef wasi_clocks_monotonic_clock_instant_t hotshoe_server_results_instant_t;
+
+typedef wasi_clocks_wall_clock_datetime_t hotshoe_server_results_datetime_t;
+
+// Why an operation failed.
+typedef struct hotshoe_server_results_error_code_t {
+  uint8_t tag;
+  union {
+    world_string_t     too_many;
+    world_string_t     invalid_value;
+    world_string_t     other;
+  } val;
+} hotshoe_server_results_error_code_t;
+
+// No camera has this name.
+#define HOTSHOE_SERVER_RESULTS_ERROR_CODE_UNKNOWN_CAMERA 0
+// The camera has not delivered a frame with this number, or it is no longer in its history.
+#define HOTSHOE_SERVER_RESULTS_ERROR_CODE_UNKNOWN_FRAME 1
+// A limit on the results of a frame would be exceeded. The payload is one line of English that names it.
+#define HOTSHOE_SERVER_RESULTS_ERROR_CODE_TOO_MANY 2
+// A value is out of range. The payload is one line of English that describes the valid values.
+#define HOTSHOE_SERVER_RESULTS_ERROR_CODE_INVALID_VALUE 3
+// Any other error, described in one line of English. Every function with this error type can fail with it.
+#define HOTSHOE_SERVER_RESULTS_ERROR_CODE_OTHER 4
+
+// A rectangle in which something was found.
+// 
+// Coordinates are relative to the picture as it is encoded: 0 is its left or top edge, 1 its right or bottom edge.
+// Values outside of this range are clamped, so a rectangle that extends beyond the picture is cut off.
+typedef struct hotshoe_server_results_bounding_box_t {
+  // What it is: `face`, `motion`. Not empty, and without control characters. It needs escaping in HTML.
+  world_string_t   label;
+  // How certain it is, from 0 to 1.
+  double   score;
+  // The left edge.
+  double   left;
+  // The top edge.
+  double   top;
+  // The width, not negative.
+  double   width;
+  // The height, not negative.
+  double   height;
+} hotshoe_server_results_bounding_box_t;
+
+// A number that describes the frame.
+typedef struct hotshoe_server_results_number_t {
+  // The name. Not empty, and without control characters. It needs escaping in HTML.
+  world_string_t   name;
+  // The value: finite, and from -1e15 to 1e15, so that clients can receive it as a decimal number.
+  double   value;
+} hotshoe_server_results_number_t;
+
+// A text that describes the frame.
+typedef struct hotshoe_server_results_text_t {
+  // The name. Not empty, and without control characters. It needs escaping in HTML.
+  world_string_t   name;
+  // The text. It may be empty, and needs escaping in HTML.
+  world_string_t   value;
+} hotshoe_server_results_text_t;
+
+typedef struct {
+  hotshoe_server_results_bounding_box_t *ptr;
+  size_t len;
+} hotshoe_server_results_list_bounding_box_t;
+
+typedef struct {
+  hotshoe_server_results_number_t *ptr;
+  size_t len;
+} hotshoe_server_results_list_number_t;
+
+typedef struct {
+  hotshoe_server_results_text_t *ptr;
+  size_t len;
+} hotshoe_server_results_list_text_t;
+
+// What was found in a frame. All lists may be empty: then the guest has looked at the frame and found nothing.
+typedef struct hotshoe_server_results_findings_t {
+  // The rectangles.
+  hotshoe_server_results_list_bounding_box_t   boxes;
+  // The numbers.
+  hotshoe_server_results_list_number_t   numbers;
+  // The texts.
+  hotshoe_server_results_list_text_t   texts;
+} hotshoe_server_results_findings_t;
+
+// A frame that has results.
+typedef struct hotshoe_server_results_entry_t {
+  // The number of the frame, as in `frame.sequence`.
+  uint64_t   sequence;
+  // The time of capture, as in `frame.monotonic-time`.
+  hotshoe_server_results_instant_t   monotonic_time;
+  // The time of capture, as in `frame.wall-time`.
+  hotshoe_server_results_datetime_t   wall_time;
+  // All results of the frame so far.
+  hotshoe_server_results_findings_t   findings;
+} hotshoe_server_results_entry_t;
+
+typedef struct hotshoe_server_results_own_reader_t {
+  int32_t __handle;
+} hotshoe_server_results_own_reader_t;
+
+typedef struct hotshoe_server_results_borrow_reader_t {
+  int32_t __handle;
+} hotshoe_server_results_borrow_reader_t;
+
+typedef hotshoe_camera_frames_borrow_image_t hotshoe_server_results_borrow_image_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_server_results_borrow_image_t val;
+} hotshoe_server_results_option_borrow_image_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_server_results_error_code_t err;
+  } val;
+} hotshoe_server_results_result_void_error_code_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_server_results_entry_t val;
+} hotshoe_server_results_option_entry_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_server_results_option_entry_t ok;
+    hotshoe_server_results_error_code_t err;
+  } val;
+} hotshoe_server_results_result_option_entry_error_code_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_server_results_own_reader_t ok;
+    hotshoe_server_results_error_code_t err;
+  } val;
+} hotshoe_server_results_result_own_reader_error_code_t;
+
+typedef wasi_io_poll_own_pollable_t hotshoe_server_results_own_pollable_t;
 
 typedef wasi_clocks_monotonic_clock_duration_t hotshoe_camera_cameras_duration_t;
 
@@ -866,16 +1071,6 @@ typedef struct {
   size_t len;
 } hotshoe_camera_cameras_list_camera_info_t;
 
-typedef wasi_io_poll_own_pollable_t hotshoe_camera_cameras_own_pollable_t;
-
-typedef struct {
-  bool is_err;
-  union {
-    hotshoe_camera_cameras_own_feed_t ok;
-    hotshoe_camera_cameras_error_code_t err;
-  } val;
-} hotshoe_camera_cameras_result_own_feed_error_code_t;
-
 typedef struct {
   bool is_some;
   hotshoe_camera_cameras_frame_t val;
@@ -888,6 +1083,16 @@ typedef struct {
     hotshoe_camera_cameras_error_code_t err;
   } val;
 } hotshoe_camera_cameras_result_option_frame_error_code_t;
+
+typedef wasi_io_poll_own_pollable_t hotshoe_camera_cameras_own_pollable_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_cameras_own_feed_t ok;
+    hotshoe_camera_cameras_error_code_t err;
+  } val;
+} hotshoe_camera_cameras_result_own_feed_error_code_t;
 
 typedef hotshoe_camera_frames_own_image_t hotshoe_camera_cameras_own_image_t;
 
@@ -1656,6 +1861,18 @@ extern void hotshoe_server_channels_method_channel_name(hotshoe_server_channels_
 // Fails with `part-too-large` if `head` and `tail` are too long; the newest part then stays as it was.
 extern bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_borrow_channel_t self, world_list_u8_t *head, hotshoe_server_channels_borrow_image_t *maybe_image, world_list_u8_t *tail, hotshoe_server_channels_error_code_t *err);
 
+// Imported Functions from `hotshoe:server/events@0.2.0`
+// Returns the most recent events of all cameras, ordered by `id`. Does not block.
+extern void hotshoe_server_events_list_events(hotshoe_server_events_list_event_t *ret);
+// Returns the best frame of the event with this number. Returns `none` if there is no such event, or if the host
+// does not have the image. Does not block.
+// 
+// Fails with `too-many-images`.
+extern bool hotshoe_server_events_get_image(uint64_t id, hotshoe_server_events_option_own_image_t *ret, hotshoe_server_events_error_code_t *err);
+// Returns a `pollable` that becomes ready, and stays ready, when an event begins or ends after this call. Does not
+// block.
+extern hotshoe_server_events_own_pollable_t hotshoe_server_events_subscribe(void);
+
 // Imported Functions from `hotshoe:server/generations@0.2.0`
 // Returns the generation of the calling instance. Does not block.
 extern void hotshoe_server_generations_get_generation(hotshoe_server_generations_generation_t *ret);
@@ -1674,10 +1891,53 @@ extern hotshoe_server_generations_own_pollable_t hotshoe_server_generations_subs
 // resources of the host when `handle` returns.
 extern void hotshoe_server_instances_allow_reuse(void);
 
+// Imported Functions from `hotshoe:server/results@0.2.0`
+// Attaches results to the frame with this number of the camera with this name. Does not block.
+// 
+// A frame can get results several times, for example from two detectors. Boxes are then added to those it has;
+// numbers and texts replace those of the same name. Readers receive the frame again, with all of its results. If
+// its results are from an older generation, they are replaced.
+// 
+// `image` is the picture to keep if this frame becomes the best one of an event (see `events`). It is not copied.
+// With `none`, the host keeps the frame itself if it still has it (see `cameras.get-frame`).
+// 
+// Fails with any `error-code`, and then changes nothing.
+extern bool hotshoe_server_results_attach(world_string_t *camera, uint64_t sequence, hotshoe_server_results_findings_t *findings, hotshoe_server_results_borrow_image_t *maybe_image, hotshoe_server_results_error_code_t *err);
+// Returns the results of the frame with this number, or `none` if it has none, or if the host no longer keeps
+// them. Does not block.
+// 
+// Fails with `unknown-camera`.
+extern bool hotshoe_server_results_get_entry(world_string_t *camera, uint64_t sequence, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err);
+// Returns the frame that got results last, or `none` if no frame did. Does not block.
+// 
+// Fails with `unknown-camera`.
+extern bool hotshoe_server_results_get_newest_entry(world_string_t *camera, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err);
+// Starts to read the results of the camera with this name that are attached from now on. Does not block.
+// 
+// Fails with `unknown-camera`.
+extern bool hotshoe_server_results_static_reader_open(world_string_t *camera, hotshoe_server_results_own_reader_t *ret, hotshoe_server_results_error_code_t *err);
+// Returns the next frame that has results, or `none` if there is none yet. Does not block.
+extern bool hotshoe_server_results_method_reader_next(hotshoe_server_results_borrow_reader_t self, hotshoe_server_results_entry_t *ret);
+// Like `next`, but blocks until there is a frame to return, or until `timeout` has elapsed. Returns `none` on
+// timeout.
+extern bool hotshoe_server_results_method_reader_blocking_next(hotshoe_server_results_borrow_reader_t self, hotshoe_server_results_duration_t timeout, hotshoe_server_results_entry_t *ret);
+// Returns a `pollable` that is ready while `next` would return a frame. Does not block.
+// 
+// It is a child resource: it must be dropped before the reader. Dropping the reader first traps.
+extern hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reader_subscribe(hotshoe_server_results_borrow_reader_t self);
+
 // Imported Functions from `hotshoe:camera/cameras@0.2.0`
 // Returns all cameras, in the order in which the host was configured; at least one. Does not block, and opens no
 // camera.
 extern void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret);
+// Returns the frame with this number of the camera with this name, or `none` if the host no longer has it.
+// Does not block, and opens no camera.
+// 
+// A host has the newest frame. It may also remember the frames of the last seconds; `history.list-entries` returns
+// their numbers. Frames are forgotten when the camera closes.
+// 
+// Fails with `unknown-camera` or `too-many-images`.
+extern bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
 // Starts watching. Earlier changes are not reported. Does not block.
 extern hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void);
 // Returns whether there is a change to report, which then counts as reported. Does not block.
@@ -1968,7 +2228,53 @@ void hotshoe_server_channels_list_viewer_free(hotshoe_server_channels_list_viewe
 
 void hotshoe_server_channels_option_borrow_image_free(hotshoe_server_channels_option_borrow_image_t *ptr);
 
+void hotshoe_server_events_error_code_free(hotshoe_server_events_error_code_t *ptr);
+
+void hotshoe_server_events_option_datetime_free(hotshoe_server_events_option_datetime_t *ptr);
+
+void hotshoe_server_events_event_free(hotshoe_server_events_event_t *ptr);
+
+void hotshoe_server_events_list_event_free(hotshoe_server_events_list_event_t *ptr);
+
+void hotshoe_server_events_option_own_image_free(hotshoe_server_events_option_own_image_t *ptr);
+
+void hotshoe_server_events_result_option_own_image_error_code_free(hotshoe_server_events_result_option_own_image_error_code_t *ptr);
+
 void hotshoe_server_generations_generation_free(hotshoe_server_generations_generation_t *ptr);
+
+void hotshoe_server_results_error_code_free(hotshoe_server_results_error_code_t *ptr);
+
+void hotshoe_server_results_bounding_box_free(hotshoe_server_results_bounding_box_t *ptr);
+
+void hotshoe_server_results_number_free(hotshoe_server_results_number_t *ptr);
+
+void hotshoe_server_results_text_free(hotshoe_server_results_text_t *ptr);
+
+void hotshoe_server_results_list_bounding_box_free(hotshoe_server_results_list_bounding_box_t *ptr);
+
+void hotshoe_server_results_list_number_free(hotshoe_server_results_list_number_t *ptr);
+
+void hotshoe_server_results_list_text_free(hotshoe_server_results_list_text_t *ptr);
+
+void hotshoe_server_results_findings_free(hotshoe_server_results_findings_t *ptr);
+
+void hotshoe_server_results_entry_free(hotshoe_server_results_entry_t *ptr);
+
+extern void hotshoe_server_results_reader_drop_own(hotshoe_server_results_own_reader_t handle);
+
+extern void hotshoe_server_results_reader_drop_borrow(hotshoe_server_results_borrow_reader_t handle);
+
+extern hotshoe_server_results_borrow_reader_t hotshoe_server_results_borrow_reader(hotshoe_server_results_own_reader_t handle);
+
+void hotshoe_server_results_option_borrow_image_free(hotshoe_server_results_option_borrow_image_t *ptr);
+
+void hotshoe_server_results_result_void_error_code_free(hotshoe_server_results_result_void_error_code_t *ptr);
+
+void hotshoe_server_results_option_entry_free(hotshoe_server_results_option_entry_t *ptr);
+
+void hotshoe_server_results_result_option_entry_error_code_free(hotshoe_server_results_result_option_entry_error_code_t *ptr);
+
+void hotshoe_server_results_result_own_reader_error_code_free(hotshoe_server_results_result_own_reader_error_code_t *ptr);
 
 void hotshoe_camera_cameras_error_code_free(hotshoe_camera_cameras_error_code_t *ptr);
 
@@ -1994,11 +2300,11 @@ extern hotshoe_camera_cameras_borrow_feed_t hotshoe_camera_cameras_borrow_feed(h
 
 void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_camera_info_t *ptr);
 
-void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr);
-
 void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr);
 
 void hotshoe_camera_cameras_result_option_frame_error_code_free(hotshoe_camera_cameras_result_option_frame_error_code_t *ptr);
+
+void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr);
 
 void hotshoe_camera_cameras_option_own_image_free(hotshoe_camera_cameras_option_own_image_t *ptr);
 

@@ -28,6 +28,7 @@ use super::running_call::RunningCall;
 use super::throttle::throttled;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Publisher};
+use crate::results::Results;
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
 use crate::sandbox::lifecycle::Lifecycle;
@@ -58,7 +59,8 @@ impl Invoker {
         channels: Channels,
         answer_timeout: Duration,
     ) -> Self {
-        Self { host: HostContext { sandbox, cameras, allow_control, grants, channels }, answer_timeout }
+        let results = Results::new(&cameras);
+        Self { host: HostContext { sandbox, cameras, allow_control, grants, channels, results }, answer_timeout }
     }
 
     /// Whether any channel has viewers.

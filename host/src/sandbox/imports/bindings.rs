@@ -18,6 +18,7 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/cameras.[method]watcher.blocking-changed": async | trappable,
         "hotshoe:camera/controls.blocking-list-controls": async | trappable,
         "hotshoe:camera/controls.blocking-set-control": async | trappable,
+        "hotshoe:server/results.[method]reader.blocking-next": async | trappable,
         default: trappable,
     },
     with: {
@@ -27,6 +28,7 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/frames.image": crate::camera::JpegImage,
         "hotshoe:camera/cameras.watcher": crate::sandbox::imports::resources::HeldWatcher,
         "hotshoe:camera/cameras.feed": crate::sandbox::imports::resources::HeldFeed,
+        "hotshoe:server/results.reader": crate::sandbox::imports::resources::HeldReader,
         "hotshoe:server/channels.channel": crate::channels::Publisher,
     },
     exports: { default: async },

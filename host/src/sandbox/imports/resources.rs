@@ -1,10 +1,12 @@
-//! The resources of `hotshoe:camera/cameras`, apart from `cameras.rs` because the generated bindings refer to them.
+//! The resources of `hotshoe:camera/cameras` and `hotshoe:server/results`, apart from the modules of these interfaces
+//! because the generated bindings refer to them.
 
 use tokio::sync::watch;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
 use crate::camera::Feed;
+use crate::results::Reader;
 use crate::sandbox::lifecycle::Lifecycle;
 
 /// A watcher held by a guest.
@@ -45,5 +47,17 @@ impl Pollable for HeldFeed {
             std::future::pending::<()>().await;
         }
         self.feed.ready().await;
+    }
+}
+
+/// A reader of results held by a guest.
+pub struct HeldReader {
+    pub(super) reader: Reader,
+}
+
+#[async_trait]
+impl Pollable for HeldReader {
+    async fn ready(&mut self) {
+        self.reader.ready().await;
     }
 }

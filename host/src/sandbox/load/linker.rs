@@ -7,7 +7,7 @@ use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types as http_typ
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
 use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
-use crate::sandbox::imports::bindings::hotshoe::server::{channels, generations, instances};
+use crate::sandbox::imports::bindings::hotshoe::server::{channels, events, generations, instances, results};
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
     cameras as cameras_0_3, controls as controls_0_3, frames as frames_0_3, history as history_0_3,
 };
@@ -49,8 +49,10 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     controls::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     history::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     channels::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    events::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     generations::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     instances::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    results::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     frames_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     cameras_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     controls_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;

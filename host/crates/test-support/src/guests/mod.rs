@@ -6,13 +6,14 @@
 //! which they would be refused.
 //!
 //! * `encode`: from a module to a component. `prelude`: what all guests have in common.
-//! * `misbehaving`, `channels`, `workers`: what guests do. `components`: guests made of it.
+//! * `misbehaving`, `channels`, `workers`, `results`: what guests do. `components`: guests made of it.
 
 mod channels;
 mod components;
 mod encode;
 mod misbehaving;
 mod prelude;
+mod results;
 mod workers;
 
 use super::server::run;
@@ -21,6 +22,7 @@ pub use self::channels::*;
 pub use self::components::*;
 pub use self::encode::{encode_module, encode_world};
 pub use self::misbehaving::*;
+pub use self::results::*;
 pub use self::workers::*;
 
 pub(crate) use self::encode::ALLOCATOR;

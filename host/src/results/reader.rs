@@ -1,0 +1,40 @@
+//! A reader of the results of one camera.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::camera_results::CameraResults;
+use super::entries::Entry;
+
+/// A position in the results of one camera.
+pub struct Reader {
+    results: Arc<CameraResults>,
+    /// The revision of the newest entry of the camera.
+    newest: watch::Receiver<u64>,
+    /// The revision of the last entry returned, or of the newest one when the reader started.
+    last: u64,
+}
+
+impl Reader {
+    /// Starts to read what is attached from now on.
+    pub(super) fn new(results: Arc<CameraResults>) -> Self {
+        let newest = results.newest.subscribe();
+        let last = results.entries().revision();
+        Self { results, newest, last }
+    }
+
+    /// Returns the next entry, if there is one. Does not block.
+    pub fn next_entry(&mut self) -> Option<Arc<Entry>> {
+        let entry = self.results.entries().after(self.last)?;
+        self.last = entry.revision;
+        Some(entry)
+    }
+
+    /// Waits until [`next_entry`](Self::next_entry) would return an entry. Cancel-safe.
+    pub async fn ready(&mut self) {
+        let last = self.last;
+        // Cannot fail: `self.results` holds the sender.
+        let _ = self.newest.wait_for(|newest| *newest > last).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! The results of all cameras.
+
+use std::sync::Arc;
+
+use super::camera_results::CameraResults;
+use super::entries::Entry;
+use super::events::{Event, EventChanges, Events};
+use super::findings::{Findings, FindingsError};
+use super::reader::Reader;
+use crate::camera::{Camera, Cameras, JpegImage};
+
+/// Why results cannot be attached.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AttachError {
+    /// No camera has this name.
+    #[error("there is no camera with this name")]
+    UnknownCamera,
+    /// The frame is not in the history of the camera.
+    #[error("the camera has delivered no frame with this number, or it is no longer in its history")]
+    UnknownFrame,
+    /// The results are invalid.
+    #[error(transparent)]
+    Findings(#[from] FindingsError),
+}
+
+/// The results of all cameras. Clones share them.
+#[derive(Clone)]
+pub struct Results {
+    /// In the order of the cameras.
+    cameras: Arc<[Arc<CameraResults>]>,
+    events: Arc<Events>,
+}
+
+impl Results {
+    /// Creates the results of these cameras, which are empty.
+    pub fn new(cameras: &Cameras) -> Self {
+        let of_camera = |camera: &Arc<Camera>| Arc::new(CameraResults::new(camera.clone()));
+        Self { cameras: cameras.iter().map(of_camera).collect(), events: Arc::default() }
+    }
+
+    /// Attaches results to a frame, for a guest of this generation. Those of an older generation than the last are
+    /// ignored. `image` is the picture to keep for an event; without one, it is the frame, if the camera still has it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the camera or the frame is unknown, or if the results are invalid, and changes nothing then.
+    pub fn attach(
+        &self,
+        camera: &str,
+        sequence: u64,
+        findings: Findings,
+        image: Option<JpegImage>,
+        generation: u64,
+    ) -> Result<(), AttachError> {
+        let results = self.of_camera(camera).ok_or(AttachError::UnknownCamera)?;
+        let findings = findings.checked()?;
+        let record = results.camera.record_of(sequence).ok_or(AttachError::UnknownFrame)?;
+        let attached = {
+            let mut entries = results.entries();
+            let attached = entries.attach(sequence, record.timestamp, findings, generation)?;
+            // Under the lock, so that the number never decreases.
+            results.newest.send_replace(entries.revision());
+            attached
+        };
+        if let Some(entry) = attached {
+            let image = || image.or_else(|| Some(results.camera.frame(sequence)?.image.clone()));
+            self.events.observe(results.camera.name(), &entry, image);
+        }
+        Ok(())
+    }
+
+    /// Starts to read the results of the camera with this name. Returns `None` if there is no such camera.
+    pub fn reader(&self, camera: &str) -> Option<Reader> {
+        Some(Reader::new(self.of_camera(camera)?.clone()))
+    }
+
+    /// Returns the results of a frame: `None` if there is no such camera, `Some(None)` if there are none.
+    pub fn entry(&self, camera: &str, sequence: u64) -> Option<Option<Arc<Entry>>> {
+        Some(self.of_camera(camera)?.entries().of_frame(sequence))
+    }
+
+    /// Returns the frame that got results last: `None` if there is no such camera, `Some(None)` if no frame did.
+    pub fn newest_entry(&self, camera: &str) -> Option<Option<Arc<Entry>>> {
+        Some(self.of_camera(camera)?.entries().newest())
+    }
+
+    /// Returns the most recent events of all cameras, ordered by their numbers.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.list()
+    }
+
+    /// Returns the best image of an event, if there is one.
+    pub fn event_image(&self, id: u64) -> Option<JpegImage> {
+        self.events.image(id)
+    }
+
+    /// Returns the beginnings and ends of events from now on.
+    pub fn event_changes(&self) -> EventChanges {
+        EventChanges::new(self.events.clone())
+    }
+
+    fn of_camera(&self, name: &str) -> Option<&Arc<CameraResults>> {
+        self.cameras.iter().find(|results| results.camera.name() == name)
+    }
+}
