@@ -1,8 +1,11 @@
 //! `/events`: the state of the server as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! There is one type of event, `state`: the serving guest and all cameras, as JSON. It is sent every second and
-//! whenever the state of a camera changes. Each event is complete by itself. Events are parts of a channel, so a slow
-//! client skips some, and after a swap the events of the new guest follow on the same connection.
+//! There is one type of server-sent event, `state`: the serving guest, all cameras, and the last events in their
+//! pictures, as JSON. It is sent every second, whenever the state of a camera changes, and when an event begins or ends.
+//! Each is complete by itself. They are parts of a channel, so a slow client skips some, and after a swap those of the
+//! new guest follow on the same connection.
+//!
+//! `/events/ID.jpg`: the best frame of an event.
 
 use alloc::format;
 use alloc::string::String;
@@ -10,12 +13,14 @@ use alloc::vec::Vec;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Watcher, list_cameras};
 use crate::bindings::hotshoe::server::channels::{ViewerOptions, count_viewers};
-use crate::bindings::hotshoe::server::generations;
-use crate::bindings::wasi::clocks::wall_clock;
+use crate::bindings::hotshoe::server::events::{self, Event};
+use crate::bindings::hotshoe::server::{generations, results};
+use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::http::types::ResponseOutparam;
+use crate::bindings::wasi::io::poll;
 use crate::json;
 use crate::measurement::measure;
-use crate::multipart::Format;
+use crate::multipart::{self, Format};
 use crate::outage::cause_name;
 use crate::response::{self, Head};
 use crate::viewer::{self, Sink};
@@ -30,6 +35,12 @@ const RETRY_MILLISECONDS: u32 = 250;
 /// proxies and clients see that the connection is alive.
 const INTERVAL_NANOSECONDS: u64 = 1_000_000_000;
 
+/// How many of the last events are sent. Clients that saw none of them for a minute can still learn what happened.
+const MAX_EVENTS: usize = 16;
+
+/// A camera has results if a frame that is not older than this has some. A page reads results only then.
+const RESULTS_NANOSECONDS: u64 = 10_000_000_000;
+
 /// Responds with the stream of events.
 pub fn serve(out: ResponseOutparam, head_only: bool) {
     let headers = response::no_cache_and(&response::UNBUFFERED);
@@ -40,16 +51,38 @@ pub fn serve(out: ResponseOutparam, head_only: bool) {
     viewer::respond(out, head_only, &head, "text/event-stream", &[CHANNEL.into()], &options, publish);
 }
 
+/// Responds with the best frame of an event.
+pub fn serve_image(out: ResponseOutparam, head_only: bool, id: u64) {
+    // A request holds no other image, so there is no error.
+    let Some(image) = events::get_image(id).ok().flatten() else {
+        let line = "404 there is no event with this number, or its picture was not kept\n";
+        return response::send_line(out, head_only, &response::NOT_FOUND, line);
+    };
+    let length = image.info().length;
+    // The best frame can change while the event continues.
+    let head = Head { status: 200, headers: &response::NO_CACHE };
+    let Some(mut writer) = response::start(out, head_only, &head, "image/jpeg", Some(length)) else { return };
+    if writer.splice(&image.read_via_stream(), length).is_ok() {
+        writer.finish();
+    }
+}
+
 /// Publishes the events.
 pub fn publish(sink: &mut impl Sink) {
     let watcher = Watcher::new();
     loop {
+        // Before the events are listed, so that none is missed.
+        let events_changed = events::subscribe();
         let event = format!("event: state\ndata: {}\n\n", state_json());
         // A channel fails only if the event is too large. The next one would be as large.
         if sink.push(event.as_bytes(), None, b"").is_err() {
             return;
         }
-        watcher.blocking_changed(INTERVAL_NANOSECONDS);
+        let next = monotonic_clock::now().saturating_add(INTERVAL_NANOSECONDS);
+        let interval = monotonic_clock::subscribe_instant(next);
+        poll::poll(&[&watcher.subscribe(), &events_changed, &interval]);
+        // The next event contains the change.
+        watcher.changed();
     }
 }
 
@@ -57,14 +90,41 @@ fn state_json() -> String {
     let guest = generations::get_generation();
     let now = wall_clock::now();
     format!(
-        "{{\"guest\":{{\"number\":{},\"since\":{},\"digest\":{}}},\"now\":{}.{:03},\"cameras\":{}}}",
+        "{{\"guest\":{{\"number\":{},\"since\":{},\"digest\":{}}},\"now\":{}.{:03},\"cameras\":{},\"events\":{}}}",
         guest.number,
         guest.since.seconds,
         json::string(&guest.digest),
         now.seconds,
         now.nanoseconds / 1_000_000,
-        json::list(list_cameras().iter().map(camera_json))
+        json::list(list_cameras().iter().map(camera_json)),
+        json::list(last_events().iter().map(event_json))
     )
+}
+
+fn last_events() -> Vec<Event> {
+    let mut events = events::list_events();
+    events.split_off(events.len().saturating_sub(MAX_EVENTS))
+}
+
+fn event_json(event: &Event) -> String {
+    let time = |time: &wall_clock::Datetime| multipart::timestamp(time.seconds, time.nanoseconds);
+    format!(
+        "{{\"id\":{},\"camera\":{},\"label\":{},\"begin\":{},\"end\":{},\"sequence\":{},\"score\":{}}}",
+        event.id,
+        json::string(&event.camera),
+        json::string(&event.label),
+        time(&event.begin),
+        json::optional(event.end.as_ref().map(time)),
+        event.best_sequence,
+        json::two_decimals(event.best_score),
+    )
+}
+
+/// Returns the number of the last frame with results, if it is recent.
+fn newest_result(camera: &str) -> Option<u64> {
+    let newest = results::get_newest_entry(camera).ok().flatten()?;
+    let age = monotonic_clock::now().saturating_sub(newest.monotonic_time);
+    (age <= RESULTS_NANOSECONDS).then_some(newest.sequence)
 }
 
 fn camera_json(camera: &CameraInfo) -> String {
@@ -80,7 +140,7 @@ fn camera_json(camera: &CameraInfo) -> String {
     let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
     format!(
         "{{\"name\":{},\"label\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
-         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost}}}",
+         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost},\"results\":{}}}",
         json::string(&camera.name),
         json::string(&camera.label),
         json::string(&camera.description),
@@ -94,6 +154,7 @@ fn camera_json(camera: &CameraInfo) -> String {
         count_stream_viewers(&camera.name),
         json::optional(measurement.age_nanoseconds.map(|age| json::two_decimals(age as f64 / 1e9))),
         counts.frames,
+        json::optional(newest_result(&camera.name)),
     )
 }
 

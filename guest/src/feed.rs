@@ -3,6 +3,8 @@
 //! Functions that return an `Option` with the `ResponseOutparam` have sent an error response if they return `None`.
 
 use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState, Feed, list_cameras};
 use crate::bindings::wasi::http::types::ResponseOutparam;
@@ -29,6 +31,15 @@ pub fn find_camera(
             None
         }
     }
+}
+
+/// Returns the cameras in a comma-separated list, each once, or all of them without a list. Returns `None` if a camera
+/// does not exist.
+pub fn select<'a>(cameras: &'a [String], list: Option<&str>) -> Option<Vec<&'a str>> {
+    let Some(list) = list else { return Some(cameras.iter().map(String::as_str).collect()) };
+    let exists = |name: &str| cameras.iter().any(|camera| camera == name);
+    let is_listed = |name: &str| list.split(',').any(|listed| listed == name);
+    list.split(',').all(exists).then(|| cameras.iter().map(String::as_str).filter(|name| is_listed(name)).collect())
 }
 
 /// Responds with 404.
@@ -59,4 +70,19 @@ pub fn no_picture(out: ResponseOutparam, head_only: bool, feed: &Feed) {
     let mut headers = response::UNAVAILABLE.headers.to_vec();
     headers.extend(outage.as_deref().map(|outage| ("x-outage", outage)));
     response::send_line(out, head_only, &Head { status: response::UNAVAILABLE.status, headers: &headers }, &line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cameras_are_selected_by_name() {
+        let cameras = ["front", "yard", "shed"].map(String::from);
+        assert_eq!(select(&cameras, None), Some(["front", "yard", "shed"].into()));
+        assert_eq!(select(&cameras, Some("shed,front,shed")), Some(["front", "shed"].into()));
+        for none in ["", "front,", "front,barn", "Front"] {
+            assert_eq!(select(&cameras, Some(none)), None, "{none}");
+        }
+    }
 }

@@ -1,10 +1,12 @@
-//! The built-in guest of Hotshoe: the page, snapshots, streams, events, the state, the log and controls.
+//! The built-in guest of Hotshoe: the page, snapshots, streams, results, events, clips, the
+//! state, the log and controls.
 //!
 //! It also serves as the example for other guests; `hotshoe guest new --full` copies it. Requests arrive at
-//! `Component::handle`, and `route` and `query` parse them. `page`, `snapshot`, `stream`, `events`, `state`, `log` and
-//! `controls` respond. Streams and events are channels, which `viewer` joins and `publish` publishes. `feed` opens
-//! cameras, `measurement` computes their frame rates, `multipart` writes the multipart format, `request` and `response`
-//! wrap `wasi:http`, `json` and `date` format values.
+//! `Component::handle`, and `route` and `query` parse them. `page`, `snapshot`, `stream`, `results`, `events`, `clip`,
+//! `minute`, `state`, `log` and `controls` respond. Streams, results and events are channels, which `viewer` joins and
+//! `publish` publishes. `feed` opens cameras, `measurement` computes their frame rates, `recent` reads their history,
+//! `multipart` and `matroska` write these formats, `request` and `response` wrap `wasi:http`, `json` and `date` format
+//! values.
 //!
 //! The guest does not use the Rust standard library, because that imports an environment, standard streams and an exit
 //! function even if a program does not use them. So its list of imports, which `hotshoe guest imports` prints, is as
@@ -16,6 +18,7 @@
 extern crate alloc;
 
 mod bindings;
+mod clip;
 mod component;
 mod controls;
 mod date;
@@ -23,14 +26,18 @@ mod events;
 mod feed;
 mod json;
 mod log;
+mod matroska;
 mod measurement;
+mod minute;
 mod multipart;
 mod outage;
 mod page;
 mod publish;
 mod query;
+mod recent;
 mod request;
 mod response;
+mod results;
 mod route;
 mod snapshot;
 mod state;
@@ -74,6 +81,10 @@ impl incoming_handler::Guest for Component {
         match route {
             Route::Index => page::serve(out, head_only),
             Route::Events => events::serve(out, head_only),
+            Route::EventImage(id) => events::serve_image(out, head_only, id),
+            Route::Results => results::serve(out, head_only, camera, query, &request),
+            Route::Clip => clip::serve(out, head_only, camera, query),
+            Route::Minute => minute::serve(out, head_only, camera),
             Route::Stream(boundary) => stream::serve(out, head_only, camera, query, boundary),
             Route::Pictures => stream::serve_several(out, head_only, query),
             Route::Snapshot => snapshot::serve(out, head_only, camera, query),

@@ -1,4 +1,4 @@
-//! The publisher of the channels: streams of cameras, and events.
+//! The publisher of the channels: streams of cameras, results, and events.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -13,6 +13,7 @@ use crate::component::Component;
 use crate::events;
 use crate::multipart::{Clocks, Format, PartInfo, StreamStatus};
 use crate::outage;
+use crate::results;
 use crate::viewer::{Ended, Sink};
 
 /// The newest picture is sent again if there is no new frame for this long. It tells browsers that the part is
@@ -32,6 +33,9 @@ impl publisher::Guest for Component {
     fn publish(channel: Channel) {
         match channel.name().as_str() {
             events::CHANNEL => events::publish(&mut &channel),
+            name if let Some((camera, format)) = results::Format::of_channel(name) => {
+                results::publish(&mut &channel, &[camera.to_string()], format);
+            }
             name => {
                 // `stream` derives the names of channels from existing cameras, so this cannot fail.
                 let Some(mut stream) = CameraStream::open(name) else { return };

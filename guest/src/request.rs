@@ -1,5 +1,6 @@
-//! The body of a request.
+//! The headers and the body of a request.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bindings::wasi::http::types::{IncomingBody, IncomingRequest};
@@ -11,6 +12,13 @@ pub enum BodyError {
     TooLong,
     /// It is incomplete, or its chunked encoding is invalid.
     Malformed,
+}
+
+/// Returns the value of a header, several values separated by commas. Returns `None` without the header, or if the value
+/// is not UTF-8.
+pub fn header(request: &IncomingRequest, name: &str) -> Option<String> {
+    let values = request.headers().get(name);
+    if values.is_empty() { None } else { String::from_utf8(values.join(&b", "[..])).ok() }
 }
 
 /// Whether Content-Length announces a body of more than `limit` bytes.

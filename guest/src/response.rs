@@ -35,6 +35,7 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 /// The methods of `/controls`.
 const CONTROLS_METHODS: &str = "GET, HEAD, OPTIONS, POST";
 
+pub const BAD_REQUEST: Head = Head { status: 400, headers: &[] };
 pub const NOT_FOUND: Head = Head { status: 404, headers: &[] };
 pub const OPTIONS: Head = Head { status: 204, headers: &[("allow", METHODS)] };
 pub const CONTROLS_OPTIONS: Head = Head { status: 204, headers: &[("allow", CONTROLS_METHODS)] };

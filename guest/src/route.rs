@@ -13,6 +13,14 @@ pub enum Route {
     Index,
     /// `/events`
     Events,
+    /// `/events/ID.jpg`
+    EventImage(u64),
+    /// `/results`
+    Results,
+    /// `/clip`, `/clip/NAME.mkv`
+    Clip,
+    /// `/minute`
+    Minute,
     /// `/video_feed`, or, with the boundary of other servers, `/stream`, `/stream.mjpg`, `/?action=stream`
     Stream(Boundary),
     /// `/pictures`
@@ -82,7 +90,11 @@ pub fn parse(path_with_query: &str) -> Option<Request<'_>> {
     };
     let route = match (page, extension) {
         ("events", None) if name.is_none() => Route::Events,
+        ("events", Some("jpg")) => Route::EventImage(name.and_then(|name| name.parse().ok())?),
         ("pictures", None) if name.is_none() => Route::Pictures,
+        ("results", None) => Route::Results,
+        ("clip", None | Some("mkv")) => Route::Clip,
+        ("minute", None) => Route::Minute,
         ("video_feed", None) => Route::Stream(Boundary::Frame),
         ("stream", None | Some("mjpg")) => Route::Stream(Boundary::DoNotCross),
         ("snapshot", None | Some("jpg")) => Route::Snapshot,
@@ -139,6 +151,16 @@ mod tests {
             ("/", Route::Index, first),
             ("", Route::Index, first),
             ("/events", Route::Events, first),
+            ("/results", Route::Results, first),
+            ("/results/yard", Route::Results, yard),
+            ("/results?cameras=yard,front", Route::Results, first),
+            ("/events/17.jpg", Route::EventImage(17), CameraSelector::Name("17")),
+            ("/clip", Route::Clip, first),
+            ("/clip.mkv", Route::Clip, first),
+            ("/clip/yard", Route::Clip, yard),
+            ("/clip/yard.mkv", Route::Clip, yard),
+            ("/minute", Route::Minute, first),
+            ("/minute/yard", Route::Minute, yard),
             ("/pictures", Route::Pictures, first),
             ("/pictures?cameras=yard,front", Route::Pictures, first),
             ("/video_feed", VIDEO_FEED, first),
@@ -235,6 +257,13 @@ mod tests {
             "/index.html",
             "http://x/",
             "/events/x",
+            "/events/17",
+            "/events.jpg",
+            "/events/x.jpg",
+            "/events/-1.jpg",
+            "/events/99999999999999999999.jpg",
+            "/results.json",
+            "/clip/yard.avi",
             "/snapshot/a/b",
             "/pictures/x",
             "/snapshot.mjpg",

@@ -19,8 +19,6 @@ const PREFERRED_AGE_NANOSECONDS: u64 = 300_000_000;
 /// and OctoPrint waits at most five seconds for the response.
 const TIMEOUT_NANOSECONDS: u64 = 4_000_000_000;
 
-const BAD_REQUEST: Head = Head { status: 400, headers: &[] };
-
 /// Which frames answer a request.
 struct Wanted {
     /// A frame that was captured at this time or later is sent at once.
@@ -45,7 +43,7 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>,
         Some(Ok(age)) => Wanted { captured_since: now.saturating_sub(age), accepts_older: false },
         Some(Err(InvalidTime)) => {
             let line = "400 max_age must be a number of seconds or milliseconds, such as 0, 2s or 500ms\n";
-            return response::send_line(out, head_only, &BAD_REQUEST, line);
+            return response::send_line(out, head_only, &response::BAD_REQUEST, line);
         }
     };
     let Some((feed, out)) = feed::open(out, head_only, camera) else { return };

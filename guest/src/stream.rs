@@ -29,19 +29,12 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>,
 /// camera, and `fps=` limits the rate of each camera.
 pub fn serve_several(out: ResponseOutparam, head_only: bool, query: Query<'_>) {
     let cameras: Vec<_> = list_cameras().into_iter().map(|camera| camera.name).collect();
-    let Some(selected) = select(&cameras, query.get("cameras")) else { return feed::unknown_camera(out, head_only) };
+    let Some(selected) = feed::select(&cameras, query.get("cameras")) else {
+        return feed::unknown_camera(out, head_only);
+    };
     let format = Format { boundary: Boundary::Frame, layout: PartLayout::Labelled };
     let names: Vec<_> = selected.iter().map(|camera| format.channel(camera)).collect();
     respond(out, head_only, query, format, MULTI_CAMERA_CONTENT_TYPE, &names);
-}
-
-/// Returns the cameras in a comma-separated list, each once, or all of them without a list. Returns `None` if a camera
-/// does not exist.
-fn select<'a>(cameras: &'a [String], list: Option<&str>) -> Option<Vec<&'a str>> {
-    let Some(list) = list else { return Some(cameras.iter().map(String::as_str).collect()) };
-    let exists = |name: &str| cameras.iter().any(|camera| camera == name);
-    let is_listed = |name: &str| list.split(',').any(|listed| listed == name);
-    list.split(',').all(exists).then(|| cameras.iter().map(String::as_str).filter(|name| is_listed(name)).collect())
 }
 
 fn respond(
@@ -71,19 +64,4 @@ fn respond(
     viewer::respond(out, head_only, &head, content_type, channels, &options, |client| {
         write_streams(client, channels, options.max_rate);
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cameras_are_selected_by_name() {
-        let cameras = ["front", "yard", "shed"].map(String::from);
-        assert_eq!(select(&cameras, None), Some(["front", "yard", "shed"].into()));
-        assert_eq!(select(&cameras, Some("shed,front,shed")), Some(["front", "shed"].into()));
-        for none in ["", "front,", "front,barn", "Front"] {
-            assert_eq!(select(&cameras, Some(none)), None, "{none}");
-        }
-    }
 }

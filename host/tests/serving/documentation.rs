@@ -13,7 +13,7 @@ use clap::{CommandFactory as _, Parser as _};
 use hotshoe::config::cli::Cli;
 use hotshoe_test_support::client::{Viewer, get, send};
 use hotshoe_test_support::server::{Server, run};
-use hotshoe_test_support::workspace;
+use hotshoe_test_support::{wait_until, workspace};
 
 /// The address of the server in documented commands.
 const SERVER: &str = "http://127.0.0.1:5000";
@@ -22,11 +22,26 @@ const SERVER: &str = "http://127.0.0.1:5000";
 const ADMIN: &str = "http://127.0.0.1:5001";
 
 /// The fewest documents, table rows and the like that a test must find. With fewer, it looks in the wrong place.
-const FEWEST_DOCUMENTS: usize = 13;
+const FEWEST_DOCUMENTS: usize = 14;
 const FEWEST_PATHS: usize = 15;
 const FEWEST_TESTS: usize = 80;
 
-const CAMERAS: [&str; 5] = ["--camera", "front=emulated,fps=20", "--camera", "yard=emulated,fps=10", "--allow-control"];
+const CAMERAS: [&str; 5] = [
+    "--camera",
+    "front=emulated,fps=20,remember=10s,keep-open",
+    "--camera",
+    "yard=emulated,fps=20,remember=10s,keep-open",
+    "--allow-control",
+];
+
+/// Starts a server whose cameras have delivered frames.
+fn serve() -> Server {
+    let server = Server::start(&CAMERAS);
+    let has_clips =
+        || ["front", "yard"].iter().all(|camera| get(server.address, &format!("/clip/{camera}")).status == 200);
+    wait_until("the cameras remember frames", has_clips);
+    server
+}
 
 #[test]
 fn command_lines_are_accepted() {
@@ -102,7 +117,7 @@ fn options() -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn urls_are_served() {
-    let server = Server::start(&CAMERAS);
+    let server = serve();
     check_all(|document| {
         let urls = document.text.split(SERVER).skip(1);
         let paths = urls.filter_map(|rest| rest.split([' ', '\n', '"', '\'', '`', '>', ')', ';', ',']).next());
@@ -119,7 +134,7 @@ fn urls_are_served() {
 
 #[test]
 fn paths_in_the_table_of_paths_are_served() {
-    let server = Server::start(&CAMERAS);
+    let server = serve();
     let clients = Document::read("docs/clients.md");
     let rows = clients.text.lines().filter(|line| line.starts_with("| `/"));
     let paths: Vec<_> = rows.flat_map(|row| spans(row.split('|').nth(1).unwrap())).collect();
@@ -132,7 +147,7 @@ fn paths_in_the_table_of_paths_are_served() {
 
 #[test]
 fn curl_commands_succeed_in_their_order() {
-    let server = Server::start(&CAMERAS);
+    let server = serve();
     let admin = server.admin.unwrap();
     let guest = another_guest();
     check_all(|document| {

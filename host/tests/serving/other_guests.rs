@@ -47,13 +47,24 @@ hotshoe:server/channels@0.2.0: granted
     join-all
     count-viewers
     list-viewers
+hotshoe:server/events@0.2.0: granted
+    list-events
+    get-image
+    subscribe
 hotshoe:server/generations@0.2.0: granted
     get-generation
 hotshoe:server/instances@0.2.0: granted
     allow-reuse
+hotshoe:server/results@0.2.0: granted
+    [static]reader.open
+    [method]reader.next
+    [method]reader.subscribe
+    get-entry
+    get-newest-entry
 hotshoe:camera/cameras@0.2.0: granted
     [constructor]watcher
-    [method]watcher.blocking-changed
+    [method]watcher.changed
+    [method]watcher.subscribe
     [static]feed.open
     [method]feed.next
     [method]feed.blocking-next
@@ -61,6 +72,7 @@ hotshoe:camera/cameras@0.2.0: granted
     [method]feed.subscribe
     [method]feed.camera
     list-cameras
+    get-frame
 hotshoe:camera/controls@0.2.0: granted
     blocking-list-controls
     blocking-set-control
