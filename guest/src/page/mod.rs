@@ -27,6 +27,8 @@ const SCRIPTS: &str = concat!(
     include_str!("script/common.js"),
     include_str!("script/multipart.js"),
     include_str!("script/pictures.js"),
+    include_str!("script/results.js"),
+    include_str!("script/minute.js"),
     include_str!("script/status.js"),
     include_str!("script/events.js"),
     include_str!("script/snippets.js"),
@@ -120,6 +122,6 @@ mod tests {
     #[test]
     fn the_page_is_small() {
         let page = page("0", &[camera("front", "HD Webcam at /dev/video0")]);
-        assert!(page.len() < 40_000, "{}", page.len());
+        assert!(page.len() < 60_000, "{}", page.len());
     }
 }

@@ -20,6 +20,7 @@ mod balancer;
 mod browser;
 mod camera_vm;
 mod ci;
+mod clip;
 mod conformance;
 mod fakecam;
 mod faults;
@@ -75,6 +76,8 @@ fn main() -> ExitCode {
     trials.extend(gallery::trials(&target, &javascript));
     trials.extend(wasi_0_3::trials(&target));
     trials.extend(browser::trials());
+    trials.push(trial("ffmpeg_reads_a_clip", &ffmpeg, clip::ffmpeg_reads_it));
+    trials.push(trial("vlc_plays_a_clip", &missing_programs(&["cvlc"]), clip::vlc_plays_it));
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),
         trial("nginx_forwards_page_snapshots_and_streams", &nginx, nginx::forwards_page_snapshots_and_streams),

@@ -248,6 +248,15 @@ impl cameras::Host for HostState {
     fn list_cameras(&mut self) -> Result<Vec<cameras::CameraInfo>> {
         Ok(vec![self.camera.info()])
     }
+
+    fn get_frame(&mut self, name: String, sequence: u64) -> Result<Result<Option<frames::Frame>, cameras::ErrorCode>> {
+        if !self.has_camera(&name) {
+            return Ok(Err(cameras::ErrorCode::UnknownCamera));
+        }
+        // This host remembers only the newest frame.
+        let newest = self.camera.status.borrow().newest.clone().filter(|frame| frame.sequence == sequence);
+        newest.map(|frame| self.push_frame(frame)).transpose().map(Ok)
+    }
 }
 
 impl cameras::HostFeed for HostState {

@@ -34,11 +34,15 @@ const cards = [...document.querySelectorAll("figure[data-camera]")].map(figure =
   label: figure.querySelector("h2").textContent,
   stage: figure.querySelector(".stage"),
   canvas: figure.querySelector("canvas"),
+  overlay: figure.querySelector(".overlay"),
   // The camera in the last event.
   camera: null,
   isInView: false,
-  // The picture on the canvas, and the newest one to draw: { captured, received, sequence, image }.
-  drawn: null, next: null, isDrawing: false,
+  // The picture on the canvas, the newest one to draw, and the newest one received, which may have to wait for its
+  // results: { captured, received, sequence, image }.
+  drawn: null, next: null, newest: null, isDrawing: false,
+  // Results by sequence number, when each picture arrived, how long results take, and whether to show them.
+  entries: new Map(), arrivals: new Map(), resultsDelay: 0, showsBoxes: true,
   // The controls, the values to send, and the controls that "Reset to defaults" has set so far.
   controls: [], pending: new Map(), isSending: false, reset: null,
 }));

@@ -60,6 +60,8 @@ function receiveState(state) {
     if (card) showCamera(card, camera);
   }
   setAspectRatio(state.cameras);
+  receiveEvents(state.events);
+  updateResults();
   showGuest(state.guest);
   showSummary();
 }
@@ -72,6 +74,7 @@ function showCamera(card, camera) {
   setText(find(card, "viewers"), plural(camera.viewers, "viewer"));
   const counts = find(card, "counts");
   if (counts) setText(counts, `${camera.format ?? "JPEG"}, ${plural(camera.frames, "frame")} so far, ${camera.lost.toLocaleString("en")} lost`);
+  showBoxes(card);
   showStatus(card);
 }
 

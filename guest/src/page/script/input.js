@@ -3,6 +3,7 @@
 document.addEventListener("click", event => {
   const card = cardOf(event.target);
   if (event.target.closest("[data-action=fullscreen]")) toggleFullscreen(card);
+  if (event.target.closest("[data-action=boxes]")) toggleBoxes(card);
   const download = event.target.closest("a[download]");
   if (download) download.download = `${card.name}-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jpg`;
   // A panel can cover other cards, so a click outside closes it.
@@ -15,6 +16,7 @@ document.addEventListener("keydown", event => {
   const card = cardOf(event.target);
   const isTyping = event.target.matches("input, select");
   if (event.key === "f" && card && !isTyping && !event.repeat && !event.ctrlKey && !event.metaKey) toggleFullscreen(card);
+  if (event.key === "b" && card && !isTyping && !event.repeat && !event.ctrlKey && !event.metaKey) toggleBoxes(card);
   if (event.key !== "Escape") return;
   cards.filter(isFullscreen).forEach(card => card.stage.classList.remove("maximized"));
   const panel = event.target.closest("details[open]");
@@ -32,4 +34,5 @@ document.addEventListener("toggle", event => {
   if (!open || !card) return;
   if (dataset.panel === "stream") openStreamPanel(card, body);
   if (dataset.panel === "controls") openControlsPanel(card, body);
+  if (dataset.panel === "minute") openMinutePanel(card, body);
 }, true);

@@ -2,6 +2,7 @@
 
 function pause() {
   stopPictures();
+  stopResults();
   source?.close();
   clearTimeout(reconnectTimer);
 }

@@ -7,9 +7,13 @@ let retryTimer = 0, retryDelay = MIN_RETRY_DELAY;
 
 const isFullscreen = card => document.fullscreenElement === card.stage || card.stage.classList.contains("maximized");
 
-function picturesUrl() {
+function visibleCards() {
   const fullscreen = cards.filter(isFullscreen);
-  const visible = fullscreen.length ? fullscreen : cards.filter(card => card.isInView);
+  return fullscreen.length ? fullscreen : cards.filter(card => card.isInView);
+}
+
+function picturesUrl() {
+  const visible = visibleCards();
   if (!visible.length || document.hidden) return null;
   const rate = Math.max(1, Math.floor(MAX_PICTURES_PER_SECOND / visible.length));
   return `pictures?cameras=${visible.map(card => card.name)}&fps=${rate}`;
@@ -18,6 +22,7 @@ function picturesUrl() {
 // Requests the pictures of the visible cameras, unless they are being read already.
 function updatePictures() {
   clearTimeout(retryTimer);
+  updateResults();
   const url = picturesUrl();
   if (reading?.url === url) return;
   stopPictures();
@@ -59,16 +64,26 @@ function receivePicture({ headers, body }) {
   if (!card) return;
   if (headers.get("x-online") !== "true") {
     // A placeholder. The page shows the reason as text.
-    card.drawn = card.next = null;
+    card.drawn = card.next = card.newest = null;
+    showBoxes(card);
     showStatus(card);
     return;
   }
   const captured = Number(headers.get("x-timestamp"));
   // The server repeats the newest picture if there is no newer one, and sends it again after a reconnect.
-  if (captured === (card.next ?? card.drawn)?.captured) return;
+  if (captured === card.newest?.captured) return;
   const image = new Blob([body], { type: "image/jpeg" });
-  card.next = { captured, image, received: now(), sequence: headers.get("x-sequence") };
-  if (!card.isDrawing) draw(card);
+  const picture = card.newest = { captured, image, received: now(), sequence: Number(headers.get("x-sequence")) };
+  remember(card.arrivals, picture.sequence, picture.received);
+  const show = () => {
+    // The camera may have been lost meanwhile, or a newer picture may have waited for a shorter time.
+    if (!card.newest || picture.received < ((card.next ?? card.drawn)?.received ?? 0)) return;
+    card.next = picture;
+    if (!card.isDrawing) draw(card);
+  };
+  const delay = delayOf(card);
+  if (delay) setTimeout(show, delay);
+  else show();
 }
 
 // Draws the newest picture until there is none left. Pictures that arrive faster than the browser decodes are skipped.
@@ -88,6 +103,7 @@ async function draw(card) {
     bitmap.close();
     card.drawn = picture;
     card.figure.dataset.sequence = picture.sequence;
+    showBoxes(card);
     showStatus(card);
   }
   card.isDrawing = false;

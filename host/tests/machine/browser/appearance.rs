@@ -58,10 +58,10 @@ pub fn is_accessible() {
                     std::fs::write(folder.join(format!("{name}.png")), browser.screenshot_page().unwrap()).unwrap();
                 }
             }
-            for panel in ["stream", "controls"] {
+            for (panel, content) in [("stream", ".panel-footer"), ("controls", ".panel-footer"), ("minute", ".rate")] {
                 browser.run(&format!("document.querySelector('[data-panel={panel}]').open = true")).unwrap();
                 let has_content =
-                    format!("return document.querySelector('[data-panel={panel}] .panel-body .panel-footer') !== null");
+                    format!("return document.querySelector('[data-panel={panel}] .panel-body {content}') !== null");
                 wait_for(&browser, &has_content, &json!(true));
                 problems.extend(check(&browser, &format!("{cameras}-{screen}-{panel}")));
             }

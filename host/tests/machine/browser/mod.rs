@@ -6,6 +6,7 @@ mod helpers;
 mod https;
 mod page;
 mod proxy;
+mod results;
 
 use hotshoe_conformance::browser::Kind;
 use libtest_mimic::Trial;
@@ -17,7 +18,7 @@ type Test = (&'static str, fn(Kind));
 
 /// The tests of the page.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 15] = [
+    let tests: [Test; 18] = [
         ("shows_live_images", page::shows_live_images),
         ("is_live_after_each_of_five_reloads", page::is_live_after_five_reloads),
         ("is_live_after_being_hidden_and_shown_five_times", page::is_live_after_being_hidden_five_times),
@@ -28,6 +29,9 @@ pub fn trials() -> Vec<Trial> {
         ("shows_the_state_of_cameras", page::shows_the_state_of_cameras),
         ("sets_controls", page::sets_controls),
         ("turns_pictures_with_an_orientation", page::turns_pictures),
+        ("draws_boxes_on_their_frame", results::draws_boxes_on_their_frame),
+        ("asks_for_results_only_if_there_are_some", results::asks_for_results_only_if_there_are_some),
+        ("plots_the_last_minute", results::plots_the_last_minute),
         ("finds_everything_below_a_path", page::works_below_a_path),
         ("reconnects_to_a_restarted_server", connections::reconnects_to_a_restarted_server),
         ("reconnects_after_the_stream_breaks", connections::reconnects_after_the_stream_breaks),

@@ -1,0 +1,79 @@
+// The panel with the last minute: rate and intervals of frames, with losses and events.
+
+const SVG = "http://www.w3.org/2000/svg";
+// In units of the plot, which is as wide as a minute has seconds.
+const PLOT_HEIGHT = 24;
+
+// The last events, from the state of the server, and the number of the last one, `null` before the first state.
+let events = [], lastEventId = null;
+
+function openMinutePanel(card, body) {
+  if (!body.querySelector("svg")) {
+    const plot = document.createElementNS(SVG, "svg");
+    plot.setAttribute("viewBox", `0 0 60 ${PLOT_HEIGHT}`);
+    plot.setAttribute("preserveAspectRatio", "none");
+    plot.setAttribute("role", "img");
+    plot.classList.add("plot");
+    body.replaceChildren(plot, createElement("p", { className: "key" }), createElement("ul", { className: "events" }));
+  }
+  showMinute(card);
+}
+
+async function showMinute(card) {
+  const body = card.figure.querySelector("[data-panel=minute] .panel-body");
+  const plot = body.querySelector("svg");
+  if (!plot) return;
+  const response = await fetch("minute/" + card.name, { cache: "no-store" }).catch(() => null);
+  if (!response?.ok) return;
+  const { frames, lost, longest_ms } = await response.json();
+  const sum = list => list.reduce((a, b) => a + b, 0);
+  const highest = Math.max(1, ...frames), longest = Math.max(...longest_ms);
+  const y = share => (PLOT_HEIGHT * (1 - share)).toFixed(2);
+  const shapes = [];
+  const add = (tag, className, attributes) => {
+    const shape = document.createElementNS(SVG, tag);
+    shape.setAttribute("class", className);
+    for (const name in attributes) shape.setAttribute(name, attributes[name]);
+    shapes.push(shape);
+  };
+  longest_ms.forEach((interval, second) => {
+    if (interval) add("rect", "interval", { x: second + .1, y: y(interval / longest), width: .8, height: PLOT_HEIGHT * interval / longest });
+  });
+  lost.forEach((count, second) => { if (count) add("rect", "lost", { x: second, y: 0, width: 1, height: PLOT_HEIGHT }); });
+  // The current second is not over.
+  add("polyline", "rate", { points: frames.slice(0, -1).map((count, second) => `${second + .5},${y(count / highest)}`).join(" ") });
+  const serverNow = clockOffsets.length ? now() / 1000 + Math.max(...clockOffsets) : Date.now() / 1000;
+  const recent = events.filter(event => event.camera === card.name && (event.end ?? serverNow) > serverNow - 60);
+  for (const { begin, end } of recent) {
+    const from = Math.max(0, 60 - (serverNow - begin)), to = 60 - (serverNow - (end ?? serverNow));
+    add("rect", "event", { x: from, y: PLOT_HEIGHT - 2, width: Math.max(.5, to - from), height: 2 });
+  }
+  plot.replaceChildren(...shapes);
+  const rate = sum(frames.slice(0, -1)) / (frames.length - 1);
+  const text = `${rate.toFixed(1)} fps on average, at most ${highest} in a second; longest interval ${longest.toLocaleString("en")} ms; ` +
+    `${plural(sum(lost), "frame")} lost; ${plural(recent.length, "event")}`;
+  plot.setAttribute("aria-label", `The last minute of ${card.label}: ${text}`);
+  setText(body.querySelector(".key"), `Line: rate. Bars: longest interval. ${text}`);
+  showEventList(card, body.querySelector(".events"));
+}
+
+function showEventList(card, list) {
+  const own = events.filter(event => event.camera === card.name).reverse();
+  const key = JSON.stringify(own);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  const time = seconds => new Date(seconds * 1000).toLocaleTimeString();
+  list.replaceChildren(...own.map(({ id, label, begin, end }) =>
+    createElement("li", {}, createElement("a", { href: `events/${id}.jpg` }, `${label}, ${time(begin)} to ${end ? time(end) : "now"}`))));
+}
+
+// Takes the events of the server, and announces those that begin.
+function receiveEvents(list) {
+  for (const { id, camera, label, end } of list) {
+    const card = cards.find(card => card.name === camera);
+    if (card && !end && lastEventId !== null && id > lastEventId) setText(announcements, `${card.label}: ${label}`);
+  }
+  events = list;
+  lastEventId = list.at(-1)?.id ?? 0;
+  for (const card of cards) if (card.figure.querySelector("[data-panel=minute]").open) showMinute(card);
+}

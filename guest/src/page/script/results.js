@@ -1,0 +1,103 @@
+// Results: the boxes that a guest has found, drawn over the frame that they belong to.
+//
+// Results arrive later than their frame. So while boxes are shown, pictures are drawn as much later as results usually
+// take. If a frame has no results, the last boxes stay for a moment, dashed.
+
+// With slower results, boxes follow their frame: a live picture should not be older.
+const MAX_RESULTS_DELAY = 500;
+// A picture can be drawn a little later than its results arrive.
+const RESULTS_MARGIN = 20;
+// How long boxes of an earlier frame are shown, in seconds between the frames.
+const MAX_BOXES_AGE = 1;
+// The most frames whose results or times are kept for each camera.
+const MAX_RESULTS = 128;
+
+let results = null, resultsUrl = null;
+
+// Reads the results of the visible cameras that have some.
+function updateResults() {
+  const names = document.hidden ? [] : visibleCards().filter(card => Number.isInteger(card.camera?.results)).map(card => card.name);
+  const url = names.length ? `results?format=events&cameras=${names}` : null;
+  if (url === resultsUrl && results?.readyState !== EventSource.CLOSED) return;
+  stopResults();
+  if (!url) return;
+  resultsUrl = url;
+  results = new EventSource(url);
+  results.addEventListener("results", event => receiveResults(JSON.parse(event.data)));
+}
+
+function stopResults() {
+  results?.close();
+  results = resultsUrl = null;
+}
+
+// Remembers a value for a frame, and forgets those of the oldest frames.
+function remember(map, sequence, value) {
+  map.delete(sequence);
+  map.set(sequence, value);
+  if (map.size > MAX_RESULTS) map.delete(map.keys().next().value);
+}
+
+function receiveResults(entry) {
+  const card = cards.find(card => card.name === entry.camera);
+  if (!card) return;
+  remember(card.entries, entry.sequence, entry);
+  const arrived = card.arrivals.get(entry.sequence);
+  // Follows longer delays at once, and shorter ones slowly.
+  if (arrived !== undefined) card.resultsDelay = Math.min(MAX_RESULTS_DELAY, Math.max(now() - arrived + RESULTS_MARGIN, card.resultsDelay * .95));
+  showBoxes(card);
+}
+
+// How long to wait before a picture is drawn.
+const delayOf = card => card.showsBoxes && Number.isInteger(card.camera?.results) ? card.resultsDelay : 0;
+
+// The results to show over a frame: its own, or else those of a frame shortly before.
+function entryFor(card, { sequence, captured }) {
+  const own = card.entries.get(sequence);
+  if (own) return own;
+  let last = null;
+  for (const entry of card.entries.values()) {
+    if (entry.sequence < sequence && captured - entry.time < MAX_BOXES_AGE && entry.sequence > (last?.sequence ?? -1)) last = entry;
+  }
+  return last;
+}
+
+// Draws the boxes over the picture on the canvas.
+function showBoxes(card) {
+  const { overlay, canvas, drawn } = card;
+  const hasResults = Number.isInteger(card.camera?.results);
+  const button = card.figure.querySelector("[data-action=boxes]");
+  button.hidden = !hasResults;
+  button.setAttribute("aria-pressed", card.showsBoxes);
+  const entry = card.showsBoxes && drawn && hasResults ? entryFor(card, drawn) : null;
+  // Most cameras have no results.
+  if (!entry && !card.figure.dataset.boxes) return;
+  const { width, height } = canvas;
+  // Setting the size clears the canvas.
+  Object.assign(overlay, { width, height });
+  card.figure.dataset.boxes = entry ? entry.sequence : "";
+  setText(find(card, "found"), entry ? entry.boxes.slice(0, 3).map(({ label, score }) => `${label} ${Math.round(score * 100)} %`).join(", ") : "");
+  if (!entry) return;
+  const context = overlay.getContext("2d"), size = Math.max(1, width / 480);
+  context.font = `${12 * size}px system-ui, sans-serif`;
+  context.textBaseline = "bottom";
+  if (entry.sequence !== drawn.sequence) context.setLineDash([6 * size, 4 * size]);
+  for (const { label, left, top, width: w, height: h } of entry.boxes) {
+    const box = [left * width, top * height, w * width, h * height];
+    // A dark line below a bright one is visible over every picture.
+    for (const [style, lineWidth] of [["#000", 4], ["#ffb93f", 2]]) {
+      Object.assign(context, { strokeStyle: style, lineWidth: lineWidth * size });
+      context.strokeRect(...box);
+    }
+    const baseline = Math.max(box[1], 16 * size);
+    context.fillStyle = "#000";
+    context.fillRect(box[0], baseline - 16 * size, context.measureText(label).width + 8 * size, 16 * size);
+    context.fillStyle = "#ffb93f";
+    context.fillText(label, box[0] + 4 * size, baseline - 2 * size);
+  }
+}
+
+function toggleBoxes(card) {
+  card.showsBoxes = !card.showsBoxes;
+  showBoxes(card);
+}
