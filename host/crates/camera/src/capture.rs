@@ -67,8 +67,11 @@ impl CaptureError {
 
 impl From<&CaptureError> for Outage {
     fn from(error: &CaptureError) -> Self {
-        // What another host reports stays as it is.
-        if let CaptureError::Source(SourceError::Network { source: NetworkError::Reported(outage), .. }) = error {
+        // What another host or source reports stays as it is.
+        if let CaptureError::Source(
+            SourceError::Network { source: NetworkError::Reported(outage), .. } | SourceError::External(outage),
+        ) = error
+        {
             return outage.clone();
         }
         let cause = match error {

@@ -8,6 +8,7 @@ use super::dimensions::Dimensions;
 use super::fourcc::FourCc;
 use super::network::error::NetworkError;
 use super::piped::error::InputError;
+use super::status::Outage;
 
 /// Why a camera cannot be opened, or stopped delivering images. Each message is a single line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +151,9 @@ pub enum SourceError {
         /// Why it delivers none.
         source: NetworkError,
     },
+    /// A source outside this crate delivers no pictures.
+    #[error("{}", .0.message)]
+    External(Outage),
     /// The kernel refused an operation for any other reason.
     #[error("{} failed to {step}: {source}", path.display())]
     Device {

@@ -16,8 +16,9 @@
 //!   `frame_sampling`, `image_checker`: which images are checked thoroughly.
 //! * [`frame_counts`], [`history`], `frame_tracker`: delivered and lost frames, in total and one by one.
 //! * [`error`], [`controls`], [`stream_mode`], [`source`]: the interface of every kind of camera.
-//! * `stall`: how long a stream may deliver no image. `rate_limit`: skips frames of a source that is faster than
-//!   wanted. [`adjusted`]: any source with a limit and an orientation.
+//! * `stall`: how long a stream may deliver no image. [`image_input`]: keeps the newest of the images that others
+//!   produce. `rate_limit`: skips frames of a source that is faster than wanted. [`adjusted`]: any source with a limit
+//!   and an orientation.
 //! * [`emulated`], [`network`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * [`memory`]: the frames of the last seconds, if the operator wants them.
@@ -45,6 +46,7 @@ mod frame_sampling;
 mod frame_tracker;
 pub mod history;
 mod image_checker;
+pub mod image_input;
 pub mod jpeg;
 pub mod memory;
 pub mod multipart;
@@ -72,5 +74,5 @@ pub use frame::{Frame, JpegImage, Timestamp};
 pub use frame_counts::{FrameCounts, LostFrames};
 pub use orientation::{Orientation, Rotation};
 pub use source::{Capture, Source};
-pub use status::{State, Status};
+pub use status::{Outage, OutageCause, State, Status};
 pub use stream_mode::StreamMode;

@@ -7,9 +7,10 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
 
 use super::error::InputError;
-use super::image_stream::{ImageStream, InputOptions, InputState};
+use super::image_stream::ImageStream;
 use super::input_capture::InputCapture;
 use crate::error::SourceError;
+use crate::image_input::{InputOptions, InputState};
 use crate::source::{Capture, Source};
 
 /// A camera whose images another program writes to a named pipe (fifo(7)).

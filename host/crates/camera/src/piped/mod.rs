@@ -23,10 +23,10 @@ mod search;
 mod stdin;
 mod supervision;
 
+pub use crate::image_input::InputOptions;
 pub use command_line::{CommandLine, CommandLineError};
 pub use error::InputError;
 pub use fifo::Fifo;
-pub use image_stream::InputOptions;
 pub use program::Program;
 pub use stdin::StandardInput;
 pub use supervision::{ProgramEnd, SupervisorCommand};

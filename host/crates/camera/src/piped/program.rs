@@ -2,11 +2,11 @@
 
 use super::command_line::CommandLine;
 use super::error::InputError;
-use super::image_stream::{InputOptions, InputState};
 use super::running::RunningProgram;
 use super::search::{GENERAL_ADVICE, find_program};
 use super::supervision::SupervisorCommand;
 use crate::error::SourceError;
+use crate::image_input::{InputOptions, InputState};
 use crate::source::{Capture, Source};
 
 /// A camera whose images a program writes to its standard output. The program runs while the camera is open.

@@ -4,10 +4,10 @@
 //! (<https://www.raspberrypi.com/documentation/computers/camera_software.html>).
 
 use super::command_line::CommandLine;
-use super::image_stream::InputOptions;
 use super::program::Program;
 use super::supervision::SupervisorCommand;
 use crate::dimensions::Dimensions;
+use crate::image_input::InputOptions;
 
 /// The names of the program: since and before Raspberry Pi OS 12.
 const PROGRAMS: [&str; 2] = ["rpicam-vid", "libcamera-vid"];

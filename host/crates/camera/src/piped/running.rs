@@ -12,10 +12,11 @@ use tracing::debug;
 
 use super::command_line::CommandLine;
 use super::error::InputError;
-use super::image_stream::{ImageStream, InputState};
+use super::image_stream::ImageStream;
 use super::messages::Messages;
 use super::supervision::{ProgramEnd, SupervisorCommand};
 use crate::error::SourceError;
+use crate::image_input::InputState;
 use crate::source::{Capture, CaptureOutcome};
 use crate::stream_mode::StreamMode;
 

@@ -8,9 +8,10 @@ use std::time::Instant;
 use rustix::fs::{FileType, fstat};
 
 use super::error::InputError;
-use super::image_stream::{ImageStream, InputOptions, InputState};
+use super::image_stream::ImageStream;
 use super::input_capture::InputCapture;
 use crate::error::SourceError;
+use crate::image_input::{InputOptions, InputState};
 use crate::source::{Capture, Source};
 
 /// What messages call it.
