@@ -9,8 +9,9 @@
 //! * [`buf_list`]: a list of byte strings as one buffer. [`origin`]: web origins.
 //! * [`channels`]: streams that are built once and sent to many viewers.
 //! * [`results`]: what guests have found in frames, and the events that follow from it.
-//! * [`sandbox`]: runs guests, and implements the WIT interfaces that they import.
-//! * [`swap`]: decides which guest serves, and replaces it while streams run.
+//! * [`sandbox`]: runs guests and drivers of cameras, and implements the WIT interfaces that they import.
+//! * [`swap`]: decides which guest serves and which driver runs, and replaces them while streams run.
+//! * [`drivers`]: cameras whose driver is a component.
 //! * [`http`]: connections and requests.
 //! * [`admin`]: shows and replaces the guest over HTTP.
 //! * [`config`]: the command line and what it means.
@@ -26,6 +27,7 @@ pub mod buf_list;
 pub mod channels;
 pub mod commands;
 pub mod config;
+pub mod drivers;
 pub mod http;
 pub mod logging;
 pub mod origin;

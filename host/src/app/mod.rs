@@ -23,6 +23,7 @@ use crate::camera::Cameras;
 use crate::channels::Channels;
 use crate::config::cli::ServeArgs;
 use crate::config::{default_cache_dir, find_cameras};
+use crate::drivers::Drivers;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Listeners, SocketAccess};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
@@ -47,7 +48,8 @@ struct Parts {
     guard: RequestGuard,
     admin_access: Access,
     grants: Grants,
-    sandbox: Sandbox,
+    sandbox: Arc<Sandbox>,
+    drivers: Drivers,
     candidate: Candidate,
 }
 
@@ -63,28 +65,27 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
 }
 
 fn build(args: &ServeArgs) -> Result<Parts, AppError> {
-    let cameras = find_cameras(&args.cameras, args.into())?;
+    open_files::raise_limit();
+    heap::limit_arenas();
+    let sandbox = Arc::new(Sandbox::new(capacity::instances(args), args.guest_memory, open_cache(args))?);
+    let (cameras, drivers) = find_cameras(&args.cameras, args.into(), &|| Ok(sandbox.clone()))?;
     for camera in cameras.iter() {
         info!(camera = camera.name(), "{}", camera.description());
     }
     let guard = request_guard(args);
     let admin_access = admin_listener::access(args, &guard)?;
-    open_files::raise_limit();
     let mut grants = args.grants.grants()?;
     if let Some(file) = &args.guest_store {
         grants.state = State::open(file.clone())?;
     }
     info!("grants: {grants}");
-    heap::limit_arenas();
-    let instances = capacity::instances(args, cameras.iter().count());
-    let sandbox = Sandbox::new(instances, args.guest_memory, open_cache(args))?;
     let candidate = Candidate::read(args.guest.as_deref())?;
-    Ok(Parts { cameras, guard, admin_access, grants, sandbox, candidate })
+    Ok(Parts { cameras, guard, admin_access, grants, sandbox, drivers, candidate })
 }
 
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
-    let Parts { cameras, guard, admin_access, grants, sandbox, candidate } = parts;
+    let Parts { cameras, guard, admin_access, grants, sandbox, drivers, candidate } = parts;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
@@ -101,6 +102,9 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     }
 
     grants.outgoing.run_on(requests.clone());
+    drivers.run_requests_on(requests);
+    let preloading = drivers.clone();
+    requests.spawn(async move { preloading.preload().await });
     let (channels, new_channels) = Channels::new(cameras.iter().count());
     let invoker =
         Invoker::new(sandbox, cameras.clone(), args.allow_control, grants, channels.clone(), args.answer_timeout);

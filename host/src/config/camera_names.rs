@@ -38,6 +38,7 @@ pub(super) fn assign_names<'a>(
 fn default_name(source: &SourceSpec) -> String {
     let file_name = match source {
         SourceSpec::Device(path) | SourceSpec::Emulated(Some(path)) | SourceSpec::Pipe(path) => path.file_name(),
+        SourceSpec::Component(path) => path.file_stem(),
         SourceSpec::Exec(command) => Some(OsStr::new(command.name())),
         SourceSpec::Network(address) => Some(OsStr::new(address.host())),
         SourceSpec::Rpicam(_) => Some(OsStr::new("rpicam")),

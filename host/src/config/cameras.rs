@@ -10,6 +10,7 @@ use tracing::warn;
 use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
 use super::cli::ServeArgs;
+use super::drivers::{DriverGrantsError, driver_settings};
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
@@ -18,7 +19,9 @@ use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
 use crate::camera::v4l2::{CameraOptions, DEFAULT_BUFFERS, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Orientation, Source, SourceError};
+use crate::drivers::{ComponentSource, DriverSlot, Drivers};
 use crate::process::private_file::{PrivateFileError, read_private_file};
+use crate::sandbox::{Sandbox, SandboxError};
 
 /// How much of a credentials file is read, in bytes. No password is longer.
 const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
@@ -69,6 +72,17 @@ pub enum CamerasError {
         /// Why the control cannot be set.
         source: ControlError,
     },
+    /// What the driver of a camera gets cannot be used.
+    #[error("camera {name}: {source}")]
+    DriverGrants {
+        /// The name of the camera.
+        name: String,
+        /// Which option, and why.
+        source: DriverGrantsError,
+    },
+    /// There is no sandbox to run a driver in.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// Two cameras have the same name.
     #[error("two cameras are named `{0}`; give one of them another name with --camera NAME=SOURCE")]
     DuplicateName(String),
@@ -92,9 +106,17 @@ impl From<&ServeArgs> for CommonOptions {
     }
 }
 
-/// Creates the cameras that `specs` describe, with unique names. Opens V4L2 devices briefly to check that they are
-/// cameras, and blocks while it does.
-pub fn find_cameras(specs: &[CameraSpec], common: CommonOptions) -> Result<Cameras, CamerasError> {
+/// Where drivers run. It is asked only if there are any.
+pub type GetSandbox<'a> = &'a dyn Fn() -> Result<Arc<Sandbox>, SandboxError>;
+
+/// Creates the cameras that `specs` describe, with unique names, and the drivers of those that have one. Opens V4L2
+/// devices briefly to check that they are cameras, and blocks while it does. Call it after the limit on open files was
+/// raised.
+pub fn find_cameras(
+    specs: &[CameraSpec],
+    common: CommonOptions,
+    sandbox: GetSandbox<'_>,
+) -> Result<(Cameras, Drivers), CamerasError> {
     if specs.iter().filter(|spec| spec.source == SourceSpec::Stdin).count() > 1 {
         return Err(CamerasError::SeveralStdin);
     }
@@ -103,14 +125,15 @@ pub fn find_cameras(specs: &[CameraSpec], common: CommonOptions) -> Result<Camer
     let names = assign_names(specs.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
         .map_err(CamerasError::DuplicateName)?;
     let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
+    let mut drivers = Drivers::default();
     for ((spec, resolved), name) in specs.iter().zip(&resolved).zip(names) {
-        let source = create_source(&name, resolved, spec, &devices, common)?;
+        let source = create_source(&name, resolved, spec, &devices, common, sandbox, &mut drivers)?;
         let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
         let label = spec.label.as_ref().map(ToString::to_string);
         let memory = spec.memory.unwrap_or_default();
         cameras.push(Camera::new(name, source, linger).with_label(label).with_memory(memory));
     }
-    Ok(Cameras::new(cameras))
+    Ok((Cameras::new(cameras), drivers))
 }
 
 /// Returns the sources of all cameras. Replaces each `auto` by the first device that no other camera uses, or else by
@@ -143,13 +166,15 @@ fn resolve_sources(specs: &[CameraSpec], devices: &Devices) -> Vec<SourceSpec> {
     specs.iter().map(resolve).collect()
 }
 
-/// Creates the source of one camera. `resolved` is its source without `auto`.
+/// Creates the source of one camera, and adds its driver if it has one. `resolved` is its source without `auto`.
 fn create_source(
     name: &str,
     resolved: &SourceSpec,
     spec: &CameraSpec,
     devices: &Devices,
     common: CommonOptions,
+    sandbox: GetSandbox<'_>,
+    drivers: &mut Drivers,
 ) -> Result<Arc<dyn Source>, CamerasError> {
     let input = InputOptions { rate: spec.rate, allow_truncated: common.allow_truncated };
     // What the source cannot do, EXIF does.
@@ -189,6 +214,13 @@ fn create_source(
                 flips: flips.unwrap_or_default(),
             };
             Arc::new(rpicam::source(options, supervisor_command()))
+        }
+        SourceSpec::Component(file) => {
+            let slot = DriverSlot::new(name, file.clone(), sandbox()?);
+            let failed = |source| CamerasError::DriverGrants { name: name.to_owned(), source };
+            let settings = driver_settings(name, spec).map_err(failed)?;
+            drivers.add(slot.clone(), settings.grants.outgoing.clone());
+            limited(Arc::new(ComponentSource::new(slot, settings, common.allow_truncated)))
         }
         SourceSpec::Stdin => limited(Arc::new(StandardInput::new(input))),
         SourceSpec::Pipe(path) => limited(Arc::new(Fifo::new(path, input))),

@@ -22,6 +22,10 @@ use crate::http::proxies::TrustedProxy;
 /// The longest duration an option accepts: a year. Sums of longer ones with the current time could overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 86_400);
 
+/// The values of --guest-memory, in MiB.
+const DEFAULT_GUEST_MEMORY: u32 = 32;
+const GUEST_MEMORY_RANGE: std::ops::RangeInclusive<i64> = 1..=4096;
+
 /// Serve webcams to browsers and other MJPEG clients
 ///
 /// The web application (page, snapshots and streams) is a sandboxed WebAssembly component, the
@@ -133,6 +137,10 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
+    /// Memory limit of the driver of a component: camera, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_GUEST_MEMORY, value_parser = clap::value_parser!(u32).range(GUEST_MEMORY_RANGE))]
+    pub guest_memory: u32,
+
     /// Accept JPEG images without an end marker, for cameras that never send one
     #[arg(long)]
     pub allow_truncated: bool,
@@ -210,6 +218,8 @@ pub struct ServeArgs {
     ///   exec:COMMAND  A program that writes JPEG images to its standard output
     ///   stdin         JPEG images on standard input
     ///   pipe:PATH     JPEG images from a named pipe
+    ///   component:FILE
+    ///                 A driver, which is a WebAssembly component
     ///   emulated      Three built-in pictures
     ///   emulated:DIR  The JPEG files in a directory, in a loop
     ///   emulated:test-pattern
@@ -229,6 +239,12 @@ pub struct ServeArgs {
     ///   control=NAME:VALUE  Device control to set; add more as ,NAME:VALUE
     ///   credentials=FILE    File with USER:PASSWORD for a network camera
     ///   insecure            Accept any certificate of a network camera
+    ///   dir=DIR             Directory whose files a component may read, at /
+    ///   env=KEY:VALUE       Value in the environment of a component
+    ///   env-file=KEY:FILE   The same, with the value from a file
+    ///   allow-outgoing=ORIGIN
+    ///                       Server that a component may send HTTP requests to
+    ///   NAME=VALUE          Any other option of a component
     ///   label=TEXT          Display name
     ///   remember=SECONDS    Remember the frames of the last seconds, for /clip
     ///   keep-open           Keep the camera open without viewers
@@ -366,12 +382,12 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Guest")]
     pub answer_timeout: Duration,
 
-    /// Memory limit of one guest instance, in MiB
+    /// Memory limit of one instance of the guest or of a camera's driver, in MiB
     #[arg(
         long,
         value_name = "MIB",
-        default_value = "32",
-        value_parser = clap::value_parser!(u32).range(1..=4096),
+        default_value_t = DEFAULT_GUEST_MEMORY,
+        value_parser = clap::value_parser!(u32).range(GUEST_MEMORY_RANGE),
         help_heading = "Guest"
     )]
     pub guest_memory: u32,

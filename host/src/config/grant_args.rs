@@ -19,7 +19,7 @@ use crate::sandbox::{
 };
 
 /// How much of a file with a value is read, in bytes: enough for keys and certificates.
-const VALUE_FILE_LIMIT: u64 = 64 << 10;
+pub(super) const VALUE_FILE_LIMIT: u64 = 64 << 10;
 
 /// What to grant to guests.
 #[derive(Args, Debug, Default)]
@@ -105,7 +105,7 @@ impl GrantArgs {
 }
 
 /// The text without one line end at its end. Editors and `echo` add one.
-fn without_line_end(text: &str) -> &str {
+pub(super) fn without_line_end(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }

@@ -13,6 +13,7 @@ mod camera_names;
 pub mod camera_spec;
 mod cameras;
 pub mod cli;
+mod drivers;
 pub mod grant_args;
 pub mod label;
 

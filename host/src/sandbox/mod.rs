@@ -1,4 +1,4 @@
-//! The sandbox: loads guests, which are WebAssembly components, and runs them within limits.
+//! The sandbox: loads guests and drivers of cameras, which are WebAssembly components, and runs them within limits.
 //!
 //! ```text
 //! file ── Candidate ── load_guest ──► LoadedGuest ── Invoker::handle(request) ──► Response<ResponseBody>
@@ -8,18 +8,22 @@
 //! * `engine`: the wasmtime engine and its instance pool; `epoch_ticker`: interrupts guests that compute for too long.
 //! * `load`: from a file to a [`LoadedGuest`]: checks, compiler process, compile cache, linker.
 //! * `call`: from a request to a response: the [`Invoker`], running calls, request and response bodies, idle instances.
+//! * `driver`: running drivers of cameras.
 //! * `shared`: instances that answer several requests at the same time, for guests of WASI 0.3.
 //! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and
 //!   `http_hooks`: how it sees WASI clocks and HTTP.
 //! * `grants`: what the operator lets guests use besides cameras.
+//! * `author`: whose lines the log contains.
 //! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
 //! * `wasmtime_error`: classifies and formats errors of wasmtime.
 //!
 //! [`crate::swap`] decides which guest serves.
 
+mod author;
 mod call;
 mod clock;
+mod driver;
 mod engine;
 mod epoch_ticker;
 mod grants;
@@ -40,16 +44,20 @@ pub use call::instances::Instances;
 pub use call::invoker::Invoker;
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use call::response_body::ResponseBody;
+pub use driver::error::DriverError;
+pub use driver::run::{DriverRun, DriverSettings};
 pub use engine::{Sandbox, SandboxError};
 pub use grants::{
     Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_OUTGOING_REQUESTS, Outgoing,
     State, StoreError, TlsError,
 };
 pub use lifecycle::{Lifecycle, Phase};
+pub use load::camera_component::{CameraComponent, Identity};
 pub use load::candidate::{Candidate, Composition, MiddlewareFile};
 pub use load::compile_cache::{CacheError, CompileCache};
 pub use load::compiler::{Cancellation, CompileError, CompileGuard, Priority};
 pub use load::compiler_process;
+pub use load::driver::LoadedDriver;
 pub use load::error::{COMPONENT_LIMIT, LoadError};
 pub use load::loader::{LoadedGuest, describe_imports, load_guest};
 pub use load::middleware::Middleware;

@@ -1,4 +1,4 @@
-//! The data of one instance's store.
+//! The data of stores.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -8,6 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::author::Author;
 use super::grants::{Grants, OpenFiles};
 use super::http_hooks::HttpHooks;
 use super::lifecycle::Lifecycle;
@@ -15,6 +16,23 @@ use super::limits::InstanceLimits;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Subscription};
 use crate::results::Results;
+
+/// The data of a store as far as guests and the components of cameras have it in common.
+pub(super) trait ComponentState: WasiView + WasiHttpView + 'static {
+    /// What the component may use.
+    fn grants(&self) -> &Grants;
+
+    /// The files that the component has open. `None` until it opens one.
+    fn open_files(&mut self) -> &mut Option<OpenFiles>;
+
+    /// Whose lines the log contains.
+    fn author(&self) -> &Author;
+
+    fn limits(&mut self) -> &mut InstanceLimits;
+
+    /// The number of epoch interruptions during the current poll. Whoever polls resets it.
+    fn interruptions(&self) -> &AtomicU32;
+}
 
 /// The data of one instance's store. It lives for one request, or for several if the guest allows reuse.
 pub(super) struct GuestState {
@@ -25,6 +43,7 @@ pub(super) struct GuestState {
     pub(super) grants: Grants,
     /// The generation that the instance belongs to.
     pub(super) lifecycle: Lifecycle,
+    pub(super) author: Author,
     pub(super) channels: Channels,
     pub(super) results: Results,
     /// Whether the guest exports `publisher`.
@@ -47,7 +66,7 @@ pub(super) struct GuestState {
     pub(super) channel_streams: Arc<()>,
     /// The number of response bodies in the table that `join` has rejected while the guest held their streams.
     pub(super) rejected_bodies: usize,
-    /// The number of epoch interruptions during the current poll. `RunningCall` resets it.
+    /// See [`ComponentState::interruptions`].
     pub(super) interruptions: Arc<AtomicU32>,
     /// Whether this instance may handle several requests if the guest allows it.
     pub(super) may_be_reused: bool,
@@ -83,6 +102,28 @@ impl GuestState {
         self.reuse_allowed = false;
         // Drops a subscription that the last request has joined but not used.
         self.subscription = Arc::default();
+    }
+}
+
+impl ComponentState for GuestState {
+    fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    fn open_files(&mut self) -> &mut Option<OpenFiles> {
+        &mut self.open_files
+    }
+
+    fn author(&self) -> &Author {
+        &self.author
+    }
+
+    fn limits(&mut self) -> &mut InstanceLimits {
+        &mut self.limits
+    }
+
+    fn interruptions(&self) -> &AtomicU32 {
+        &self.interruptions
     }
 }
 

@@ -9,6 +9,7 @@ use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::filesystem::WasiFilesystemView as _;
 use wasmtime_wasi_http::WasiHttpCtx;
 
+use super::author::Author;
 use super::clock::SystemMonotonicClock;
 use super::engine::Sandbox;
 use super::grants::Grants;
@@ -17,7 +18,7 @@ use super::imports::stdio::{GuestLog, Output};
 use super::lifecycle::Lifecycle;
 use super::limits::{HOSTCALL_FUEL, InstanceLimits, MAX_RANDOM_BYTES, MAX_RESOURCES};
 use super::load::loader::LoadedGuest;
-use super::state::GuestState;
+use super::state::{ComponentState, GuestState};
 use crate::camera::Cameras;
 use crate::channels::Channels;
 use crate::results::Results;
@@ -31,7 +32,7 @@ pub(super) const IGNORED_INTERRUPTIONS: u32 = 1;
 
 /// What the instances of all guests share.
 pub(super) struct HostContext {
-    pub(super) sandbox: Sandbox,
+    pub(super) sandbox: Arc<Sandbox>,
     pub(super) cameras: Cameras,
     pub(super) allow_control: bool,
     pub(super) grants: Grants,
@@ -41,17 +42,8 @@ pub(super) struct HostContext {
 
 /// Creates the store for an instance of a guest.
 pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Lifecycle) -> Store<GuestState> {
-    let wasi = WasiCtx::builder()
-        .monotonic_clock(SystemMonotonicClock)
-        .max_random_size(MAX_RANDOM_BYTES)
-        .envs(host.grants.configuration.environment())
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .stdout(GuestLog { output: Output::Stdout, generation: lifecycle.number })
-        .stderr(GuestLog { output: Output::Stderr, generation: lifecycle.number })
-        .build();
-    let mut state = GuestState {
+    let author = Author::Guest(lifecycle.number);
+    let state = GuestState {
         cameras: host.cameras.clone(),
         allow_control: host.allow_control,
         grants: host.grants.clone(),
@@ -72,20 +64,42 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         may_be_reused: guest.may_be_reused(),
         reuse_allowed: false,
         limits: InstanceLimits::new(host.sandbox.memory_bytes()),
-        wasi,
+        wasi: wasi_context(&host.grants, &author),
+        author,
         http: WasiHttpCtx::new(),
         hooks: HttpHooks { requests: host.grants.outgoing.instance() },
     };
-    if let Some(directory) = &host.grants.directory {
+    limited_store(&host.sandbox, state, HOSTCALL_FUEL)
+}
+
+/// Creates what WASI offers to an instance, apart from files and HTTP. `author` writes its output.
+pub(super) fn wasi_context(grants: &Grants, author: &Author) -> WasiCtx {
+    WasiCtx::builder()
+        .monotonic_clock(SystemMonotonicClock)
+        .max_random_size(MAX_RANDOM_BYTES)
+        .envs(grants.configuration.environment())
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .stdout(GuestLog { output: Output::Stdout, author: author.clone() })
+        .stderr(GuestLog { output: Output::Stderr, author: author.clone() })
+        .build()
+}
+
+/// Creates a store with all limits. `hostcall_fuel` is the most that the component may pass to the host in one call, in
+/// bytes.
+pub(super) fn limited_store<T: ComponentState>(sandbox: &Sandbox, mut state: T, hostcall_fuel: usize) -> Store<T> {
+    let directory = state.grants().directory.clone();
+    if let Some(directory) = directory {
         *state.filesystem().ctx = directory.context();
     }
-    let mut store = Store::new(host.sandbox.engine(), state);
-    store.limiter(|state| &mut state.limits);
-    store.set_hostcall_fuel(HOSTCALL_FUEL);
+    let mut store = Store::new(sandbox.engine(), state);
+    store.limiter(|state| state.limits());
+    store.set_hostcall_fuel(hostcall_fuel);
     limit_resources(&mut store, MAX_RESOURCES);
     store.set_epoch_deadline(EPOCH_DEADLINE);
     store.epoch_deadline_callback(|store| {
-        let interruptions = store.data().interruptions.fetch_add(1, Ordering::Relaxed);
+        let interruptions = store.data().interruptions().fetch_add(1, Ordering::Relaxed);
         Ok(if interruptions < IGNORED_INTERRUPTIONS {
             UpdateDeadline::Continue(EPOCH_DEADLINE)
         } else {
@@ -96,9 +110,9 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
     store
 }
 
-/// Limits the number of resources that the guest in a store may hold.
-pub(super) fn limit_resources(store: &mut Store<GuestState>, most: usize) {
-    store.data_mut().table.set_max_capacity(most);
+/// Limits the number of resources that the component in a store may hold.
+pub(super) fn limit_resources<T: ComponentState>(store: &mut Store<T>, most: usize) {
+    store.data_mut().ctx().table.set_max_capacity(most);
     store.set_max_component_handles(most);
     if let Some(table) = store.concurrent_resource_table() {
         // Both ends of each stream of WASI 0.3, and calls in progress.

@@ -42,10 +42,10 @@ pub enum SwapError {
         failure: CallError,
     },
     /// The system refused a thread to compile the candidate.
-    #[error("cannot start a thread to compile the guest: {0}")]
+    #[error("cannot start a thread to compile a component: {0}")]
     Thread(io::Error),
     /// The thread that compiles the candidate panicked.
-    #[error("{0} cannot be loaded because of a bug in hotshoe; please report it, with the guest")]
+    #[error("{0} cannot be loaded because of a bug in hotshoe; please report it, with the component")]
     Panicked(Origin),
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn compile(
 /// component in errors.
 ///
 /// Dropping the future cancels the work, and releases the lock once it has ended.
-async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     origin: Origin,
     lock: OwnedMutexGuard<()>,
     work: impl FnOnce(&Cancellation) -> Result<T, LoadError> + Send + 'static,

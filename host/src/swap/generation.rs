@@ -51,11 +51,16 @@ impl<G> Generation<G> {
         }
     }
 
+    /// Whether the guest has answered a request successfully, in this generation or an earlier one.
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+
     /// How well the guest has served so far.
     pub(super) fn health(&self) -> Health {
         if self.probation.has_failed() {
             Health::Failed
-        } else if !self.has_answered.load(Ordering::Relaxed) {
+        } else if !self.has_answered() {
             Health::Unproven
         } else if self.probation.is_in_doubt() {
             Health::Degraded
@@ -110,7 +115,7 @@ impl<G> InFlightRequest<G> {
     /// Records that the guest has started a successful response.
     pub(super) fn record_success(&self) {
         // Read first: the flag is written once and read by every request.
-        if !self.generation.has_answered.load(Ordering::Relaxed) {
+        if !self.generation.has_answered() {
             self.generation.has_answered.store(true, Ordering::Relaxed);
         }
     }

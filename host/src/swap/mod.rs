@@ -18,12 +18,14 @@
 //! * `drain`: response bodies that end with their generation; `multipart`: the closing delimiter of a stream.
 //! * `check`: what a candidate must pass before it serves.
 //! * [`active_guest`]: answers requests with the current guest and replaces it.
+//! * [`camera_slot`]: the same for a component that belongs to a camera, such as its driver.
 //! * [`publishers`]: runs a publisher for each channel; [`workers`]: runs the worker of each generation.
 //! * [`watch`]: watches the files of the guest and its middleware.
 //!
 //! This module does not know where requests come from.
 
 pub mod active_guest;
+pub mod camera_slot;
 mod check;
 mod deployment;
 mod deployment_state;
@@ -38,6 +40,7 @@ pub mod watch;
 pub mod workers;
 
 pub use active_guest::ActiveGuest;
+pub use camera_slot::{CameraSlot, Opening, SlotReport};
 pub use check::SwapError;
 pub use deployment::NoRollbackTarget;
 pub use drain::{DrainableBody, ServedBody};

@@ -146,7 +146,7 @@ fn guest(guest: &LoadedGuest) -> Guest {
 }
 
 /// Seconds since 1970, rounded to milliseconds. A clock that shows an earlier time was never set, and counts as 0.
-fn unix_time(time: SystemTime) -> f64 {
+pub(super) fn unix_time(time: SystemTime) -> f64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_secs_f64() * 1000.0).round() / 1000.0
 }

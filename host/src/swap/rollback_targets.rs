@@ -74,6 +74,11 @@ impl<G: Clone> RollbackTargets<G> {
             .any(|target| *target.digest == *digest && target.has_answered())
     }
 
+    /// Whether there is a guest other than the one with this digest.
+    pub(super) fn has_other(&self, digest: &str) -> bool {
+        [&self.previous, &self.last_good, &self.initial].into_iter().flatten().any(|target| *target.digest != *digest)
+    }
+
     /// Records that a new guest, with the digest `incoming`, has replaced `outgoing`.
     pub(super) fn record_replacement(&mut self, outgoing: RollbackTarget<G>, incoming: &str) {
         self.remember(&outgoing);

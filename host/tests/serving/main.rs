@@ -25,6 +25,7 @@ mod cors;
 mod csrf;
 mod denied_imports;
 mod documentation;
+mod drivers;
 mod events;
 mod folders;
 mod ghost_viewers;

@@ -8,6 +8,7 @@ mod picture;
 mod reading;
 mod report;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -18,7 +19,10 @@ use self::report::Report;
 use super::error::CommandError;
 use super::output::print;
 use crate::config::cli::ProbeArgs;
-use crate::config::{CommonOptions, find_cameras};
+use crate::config::{CommonOptions, default_cache_dir, find_cameras};
+use crate::drivers::MAX_DRIVER_INSTANCES;
+use crate::process::open_files;
+use crate::sandbox::{CompileCache, Sandbox};
 
 /// Reads the camera, prints the report and saves a picture. Fails if there is none.
 pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
@@ -28,10 +32,13 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
     // Otherwise it would never close.
     spec.keep_open = false;
     let common = CommonOptions { linger: Duration::ZERO, allow_truncated: args.allow_truncated };
-    let cameras = find_cameras(&[spec], common)?;
+    open_files::raise_limit();
+    let sandbox = || Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache()).map(Arc::new);
+    let (cameras, drivers) = find_cameras(&[spec], common, &sandbox)?;
     // One spec yields one camera.
     let Some(camera) = cameras.iter().next() else { return Ok(()) };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;
+    drivers.run_requests_on(runtime.handle());
     let outcome = runtime.block_on(read(camera, args.seconds));
     // Without waiting for a thread that is blocked by the device.
     runtime.shutdown_background();
@@ -46,4 +53,9 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
             Err(CommandError::NoPicture(outcome.outages.last().cloned().unwrap_or_else(silent)))
         }
     }
+}
+
+/// The cache that a server uses by default, if there is one.
+fn open_cache() -> Option<CompileCache> {
+    CompileCache::open(&default_cache_dir()?).ok()
 }

@@ -11,7 +11,7 @@ pub enum CameraSpecError {
     /// The source is neither a keyword nor a path.
     #[error(
         "unknown camera `{0}`; use `auto`, `emulated`, `emulated:DIR`, an address such as http://192.168.1.7:8080/video, \
-         `exec:COMMAND`, `rpicam`, `stdin`, `pipe:PATH`, or the path of a device such as /dev/video0"
+         `exec:COMMAND`, `rpicam`, `stdin`, `pipe:PATH`, `component:FILE`, or the path of a device such as /dev/video0"
     )]
     UnknownSource(String),
     /// The command of `exec:` cannot be split into words.
@@ -68,6 +68,12 @@ pub enum CameraSpecError {
         "`{0}` is not a control setting; use NAME:VALUE, such as control=brightness:128; `hotshoe cameras` lists controls"
     )]
     InvalidControl(String),
+    /// An option for a driver has no name.
+    #[error("`{0}` is not an option; use NAME=VALUE, with a name that the driver knows")]
+    InvalidDriverOption(String),
+    /// The value of `env=` or `env-file=` has no key.
+    #[error("{0}= needs a key and a value, such as {0}=KEY:VALUE")]
+    InvalidEnvironment(&'static str),
     /// The value of `label=` is not a label.
     #[error("{0:?} is not a label; {1}, such as label=Front door")]
     InvalidLabel(String, ParseLabelError),

@@ -1,7 +1,8 @@
 //! Parses `--camera [NAME=]SOURCE[,OPTION]…`. A comma within a path or value is doubled.
 //!
-//! * `source`: `SOURCE`. `options`: the values of options. `limits`: their ranges. `error`: what is wrong.
+//! * `source`: `SOURCE`. `driver`: the options of components. `options`: the values of the others. `limits`: their ranges. `error`: what is wrong.
 
+mod driver;
 mod error;
 mod limits;
 mod options;
@@ -20,6 +21,7 @@ use self::options::{
 use super::label::Label;
 use crate::camera::{Dimensions, FourCc, Orientation};
 
+pub use self::driver::DriverSpec;
 pub use self::error::CameraSpecError;
 pub use self::limits::MAX_NAME_LENGTH;
 pub use self::source::SourceSpec;
@@ -57,6 +59,8 @@ pub struct CameraSpec {
     pub is_insecure: bool,
     /// `remember=`: how long the camera remembers its frames.
     pub memory: Option<Duration>,
+    /// What a driver gets.
+    pub driver: DriverSpec,
     /// `keep-open`: opens the camera at startup and never closes it.
     pub keep_open: bool,
 }
@@ -100,10 +104,15 @@ impl FromStr for CameraSpec {
             credentials: None,
             is_insecure: false,
             memory: None,
+            driver: DriverSpec::default(),
             keep_open: false,
         };
         for option in parts {
             let option = option.as_str();
+            if matches!(spec.source, SourceSpec::Component(_)) && !is_for_every_source(option) {
+                spec.driver.add(option)?;
+                continue;
+            }
             match option.split_once('=') {
                 Some(("size", size)) => spec.size = Some(parse_size(size)?),
                 Some(("fps", rate)) => spec.rate = Some(parse_rate(rate)?),
@@ -154,6 +163,12 @@ impl FromStr for CameraSpec {
             None => Ok(spec),
         }
     }
+}
+
+/// Whether the host itself handles an option for every source. A driver gets the others.
+fn is_for_every_source(option: &str) -> bool {
+    let name = option.split_once('=').map_or(option, |(name, _)| name);
+    ["size", "fps", "rotate", "flip", "remember", "label", "keep-open"].contains(&name)
 }
 
 /// Splits at single commas. A doubled comma stands for one that does not separate.

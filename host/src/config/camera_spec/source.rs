@@ -24,6 +24,8 @@ pub enum SourceSpec {
     Stdin,
     /// `pipe:PATH`: a named pipe.
     Pipe(PathBuf),
+    /// `component:FILE`: a driver, which is a WebAssembly component.
+    Component(PathBuf),
     /// The address of a camera in the network.
     Network(Address),
     /// The path of a V4L2 device.
@@ -42,6 +44,8 @@ impl SourceSpec {
             Self::Exec(_) => ("a program", &[]),
             Self::Rpicam(_) => ("a camera module", &["size=", "quality="]),
             Self::Network(_) => ("a network camera", &["credentials=", "insecure"]),
+            // The driver gets all others.
+            Self::Component(_) => ("a driver", &["size="]),
             Self::Stdin => ("standard input", &[]),
             Self::Pipe(_) => ("a named pipe", &[]),
         }
@@ -59,6 +63,7 @@ impl FromStr for SourceSpec {
                 let invalid = |_| CameraSpecError::InvalidModule(number.to_owned());
                 return Ok(Self::Rpicam(number.parse().map_err(invalid)?));
             }
+            Some(("component", file)) if !file.is_empty() => return Ok(Self::Component(file.into())),
             Some(("pipe", path)) if !path.is_empty() => return Ok(Self::Pipe(path.into())),
             Some(("emulated", directory)) if !directory.is_empty() => {
                 return Ok(Self::Emulated(Some(directory.into())));

@@ -34,6 +34,7 @@ fn all_options_can_be_combined() {
             label: Some("Front door, left".parse().unwrap()),
             credentials: None,
             is_insecure: false,
+            driver: DriverSpec::default(),
             memory: Some(Duration::from_secs(10)),
             keep_open: true,
         })
@@ -124,6 +125,34 @@ fn a_doubled_comma_belongs_to_the_path_or_value() {
     assert_eq!(label("auto,label=\u{7384}\u{95a2}=a:b/c,fps=5"), "\u{7384}\u{95a2}=a:b/c");
     assert!(matches!(parse("auto,label="), Err(CameraSpecError::InvalidLabel(..))));
     assert!(matches!(parse("auto,label=a\nb"), Err(CameraSpecError::InvalidLabel(..))));
+}
+
+#[test]
+fn a_driver_gets_every_option_that_the_host_does_not_handle() {
+    let spec = parse(
+        "porch=component:a=b.wasm,size=8x6,quality=9,fps=2,flip=both,flag,x=a=b,,c,dir=/srv,env=A:1:2,env-file=B:/b,\
+         allow-outgoing=http://a=10.0.0.0/8,label=P,keep-open,remember=1",
+    )
+    .unwrap();
+    assert_eq!((spec.source, spec.name.as_deref()), (SourceSpec::Component("a=b.wasm".into()), Some("porch")));
+    assert_eq!((spec.rate, spec.quality, spec.keep_open, spec.memory.is_some()), (Some(2.0), None, true, true));
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let expected = DriverSpec {
+        options: vec![pair("quality", "9"), pair("flag", ""), pair("x", "a=b,c")],
+        directory: Some("/srv".into()),
+        environment: vec![pair("A", "1:2")],
+        environment_files: vec![("B".to_owned(), "/b".into())],
+        outgoing: vec!["http://a=10.0.0.0/8".to_owned()],
+    };
+    assert_eq!(spec.driver, expected);
+    for option in ["", "=x"] {
+        let error = CameraSpecError::InvalidDriverOption(option.into());
+        assert_eq!(parse(&format!("component:a,{option}")), Err(error));
+    }
+    for option in ["env=", "env=A", "env=:x"] {
+        assert_eq!(parse(&format!("component:a,{option}")), Err(CameraSpecError::InvalidEnvironment("env")));
+    }
+    assert_eq!(parse("component:"), Err(CameraSpecError::UnknownSource("component:".into())));
 }
 
 #[test]

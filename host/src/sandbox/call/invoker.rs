@@ -52,7 +52,7 @@ impl Invoker {
     /// has. `allow_control` says whether guests may read and set the controls of cameras. `answer_timeout` is how long
     /// a guest may take to start its response.
     pub fn new(
-        sandbox: Sandbox,
+        sandbox: Arc<Sandbox>,
         cameras: Cameras,
         allow_control: bool,
         grants: Grants,

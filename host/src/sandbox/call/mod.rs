@@ -20,5 +20,5 @@ pub(super) mod invoker;
 pub(super) mod request_body;
 pub(super) mod response_body;
 pub(super) mod running_call;
-mod throttle;
+pub(super) mod throttle;
 mod trapped_functions;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-/// The share of one processor that a worker may use: 1 / `WORKER_SHARE`. With half a processor, even a machine with a
+/// The share of one processor that a worker, or the driver of a camera, may use: 1 / `WORKER_SHARE`. With half a processor, even a machine with a
 /// single one has as much left for requests. Streams run with a higher priority anyway.
 pub(super) const WORKER_SHARE: u32 = 2;
 
@@ -18,7 +18,7 @@ pub(super) const WORKER_SHARE: u32 = 2;
 const BURST: Duration = Duration::from_millis(20);
 
 /// Runs a future, and pauses it whenever it has computed for more than its share.
-pub(super) async fn throttled<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut budget = Budget { debt: Duration::ZERO, updated: Instant::now() };
     let mut pause: Option<Pin<Box<Sleep>>> = None;

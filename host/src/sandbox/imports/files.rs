@@ -17,7 +17,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::{FsPerms, OpenMode};
 
 use crate::sandbox::grants::{MAX_OPEN_FILES, OpenFiles, open_beneath};
-use crate::sandbox::state::GuestState;
+use crate::sandbox::state::ComponentState;
 
 /// The name of the interface in the linker.
 const INTERFACE: &str = "wasi:filesystem/types@0.2.12";
@@ -35,7 +35,7 @@ type OpenAt = (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFla
 type Output<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
 
 /// Replaces functions in a linker that has the interface.
-pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+pub(in crate::sandbox) fn add_to_linker<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(INTERFACE)?;
     types.func_wrap_async("[method]descriptor.open-at", |store, arguments| Box::new(open_at(store, arguments)))?;
@@ -46,12 +46,12 @@ pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasm
     Ok(())
 }
 
-async fn open_at(
-    mut store: StoreContextMut<'_, GuestState>,
+async fn open_at<T: ComponentState>(
+    mut store: StoreContextMut<'_, T>,
     (directory, path_flags, path, open_flags, flags): OpenAt,
 ) -> Output<Resource<Descriptor>> {
     let state = store.data_mut();
-    let Descriptor::Dir(directory) = state.table.get(&directory)? else {
+    let Descriptor::Dir(directory) = state.ctx().table.get(&directory)? else {
         return Ok((Err(ErrorCode::NotDirectory),));
     };
     if open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE) || flags.contains(DescriptorFlags::WRITE) {
@@ -78,24 +78,24 @@ async fn open_at(
         let file = File::new(file, FsPerms::ReadOnly, OpenMode::READ, false);
         (Descriptor::File(file.clone()), file.file)
     };
-    let files = state.open_files.get_or_insert_with(|| OpenFiles::new(MAX_OPEN_FILES));
-    let granted = state.grants.directory.as_ref().map(|directory| directory.open_files());
-    if !files.add(&file) || !granted.is_some_and(|files| files.add(&file)) {
+    let has_room = state.open_files().get_or_insert_with(|| OpenFiles::new(MAX_OPEN_FILES)).add(&file);
+    let granted = state.grants().directory.as_ref().map(|directory| directory.open_files());
+    if !has_room || !granted.is_some_and(|files| files.add(&file)) {
         return Ok((Err(ErrorCode::Quota),));
     }
-    Ok((Ok(state.table.push(descriptor)?),))
+    Ok((Ok(state.ctx().table.push(descriptor)?),))
 }
 
-async fn read_directory(
-    mut store: StoreContextMut<'_, GuestState>,
+async fn read_directory<T: ComponentState>(
+    mut store: StoreContextMut<'_, T>,
     descriptor: Resource<Descriptor>,
 ) -> Output<Resource<ReaddirIterator>> {
     let state = store.data_mut();
-    let listings = state.table.iter_mut().filter(|resource| resource.is::<ReaddirIterator>()).count();
+    let listings = state.ctx().table.iter_mut().filter(|resource| resource.is::<ReaddirIterator>()).count();
     if listings >= MAX_LISTINGS {
         return Ok((Err(ErrorCode::Quota),));
     }
-    let Descriptor::Dir(directory) = state.table.get(&descriptor)? else {
+    let Descriptor::Dir(directory) = state.ctx().table.get(&descriptor)? else {
         return Ok((Err(ErrorCode::NotDirectory),));
     };
     let directory = directory.dir.clone();

@@ -3,13 +3,11 @@
 //! Like standard output, a message is logged line by line, and the log limits the number of lines of each level
 //! ([`crate::logging`]).
 
-use tracing::{debug, error, info, trace, warn};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
 
 use super::stdio::{MAX_LINE_BYTES, Printable};
-use crate::logging::GUEST_TARGET;
-use crate::sandbox::state::GuestState;
+use crate::sandbox::state::ComponentState;
 
 /// The names of the interface: that of its only draft, and that which components have from before WIT had versions.
 pub(in crate::sandbox) const INTERFACES: [&str; 2] = ["wasi:logging/logging@0.1.0-draft", "wasi:logging/logging"];
@@ -38,7 +36,7 @@ enum Level {
 }
 
 /// Adds the interface to a linker.
-pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+pub(in crate::sandbox) fn add_to_linker<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     for interface in INTERFACES {
         linker.instance(interface)?.func_wrap("log", |store, (level, context, message)| {
             log(&store, level, context, message);
@@ -48,21 +46,19 @@ pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasm
     Ok(())
 }
 
-fn log(store: &StoreContextMut<'_, GuestState>, level: Level, context: String, message: String) {
-    let generation = store.data().lifecycle.number;
+fn log<T: ComponentState>(store: &StoreContextMut<'_, T>, level: Level, context: String, message: String) {
+    let level = match level {
+        Level::Trace => tracing::Level::TRACE,
+        Level::Debug => tracing::Level::DEBUG,
+        Level::Info => tracing::Level::INFO,
+        Level::Warn => tracing::Level::WARN,
+        // The log has no higher level.
+        Level::Error | Level::Critical => tracing::Level::ERROR,
+    };
     let context = context.as_bytes().get(..MAX_CONTEXT_BYTES).unwrap_or(context.as_bytes());
     let (context, separator) = (Printable(context), if context.is_empty() { "" } else { ": " });
     let lines = message.as_bytes().split(|byte| *byte == b'\n').flat_map(|line| line.chunks(MAX_LINE_BYTES));
     for line in lines.map(Printable) {
-        match level {
-            Level::Trace => trace!(target: GUEST_TARGET, generation, "guest log: {context}{separator}{line}"),
-            Level::Debug => debug!(target: GUEST_TARGET, generation, "guest log: {context}{separator}{line}"),
-            Level::Info => info!(target: GUEST_TARGET, generation, "guest log: {context}{separator}{line}"),
-            Level::Warn => warn!(target: GUEST_TARGET, generation, "guest log: {context}{separator}{line}"),
-            // The log has no higher level.
-            Level::Error | Level::Critical => {
-                error!(target: GUEST_TARGET, generation, "guest log: {context}{separator}{line}");
-            }
-        }
+        store.data().author().log(level, format_args!("log: {context}{separator}{line}"));
     }
 }

@@ -1,4 +1,4 @@
-//! Standard output and standard error of guests, which go to the log line by line: standard output at level INFO,
+//! Standard output and standard error of components, which go to the log line by line: standard output at level INFO,
 //! standard error at WARN. This module limits the length of lines; the log limits their number ([`crate::logging`]).
 
 use std::fmt;
@@ -7,10 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
-use tracing::{info, warn};
+use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-use crate::logging::GUEST_TARGET;
+use crate::sandbox::author::Author;
 
 /// The most bytes that are processed at once. The guest is interrupted only in between.
 const MAX_WRITE_BYTES: usize = 64 << 10;
@@ -29,8 +29,7 @@ pub(in crate::sandbox) enum Output {
 /// Standard output or standard error of an instance.
 pub(in crate::sandbox) struct GuestLog {
     pub(in crate::sandbox) output: Output,
-    /// The number of the generation of the instance.
-    pub(in crate::sandbox) generation: u64,
+    pub(in crate::sandbox) author: Author,
 }
 
 impl IsTerminal for GuestLog {
@@ -41,14 +40,14 @@ impl IsTerminal for GuestLog {
 
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(LineLogger { output: self.output, generation: self.generation, line: Vec::new() })
+        Box::new(LineLogger { output: self.output, author: self.author.clone(), line: Vec::new() })
     }
 }
 
 /// A stream that logs the lines written to it.
 struct LineLogger {
     output: Output,
-    generation: u64,
+    author: Author,
     /// The current line, without its end.
     line: Vec<u8>,
 }
@@ -56,20 +55,18 @@ struct LineLogger {
 impl LineLogger {
     fn end_line(&mut self) {
         if !self.line.is_empty() {
-            let Self { output, generation, line } = &*self;
-            let line = Printable(line);
-            // The log limits each of these two messages by itself.
-            match output {
-                Output::Stdout => info!(target: GUEST_TARGET, generation, "guest stdout: {line}"),
-                Output::Stderr => warn!(target: GUEST_TARGET, generation, "guest stderr: {line}"),
+            let line = Printable(&self.line);
+            match self.output {
+                Output::Stdout => self.author.log(Level::INFO, format_args!("stdout: {line}")),
+                Output::Stderr => self.author.log(Level::WARN, format_args!("stderr: {line}")),
             }
             self.line.clear();
         }
     }
 }
 
-/// Displays a line without control characters, so that a guest cannot forge lines of the log or control the terminal.
-pub(super) struct Printable<'a>(pub(super) &'a [u8]);
+/// Displays a line without control characters, so that a component cannot forge lines of the log or control the terminal.
+pub(in crate::sandbox) struct Printable<'a>(pub(in crate::sandbox) &'a [u8]);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -66,6 +66,12 @@ impl Candidate {
         Self::read_as(Origin::Middleware(path.to_owned()), path)
     }
 
+    /// Reads a file of a component that belongs to a camera. `role` is what it is for the camera, such as `driver`.
+    /// Blocks as [`Self::read`] does.
+    pub fn read_for_camera(role: &'static str, path: &Path) -> Result<Self, LoadError> {
+        Self::read_as(Origin::CameraFile { role, path: path.to_owned() }, path)
+    }
+
     fn read_as(origin: Origin, path: &Path) -> Result<Self, LoadError> {
         let mut bytes = Vec::new();
         // One byte beyond the limit shows that the file is too large, even if it is still growing.

@@ -43,6 +43,12 @@ pub(super) const INCOMING_HANDLER: &str = "wasi:http/incoming-handler";
 /// The interfaces of which a guest must export one, in any version compatible with this one.
 const HANDLERS: [(&str, &str); 2] = [(INCOMING_HANDLER, "0.2.12"), ("wasi:http/handler", "0.3.0")];
 
+/// The same for people.
+pub(super) const HANDLER_NAMES: &str = "wasi:http/incoming-handler or wasi:http/handler";
+
+/// The interface that drivers of cameras export, in any version compatible with this one.
+const SOURCE: (&str, &str) = ("hotshoe:camera/source", "0.2.0");
+
 /// Why a component cannot run on this host.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Incompatible {
@@ -50,11 +56,11 @@ pub(super) enum Incompatible {
     MissingImports {
         /// All missing imports, separated by commas.
         missing: String,
-        /// Whether it exports the handler.
-        has_handler: bool,
+        /// Whether it exports what the host calls.
+        has_export: bool,
     },
-    /// It does not export the handler.
-    NoHandler,
+    /// It does not export what the host calls.
+    NoExport,
 }
 
 /// Whether the host provides an import.
@@ -68,8 +74,13 @@ enum Access<'a> {
     Missing(Vec<&'a str>),
 }
 
-/// Checks a component against this linker, which is consumed, and lists everything that is missing.
-pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> Result<(), Incompatible> {
+/// Checks a component against this linker, which is consumed, and lists everything that is missing. `is_called` tells
+/// whether the host calls the export with this name.
+pub(super) fn check<T: 'static>(
+    interfaces: &Interfaces,
+    linker: Linker<T>,
+    is_called: fn(&str) -> bool,
+) -> Result<(), Incompatible> {
     // Without a grant, imports are denied, but not missing.
     let mut missing: Vec<_> = accesses(interfaces, linker, &Grants::default())
         .filter_map(|(import, access)| match access {
@@ -79,11 +90,11 @@ pub(super) fn check<T: 'static>(interfaces: &Interfaces, linker: Linker<T>) -> R
         })
         .collect();
     missing.sort();
-    let has_handler = interfaces.exports.iter().any(|export| is_handler(export));
-    match (missing.is_empty(), has_handler) {
+    let has_export = interfaces.exports.iter().any(|export| is_called(export));
+    match (missing.is_empty(), has_export) {
         (true, true) => Ok(()),
-        (true, false) => Err(Incompatible::NoHandler),
-        (false, has_handler) => Err(Incompatible::MissingImports { missing: missing.join(", "), has_handler }),
+        (true, false) => Err(Incompatible::NoExport),
+        (false, has_export) => Err(Incompatible::MissingImports { missing: missing.join(", "), has_export }),
     }
 }
 
@@ -92,6 +103,12 @@ pub(super) fn is_handler(interface: &str) -> bool {
     interface.split_once('@').is_some_and(|(name, version)| {
         HANDLERS.iter().any(|(handler, provided)| name == *handler && are_compatible(version, provided))
     })
+}
+
+/// Whether this is the name of the interface that drivers of cameras export, in a version that the host can call.
+pub(super) fn is_source(interface: &str) -> bool {
+    let (name, provided) = SOURCE;
+    interface.split_once('@').is_some_and(|(found, version)| found == name && are_compatible(version, provided))
 }
 
 /// Whether this is the name of the request handler of WASI 0.2, which middleware exports and imports.
@@ -200,13 +217,13 @@ mod tests {
     use super::*;
 
     fn check_component(component: &[u8]) -> Result<(), Incompatible> {
-        check(&Interfaces::parse(component).unwrap(), linker(&Engine::default()).unwrap())
+        check(&Interfaces::parse(component).unwrap(), linker(&Engine::default()).unwrap(), is_handler)
     }
 
     fn missing(text: &str) -> String {
         match check_component(&wat::parse_str(text).unwrap()) {
             Err(Incompatible::MissingImports { missing, .. }) => missing,
-            Err(Incompatible::NoHandler) => String::new(),
+            Err(Incompatible::NoExport) => String::new(),
             Ok(()) => panic!("the component has no handler, yet passes"),
         }
     }

@@ -1,4 +1,4 @@
-//! Why a component cannot be the guest.
+//! Why a component cannot be used.
 
 use std::io;
 
@@ -10,11 +10,11 @@ use super::origin::Origin;
 /// component takes many times its size in memory, while streams are being served.
 pub const COMPONENT_LIMIT: usize = 64 << 20;
 
-/// Why a component cannot be the guest.
+/// Why a component cannot be the guest, its middleware, or the driver of a camera.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read {} {origin}: {source}; check the path", role(origin))]
+    #[error("cannot read the {} {origin}: {source}; check the path", role(origin))]
     Read {
         /// The file.
         origin: Origin,
@@ -23,7 +23,7 @@ pub enum LoadError {
     },
     /// It is too large.
     #[error(
-        "{0} is larger than {limit} MiB, the limit for guests; try `wasm-tools strip`",
+        "{0} is larger than {limit} MiB, the limit for components; try `wasm-tools strip`",
         limit = COMPONENT_LIMIT >> 20
     )]
     TooLarge(Origin),
@@ -59,7 +59,7 @@ pub enum LoadError {
     #[error(
         "{origin} imports what this host does not provide: {missing}{}; \
          {}run `hotshoe guest imports FILE` for the full list",
-        if *has_handler { "" } else { ", and does not export wasi:http/incoming-handler or wasi:http/handler" },
+        lacking_export.map(|export| format!(", and does not export {export}")).unwrap_or_default(),
         if missing.contains(INCOMING_HANDLER) { "middleware needs a guest behind it (--wrap FILE); " } else { "" }
     )]
     MissingImports {
@@ -67,8 +67,8 @@ pub enum LoadError {
         origin: Origin,
         /// All missing imports, separated by commas.
         missing: String,
-        /// Whether it exports a handler.
-        has_handler: bool,
+        /// The export that it lacks as well.
+        lacking_export: Option<&'static str>,
     },
     /// The types of its imports differ from those of the host.
     #[error("{origin} cannot be linked: {reason}; build it with the WIT packages of this version of hotshoe")]
@@ -95,6 +95,9 @@ pub enum LoadError {
         /// Why.
         reason: CompileError,
     },
+    /// It is to be a driver but cannot be called.
+    #[error("{0} does not export hotshoe:camera/source, so it cannot be the driver of a camera")]
+    NotDriver(Origin),
     /// It cannot be called.
     #[error("{0} does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot answer requests")]
     NoHandler(Origin),
@@ -103,7 +106,8 @@ pub enum LoadError {
 /// What a component is for, in error messages.
 fn role(origin: &Origin) -> &'static str {
     match origin {
-        Origin::Middleware(_) => "the middleware",
-        _ => "the guest",
+        Origin::Middleware(_) => "middleware",
+        Origin::CameraFile { role, .. } | Origin::CameraUpload { role } => role,
+        _ => "guest",
     }
 }

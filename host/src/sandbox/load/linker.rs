@@ -3,9 +3,11 @@
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime::{Engine, StoreContextMut};
 use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi_http::WasiHttp;
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types as http_types};
-use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
+use crate::sandbox::driver::bindings::hotshoe::camera::capture;
+use crate::sandbox::driver::state::DriverState;
 use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
 use crate::sandbox::imports::bindings::hotshoe::server::{channels, events, generations, instances, results};
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
@@ -15,7 +17,7 @@ use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::server::{
     channels as channels_0_3, generations as generations_0_3,
 };
 use crate::sandbox::imports::{files, keyvalue, logging};
-use crate::sandbox::state::GuestState;
+use crate::sandbox::state::{ComponentState, GuestState};
 
 /// Lets `wasi:filesystem@0.3.0` have no directory, whatever is granted. The protections of
 /// [`files`](crate::sandbox::imports::files) exist for 0.2 only, and standard libraries still use that.
@@ -59,15 +61,29 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     history_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     channels_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     generations_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
-    http_types::add_to_linker::<_, WasiHttp>(l, &http_types::LinkOptions::default(), GuestState::http)?;
-    outgoing_handler::add_to_linker::<_, WasiHttp>(l, GuestState::http)?;
-    wasmtime_wasi::p2::add_to_linker_async(l)?;
-    files::add_to_linker(l)?;
+    add_wasi_0_2(l)?;
     wasmtime_wasi_http::p3::add_to_linker(l)?;
     wasmtime_wasi::p3::add_to_linker(l)?;
     hide_directories(l)?;
     keyvalue::add_to_linker(l)?;
-    logging::add_to_linker(l)?;
-    wasmtime_wasi_config::add_to_linker(l, |state| state.grants.configuration.store())?;
     Ok(linker)
+}
+
+/// Creates a linker with everything that drivers of cameras may import: WASI 0.2 as guests have it, and
+/// `hotshoe:camera/capture`. They see no cameras, and share no state with guests.
+pub(super) fn driver_linker(engine: &Engine) -> wasmtime::Result<Linker<DriverState>> {
+    let mut linker = Linker::new(engine);
+    capture::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut DriverState| state)?;
+    add_wasi_0_2(&mut linker)?;
+    Ok(linker)
+}
+
+/// Adds WASI 0.2, with HTTP, logging and configuration.
+fn add_wasi_0_2<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    http_types::add_to_linker::<_, WasiHttp>(linker, &http_types::LinkOptions::default(), T::http)?;
+    outgoing_handler::add_to_linker::<_, WasiHttp>(linker, T::http)?;
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    files::add_to_linker(linker)?;
+    logging::add_to_linker(linker)?;
+    wasmtime_wasi_config::add_to_linker(linker, |state| state.grants().configuration.store())
 }

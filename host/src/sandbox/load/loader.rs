@@ -9,10 +9,10 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
 use super::candidate::{Candidate, Composition};
-use super::compatibility::{self, Incompatible};
+use super::compatibility::{self, HANDLER_NAMES, Incompatible, is_handler, is_source};
 use super::compiler::{self, Cancellation, CompileError, Priority};
 use super::error::LoadError;
-use super::linker::linker;
+use super::linker::{driver_linker, linker};
 use super::origin::Origin;
 use crate::sandbox::call::exports::{PublisherExport, WorkerExport};
 use crate::sandbox::engine::Sandbox;
@@ -88,15 +88,16 @@ pub fn load_guest(
     let origin = || candidate.origin.clone();
     let link_error = |error| link_error(candidate, &error);
     let linker = linker(sandbox.engine()).map_err(link_error)?;
-    compatibility::check(&candidate.interfaces()?, linker.clone()).map_err(|incompatible| match incompatible {
-        Incompatible::NoHandler => LoadError::NoHandler(origin()),
-        Incompatible::MissingImports { missing, has_handler } => {
-            LoadError::MissingImports { origin: origin(), missing, has_handler }
+    compatibility::check(&candidate.interfaces()?, linker.clone(), is_handler).map_err(|incompatible| {
+        match incompatible {
+            Incompatible::NoExport => LoadError::NoHandler(origin()),
+            Incompatible::MissingImports { missing, has_export } => {
+                let lacking_export = (!has_export).then_some(HANDLER_NAMES);
+                LoadError::MissingImports { origin: origin(), missing, lacking_export }
+            }
         }
     })?;
     let component = compiled(candidate, sandbox, priority, cancellation)?;
-    check_limits(&component, sandbox.memory_bytes())
-        .map_err(|reason| LoadError::Invalid { origin: origin(), reason })?;
     // This also compares the types of the imports, which requires the compiled component.
     let linked = linker.instantiate_pre(&component).map_err(link_error)?;
     let (publisher, worker) = (PublisherExport::of(&linked), WorkerExport::of(&linked));
@@ -118,14 +119,20 @@ pub fn load_guest(
 }
 
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
-/// with these grants, followed by the functions that the component uses. A guest can reach nothing else. Fails if this
-/// is not a component.
+/// with these grants, followed by the functions that the component uses. A guest, or the driver of a camera, can reach
+/// nothing else. Fails if this is not a component.
 pub fn describe_imports(candidate: &Candidate, grants: &Grants) -> Result<String, LoadError> {
-    let linker = linker(&Engine::default()).map_err(|error| link_error(candidate, &error))?;
-    Ok(compatibility::describe_imports(&candidate.interfaces()?, linker, grants))
+    let interfaces = candidate.interfaces()?;
+    let failed = |error| link_error(candidate, &error);
+    let engine = Engine::default();
+    if interfaces.exports.iter().any(|export| is_source(export)) {
+        let linker = driver_linker(&engine).map_err(failed)?;
+        return Ok(compatibility::describe_imports(&interfaces, linker, grants));
+    }
+    Ok(compatibility::describe_imports(&interfaces, linker(&engine).map_err(failed)?, grants))
 }
 
-fn link_error(candidate: &Candidate, error: &wasmtime::Error) -> LoadError {
+pub(super) fn link_error(candidate: &Candidate, error: &wasmtime::Error) -> LoadError {
     LoadError::Link { origin: candidate.origin.clone(), reason: one_line(error) }
 }
 
@@ -144,8 +151,21 @@ fn check_limits(component: &Component, memory_bytes: usize) -> Result<(), String
     Ok(())
 }
 
-/// Loads the compiled component from the cache, or compiles it and stores it there.
-fn compiled(
+/// Loads the compiled component from the cache, or compiles it and stores it there. Checks that an instance may have
+/// what it needs at the start.
+pub(super) fn compiled(
+    candidate: &Candidate,
+    sandbox: &Sandbox,
+    priority: Priority,
+    cancellation: &Cancellation,
+) -> Result<Component, LoadError> {
+    let component = cached_or_compiled(candidate, sandbox, priority, cancellation)?;
+    check_limits(&component, sandbox.memory_bytes())
+        .map_err(|reason| LoadError::Invalid { origin: candidate.origin.clone(), reason })?;
+    Ok(component)
+}
+
+fn cached_or_compiled(
     candidate: &Candidate,
     sandbox: &Sandbox,
     priority: Priority,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::candidate::{Candidate, Composition, MiddlewareFile};
-use super::compatibility::{self, Incompatible, is_incoming_handler};
+use super::compatibility::{self, HANDLER_NAMES, Incompatible, is_handler, is_incoming_handler};
 use super::compiler::{self, Cancellation, Priority};
 use super::error::LoadError;
 use super::linker::linker;
@@ -84,10 +84,11 @@ fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
     let calls_handler = interfaces.imports.len() < count;
     let linker =
         linker(sandbox.engine()).map_err(|error| LoadError::Link { origin: origin(), reason: one_line(&error) })?;
-    compatibility::check(&interfaces, linker).map_err(|incompatible| match incompatible {
-        Incompatible::NoHandler => LoadError::NotMiddleware(origin()),
-        Incompatible::MissingImports { missing, has_handler } => {
-            LoadError::MissingImports { origin: origin(), missing, has_handler }
+    compatibility::check(&interfaces, linker, is_handler).map_err(|incompatible| match incompatible {
+        Incompatible::NoExport => LoadError::NotMiddleware(origin()),
+        Incompatible::MissingImports { missing, has_export } => {
+            let lacking_export = (!has_export).then_some(HANDLER_NAMES);
+            LoadError::MissingImports { origin: origin(), missing, lacking_export }
         }
     })?;
     match interfaces.exports.iter().any(|name| is_incoming_handler(name)) {

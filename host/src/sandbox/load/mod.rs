@@ -11,14 +11,17 @@
 //! * `compiler`: runs the compiler process; `compiler_process`: the inside of that process.
 //! * `artifact`: compiled code with a checksum; `compile_cache`: artifacts on disk.
 //! * `linker`: the imports that the host provides.
+//! * `camera_component`: what components that belong to a camera have in common; `driver`: loads a driver.
 
 mod artifact;
+pub(super) mod camera_component;
 pub(super) mod candidate;
 mod compatibility;
 pub(super) mod compile_cache;
 pub(super) mod compiler;
 pub mod compiler_process;
 mod compose;
+pub(super) mod driver;
 pub(super) mod error;
 mod interfaces;
 mod linker;

@@ -6,10 +6,12 @@
 //! which they would be refused.
 //!
 //! * `encode`: from a module to a component. `prelude`: what all guests have in common.
+//! * `drivers`: drivers of cameras.
 //! * `misbehaving`, `channels`, `workers`, `results`: what guests do. `components`: guests made of it.
 
 mod channels;
 mod components;
+mod drivers;
 mod encode;
 mod misbehaving;
 mod prelude;
@@ -20,6 +22,7 @@ use super::server::run;
 
 pub use self::channels::*;
 pub use self::components::*;
+pub use self::drivers::*;
 pub use self::encode::{encode_module, encode_world};
 pub use self::misbehaving::*;
 pub use self::results::*;
