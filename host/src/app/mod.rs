@@ -34,7 +34,7 @@ use crate::http::stream::FanOuts;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
-use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Sandbox, State};
+use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Pixels, Sandbox, State};
 use crate::swap::ActiveGuest;
 use crate::swap::publishers::publish_all;
 use crate::swap::watch::{Role, watch};
@@ -106,8 +106,15 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let preloading = drivers.clone();
     requests.spawn(async move { preloading.preload().await });
     let (channels, new_channels) = Channels::new(cameras.iter().count());
-    let invoker =
-        Invoker::new(sandbox, cameras.clone(), args.allow_control, grants, channels.clone(), args.answer_timeout);
+    let invoker = Invoker::new(
+        sandbox,
+        cameras.clone(),
+        args.allow_control,
+        grants,
+        channels.clone(),
+        Pixels::new(requests.clone()),
+        args.answer_timeout,
+    );
     let active_guest = tokio::select! {
         started = ActiveGuest::start(invoker, candidate, Middleware::new(&args.middleware), args.drain) => started?,
         // Compiling and checking the guest can take a while.

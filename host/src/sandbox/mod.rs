@@ -14,6 +14,7 @@
 //!   `http_hooks`: how it sees WASI clocks and HTTP.
 //! * `grants`: what the operator lets guests use besides cameras.
 //! * `author`: whose lines the log contains.
+//! * `pixels`: decodes and encodes pictures for instances, in threads of its own.
 //! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
 //! * `wasmtime_error`: classifies and formats errors of wasmtime.
@@ -32,6 +33,7 @@ mod imports;
 mod lifecycle;
 mod limits;
 mod load;
+mod pixels;
 mod shared;
 mod state;
 mod store;
@@ -62,3 +64,4 @@ pub use load::error::{COMPONENT_LIMIT, LoadError};
 pub use load::loader::{LoadedGuest, describe_imports, load_guest};
 pub use load::middleware::Middleware;
 pub use load::origin::Origin;
+pub use pixels::Pixels;

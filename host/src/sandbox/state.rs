@@ -13,6 +13,7 @@ use super::grants::{Grants, OpenFiles};
 use super::http_hooks::HttpHooks;
 use super::lifecycle::Lifecycle;
 use super::limits::InstanceLimits;
+use super::pixels::InstancePixels;
 use crate::camera::Cameras;
 use crate::channels::{Channels, Subscription};
 use crate::results::Results;
@@ -60,6 +61,8 @@ pub(super) struct GuestState {
     pub(super) feeds_held: u32,
     /// The number of images that the guest holds.
     pub(super) images_held: u32,
+    /// The pictures that the guest holds.
+    pub(super) pixels: InstancePixels,
     /// One more reference for each `stream<u8>` of an image whose bytes are not yet read or sent. They count as images.
     pub(super) image_streams: Arc<()>,
     /// One more reference for each stream of a channel that the guest holds.

@@ -18,6 +18,7 @@ use super::imports::stdio::{GuestLog, Output};
 use super::lifecycle::Lifecycle;
 use super::limits::{HOSTCALL_FUEL, InstanceLimits, MAX_RANDOM_BYTES, MAX_RESOURCES};
 use super::load::loader::LoadedGuest;
+use super::pixels::{InstancePixels, Pixels};
 use super::state::{ComponentState, GuestState};
 use crate::camera::Cameras;
 use crate::channels::Channels;
@@ -38,6 +39,7 @@ pub(super) struct HostContext {
     pub(super) grants: Grants,
     pub(super) channels: Channels,
     pub(super) results: Results,
+    pub(super) pixels: Pixels,
 }
 
 /// Creates the store for an instance of a guest.
@@ -57,6 +59,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         max_live_requests: 1,
         feeds_held: 0,
         images_held: 0,
+        pixels: InstancePixels::new(host.pixels.clone()),
         image_streams: Arc::default(),
         channel_streams: Arc::default(),
         rejected_bodies: 0,

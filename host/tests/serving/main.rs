@@ -44,6 +44,7 @@ mod network_faults;
 mod other_guests;
 mod pages;
 mod piped_input;
+mod pixels;
 mod probe;
 mod programs;
 mod refused_guests;

@@ -372,6 +372,29 @@ extern void __wasm_import_hotshoe_camera_controls_blocking_set_control(uint8_t *
 __attribute__((__import_module__("hotshoe:camera/history@0.2.0"), __import_name__("list-entries")))
 extern void __wasm_import_hotshoe_camera_history_list_entries(uint8_t *, size_t, int64_t, int32_t, uint8_t *);
 
+// Imported Functions from `hotshoe:camera/pixels@0.2.0`
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("[static]picture.create")))
+extern void __wasm_import_hotshoe_camera_pixels_static_picture_create(int32_t, int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("[method]picture.info")))
+extern void __wasm_import_hotshoe_camera_pixels_method_picture_info(int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("[method]picture.read")))
+extern void __wasm_import_hotshoe_camera_pixels_method_picture_read(int32_t, int32_t, int32_t, int32_t, int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("[method]picture.write")))
+extern void __wasm_import_hotshoe_camera_pixels_method_picture_write(int32_t, int32_t, int32_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("[method]picture.encode")))
+extern void __wasm_import_hotshoe_camera_pixels_method_picture_encode(int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("decode")))
+extern void __wasm_import_hotshoe_camera_pixels_decode(int32_t, int32_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("adopt")))
+extern void __wasm_import_hotshoe_camera_pixels_adopt(uint8_t *, size_t, uint8_t *);
+
 // Exported Functions from `hotshoe:server/publisher@0.2.0`
 
 
@@ -1473,6 +1496,83 @@ void hotshoe_camera_history_result_list_entry_error_code_free(hotshoe_camera_his
     hotshoe_camera_history_list_entry_free(&ptr->val.ok);
   } else {
     hotshoe_camera_history_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_pixels_error_code_free(hotshoe_camera_pixels_error_code_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      break;
+    }
+    case 1: {
+      world_string_free(&ptr->val.undecodable);
+      break;
+    }
+    case 2: {
+      world_string_free(&ptr->val.invalid_image);
+      break;
+    }
+    case 4: {
+      break;
+    }
+    case 6: {
+      break;
+    }
+    case 7: {
+      break;
+    }
+    case 9: {
+      world_string_free(&ptr->val.other);
+      break;
+    }
+  }
+}
+
+__attribute__((__import_module__("hotshoe:camera/pixels@0.2.0"), __import_name__("[resource-drop]picture")))
+extern void __wasm_import_hotshoe_camera_pixels_picture_drop(int32_t handle);
+
+void hotshoe_camera_pixels_picture_drop_own(hotshoe_camera_pixels_own_picture_t handle) {
+  __wasm_import_hotshoe_camera_pixels_picture_drop(handle.__handle);
+}
+
+void hotshoe_camera_pixels_picture_drop_borrow(hotshoe_camera_pixels_borrow_picture_t handle) {
+  __wasm_import_hotshoe_camera_pixels_picture_drop(handle.__handle);
+}
+
+hotshoe_camera_pixels_borrow_picture_t hotshoe_camera_pixels_borrow_picture(hotshoe_camera_pixels_own_picture_t arg) {
+  return (hotshoe_camera_pixels_borrow_picture_t) { arg.__handle };
+}
+
+void hotshoe_camera_pixels_result_own_picture_error_code_free(hotshoe_camera_pixels_result_own_picture_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_camera_pixels_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_pixels_option_area_free(hotshoe_camera_pixels_option_area_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_camera_pixels_result_list_u8_error_code_free(hotshoe_camera_pixels_result_list_u8_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_camera_pixels_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_pixels_result_void_error_code_free(hotshoe_camera_pixels_result_void_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_camera_pixels_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_pixels_result_own_image_error_code_free(hotshoe_camera_pixels_result_own_image_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_camera_pixels_error_code_free(&ptr->val.err);
   }
 }
 
@@ -6952,6 +7052,455 @@ bool hotshoe_camera_history_list_entries(world_string_t *camera, uint64_t first,
         }
         case 1: {
           variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_pixels_static_picture_create(hotshoe_camera_pixels_dimensions_t *dimensions, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_static_picture_create((int32_t) ((*dimensions).width), (int32_t) ((*dimensions).height), (int32_t) format, ptr);
+  hotshoe_camera_pixels_result_own_picture_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_pixels_own_picture_t) { *((int32_t*) (ptr + 8)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_pixels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.invalid_dimensions = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 1: {
+          variant.val.undecodable = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.invalid_image = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.invalid_length = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.too_many_pictures = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 8: {
+          break;
+        }
+        case 9: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void hotshoe_camera_pixels_method_picture_info(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_picture_info_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_method_picture_info((self).__handle, ptr);
+  *ret = (hotshoe_camera_pixels_picture_info_t) {
+    (hotshoe_camera_pixels_dimensions_t) (hotshoe_camera_frames_dimensions_t) {
+      (uint32_t) (uint32_t) (*((int32_t*) (ptr + 0))),
+      (uint32_t) (uint32_t) (*((int32_t*) (ptr + 4))),
+    },
+    (hotshoe_camera_pixels_format_t) (int32_t) *((uint8_t*) (ptr + 8)),
+  };
+}
+
+bool hotshoe_camera_pixels_method_picture_read(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_area_t *maybe_area, world_list_u8_t *ret, hotshoe_camera_pixels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  hotshoe_camera_pixels_option_area_t area;
+  area.is_some = maybe_area != NULL;if (maybe_area) {
+    area.val = *maybe_area;
+  }
+  int32_t option;
+  int32_t option1;
+  int32_t option2;
+  int32_t option3;
+  int32_t option4;
+  if ((area).is_some) {
+    const hotshoe_camera_pixels_area_t *payload0 = &(area).val;
+    option = 1;
+    option1 = (int32_t) ((*payload0).left);
+    option2 = (int32_t) ((*payload0).top);
+    option3 = (int32_t) (((*payload0).dimensions).width);
+    option4 = (int32_t) (((*payload0).dimensions).height);
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+    option3 = 0;
+    option4 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_method_picture_read((self).__handle, option, option1, option2, option3, option4, ptr);
+  hotshoe_camera_pixels_result_list_u8_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (world_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_pixels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.invalid_dimensions = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 1: {
+          variant.val.undecodable = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.invalid_image = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.invalid_length = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.too_many_pictures = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 8: {
+          break;
+        }
+        case 9: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_pixels_method_picture_write(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_area_t *area, world_list_u8_t *pixels, hotshoe_camera_pixels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_method_picture_write((self).__handle, (int32_t) ((*area).left), (int32_t) ((*area).top), (int32_t) (((*area).dimensions).width), (int32_t) (((*area).dimensions).height), (uint8_t *) (*pixels).ptr, (*pixels).len, ptr);
+  hotshoe_camera_pixels_result_void_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_pixels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.invalid_dimensions = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 1: {
+          variant.val.undecodable = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.invalid_image = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.invalid_length = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.too_many_pictures = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 8: {
+          break;
+        }
+        case 9: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_borrow_picture_t self, uint8_t quality, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_method_picture_encode((self).__handle, (int32_t) (quality), ptr);
+  hotshoe_camera_pixels_result_own_image_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_pixels_own_image_t) { *((int32_t*) (ptr + 8)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_pixels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.invalid_dimensions = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 1: {
+          variant.val.undecodable = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.invalid_image = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.invalid_length = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.too_many_pictures = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 8: {
+          break;
+        }
+        case 9: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_pixels_decode(hotshoe_camera_pixels_borrow_image_t image, hotshoe_camera_pixels_scale_t scale, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_decode((image).__handle, (int32_t) scale, (int32_t) format, ptr);
+  hotshoe_camera_pixels_result_own_picture_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_pixels_own_picture_t) { *((int32_t*) (ptr + 8)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_pixels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.invalid_dimensions = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 1: {
+          variant.val.undecodable = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.invalid_image = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.invalid_length = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.too_many_pictures = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 8: {
+          break;
+        }
+        case 9: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_pixels_adopt(world_list_u8_t *bytes, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(16+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_pixels_adopt((uint8_t *) (*bytes).ptr, (*bytes).len, ptr);
+  hotshoe_camera_pixels_result_own_image_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_pixels_own_image_t) { *((int32_t*) (ptr + 8)) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_pixels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.invalid_dimensions = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 1: {
+          variant.val.undecodable = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 2: {
+          variant.val.invalid_image = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          variant.val.invalid_length = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.too_many_pictures = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 8: {
+          break;
+        }
+        case 9: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
           break;
         }
       }

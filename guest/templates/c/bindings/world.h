@@ -1278,6 +1278,134 @@ typedef struct {
   } val;
 } hotshoe_camera_history_result_list_entry_error_code_t;
 
+typedef hotshoe_camera_frames_dimensions_t hotshoe_camera_pixels_dimensions_t;
+
+// How much smaller a picture is than its image.
+typedef uint8_t hotshoe_camera_pixels_scale_t;
+
+// As large as the image.
+#define HOTSHOE_CAMERA_PIXELS_SCALE_FULL 0
+// Half the width and height.
+#define HOTSHOE_CAMERA_PIXELS_SCALE_HALF 1
+// A quarter of the width and height.
+#define HOTSHOE_CAMERA_PIXELS_SCALE_QUARTER 2
+// An eighth of the width and height. Images from cameras are decoded to this scale in a fraction of the time.
+#define HOTSHOE_CAMERA_PIXELS_SCALE_EIGHTH 3
+
+// The bytes of a pixel. All values have the full range from 0 to 255.
+typedef uint8_t hotshoe_camera_pixels_format_t;
+
+// One byte: luma.
+#define HOTSHOE_CAMERA_PIXELS_FORMAT_LUMA 0
+// Three bytes: red, green, blue.
+#define HOTSHOE_CAMERA_PIXELS_FORMAT_RGB 1
+// Three bytes: Y, Cb, Cr (BT.601, full range, as in JFIF). The cheapest format with colour to encode.
+#define HOTSHOE_CAMERA_PIXELS_FORMAT_YUV 2
+
+// A rectangle of pixels.
+typedef struct hotshoe_camera_pixels_area_t {
+  // The left column, counted from 0.
+  uint32_t   left;
+  // The top row, counted from 0.
+  uint32_t   top;
+  // The size.
+  hotshoe_camera_pixels_dimensions_t   dimensions;
+} hotshoe_camera_pixels_area_t;
+
+// A description of a picture.
+typedef struct hotshoe_camera_pixels_picture_info_t {
+  // The size in pixels.
+  hotshoe_camera_pixels_dimensions_t   dimensions;
+  // The bytes of each pixel.
+  hotshoe_camera_pixels_format_t   format;
+} hotshoe_camera_pixels_picture_info_t;
+
+// Why an operation failed.
+typedef struct hotshoe_camera_pixels_error_code_t {
+  uint8_t tag;
+  union {
+    uint64_t     invalid_dimensions;
+    world_string_t     undecodable;
+    world_string_t     invalid_image;
+    uint64_t     invalid_length;
+    uint32_t     too_many_pictures;
+    uint32_t     too_many_images;
+    world_string_t     other;
+  } val;
+} hotshoe_camera_pixels_error_code_t;
+
+// The image or picture would have more pixels than the host accepts; the payload is that maximum. Or a width
+// or height is 0.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_DIMENSIONS 0
+// The image cannot be decoded: it is damaged, has fewer bytes than its size needs, or is coded in a way that
+// the host does not support. The payload describes the reason in one line of English.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_UNDECODABLE 1
+// The bytes are not a whole JPEG image. The payload describes the reason in one line of English.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_IMAGE 2
+// The area is empty or reaches beyond the picture.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_AREA 3
+// The number of bytes does not match the area; the payload is how many it needs.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_LENGTH 4
+// The quality is not in the range 1 to 100.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_QUALITY 5
+// The component already holds the maximum number of pictures, which is the payload. Drop a picture first.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_TOO_MANY_PICTURES 6
+// The component already holds the maximum number of images, which is the payload. Drop an image first.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_TOO_MANY_IMAGES 7
+// The pictures of this component, or of all components together, would take more memory than the host
+// permits. Drop pictures, or try again later.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_OUT_OF_MEMORY 8
+// Any other error, described in one line of English. Every function with this error type can fail with it.
+#define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_OTHER 9
+
+typedef struct hotshoe_camera_pixels_own_picture_t {
+  int32_t __handle;
+} hotshoe_camera_pixels_own_picture_t;
+
+typedef struct hotshoe_camera_pixels_borrow_picture_t {
+  int32_t __handle;
+} hotshoe_camera_pixels_borrow_picture_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_pixels_own_picture_t ok;
+    hotshoe_camera_pixels_error_code_t err;
+  } val;
+} hotshoe_camera_pixels_result_own_picture_error_code_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_camera_pixels_area_t val;
+} hotshoe_camera_pixels_option_area_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    world_list_u8_t ok;
+    hotshoe_camera_pixels_error_code_t err;
+  } val;
+} hotshoe_camera_pixels_result_list_u8_error_code_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_pixels_error_code_t err;
+  } val;
+} hotshoe_camera_pixels_result_void_error_code_t;
+
+typedef hotshoe_camera_frames_own_image_t hotshoe_camera_pixels_own_image_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_pixels_own_image_t ok;
+    hotshoe_camera_pixels_error_code_t err;
+  } val;
+} hotshoe_camera_pixels_result_own_image_error_code_t;
+
+typedef hotshoe_camera_frames_borrow_image_t hotshoe_camera_pixels_borrow_image_t;
+
 typedef hotshoe_server_channels_own_channel_t exports_hotshoe_server_publisher_own_channel_t;
 
 typedef wasi_http_types_own_incoming_request_t exports_wasi_http_incoming_handler_own_incoming_request_t;
@@ -2008,6 +2136,51 @@ extern bool hotshoe_camera_controls_blocking_set_control(world_string_t *camera,
 // Fails with `unknown-camera`.
 extern bool hotshoe_camera_history_list_entries(world_string_t *camera, uint64_t first, uint32_t limit, hotshoe_camera_history_list_entry_t *ret, hotshoe_camera_history_error_code_t *err);
 
+// Imported Functions from `hotshoe:camera/pixels@0.2.0`
+// Creates a black picture. Does not block.
+// 
+// Fails with `invalid-dimensions`, `too-many-pictures` or `out-of-memory`.
+extern bool hotshoe_camera_pixels_static_picture_create(hotshoe_camera_pixels_dimensions_t *dimensions, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err);
+// Returns the size and format. Does not block.
+extern void hotshoe_camera_pixels_method_picture_info(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_picture_info_t *ret);
+// Returns the pixels of an area, or all pixels if there is none: rows from top to bottom, each from left to
+// right, without padding. Does not block.
+// 
+// Fails with `invalid-area`.
+extern bool hotshoe_camera_pixels_method_picture_read(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_area_t *maybe_area, world_list_u8_t *ret, hotshoe_camera_pixels_error_code_t *err);
+// Replaces the pixels of an area, with rows as `read` returns them. Does not block.
+// 
+// Hosts limit how many bytes a component may pass in one call, and trap it otherwise; 4 MiB are always
+// possible. Write a large picture in several areas.
+// 
+// Fails with `invalid-area`, `invalid-length` or `out-of-memory`.
+extern bool hotshoe_camera_pixels_method_picture_write(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_area_t *area, world_list_u8_t *pixels, hotshoe_camera_pixels_error_code_t *err);
+// Encodes the picture as a JPEG image. `quality` ranges from 1 (smallest) to 100 (best); 80 suits most uses.
+// 
+// The image can be used like one from a camera. Blocks for the milliseconds that encoding takes, and longer
+// while the host is busy with other pictures.
+// 
+// Fails with `invalid-quality`, `too-many-images` or `out-of-memory`.
+extern bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_borrow_picture_t self, uint8_t quality, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err);
+// Decodes an image.
+// 
+// At a reduced scale, each pixel is the mean of a square of pixels of the image; the size is rounded up. Pixels
+// stay where they are in the file, whatever orientation its EXIF data ask for. A damaged image may have wrong
+// pixels.
+// 
+// Blocks for the milliseconds that decoding takes, and longer while the host is busy with other pictures.
+// 
+// Fails with `invalid-dimensions`, `undecodable`, `too-many-pictures` or `out-of-memory`.
+extern bool hotshoe_camera_pixels_decode(hotshoe_camera_pixels_borrow_image_t image, hotshoe_camera_pixels_scale_t scale, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err);
+// Makes an image of the bytes of a JPEG file, which can then be used like one from a camera. Bytes after the end of
+// the image are removed, and omitted Huffman tables added.
+// 
+// Blocks while the host checks the bytes. Hosts limit how many bytes a component may pass in one call, and trap it
+// otherwise; 4 MiB are always possible.
+// 
+// Fails with `invalid-image`, `too-many-images` or `out-of-memory`.
+extern bool hotshoe_camera_pixels_adopt(world_list_u8_t *bytes, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err);
+
 // Exported Functions from `hotshoe:server/publisher@0.2.0`
 void exports_hotshoe_server_publisher_publish(exports_hotshoe_server_publisher_own_channel_t channel);
 
@@ -2333,6 +2506,24 @@ void hotshoe_camera_history_error_code_free(hotshoe_camera_history_error_code_t 
 void hotshoe_camera_history_list_entry_free(hotshoe_camera_history_list_entry_t *ptr);
 
 void hotshoe_camera_history_result_list_entry_error_code_free(hotshoe_camera_history_result_list_entry_error_code_t *ptr);
+
+void hotshoe_camera_pixels_error_code_free(hotshoe_camera_pixels_error_code_t *ptr);
+
+extern void hotshoe_camera_pixels_picture_drop_own(hotshoe_camera_pixels_own_picture_t handle);
+
+extern void hotshoe_camera_pixels_picture_drop_borrow(hotshoe_camera_pixels_borrow_picture_t handle);
+
+extern hotshoe_camera_pixels_borrow_picture_t hotshoe_camera_pixels_borrow_picture(hotshoe_camera_pixels_own_picture_t handle);
+
+void hotshoe_camera_pixels_result_own_picture_error_code_free(hotshoe_camera_pixels_result_own_picture_error_code_t *ptr);
+
+void hotshoe_camera_pixels_option_area_free(hotshoe_camera_pixels_option_area_t *ptr);
+
+void hotshoe_camera_pixels_result_list_u8_error_code_free(hotshoe_camera_pixels_result_list_u8_error_code_t *ptr);
+
+void hotshoe_camera_pixels_result_void_error_code_free(hotshoe_camera_pixels_result_void_error_code_t *ptr);
+
+void hotshoe_camera_pixels_result_own_image_error_code_free(hotshoe_camera_pixels_result_own_image_error_code_t *ptr);
 
 // Sets the string `ret` to reference the input string `s` without copying it
 void world_string_set(world_string_t *ret, const char*s);

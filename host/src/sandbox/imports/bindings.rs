@@ -19,6 +19,9 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/controls.blocking-list-controls": async | trappable,
         "hotshoe:camera/controls.blocking-set-control": async | trappable,
         "hotshoe:server/results.[method]reader.blocking-next": async | trappable,
+        "hotshoe:camera/pixels.adopt": async | trappable,
+        "hotshoe:camera/pixels.decode": async | trappable,
+        "hotshoe:camera/pixels.[method]picture.encode": async | trappable,
         default: trappable,
     },
     with: {
@@ -29,6 +32,7 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/cameras.watcher": crate::sandbox::imports::resources::HeldWatcher,
         "hotshoe:camera/cameras.feed": crate::sandbox::imports::resources::HeldFeed,
         "hotshoe:server/results.reader": crate::sandbox::imports::resources::HeldReader,
+        "hotshoe:camera/pixels.picture": crate::sandbox::pixels::HeldPicture,
         "hotshoe:server/channels.channel": crate::channels::Publisher,
     },
     exports: { default: async },

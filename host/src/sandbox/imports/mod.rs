@@ -13,6 +13,7 @@ mod history;
 mod instances;
 pub(super) mod keyvalue;
 pub(super) mod logging;
+mod pixels;
 mod resources;
 mod results;
 pub(super) mod stdio;

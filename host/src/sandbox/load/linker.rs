@@ -8,7 +8,7 @@ use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types as http_typ
 
 use crate::sandbox::driver::bindings::hotshoe::camera::capture;
 use crate::sandbox::driver::state::DriverState;
-use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history};
+use crate::sandbox::imports::bindings::hotshoe::camera::{cameras, controls, frames, history, pixels};
 use crate::sandbox::imports::bindings::hotshoe::server::{channels, events, generations, instances, results};
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
     cameras as cameras_0_3, controls as controls_0_3, frames as frames_0_3, history as history_0_3,
@@ -50,6 +50,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     cameras::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     controls::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     history::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    pixels::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     channels::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     events::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     generations::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;

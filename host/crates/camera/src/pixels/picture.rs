@@ -33,13 +33,20 @@ impl Picture {
     ///
     /// [`PictureError::Dimensions`].
     pub fn black(size: Dimensions, format: Format) -> Result<Self, PictureError> {
-        let count = u64::from(size.width) * u64::from(size.height);
-        if count == 0 || count > MAX_PIXELS {
-            return Err(PictureError::Dimensions(size));
-        }
+        Self::check_size(size)?;
         let black = format.black();
         let pixel = black.get(..format.bytes()).unwrap_or_default();
-        Ok(Self { size, format, pixels: pixel.repeat(count as usize) })
+        Ok(Self { size, format, pixels: pixel.repeat(size.width as usize * size.height as usize) })
+    }
+
+    /// Checks whether there can be a picture of this size.
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::Dimensions`].
+    pub fn check_size(size: Dimensions) -> Result<(), PictureError> {
+        let count = u64::from(size.width) * u64::from(size.height);
+        if (1..=MAX_PIXELS).contains(&count) { Ok(()) } else { Err(PictureError::Dimensions(size)) }
     }
 
     /// Wraps pixels of which there must be as many as the size and the format need.
@@ -83,10 +90,8 @@ impl Picture {
     ///
     /// [`PictureError::Area`] and [`PictureError::Length`].
     pub fn write(&mut self, area: Area, pixels: &[u8]) -> Result<(), PictureError> {
-        let Rows { offset, stride, row, count } = self.rows(area)?;
-        if pixels.len() != row * count {
-            return Err(PictureError::Length { needed: row * count, actual: pixels.len() });
-        }
+        self.check_area(area, pixels.len())?;
+        let Rows { offset, stride, row, .. } = self.rows(area)?;
         for (index, new) in pixels.chunks_exact(row).enumerate() {
             let start = offset + index * stride;
             if let Some(old) = self.pixels.get_mut(start..start + row) {
@@ -94,6 +99,17 @@ impl Picture {
             }
         }
         Ok(())
+    }
+
+    /// Checks whether this many bytes can be written to an area.
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::Area`] and [`PictureError::Length`].
+    pub fn check_area(&self, area: Area, length: usize) -> Result<(), PictureError> {
+        let Rows { row, count, .. } = self.rows(area)?;
+        let needed = row * count;
+        if length == needed { Ok(()) } else { Err(PictureError::Length { needed, actual: length }) }
     }
 
     /// Encodes the picture as a JPEG image: 4:2:0, or only luma. `quality` is from 1 (smallest) to 100 (best).

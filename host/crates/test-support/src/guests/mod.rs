@@ -7,13 +7,14 @@
 //!
 //! * `encode`: from a module to a component. `prelude`: what all guests have in common.
 //! * `drivers`: drivers of cameras.
-//! * `misbehaving`, `channels`, `workers`, `results`: what guests do. `components`: guests made of it.
+//! * `misbehaving`, `channels`, `pixels`, `workers`, `results`: what guests do. `components`: guests made of it.
 
 mod channels;
 mod components;
 mod drivers;
 mod encode;
 mod misbehaving;
+mod pixels;
 mod prelude;
 mod results;
 mod workers;
@@ -25,6 +26,7 @@ pub use self::components::*;
 pub use self::drivers::*;
 pub use self::encode::{encode_module, encode_world};
 pub use self::misbehaving::*;
+pub use self::pixels::*;
 pub use self::results::*;
 pub use self::workers::*;
 

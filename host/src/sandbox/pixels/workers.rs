@@ -1,0 +1,52 @@
+//! The threads that decode and encode.
+
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::error::PixelsError;
+use crate::camera::pixels::Decoder;
+
+/// Runs work in threads of a runtime's pool. Work waits in order of arrival.
+pub(super) struct Workers {
+    runtime: Handle,
+    /// One permit for each thread that may work at the same time.
+    idle: Arc<Semaphore>,
+    /// Decoders that are not in use. They keep Huffman tables.
+    decoders: Mutex<Vec<Decoder>>,
+}
+
+impl Workers {
+    /// Uses the pool of this runtime, and all processors but one, so that a flood of pictures leaves one to everything
+    /// else.
+    pub(super) fn new(runtime: Handle) -> Self {
+        let threads = available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
+        Self { runtime, idle: Arc::new(Semaphore::new(threads)), decoders: Mutex::default() }
+    }
+
+    /// Runs `work` in a thread and returns its result. If the future is dropped, the thread finishes its work.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Decoder) -> T + Send + 'static,
+    ) -> Result<T, PixelsError> {
+        let permit = self.idle.clone().acquire_owned().await.map_err(|_| PixelsError::Failed)?;
+        let workers = self.clone();
+        let running = self.runtime.spawn_blocking(move || {
+            let _permit = permit;
+            let mut decoder = workers.decoders().pop().unwrap_or_default();
+            let output = work(&mut decoder);
+            workers.decoders().push(decoder);
+            output
+        });
+        // Fails if the thread panics, which the panic hook reports.
+        running.await.map_err(|_| PixelsError::Failed)
+    }
+
+    /// Ignores poisoning: no critical section can leave the list inconsistent.
+    fn decoders(&self) -> std::sync::MutexGuard<'_, Vec<Decoder>> {
+        self.decoders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
