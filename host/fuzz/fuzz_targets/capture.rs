@@ -51,14 +51,14 @@ fuzz_target!(|scenario: Scenario| {
     for action in scenario.actions {
         match action {
             Action::Bytes { bytes, is_flagged, dropped } => {
-                system.push_step(NODE, Step::Buffer { bytes, is_flagged, dropped });
+                system.push_step(NODE, Step::Buffer { planes: [bytes, Vec::new(), Vec::new()], is_flagged, dropped });
             }
             Action::Picture { length, at, change, is_flagged, dropped } => {
                 let mut bytes = PICTURE[..PICTURE.len().min(length.into())].to_vec();
                 if let Some(byte) = bytes.get_mut(usize::from(at)) {
                     *byte ^= change;
                 }
-                system.push_step(NODE, Step::Buffer { bytes, is_flagged, dropped });
+                system.push_step(NODE, Step::Buffer { planes: [bytes, Vec::new(), Vec::new()], is_flagged, dropped });
             }
             Action::Error(error) => system.push_step(NODE, Step::Error(i32::from(error) + 1)),
             Action::Nothing => system.push_step(NODE, Step::Nothing),

@@ -209,9 +209,6 @@ pub enum NotCameraReason {
          needs --camera rpicam"
     )]
     NoInput,
-    /// It spreads each image over several buffers.
-    #[error("it supports only multi-planar buffers")]
-    MultiPlanar,
     /// It can only be read by other means than memory mapping.
     #[error("its buffers cannot be memory-mapped")]
     NoStreaming,

@@ -7,8 +7,8 @@
 //!
 //! From the bottom up:
 //!
-//! * [`dimensions`], [`fourcc`], [`orientation`]: the size of a picture, the names of pixel formats, how to turn a
-//!   picture.
+//! * [`dimensions`], [`rectangle`], [`fourcc`], [`orientation`]: the size of a picture, a part of it, the names of pixel
+//!   formats, how to turn a picture.
 //! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images. [`multipart`]: reads the streams
 //!   of other servers.
 //! * [`pixels`]: decodes images at full or reduced size, and encodes what was changed.
@@ -57,6 +57,7 @@ pub mod pixels;
 mod placeholder;
 mod rate_limit;
 pub mod raw;
+pub mod rectangle;
 pub mod source;
 mod stall;
 pub mod status;
@@ -73,6 +74,7 @@ pub use fourcc::FourCc;
 pub use frame::{Frame, JpegImage, Timestamp};
 pub use frame_counts::{FrameCounts, LostFrames};
 pub use orientation::{Orientation, Rotation};
+pub use rectangle::Rectangle;
 pub use source::{Capture, Source};
 pub use status::{Outage, OutageCause, State, Status};
 pub use stream_mode::StreamMode;

@@ -4,9 +4,8 @@ use std::fmt;
 
 /// A supported raw pixel format.
 ///
-/// All formats have 8 bits per sample and a single buffer per frame, so formats of the multi-planar API (such as
-/// `NM12`) are not included. Codes and byte orders follow the kernel's "Video for Linux API", chapters "RGB Formats",
-/// "Packed YUV formats", "Planar YUV formats" and "Luma-Only Formats". Alpha is ignored.
+/// All formats have 8 bits per sample. Codes and byte orders follow the kernel's "Video for Linux API", chapters "RGB
+/// Formats", "Packed YUV formats", "Planar YUV formats" and "Luma-Only Formats". Alpha is ignored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum PixelFormat {
@@ -92,14 +91,30 @@ impl PixelFormat {
         Self::Bgra32,
     ];
 
-    /// Returns the format with this V4L2 four-character code (`*b"YUYV"`), or `None` for an unsupported code.
+    /// Returns the format with this V4L2 four-character code (`*b"YUYV"`), or `None` for an unsupported code. Its planes
+    /// follow each other in one buffer.
     ///
     /// `u32::to_le_bytes` converts a V4L2 `pixelformat` number to such a code.
     pub fn from_code(code: [u8; 4]) -> Option<Self> {
         Self::ALL.iter().copied().find(|format| format.code() == code)
     }
 
-    /// Returns the V4L2 four-character code.
+    /// Returns the format with this code (`*b"NM12"`) whose planes have a buffer each, or `None` for an unsupported
+    /// code.
+    pub fn from_multi_planar_code(code: [u8; 4]) -> Option<Self> {
+        Some(match &code {
+            b"NM12" => Self::Nv12,
+            b"NM21" => Self::Nv21,
+            b"NM16" => Self::Nv16,
+            b"NM61" => Self::Nv61,
+            b"YM12" => Self::Yu12,
+            b"YM21" => Self::Yv12,
+            b"YM16" => Self::Yuv422p,
+            _ => return None,
+        })
+    }
+
+    /// Returns the V4L2 four-character code of the format in one buffer.
     pub fn code(self) -> [u8; 4] {
         *match self {
             Self::Yuyv => b"YUYV",
@@ -231,6 +246,14 @@ mod tests {
     fn unsupported_codes_are_rejected() {
         for code in [b"MJPG", b"H264", b"NM12", b"yuyv", b"\0\0\0\0"] {
             assert_eq!(PixelFormat::from_code(*code), None);
+        }
+    }
+
+    #[test]
+    fn formats_with_a_buffer_for_each_plane_have_codes_of_their_own() {
+        assert_eq!(PixelFormat::from_multi_planar_code(*b"NM12"), Some(PixelFormat::Nv12));
+        for code in [b"NV12", b"YM24", b"MJPG"] {
+            assert_eq!(PixelFormat::from_multi_planar_code(*code), None);
         }
     }
 

@@ -39,6 +39,11 @@ impl Layout {
         self.planes().iter().map(Plane::end).max().unwrap_or(0)
     }
 
+    /// The layout of a frame of another size in the same format, without padding.
+    pub(super) fn packed(self, dimensions: Dimensions) -> Self {
+        Self { dimensions, stride: 0, ..self }
+    }
+
     /// The planes in memory order. Missing planes are empty.
     pub(super) fn planes(&self) -> [Plane; 3] {
         let width = to_usize(self.dimensions.width);
@@ -75,9 +80,9 @@ pub(super) struct Plane {
     /// The bytes from one row to the next.
     stride: usize,
     /// The bytes of a row without padding.
-    row: usize,
+    pub(super) row: usize,
     /// The number of rows.
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 impl Plane {
@@ -88,8 +93,13 @@ impl Plane {
         Self { offset: self.end(), stride: stride.max(row), row, rows }
     }
 
+    /// Returns the plane at the start of a buffer of its own. Raises its stride to a whole row.
+    pub(super) fn alone(&self, stride: usize) -> Self {
+        Self { offset: 0, stride: stride.max(self.row), ..*self }
+    }
+
     /// The offset of the first byte after the plane.
-    fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.offset.saturating_add(self.stride.saturating_mul(self.rows))
     }
 

@@ -1,7 +1,8 @@
 //! Encodes raw camera frames as JPEG images.
 //!
 //! Many cameras deliver raw pixels instead of JPEG. [`PixelFormat`] identifies the pixels, [`Layout`] describes a frame
-//! in memory, and [`Encoder`] encodes frames as baseline JPEG images.
+//! in memory, [`BufferLayout`] copies one out of a driver's buffers, and [`Encoder`] encodes frames as baseline JPEG
+//! images.
 //!
 //! Like most raw formats, JPEG stores luma and chroma, so frames are never converted to RGB. Two things change:
 //!
@@ -23,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod buffers;
 mod conversion;
 mod encode;
 mod encoder_input;
@@ -32,6 +34,7 @@ mod layout;
 #[cfg(test)]
 mod tests;
 
+pub use buffers::{BufferLayout, MAX_PLANES, ShortBuffer};
 pub use encode::{EncodeError, Encoder};
 pub use format::PixelFormat;
 pub use layout::{Layout, Range};

@@ -2,6 +2,7 @@
 //! `scripted` with scripted faults for tests without a camera.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::controls::MenuItem;
 use crate::dimensions::Dimensions;
 use crate::error::DeviceUser;
 use crate::fourcc::FourCc;
+use crate::raw::MAX_PLANES;
 
 /// The directory of the device nodes.
 pub(super) const DEV: &str = "/dev";
@@ -113,8 +115,9 @@ pub(crate) trait Stream: Send {
     /// Dequeues the oldest filled buffer (VIDIOC_DQBUF), or returns `None` if none is filled. Does not block.
     fn dequeue(&mut self) -> io::Result<Option<DequeuedBuffer>>;
 
-    /// Returns the bytes that the driver wrote, at most the length of the buffer.
-    fn bytes<'a>(&'a self, buffer: &'a DequeuedBuffer) -> &'a [u8];
+    /// Returns the bytes that the driver wrote to each plane, at most the length of the plane. A single-planar buffer
+    /// has one plane; the others are empty.
+    fn planes<'a>(&'a self, buffer: &'a DequeuedBuffer) -> [&'a [u8]; MAX_PLANES];
 
     /// Returns a buffer to the driver (VIDIOC_QBUF).
     fn queue(&mut self, buffer: DequeuedBuffer) -> io::Result<()>;
@@ -142,6 +145,8 @@ impl DeviceCaps {
     pub(crate) const VIDEO_CAPTURE: u32 = sys::V4L2_CAP_VIDEO_CAPTURE;
     /// Captures video into multi-planar buffers.
     pub(crate) const VIDEO_CAPTURE_MPLANE: u32 = sys::V4L2_CAP_VIDEO_CAPTURE_MPLANE;
+    /// Captures video.
+    pub(crate) const CAPTURE: u32 = Self::VIDEO_CAPTURE | Self::VIDEO_CAPTURE_MPLANE;
     /// Converts images from memory to memory.
     pub(crate) const MEM_TO_MEM: u32 = sys::V4L2_CAP_VIDEO_M2M | sys::V4L2_CAP_VIDEO_M2M_MPLANE;
     /// Outputs video.
@@ -182,8 +187,9 @@ pub(crate) enum OfferedSize {
 pub(crate) struct Format {
     pub(crate) code: FourCc,
     pub(crate) dimensions: Dimensions,
-    /// For raw formats, the bytes from one row to the next (`bytesperline`), or 0 if the driver does not report it.
-    pub(crate) stride: usize,
+    /// For raw formats, the bytes from one row to the next in each plane (`bytesperline`), or 0 if the driver does not
+    /// report it. A single-planar buffer has one plane.
+    pub(crate) strides: [usize; MAX_PLANES],
     /// Whether luma uses 0 to 255 instead of 16 to 235 (`quantization`).
     pub(crate) full_range: bool,
 }
@@ -221,8 +227,9 @@ pub(crate) enum ControlType {
 #[derive(Debug)]
 pub(crate) struct DequeuedBuffer {
     pub(super) index: u32,
-    /// The number of bytes that the driver claims to have written (`bytesused`).
-    pub(super) bytes_used: u32,
+    /// The bytes of each plane that the driver claims to have written (`data_offset` to `bytesused`). May exceed the
+    /// plane.
+    pub(super) payloads: [Range<usize>; MAX_PLANES],
     /// Whether the driver reports damaged contents (`V4L2_BUF_FLAG_ERROR`).
     pub(super) is_flagged: bool,
     /// The driver's frame count, which wraps.

@@ -47,7 +47,7 @@ impl DeviceInfo {
     pub(super) fn query(path: PathBuf, device: &dyn Device, capabilities: Capabilities) -> Self {
         let unusable = check_usable(device, &capabilities, &path).err();
         let Capabilities { card, bus, caps, .. } = capabilities;
-        if matches!(unusable, Some(SourceError::NotCamera { .. })) && !caps.has(DeviceCaps::VIDEO_CAPTURE) {
+        if matches!(unusable, Some(SourceError::NotCamera { .. })) && !caps.has(DeviceCaps::CAPTURE) {
             return Self { path, card, bus, formats: Vec::new(), controls: Vec::new(), unusable };
         }
         let size = |code: FourCc, size: OfferedSize| {

@@ -2,19 +2,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::negotiate::{JPEG_FORMATS, NegotiatedMode};
+use super::negotiate::{JPEG_FORMATS, NegotiatedMode, raw_format};
 use crate::frame::JpegImage;
 use crate::frame_sampling::FrameSampling;
 use crate::image_checker::ImageChecker;
 use crate::jpeg::{self, JpegError, Options};
 use crate::orientation::Orientation;
-use crate::raw::{Layout, PixelFormat, Range};
+use crate::raw::{BufferLayout, Layout, MAX_PLANES, PixelFormat, Range, ShortBuffer};
 use crate::source::{ImageData, RawImage};
 
 /// Extracts the images of an open camera from its buffers.
 pub(super) enum ImageExtractor {
     Jpeg(Box<JpegExtractor>),
-    Raw { layout: Layout, quality: u8, orientation: Orientation },
+    Raw { buffers: BufferLayout, quality: u8, orientation: Orientation },
 }
 
 /// For buffers with JPEG images.
@@ -30,8 +30,8 @@ pub(super) enum BufferError {
     Empty,
     #[error(transparent)]
     InvalidJpeg(#[from] JpegError),
-    #[error("it has {actual} bytes instead of {needed}")]
-    Short { actual: usize, needed: usize },
+    #[error(transparent)]
+    Short(#[from] ShortBuffer),
 }
 
 impl ImageExtractor {
@@ -50,11 +50,13 @@ impl ImageExtractor {
             return Some(Self::Jpeg(Box::new(JpegExtractor { checker, orientation })));
         }
         let range = if format.full_range { Range::Full } else { Range::Limited };
-        PixelFormat::from_code(format.code.0).map(|code| Self::Raw {
-            layout: Layout { format: code, dimensions: format.dimensions, stride: format.stride, range },
-            quality,
-            orientation,
-        })
+        let pixel_format = raw_format(format.code)?;
+        let layout = Layout { format: pixel_format, dimensions: format.dimensions, stride: format.strides[0], range };
+        let buffers = match PixelFormat::from_multi_planar_code(format.code.0) {
+            Some(_) => BufferLayout::separate(layout, format.strides),
+            None => BufferLayout::contiguous(layout),
+        };
+        Some(Self::Raw { buffers, quality, orientation })
     }
 
     /// The quality with which the images will be encoded, or `None` for JPEG.
@@ -65,25 +67,25 @@ impl ImageExtractor {
         }
     }
 
-    /// Checks that a buffer holds an image. Costs only a search for its end.
-    pub(super) fn check(&self, bytes: &[u8]) -> Result<(), BufferError> {
+    /// Checks that the planes of a buffer hold an image. Costs only a search for its end.
+    pub(super) fn check(&self, planes: [&[u8]; MAX_PLANES]) -> Result<(), BufferError> {
         match self {
-            _ if bytes.is_empty() => Err(BufferError::Empty),
-            Self::Jpeg(extractor) => Ok(jpeg::check_image(bytes, extractor.checker.options())?),
-            Self::Raw { layout, .. } => pixels(bytes, layout).map(drop),
+            _ if planes[0].is_empty() => Err(BufferError::Empty),
+            Self::Jpeg(extractor) => Ok(jpeg::check_image(planes[0], extractor.checker.options())?),
+            Self::Raw { buffers, .. } => Ok(buffers.check(planes)?),
         }
     }
 
-    /// Copies the image out of a buffer. This is the only copy of a frame's bytes.
-    pub(super) fn copy(&self, bytes: &[u8]) -> Result<ImageData, BufferError> {
+    /// Copies the image out of the planes of a buffer. This is the only copy of a frame's bytes.
+    pub(super) fn copy(&self, planes: [&[u8]; MAX_PLANES]) -> Result<ImageData, BufferError> {
         match self {
             Self::Jpeg(extractor) => {
-                let (image, info) = jpeg::find_image(bytes, extractor.checker.options())?;
+                let (image, info) = jpeg::find_image(planes[0], extractor.checker.options())?;
                 Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_turned(image, &info, extractor.orientation))?))
             }
-            Self::Raw { layout, quality, orientation } => {
-                let bytes = pixels(bytes, layout)?.to_vec();
-                let (layout, quality, orientation) = (*layout, *quality, *orientation);
+            Self::Raw { buffers, quality, orientation } => {
+                let (bytes, layout) = buffers.copy(planes, None)?;
+                let (quality, orientation) = (*quality, *orientation);
                 Ok(ImageData::Raw(RawImage { bytes, layout, quality, orientation }))
             }
         }
@@ -101,10 +103,4 @@ impl ImageExtractor {
             extractor.checker.note_damage();
         }
     }
-}
-
-/// Returns the pixels of a raw image without padding after them.
-fn pixels<'a>(bytes: &'a [u8], layout: &Layout) -> Result<&'a [u8], BufferError> {
-    let needed = layout.frame_length();
-    bytes.get(..needed).ok_or(BufferError::Short { actual: bytes.len(), needed })
 }

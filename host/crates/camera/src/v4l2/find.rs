@@ -87,8 +87,8 @@ pub(super) fn open_device(system: &dyn System, path: &Path) -> Result<(Box<dyn D
     Ok((device, capabilities))
 }
 
-/// Checks that a node can deliver pictures. Accepts a single-planar media-controlled node, because it can once its
-/// pipeline has been set up.
+/// Checks that a node can deliver pictures. Accepts a media-controlled node, because it can once its pipeline has been
+/// set up.
 pub(super) fn check_camera(device: &dyn Device, capabilities: &Capabilities, path: &Path) -> Result<(), SourceError> {
     let caps = capabilities.caps;
     let not_camera = |reason| Err(SourceError::NotCamera { path: path.to_owned(), reason });
@@ -96,7 +96,7 @@ pub(super) fn check_camera(device: &dyn Device, capabilities: &Capabilities, pat
         return not_camera(NotCameraReason::MemoryToMemory);
     }
     // A loopback device may have both video capture and output; a camera, both video and metadata.
-    if !caps.has(DeviceCaps::VIDEO_CAPTURE | DeviceCaps::VIDEO_CAPTURE_MPLANE) {
+    if !caps.has(DeviceCaps::CAPTURE) {
         return not_camera(match caps {
             _ if caps.has(DeviceCaps::METADATA) => NotCameraReason::Metadata,
             _ if caps.has(DeviceCaps::VIDEO_OUTPUT) => NotCameraReason::Output,
@@ -105,13 +105,6 @@ pub(super) fn check_camera(device: &dyn Device, capabilities: &Capabilities, pat
     }
     if !device.has_input() {
         return not_camera(NotCameraReason::NoInput);
-    }
-    if !caps.has(DeviceCaps::VIDEO_CAPTURE) {
-        return if caps.has(DeviceCaps::MEDIA_CONTROLLER) {
-            Err(SourceError::NeedsLibcamera { path: path.to_owned() })
-        } else {
-            not_camera(NotCameraReason::MultiPlanar)
-        };
     }
     if !caps.has(DeviceCaps::STREAMING) {
         return not_camera(NotCameraReason::NoStreaming);

@@ -102,7 +102,7 @@ fn choose(device: &dyn Device, offered: &[FourCc], requested: &RequestedMode) ->
         return offered.contains(&format).then_some(format).filter(|code| is_usable(*code));
     }
     let preference = |code: &FourCc| {
-        let raw = PixelFormat::from_code(code.0).filter(|_| !JPEG_FORMATS.contains(code));
+        let raw = raw_format(*code);
         (!reaches(device, *code, requested), raw.map(|raw| (!raw.has_colour(), raw.bits_per_pixel())))
     };
     // Among equals, takes the first in the driver's order.
@@ -111,7 +111,12 @@ fn choose(device: &dyn Device, offered: &[FourCc], requested: &RequestedMode) ->
 
 /// Whether this program can serve frames in this format.
 pub(super) fn is_usable(code: FourCc) -> bool {
-    JPEG_FORMATS.contains(&code) || PixelFormat::from_code(code.0).is_some()
+    JPEG_FORMATS.contains(&code) || raw_format(code).is_some()
+}
+
+/// Returns the raw format with this code, in one buffer or with a buffer for each plane.
+pub(super) fn raw_format(code: FourCc) -> Option<PixelFormat> {
+    PixelFormat::from_code(code.0).or_else(|| PixelFormat::from_multi_planar_code(code.0))
 }
 
 /// Whether the device offers the requested size in this format, and the requested rate at that size. Assumes so if the

@@ -6,30 +6,19 @@ use rustix::io::Errno;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
-use super::node::{CAPTURE, Node, text, zeroed};
+use super::node::{CAPTURE_MPLANE, Node, text, zeroed};
 use super::{controls, nodes, signal, stream};
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
-use crate::v4l2::device::{
-    Capabilities, Device, DeviceCaps, Format, OfferedControl, OfferedFormat, OfferedSize, Stream,
-};
+use crate::v4l2::device::{Capabilities, Device, Format, OfferedControl, OfferedFormat, OfferedSize, Stream};
 
 /// The denominator of requested frame rates. Thousandths distinguish 29.97 from 30, and 7.5 from 7.
 const RATE_PRECISION: u32 = 1000;
 
 impl Device for Node {
     fn capabilities(&self) -> io::Result<Capabilities> {
-        let mut raw: sys::v4l2_capability = zeroed();
-        self.ioctl(vidioc::VIDIOC_QUERYCAP, &mut raw)?;
-        // `device_caps` are those of this node, `capabilities` those of the whole device.
-        let has_device_caps = raw.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;
-        let flags = if has_device_caps { raw.device_caps } else { raw.capabilities };
-        Ok(Capabilities {
-            card: text(&raw.card),
-            bus: text(&raw.bus_info),
-            index: nodes::index(&self.path),
-            caps: DeviceCaps(flags),
-        })
+        let (raw, caps) = self.query()?;
+        Ok(Capabilities { card: text(&raw.card), bus: text(&raw.bus_info), index: nodes::index(&self.path), caps })
     }
 
     fn has_input(&self) -> bool {
@@ -65,7 +54,7 @@ impl Device for Node {
         self.list(|index| {
             let mut raw: sys::v4l2_fmtdesc = zeroed();
             raw.index = index;
-            raw.type_ = CAPTURE;
+            raw.type_ = self.buffer_type;
             self.ioctl(vidioc::VIDIOC_ENUM_FMT, &mut raw).ok()?;
             Some(OfferedFormat { code: FourCc(raw.pixelformat.to_le_bytes()), name: text(&raw.description) })
         })
@@ -117,28 +106,29 @@ impl Device for Node {
 
     fn format(&self) -> io::Result<Format> {
         let mut raw: sys::v4l2_format = zeroed();
-        raw.type_ = CAPTURE;
+        raw.type_ = self.buffer_type;
         self.ioctl(vidioc::VIDIOC_G_FMT, &mut raw)?;
         Ok(format_from(&raw))
     }
 
     fn set_format(&self, code: FourCc, size: Dimensions) -> io::Result<Format> {
         let mut raw: sys::v4l2_format = zeroed();
-        raw.type_ = CAPTURE;
-        raw.fmt.pix = sys::v4l2_pix_format {
-            width: size.width,
-            height: size.height,
-            pixelformat: u32::from_le_bytes(code.0),
-            field: sys::v4l2_field_V4L2_FIELD_ANY,
-            ..zeroed()
-        };
+        raw.type_ = self.buffer_type;
+        let Dimensions { width, height } = size;
+        let pixelformat = u32::from_le_bytes(code.0);
+        let field = sys::v4l2_field_V4L2_FIELD_ANY;
+        if self.is_multi_planar() {
+            raw.fmt.pix_mp = sys::v4l2_pix_format_mplane { width, height, pixelformat, field, ..zeroed() };
+        } else {
+            raw.fmt.pix = sys::v4l2_pix_format { width, height, pixelformat, field, ..zeroed() };
+        }
         self.ioctl(vidioc::VIDIOC_S_FMT, &mut raw)?;
         Ok(format_from(&raw))
     }
 
     fn frame_rate(&self) -> Option<f64> {
         let mut raw: sys::v4l2_streamparm = zeroed();
-        raw.type_ = CAPTURE;
+        raw.type_ = self.buffer_type;
         self.ioctl(vidioc::VIDIOC_G_PARM, &mut raw).ok()?;
         // SAFETY: the structure for capture, which contains only u32.
         rate_from_interval(unsafe { raw.parm.capture.timeperframe })
@@ -146,7 +136,7 @@ impl Device for Node {
 
     fn set_frame_rate(&self, rate: f64) -> Option<f64> {
         let mut raw: sys::v4l2_streamparm = zeroed();
-        raw.type_ = CAPTURE;
+        raw.type_ = self.buffer_type;
         raw.parm.capture = sys::v4l2_captureparm {
             timeperframe: sys::v4l2_fract {
                 numerator: RATE_PRECISION,
@@ -180,19 +170,36 @@ impl Device for Node {
 }
 
 fn format_from(raw: &sys::v4l2_format) -> Format {
-    // SAFETY: the structure for capture, which the driver fills in for this buffer type; it contains only u32.
+    if raw.type_ == CAPTURE_MPLANE {
+        // SAFETY: the structure for this buffer type, which the driver fills in; it contains only integers.
+        let pix = unsafe { raw.fmt.pix_mp };
+        let strides = std::array::from_fn(|plane| {
+            let used = pix.plane_fmt.into_iter().take(pix.num_planes.into());
+            used.map(|format| format.bytesperline as usize).nth(plane).unwrap_or_default()
+        });
+        return Format {
+            code: FourCc(pix.pixelformat.to_le_bytes()),
+            dimensions: Dimensions { width: pix.width, height: pix.height },
+            strides,
+            full_range: is_full_range(pix.quantization.into(), pix.colorspace),
+        };
+    }
+    // SAFETY: as above, for single-planar capture.
     let pix = unsafe { raw.fmt.pix };
-    // YUV defaults to the limited range, except in the JPEG colour space ("Colorspaces", Table 2.14).
-    let full_range = match pix.quantization {
-        sys::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE => true,
-        sys::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE => false,
-        _ => pix.colorspace == sys::v4l2_colorspace_V4L2_COLORSPACE_JPEG,
-    };
     Format {
         code: FourCc(pix.pixelformat.to_le_bytes()),
         dimensions: Dimensions { width: pix.width, height: pix.height },
-        stride: pix.bytesperline as usize,
-        full_range,
+        strides: [pix.bytesperline as usize, 0, 0],
+        full_range: is_full_range(pix.quantization, pix.colorspace),
+    }
+}
+
+/// YUV defaults to the limited range, except in the JPEG colour space ("Colorspaces", Table 2.14).
+fn is_full_range(quantization: u32, colorspace: u32) -> bool {
+    match quantization {
+        sys::v4l2_quantization_V4L2_QUANTIZATION_FULL_RANGE => true,
+        sys::v4l2_quantization_V4L2_QUANTIZATION_LIM_RANGE => false,
+        _ => colorspace == sys::v4l2_colorspace_V4L2_COLORSPACE_JPEG,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The kernel's V4L2 devices: a safe layer over the ioctls and memory mappings that capturing needs.
 //!
-//! * `node`: an open node and its ioctls; `controls`, `signal`, `stream`, `device`: what the node can do.
+//! * `node`: an open node and its ioctls; `controls`, `signal`, `buffer`, `stream`, `device`: what the node can do.
 //! * `nodes`, `hotplug`: which nodes exist, and when new ones appear.
 //!
 //! Uses the constants, structures and raw calls of the `v4l` crate but not its device and stream types, which panic on
@@ -12,6 +12,7 @@
 //! This folder is the only place of this crate with unsafe code.
 #![allow(unsafe_code, reason = "ioctl and mmap; each block states its proof")]
 
+mod buffer;
 mod controls;
 mod device;
 mod hotplug;

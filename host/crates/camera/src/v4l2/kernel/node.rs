@@ -12,8 +12,12 @@ use rustix::fs::OFlags;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::{self, vidioc};
 
+use crate::v4l2::device::DeviceCaps;
+
 /// The buffer type of single-planar capture.
 pub(super) const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
+/// The buffer type of multi-planar capture.
+pub(super) const CAPTURE_MPLANE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
 
 /// The most entries read from a list, in case a driver never ends it with EINVAL. The longest known list has some 80.
 pub(super) const LIST_LIMIT: u32 = 256;
@@ -24,13 +28,33 @@ pub(super) struct Node {
     pub(super) path: PathBuf,
     /// Opened with `O_NONBLOCK`, so that dequeuing never blocks.
     pub(super) file: File,
+    /// [`CAPTURE`], or [`CAPTURE_MPLANE`] if the node supports only that.
+    pub(super) buffer_type: u32,
 }
 
 impl Node {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let nonblocking = OFlags::NONBLOCK.bits() as i32;
         let file = OpenOptions::new().read(true).write(true).custom_flags(nonblocking).open(path)?;
-        Ok(Self { path: path.to_owned(), file })
+        let mut node = Self { path: path.to_owned(), file, buffer_type: CAPTURE };
+        // Whoever uses the node reports a failure.
+        if node.query().is_ok_and(|(_, caps)| !caps.has(DeviceCaps::VIDEO_CAPTURE) && caps.has(DeviceCaps::CAPTURE)) {
+            node.buffer_type = CAPTURE_MPLANE;
+        }
+        Ok(node)
+    }
+
+    /// Queries what the device is, and the capabilities of this node (VIDIOC_QUERYCAP).
+    pub(super) fn query(&self) -> io::Result<(sys::v4l2_capability, DeviceCaps)> {
+        let mut raw: sys::v4l2_capability = zeroed();
+        self.ioctl(vidioc::VIDIOC_QUERYCAP, &mut raw)?;
+        // `device_caps` are those of this node, `capabilities` those of the whole device.
+        let has_device_caps = raw.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;
+        Ok((raw, DeviceCaps(if has_device_caps { raw.device_caps } else { raw.capabilities })))
+    }
+
+    pub(super) fn is_multi_planar(&self) -> bool {
+        self.buffer_type == CAPTURE_MPLANE
     }
 
     /// Calls `item` with 0, 1, 2, … until it returns `None`.
@@ -47,8 +71,8 @@ impl Node {
         loop {
             // SAFETY: the descriptor stays open as long as `self` lives. The kernel accesses as many bytes at the
             // pointer as the request encodes, which was checked to be the size of `T`. All structures passed to this
-            // function are plain C data, valid whatever the kernel writes, and contain no pointer that the kernel
-            // follows.
+            // function are plain C data, valid whatever the kernel writes. The only one with a pointer that the kernel
+            // follows is `v4l2_buffer` of multi-planar capture, for which `BufferArgument` proves that it is valid.
             match unsafe { v4l2::ioctl(self.file.as_raw_fd(), request, std::ptr::from_mut(argument).cast::<c_void>()) }
             {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -85,6 +109,8 @@ unsafe impl Plain for sys::v4l2_format {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_pix_format {}
 // SAFETY: as above.
+unsafe impl Plain for sys::v4l2_pix_format_mplane {}
+// SAFETY: as above.
 unsafe impl Plain for sys::v4l2_streamparm {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_captureparm {}
@@ -92,6 +118,8 @@ unsafe impl Plain for sys::v4l2_captureparm {}
 unsafe impl Plain for sys::v4l2_requestbuffers {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_buffer {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_plane {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_query_ext_ctrl {}
 // SAFETY: as above.

@@ -11,6 +11,7 @@ use super::script::{AUTO_EXPOSURE, BRIGHTNESS, EXPOSURE_TIME, Operation, PAN_RES
 use super::stream::ScriptedStream;
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
+use crate::raw::MAX_PLANES;
 use crate::v4l2::device::{
     Capabilities, ControlType, Device, DeviceCaps, Format, OfferedControl, OfferedFormat, OfferedSize, Stream,
 };
@@ -27,7 +28,7 @@ impl ScriptedDevice {
         let format = Format {
             code: FourCc(*b"YUYV"),
             dimensions: Dimensions { width: 640, height: 480 },
-            stride: 0,
+            strides: [0; MAX_PLANES],
             full_range: false,
         };
         Ok(Self { handle: Handle::open(machine, node)?, format: Mutex::new(format) })
@@ -101,7 +102,7 @@ impl Device for ScriptedDevice {
         let sizes = self.for_format(code, |format| format.1.clone());
         let chosen = sizes.iter().find(|chosen| **chosen == size).or(sizes.first()).copied().ok_or(Errno::INVAL)?;
         let mut format = self.format.lock().unwrap_or_else(PoisonError::into_inner);
-        *format = Format { code, dimensions: chosen, stride: 0, full_range: false };
+        *format = Format { code, dimensions: chosen, strides: [0; MAX_PLANES], full_range: false };
         Ok(*format)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
+use crate::raw::MAX_PLANES;
 use crate::v4l2::device::DeviceCaps;
 
 /// A scripted camera, as it is plugged in.
@@ -49,8 +50,8 @@ impl ScriptedCamera {
 pub enum Step {
     /// Fills a buffer.
     Buffer {
-        /// The contents.
-        bytes: Vec<u8>,
+        /// The contents of its planes. A single-planar buffer has one plane; the others are empty.
+        planes: [Vec<u8>; MAX_PLANES],
         /// Whether the driver flags it as damaged.
         is_flagged: bool,
         /// How many frames the driver drops before it.
@@ -67,7 +68,12 @@ pub enum Step {
 impl Step {
     /// Fills a buffer with these bytes.
     pub fn buffer(bytes: &[u8]) -> Self {
-        Self::Buffer { bytes: bytes.to_vec(), is_flagged: false, dropped: 0 }
+        Self::planes([bytes, &[], &[]])
+    }
+
+    /// Fills the planes of a buffer with these bytes.
+    pub fn planes(planes: [&[u8]; MAX_PLANES]) -> Self {
+        Self::Buffer { planes: planes.map(<[u8]>::to_vec), is_flagged: false, dropped: 0 }
     }
 }
 

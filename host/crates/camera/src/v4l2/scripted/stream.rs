@@ -7,13 +7,14 @@ use rustix::io::Errno;
 
 use super::machine::Handle;
 use super::script::{Operation, Step};
+use crate::raw::MAX_PLANES;
 use crate::v4l2::device::{DequeuedBuffer, Stream};
 
 /// A running stream.
 pub(super) struct ScriptedStream {
     handle: Handle,
     /// The contents of dequeued buffers. `None` for buffers that the driver has.
-    buffers: Vec<Option<Vec<u8>>>,
+    buffers: Vec<Option<[Vec<u8>; MAX_PLANES]>>,
     /// The sequence number of the next frame.
     next_sequence: u32,
 }
@@ -46,20 +47,21 @@ impl Stream for ScriptedStream {
         match step {
             None | Some(Step::Nothing | Step::SignalChange) => Ok(None),
             Some(Step::Error(error)) => Err(io::Error::from_raw_os_error(error)),
-            Some(Step::Buffer { bytes, is_flagged, dropped }) => {
+            Some(Step::Buffer { planes, is_flagged, dropped }) => {
                 let sequence = self.next_sequence.wrapping_add(dropped);
                 self.next_sequence = sequence.wrapping_add(1);
-                let bytes_used = bytes.len() as u32;
+                let payloads = planes.each_ref().map(|plane| 0..plane.len());
                 if let Some(buffer) = self.buffers.get_mut(index) {
-                    *buffer = Some(bytes);
+                    *buffer = Some(planes);
                 }
-                Ok(Some(DequeuedBuffer { index: index as u32, bytes_used, is_flagged, sequence, timestamp: None }))
+                Ok(Some(DequeuedBuffer { index: index as u32, payloads, is_flagged, sequence, timestamp: None }))
             }
         }
     }
 
-    fn bytes<'a>(&'a self, buffer: &'a DequeuedBuffer) -> &'a [u8] {
-        self.buffers.get(buffer.index as usize).and_then(Option::as_deref).unwrap_or_default()
+    fn planes<'a>(&'a self, buffer: &'a DequeuedBuffer) -> [&'a [u8]; MAX_PLANES] {
+        let planes = self.buffers.get(buffer.index as usize).and_then(Option::as_ref);
+        planes.map(|planes| planes.each_ref().map(Vec::as_slice)).unwrap_or_default()
     }
 
     fn queue(&mut self, buffer: DequeuedBuffer) -> io::Result<()> {

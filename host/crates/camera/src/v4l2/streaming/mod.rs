@@ -159,7 +159,7 @@ impl Streaming {
             }
         }
         let Some(buffer) = newest else { return Ok(CaptureOutcome { image: None, lost }) };
-        let copied = self.extractor.copy(self.stream.bytes(&buffer));
+        let copied = self.extractor.copy(self.stream.planes(&buffer));
         let timestamp = buffer.timestamp.map_or_else(Timestamp::now, Timestamp::from_monotonic);
         let sequence = buffer.sequence;
         // The driver gets its buffer back before the copy is checked.
@@ -188,7 +188,7 @@ impl Streaming {
         if buffer.is_flagged {
             return Err(Rejection::Flagged);
         }
-        self.extractor.check(self.stream.bytes(buffer)).map_err(Rejection::Invalid)
+        self.extractor.check(self.stream.planes(buffer)).map_err(Rejection::Invalid)
     }
 
     fn note_rejection(&mut self, lost: &mut LostFrames, sequence: u32, rejection: Rejection) {
@@ -197,7 +197,7 @@ impl Streaming {
         match rejection {
             Rejection::Flagged => lost.flagged += 1,
             Rejection::Invalid(BufferError::Empty) => lost.empty += 1,
-            Rejection::Invalid(BufferError::InvalidJpeg(_) | BufferError::Short { .. }) => lost.malformed += 1,
+            Rejection::Invalid(BufferError::InvalidJpeg(_) | BufferError::Short(_)) => lost.malformed += 1,
             Rejection::Corrupt(_) => lost.corrupt += 1,
         }
         if !matches!(rejection, Rejection::Corrupt(_)) {

@@ -2,6 +2,7 @@ use super::*;
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
 use crate::orientation::Orientation;
+use crate::raw::MAX_PLANES;
 use crate::source::ImageData;
 use crate::stall::MIN_STALL_TIMEOUT;
 use crate::v4l2::device::Format;
@@ -25,7 +26,7 @@ fn limited_streaming(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: b
     let system: Arc<dyn System> = Arc::new(system.clone());
     let device = system.open(NODE.as_ref()).unwrap();
     let dimensions = Dimensions { width: 16, height: 16 };
-    let format = Format { code: FourCc(*code), dimensions, stride: 0, full_range: false };
+    let format = Format { code: FourCc(*code), dimensions, strides: [0; MAX_PLANES], full_range: false };
     let mode = StreamMode { dimensions, rate: Some(30.0), format: Some(format.code), quality: None };
     let extractor = ImageExtractor::new(
         &NegotiatedMode { format, mode },
@@ -44,7 +45,7 @@ fn next(streaming: &mut Streaming) -> CaptureOutcome {
 }
 
 fn buffer(bytes: &[u8], is_flagged: bool, dropped: u32) -> Step {
-    Step::Buffer { bytes: bytes.to_vec(), is_flagged, dropped }
+    Step::Buffer { planes: [bytes.to_vec(), vec![], vec![]], is_flagged, dropped }
 }
 
 #[test]
@@ -209,7 +210,12 @@ fn the_stall_timeout_grows_with_the_frame_interval() {
         let stream = system.open(NODE.as_ref()).unwrap().start(DEFAULT_BUFFERS).unwrap();
         let extractor = ImageExtractor::new(
             &NegotiatedMode {
-                format: Format { code: FourCc(*b"MJPG"), dimensions: mode.dimensions, stride: 0, full_range: false },
+                format: Format {
+                    code: FourCc(*b"MJPG"),
+                    dimensions: mode.dimensions,
+                    strides: [0; MAX_PLANES],
+                    full_range: false,
+                },
                 mode,
             },
             80,

@@ -4,6 +4,7 @@ mod controls;
 mod identity;
 mod modes;
 mod outages;
+mod planes;
 mod signals;
 mod turns;
 mod unusable;

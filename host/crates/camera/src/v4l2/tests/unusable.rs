@@ -12,6 +12,7 @@ use crate::v4l2::device::DeviceCaps;
 use crate::v4l2::scripted::{Operation, ScriptedCamera, ScriptedSystem};
 
 const CAPTURE: u32 = DeviceCaps::VIDEO_CAPTURE | DeviceCaps::STREAMING;
+const MULTI_PLANAR: u32 = DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::STREAMING;
 
 /// A node with these capabilities.
 fn node(card: &str, caps: u32, has_input: bool) -> ScriptedCamera {
@@ -31,11 +32,10 @@ fn unusable_nodes() -> Vec<(ScriptedCamera, &'static str)> {
         // Pi 5, and Pi 4 with libcamera.
         (node("rp1-cfe", CAPTURE | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
         (node("unicam", CAPTURE | DeviceCaps::METADATA | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
-        (node("rkisp1", DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
+        (node("rkisp1", MULTI_PLANAR | DeviceCaps::MEDIA_CONTROLLER, true), "needs libcamera"),
         // Pi 4 with older drivers.
         (ScriptedCamera { formats: bayer, ..node("unicam", CAPTURE, true) }, "needs libcamera"),
-        (node("pispbe", DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::STREAMING, false), "no video input"),
-        (node("planes", DeviceCaps::VIDEO_CAPTURE_MPLANE | DeviceCaps::STREAMING, true), "multi-planar"),
+        (node("pispbe", MULTI_PLANAR, false), "no video input"),
         (node("Cam", DeviceCaps::METADATA | DeviceCaps::STREAMING, true), "metadata"),
         (node("loopback without a writer", DeviceCaps::VIDEO_OUTPUT | DeviceCaps::STREAMING, true), "video output"),
         (node("radio", DeviceCaps::STREAMING, true), "captures no video"),
