@@ -192,6 +192,7 @@ fn create_source(
                 buffers: spec.buffers.unwrap_or(DEFAULT_BUFFERS),
                 input: spec.input.clone(),
                 standard: spec.standard.clone(),
+                crop: spec.crop,
                 orientation: spec.orientation,
                 controls: spec.controls.clone(),
             };

@@ -230,6 +230,8 @@ pub struct ServeArgs {
     ///   fps=RATE            Frames per second, at most
     ///   format=CODE         Pixel format to request, such as MJPG or YUYV, or `auto`
     ///   quality=1..100      JPEG quality, unless the camera delivers JPEG
+    ///   crop=WIDTHxHEIGHT+LEFT+TOP
+    ///                       Part of the picture of a device to serve
     ///   rotate=90|180|270   Degrees to turn the picture clockwise
     ///   flip=horizontal|vertical|both
     ///                       Direction to mirror the picture in, after rotate=

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::client::{Viewer, get, send};
 use hotshoe_test_support::fakecam;
 use hotshoe_test_support::pictures::jpeg_size;
 use hotshoe_test_support::server::program;
@@ -132,6 +132,19 @@ impl Machine {
         }
     }
 
+    /// Returns a snapshot of a camera, and waits until the camera is closed: another one may use its node.
+    fn picture(&self, camera: &str) -> Vec<u8> {
+        let mut reply = get(self.address, &format!("/snapshot/{camera}"));
+        let deadline = Instant::now() + 4 * DEADLINE;
+        while reply.status != 200 {
+            assert!(Instant::now() < deadline, "{camera}: {}\n{}", reply.text(), self.log());
+            std::thread::sleep(Duration::from_millis(100));
+            reply = get(self.address, &format!("/snapshot/{camera}"));
+        }
+        self.wait_for_logs(&format!("camera {camera}: closed"), 1);
+        reply.body
+    }
+
     #[track_caller]
     fn wait_for_logs(&self, text: &str, count: usize) {
         self.wait(text, |machine| machine.log().matches(text).count() >= count);
@@ -225,27 +238,22 @@ pub fn usb_camera_without_mjpg() {
 }
 
 /// `vivid` offers every kind of memory layout and shows the same colour bars in each, so every format must yield the
-/// same picture.
+/// same picture. The second device is multi-planar.
 pub fn every_format() {
-    const FORMATS: [&str; 12] =
+    const SINGLE_PLANAR: [&str; 12] =
         ["YUYV", "UYVY", "YVYU", "NV12", "NV21", "NV16", "YU12", "YV12", "422P", "RGB3", "BGR3", "XR24"];
-    let cameras: Vec<_> =
-        FORMATS.iter().map(|format| format!("--camera {format}=/dev/video0,format={format},size=640x360")).collect();
-    let vivid = "vivid:n_devs=1 node_types=0x1 input_types=0";
-    // All cameras share one node, so each must close before the next can open.
-    let machine = Machine::start(vivid, "", &format!("{} --linger 0", cameras.join(" ")));
-    let mut pictures = Vec::new();
-    for format in FORMATS {
-        let mut reply = get(machine.address, &format!("/snapshot/{format}"));
-        let deadline = Instant::now() + 4 * DEADLINE;
-        while reply.status != 200 {
-            assert!(Instant::now() < deadline, "{format}: {}\n{}", reply.text(), machine.log());
-            std::thread::sleep(Duration::from_millis(100));
-            reply = get(machine.address, &format!("/snapshot/{format}"));
-        }
-        pictures.push((format, crate::faults::decode(&reply.body)));
-        machine.wait_for_logs(&format!("camera {format}: closed"), 1);
-    }
+    const MULTI_PLANAR: [&str; 8] = ["YUYV", "NV12", "NM12", "NM21", "NM16", "YM12", "YM21", "YM16"];
+    let nodes = [("single", "/dev/video0", &SINGLE_PLANAR[..]), ("multi", "/dev/video1", &MULTI_PLANAR)];
+    let cameras: Vec<_> = nodes
+        .iter()
+        .flat_map(|(name, node, formats)| formats.iter().map(move |format| (format!("{name}-{format}"), node, format)))
+        .collect();
+    let args =
+        cameras.iter().map(|(name, node, format)| format!("--camera {name}={node},format={format},size=640x360"));
+    let vivid = "vivid:n_devs=2 node_types=0x1,0x1 input_types=0,0 multiplanar=1,2";
+    let machine = Machine::start(vivid, "", &format!("{} --linger 0", args.collect::<Vec<_>>().join(" ")));
+    let pictures: Vec<_> =
+        cameras.iter().map(|(name, ..)| (name, crate::faults::decode(&machine.picture(name)))).collect();
     // Samples the middle of each bar, away from the texts that the driver draws into the picture.
     let bars = |pixels: &[u8]| -> Vec<[u8; 3]> {
         (0..8)
@@ -256,36 +264,68 @@ pub fn every_format() {
             .collect()
     };
     let (_, first) = &pictures[0];
-    for (format, pixels) in &pictures {
+    for (camera, pixels) in &pictures {
         for (actual, expected) in bars(pixels).iter().flatten().zip(bars(first).iter().flatten()) {
-            assert!(actual.abs_diff(*expected) <= 16, "{format}: {:?} instead of {:?}", bars(pixels), bars(first));
+            assert!(actual.abs_diff(*expected) <= 16, "{camera}: {:?} instead of {:?}", bars(pixels), bars(first));
         }
     }
     let distinct: HashSet<_> = bars(first).into_iter().collect();
     assert!(distinct.len() >= 7, "the picture does not show bars: {distinct:?}");
 }
 
-/// `vivid` has an HDMI input with a signal of 1280x720, and an S-Video input.
+/// `vivid` has a webcam, an HDMI input with a signal of 1280x720, and an S-Video input. The webcam cannot crop.
 pub fn inputs_and_standards() {
-    let cameras = "--camera hdmi=/dev/video0,input=1 --camera analogue=/dev/video0,input=2,standard=PAL \
-                   --camera none=/dev/video0,input=9";
+    const CROP: &str = "crop=320x180+640+180";
+    let cameras = format!(
+        "--camera hdmi=/dev/video0,input=1 --camera analogue=/dev/video0,input=2,standard=PAL \
+         --camera none=/dev/video0,input=9 --camera part=/dev/video0,input=1,{CROP} \
+         --camera web=/dev/video0,input=0,size=1280x720,{CROP}"
+    );
     let vivid = "vivid:n_devs=1 node_types=0x1 num_inputs=3 input_types=0x2c";
-    // All cameras share one node, so each must close before the next can open.
-    let machine = Machine::start(vivid, "", &format!("{cameras} --linger 0"));
+    let machine = Machine::start(vivid, "", &format!("{cameras} --linger 0 --allow-control"));
     for (camera, width) in [("hdmi", 1280), ("analogue", 720)] {
-        let mut reply = get(machine.address, &format!("/snapshot/{camera}"));
-        let deadline = Instant::now() + 4 * DEADLINE;
-        while reply.status != 200 {
-            assert!(Instant::now() < deadline, "{camera}: {}\n{}", reply.text(), machine.log());
-            std::thread::sleep(Duration::from_millis(100));
-            reply = get(machine.address, &format!("/snapshot/{camera}"));
-        }
-        let (actual, height) = jpeg_size(&reply.body);
+        let (actual, height) = jpeg_size(&machine.picture(camera));
         assert!(actual == width && [720, 576, 288].contains(&height), "{camera}: {actual}x{height}");
-        machine.wait_for_logs(&format!("camera {camera}: closed"), 1);
     }
     let refused = get(machine.address, "/snapshot/none");
     assert!(refused.text().contains("/dev/video0 has no input `9` (offered: "), "{}", refused.text());
+    for (camera, by) in [("part", "the device"), ("web", "the server")] {
+        let picture = machine.picture(camera);
+        assert_eq!(jpeg_size(&picture), (320, 180), "{camera}");
+        // The bars are 160 pixels wide, so these are the fifth and the sixth: magenta and red. Samples them below the
+        // texts that the driver draws into the picture.
+        let pixels = crate::faults::decode(&picture);
+        let green_and_blue = [80, 240].map(|x| [pixels[(174 * 320 + x) * 3 + 1], pixels[(174 * 320 + x) * 3 + 2]]);
+        assert!(matches!(green_and_blue, [[0..90, 150..=255], [0..90, 0..90]]), "{camera}: {green_and_blue:?}");
+        assert!(machine.log().contains(&format!("{CROP} by {by}")), "{}", machine.log());
+    }
+    follow_signal(&machine);
+}
+
+/// The driver reports each change of the HDMI signal.
+fn follow_signal(machine: &Machine) {
+    // The items of the control "DV Timings Signal Mode".
+    let [current, none, out_of_range, selected] = [0, 1, 3, 4];
+    let set_signal = |mode: u32| {
+        let body = format!("dv_timings_signal_mode={mode}");
+        let reply = send(machine.address, "POST", "/controls/hdmi", &[], body.as_bytes());
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    };
+    let mut viewer = Viewer::watch(machine.address, "/video_feed/hdmi");
+    while jpeg_size(&viewer.part().jpeg) != (1280, 720) {}
+    // The first one in the list.
+    set_signal(selected);
+    while jpeg_size(&viewer.part().jpeg) != (640, 480) {}
+    for (mode, reason) in
+        [(none, "no signal at /dev/video0"), (out_of_range, "the signal at /dev/video0 is out of its range")]
+    {
+        set_signal(mode);
+        machine.wait_for_logs(&format!("camera hdmi: {reason}"), 1);
+    }
+    set_signal(current);
+    machine.wait_for_logs("camera hdmi: opened at 640x480", 2);
+    drop(viewer);
+    machine.wait_for_logs("camera hdmi: closed", 2);
 }
 
 /// While another program streams from the camera, the error names it; once it stops, the camera works.

@@ -43,6 +43,19 @@ pub fn streams() {
     server.wait_for_log("camera video0: closed");
 }
 
+/// The camera cannot crop, so its raw pictures are cropped, and its JPEG images are not.
+pub fn is_cropped() {
+    const CAMERA: &str = "/dev/video0,size=640x480,crop=320x240+320+100";
+    let server = serve(&[], CAMERA);
+    assert_eq!(jpeg_size(&get(server.address, "/snapshot").body), (320, 240));
+    server.wait_for_log("/dev/video0: crop=320x240+320+100 by the server");
+    server.wait_for_log("camera video0: opened at 320x240, 30 fps, YUYV");
+    let server = serve(&[("FAKECAM_FORMATS", "MJPG")], CAMERA);
+    let refused = get(server.address, "/snapshot");
+    assert_eq!(refused.status, 503);
+    assert!(refused.text().contains("/dev/video0 cannot crop its pictures, and those in MJPG"), "{}", refused.text());
+}
+
 pub fn is_found_by_auto() {
     let server = serve(&[], "auto");
     assert!(server.log().contains("camera video0: Fakecam 0 at /dev/video0"), "{}", server.log());

@@ -110,6 +110,7 @@ fn main() -> ExitCode {
         trial("recipe_for_an_opencv_script_works", &python3, recipes::opencv_script),
         trial("recipe_for_gphoto2_works", &None, recipes::gphoto2),
         trial("camera_streams", &fakecam, fakecam::streams),
+        trial("camera_pictures_are_cropped_if_they_are_raw", &fakecam, fakecam::is_cropped),
         trial("camera_is_found_by_auto", &fakecam, fakecam::is_found_by_auto),
         trial("camera_is_listed", &fakecam, fakecam::is_listed),
         trial("camera_is_probed", &fakecam, fakecam::is_probed),

@@ -103,6 +103,8 @@ impl From<&CaptureError> for Outage {
                 | SourceError::NeedsLibcamera { .. }
                 | SourceError::NoFormat { .. }
                 | SourceError::OnlyVideo { .. }
+                | SourceError::CropUnsupported { .. }
+                | SourceError::CropOutside { .. }
                 | SourceError::UnknownSetting { .. }
                 | SourceError::UnsupportedSignal { .. },
             ) => OutageCause::Unsupported,

@@ -8,6 +8,7 @@ use super::dimensions::Dimensions;
 use super::fourcc::FourCc;
 use super::network::error::NetworkError;
 use super::piped::error::InputError;
+use super::rectangle::Rectangle;
 use super::status::Outage;
 
 /// Why a camera cannot be opened, or stopped delivering images. Each message is a single line that says what to do.
@@ -79,6 +80,24 @@ pub enum SourceError {
         requested: Option<FourCc>,
         /// The formats that the device offers.
         offered: String,
+    },
+    /// The device cannot crop, and its pictures are JPEG images.
+    #[error("{} cannot crop its pictures, and those in {format} stay as they are; remove crop=, or set format= to a raw format if it offers one", path.display())]
+    CropUnsupported {
+        /// The device node.
+        path: PathBuf,
+        /// The format of the pictures.
+        format: FourCc,
+    },
+    /// The part of the picture to crop to is not within the picture.
+    #[error("crop={crop} is not within the pictures of {}, which are {size}", path.display())]
+    CropOutside {
+        /// The device node.
+        path: PathBuf,
+        /// The part.
+        crop: Rectangle,
+        /// The size of the pictures.
+        size: Dimensions,
     },
     /// The device offers only compressed video, whose pictures depend on one another.
     #[error("{} delivers only compressed video ({offered}), not pictures; convert it with --camera 'exec:ffmpeg -f v4l2 -i {} -f mjpeg -'", path.display(), path.display())]

@@ -31,8 +31,8 @@ pub enum CameraSpecError {
     /// There is no such option.
     #[error(
         "unknown camera option `{0}`; use size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
-         rotate=90|180|270, flip=horizontal|vertical|both, buffers=COUNT, input=NAME, standard=NAME, \
-         control=NAME:VALUE, label=TEXT, credentials=FILE, insecure, remember=SECONDS or keep-open, and double a comma \
+         crop=WIDTHxHEIGHT+LEFT+TOP, rotate=90|180|270, flip=horizontal|vertical|both, buffers=COUNT, input=NAME, \
+         standard=NAME, control=NAME:VALUE, label=TEXT, credentials=FILE, insecure, remember=SECONDS or keep-open, and double a comma \
          within a path or value"
     )]
     UnknownOption(String),
@@ -48,6 +48,9 @@ pub enum CameraSpecError {
     /// The value of `quality=` is not a quality.
     #[error("`{0}` is not a quality; use a number from 1 to 100, such as quality=80")]
     InvalidQuality(String),
+    /// The value of `crop=` is not a part of a picture.
+    #[error("`{0}` is not a part of a picture; use WIDTHxHEIGHT+LEFT+TOP in pixels, such as crop=640x480+320+120")]
+    InvalidCrop(String),
     /// The value of `rotate=` is not an angle.
     #[error("`{0}` is not a rotation; use rotate=90, rotate=180 or rotate=270, in degrees clockwise")]
     InvalidRotation(String),

@@ -15,11 +15,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use self::options::{
-    parse_buffers, parse_control, parse_flip, parse_memory, parse_name, parse_quality, parse_rate, parse_rotation,
-    parse_size,
+    parse_buffers, parse_control, parse_crop, parse_flip, parse_memory, parse_name, parse_quality, parse_rate,
+    parse_rotation, parse_size,
 };
 use super::label::Label;
-use crate::camera::{Dimensions, FourCc, Orientation};
+use crate::camera::{Dimensions, FourCc, Orientation, Rectangle};
 
 pub use self::driver::DriverSpec;
 pub use self::error::CameraSpecError;
@@ -41,6 +41,8 @@ pub struct CameraSpec {
     pub format: Option<FourCc>,
     /// `quality=`: the JPEG quality, from 1 to 100, unless the camera delivers JPEG by itself.
     pub quality: Option<u8>,
+    /// `crop=`: the part of the picture to serve.
+    pub crop: Option<Rectangle>,
     /// `rotate=` and `flip=`: how to turn the pictures. `None` without either.
     pub orientation: Option<Orientation>,
     /// `buffers=`: the number of buffers to request from the device.
@@ -95,6 +97,7 @@ impl FromStr for CameraSpec {
             rate: None,
             format: None,
             quality: None,
+            crop: None,
             orientation: None,
             buffers: None,
             input: None,
@@ -122,6 +125,7 @@ impl FromStr for CameraSpec {
                     spec.format = Some(code.parse().map_err(invalid)?);
                 }
                 Some(("quality", quality)) => spec.quality = Some(parse_quality(quality)?),
+                Some(("crop", area)) => spec.crop = Some(parse_crop(area)?),
                 Some(("rotate", degrees)) => {
                     spec.orientation.get_or_insert_default().rotation = parse_rotation(degrees)?;
                 }
@@ -152,6 +156,7 @@ impl FromStr for CameraSpec {
             ("size=", spec.size.is_some()),
             ("format=", spec.format.is_some()),
             ("quality=", spec.quality.is_some()),
+            ("crop=", spec.crop.is_some()),
             ("buffers=", spec.buffers.is_some()),
             ("input=", spec.input.is_some()),
             ("standard=", spec.standard.is_some()),

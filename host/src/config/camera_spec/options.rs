@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::CameraSpecError;
 use super::limits::{MAX_BUFFERS, MAX_MEMORY, MAX_RATE, MAX_SIDE, MIN_BUFFERS, MIN_RATE};
-use crate::camera::{Dimensions, Rotation};
+use crate::camera::{Dimensions, Rectangle, Rotation};
 
 pub(super) fn parse_size(input: &str) -> Result<Dimensions, CameraSpecError> {
     let side = |side: &str| side.parse().ok().filter(|side| (1..=MAX_SIDE).contains(side));
@@ -25,6 +25,17 @@ pub(super) fn parse_rate(input: &str) -> Result<f64, CameraSpecError> {
 pub(super) fn parse_quality(input: &str) -> Result<u8, CameraSpecError> {
     let quality = input.parse().ok().filter(|quality| (1..=100).contains(quality));
     quality.ok_or_else(|| CameraSpecError::InvalidQuality(input.to_owned()))
+}
+
+pub(super) fn parse_crop(input: &str) -> Result<Rectangle, CameraSpecError> {
+    let distance = |distance: &str| distance.parse().ok().filter(|distance| (0..=MAX_SIDE).contains(distance));
+    let parse = || {
+        let mut parts = input.split('+');
+        let (size, left, top) = (parts.next()?, parts.next()?, parts.next()?);
+        let area = Rectangle { left: distance(left)?, top: distance(top)?, size: parse_size(size).ok()? };
+        parts.next().is_none().then_some(area)
+    };
+    parse().ok_or_else(|| CameraSpecError::InvalidCrop(input.to_owned()))
 }
 
 pub(super) fn parse_rotation(input: &str) -> Result<Rotation, CameraSpecError> {

@@ -37,7 +37,7 @@ impl SourceSpec {
     pub(super) fn supported_options(&self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::Auto | Self::Device(_) => {
-                ("a device", &["size=", "format=", "quality=", "buffers=", "input=", "standard="])
+                ("a device", &["size=", "format=", "quality=", "crop=", "buffers=", "input=", "standard="])
             }
             Self::Emulated(_) => ("an emulated camera", &[]),
             Self::TestPattern => ("the test pattern", &["size=", "quality="]),

@@ -11,7 +11,7 @@ fn parse(input: &str) -> Result<CameraSpec, CameraSpecError> {
 fn all_options_can_be_combined() {
     assert_eq!(
         parse(
-            "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,rotate=270,flip=vertical,\
+            "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,crop=640x480+320+0,rotate=270,flip=vertical,\
              buffers=8,input=HDMI 0,standard=PAL,control=gain:-3,focus:0,\
              label=Front door,, left,remember=10s,keep-open"
         ),
@@ -22,6 +22,7 @@ fn all_options_can_be_combined() {
             rate: Some(29.97),
             format: Some(FourCc(*b"YUYV")),
             quality: Some(90),
+            crop: Some(Rectangle { left: 320, top: 0, size: Dimensions { width: 640, height: 480 } }),
             orientation: Some(Orientation {
                 rotation: Rotation::ThreeQuarters,
                 flip_horizontally: false,
@@ -175,7 +176,7 @@ fn invalid_options_are_rejected() {
     }
     assert_eq!(parse("auto,colour=red"), Err(CameraSpecError::UnknownOption("colour=red".into())));
     assert_eq!(parse("auto,"), Err(CameraSpecError::UnknownOption("".into())));
-    for option in ["size=1x1", "format=MJPG", "quality=1"] {
+    for option in ["size=1x1", "format=MJPG", "quality=1", "crop=1x1+0+0"] {
         let name = &option[..=option.find("=").unwrap()];
         for (source, kind) in [("emulated", "an emulated camera"), ("exec:a", "a program"), ("stdin", "standard input")]
         {
@@ -189,6 +190,9 @@ fn invalid_options_are_rejected() {
     assert_eq!(parse("auto,format=auto").unwrap().format, None);
     for quality in ["", "0", "101", "best"] {
         assert_eq!(parse(&format!("auto,quality={quality}")), Err(CameraSpecError::InvalidQuality(quality.into())));
+    }
+    for area in ["", "640x480", "640x480+1", "640x480+1+2+3", "640x480+-1+0", "0x1+0+0", "640x480++", "1x1+0+99999"] {
+        assert_eq!(parse(&format!("auto,crop={area}")), Err(CameraSpecError::InvalidCrop(area.into())));
     }
     for rotation in ["", "45", "360", "-90", "left"] {
         assert_eq!(

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::control_settings::{self, ControlSettings};
+use super::crop::{self, Crop, CroppedBy};
 use super::device::{Device, System};
 use super::errors::device_error;
 use super::extract::ImageExtractor;
@@ -23,6 +24,7 @@ use crate::fourcc::FourCc;
 use crate::frame_sampling::FrameSampling;
 use crate::orientation::Orientation;
 use crate::rate_limit::RateLimit;
+use crate::rectangle::Rectangle;
 use crate::source::{Capture, Source};
 use crate::stream_mode::StreamMode;
 
@@ -49,6 +51,8 @@ pub struct CameraOptions {
     pub input: Option<String>,
     /// The name of the video standard for analogue inputs. `None` keeps the present one.
     pub standard: Option<String>,
+    /// The part to which pictures are cropped: by the device if it can, or else from raw pictures.
+    pub crop: Option<Rectangle>,
     /// How to turn the pictures: by the device if it can, or else by EXIF. `None` leaves the controls of the device
     /// alone.
     pub orientation: Option<Orientation>,
@@ -67,6 +71,7 @@ impl Default for CameraOptions {
             buffers: DEFAULT_BUFFERS,
             input: None,
             standard: None,
+            crop: None,
             orientation: None,
             controls: Vec::new(),
         }
@@ -84,6 +89,7 @@ pub struct V4l2Camera {
     allow_truncated: bool,
     buffers: u32,
     signal: RequestedSignal,
+    crop: Option<Rectangle>,
     orientation: Option<Orientation>,
     controls: ControlSettings,
     sampling: Arc<Mutex<FrameSampling>>,
@@ -99,6 +105,8 @@ struct LastSeen {
     moved_to: Option<PathBuf>,
     /// The last mode whose differences from the request were logged, so that retries do not log them again.
     logged_mode: Option<StreamMode>,
+    /// How pictures are cropped.
+    crop: Option<Crop>,
     /// Whether the device turns the pictures. `None` if they are not turned.
     is_turned_by_device: Option<bool>,
 }
@@ -115,6 +123,7 @@ impl V4l2Camera {
             buffers,
             input,
             standard,
+            crop,
             orientation,
             controls,
         } = options;
@@ -122,11 +131,12 @@ impl V4l2Camera {
             system,
             registry,
             path: path.to_owned(),
-            requested: RequestedMode { size, rate, format },
+            requested: RequestedMode { size, rate, format, must_be_raw: false },
             quality,
             allow_truncated,
             buffers,
             signal: RequestedSignal { input, standard },
+            crop,
             orientation,
             controls: ControlSettings::new(controls),
             sampling: Arc::default(),
@@ -175,14 +185,26 @@ impl V4l2Camera {
         let OpenCamera { device, node, .. } = camera;
         select(&*self.system, &*device, &node, &self.signal)?;
         let remaining = self.turn(&*device, &node);
-        let negotiated = negotiate(&*self.system, &*device, &node, &self.requested)?;
+        let mut requested = self.requested;
+        let prepare = |area| crop::prepare(&*self.system, &*device, &node, area, &mut requested);
+        let cropped_by = self.crop.map(prepare).transpose()?;
+        let negotiated = negotiate(&*self.system, &*device, &node, &requested)?;
+        let settle = |(area, by)| crop::settle(&*device, &node, area, by, negotiated.mode.dimensions);
+        let crop = self.crop.zip(cropped_by).map(settle).transpose()?;
+        if let (Some(requested), Some(crop)) = (self.crop, crop)
+            && self.last_seen().crop.replace(crop) != Some(crop)
+        {
+            crop::log(&node, requested, &crop);
+        }
         let mode = negotiated.mode;
         if self.last_seen().logged_mode.replace(mode) != Some(mode) {
-            log_differences(&*device, &node, &self.requested, &mode);
+            log_differences(&*device, &node, &requested, &mode);
         }
         // `negotiate` returns only supported formats.
         let sampling = self.sampling.clone();
-        let Some(extractor) = ImageExtractor::new(&negotiated, self.quality, self.allow_truncated, remaining, sampling)
+        let own_crop = crop.filter(|crop| crop.by == CroppedBy::Server).map(|crop| crop.area);
+        let Some(extractor) =
+            ImageExtractor::new(&negotiated, self.quality, self.allow_truncated, own_crop, remaining, sampling)
         else {
             let offered = negotiated.format.code.to_string();
             return Err(SourceError::NoFormat { path: node, requested: None, offered });
@@ -190,7 +212,8 @@ impl V4l2Camera {
         self.controls.apply(&*device, &node);
         let failed = |error| device_error(&*self.system, &node, "start its stream", error);
         let stream = device.start(self.buffers).map_err(failed)?;
-        let mode = StreamMode { quality: extractor.quality(), ..mode };
+        let dimensions = own_crop.map_or(mode.dimensions, |area| area.size);
+        let mode = StreamMode { dimensions, quality: extractor.quality(), ..mode };
         let limit = RateLimit::new(self.requested.rate);
         Ok(Box::new(Streaming::new(self.system.clone(), node, (stream, self.buffers), mode, extractor, limit)))
     }
@@ -205,8 +228,9 @@ impl Source for V4l2Camera {
             (Some(orientation), Some(false)) => format!(", {orientation} by EXIF"),
             _ => String::new(),
         };
+        let cropped = last_seen.crop.map(|crop| format!(", {crop}")).unwrap_or_default();
         match &last_seen.card {
-            Some(card) => format!("{card} at {node}{turned}"),
+            Some(card) => format!("{card} at {node}{cropped}{turned}"),
             None => format!("a camera at {node}"),
         }
     }

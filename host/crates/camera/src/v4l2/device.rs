@@ -14,6 +14,7 @@ use crate::dimensions::Dimensions;
 use crate::error::DeviceUser;
 use crate::fourcc::FourCc;
 use crate::raw::MAX_PLANES;
+use crate::rectangle::Rectangle;
 
 /// The directory of the device nodes.
 pub(super) const DEV: &str = "/dev";
@@ -71,6 +72,13 @@ pub(crate) trait Device: Send {
     /// Lists the frame rates at a size in frames per second (VIDIOC_ENUM_FRAMEINTERVALS), or both ends of a continuous
     /// range.
     fn frame_rates(&self, code: FourCc, size: Dimensions) -> Vec<f64>;
+
+    /// Crops pictures to a part of what the sensor or the signal provides (VIDIOC_S_SELECTION with
+    /// V4L2_SEL_TGT_CROP). The driver may choose another part. Returns `false` if the device cannot crop.
+    fn set_crop(&self, area: &Rectangle) -> io::Result<bool>;
+
+    /// Returns the part to which pictures are cropped (VIDIOC_G_SELECTION).
+    fn crop(&self) -> io::Result<Rectangle>;
 
     /// Returns the present format (VIDIOC_G_FMT).
     fn format(&self) -> io::Result<Format>;

@@ -9,12 +9,13 @@ use crate::image_checker::ImageChecker;
 use crate::jpeg::{self, JpegError, Options};
 use crate::orientation::Orientation;
 use crate::raw::{BufferLayout, Layout, MAX_PLANES, PixelFormat, Range, ShortBuffer};
+use crate::rectangle::Rectangle;
 use crate::source::{ImageData, RawImage};
 
 /// Extracts the images of an open camera from its buffers.
 pub(super) enum ImageExtractor {
     Jpeg(Box<JpegExtractor>),
-    Raw { buffers: BufferLayout, quality: u8, orientation: Orientation },
+    Raw { buffers: BufferLayout, crop: Option<Rectangle>, quality: u8, orientation: Orientation },
 }
 
 /// For buffers with JPEG images.
@@ -36,11 +37,13 @@ pub(super) enum BufferError {
 
 impl ImageExtractor {
     /// Creates the extractor for a mode, or returns `None` if its format is not supported. `quality`, from 1 to 100, is
-    /// for encoding raw images. Images are marked with `orientation`.
+    /// for encoding raw images. Raw images are cropped to `crop`, whose left and top must be even. Images are marked with
+    /// `orientation`.
     pub(super) fn new(
         negotiated: &NegotiatedMode,
         quality: u8,
         allow_truncated: bool,
+        crop: Option<Rectangle>,
         orientation: Orientation,
         sampling: Arc<Mutex<FrameSampling>>,
     ) -> Option<Self> {
@@ -56,7 +59,7 @@ impl ImageExtractor {
             Some(_) => BufferLayout::separate(layout, format.strides),
             None => BufferLayout::contiguous(layout),
         };
-        Some(Self::Raw { buffers, quality, orientation })
+        Some(Self::Raw { buffers, crop, quality, orientation })
     }
 
     /// The quality with which the images will be encoded, or `None` for JPEG.
@@ -83,8 +86,8 @@ impl ImageExtractor {
                 let (image, info) = jpeg::find_image(planes[0], extractor.checker.options())?;
                 Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_turned(image, &info, extractor.orientation))?))
             }
-            Self::Raw { buffers, quality, orientation } => {
-                let (bytes, layout) = buffers.copy(planes, None)?;
+            Self::Raw { buffers, crop, quality, orientation } => {
+                let (bytes, layout) = buffers.copy(planes, *crop)?;
                 let (quality, orientation) = (*quality, *orientation);
                 Ok(ImageData::Raw(RawImage { bytes, layout, quality, orientation }))
             }

@@ -26,6 +26,15 @@ pub(super) struct RequestedMode {
     /// In frames per second, greater than 0.
     pub(super) rate: Option<f64>,
     pub(super) format: Option<FourCc>,
+    /// Accepts only raw formats.
+    pub(super) must_be_raw: bool,
+}
+
+impl RequestedMode {
+    /// Whether this program can serve frames in this format as requested.
+    fn accepts(&self, code: FourCc) -> bool {
+        raw_format(code).is_some() || (JPEG_FORMATS.contains(&code) && !self.must_be_raw)
+    }
 }
 
 /// The mode that the device chose.
@@ -45,12 +54,17 @@ pub(super) fn negotiate(
     let failed = |step| move |error| device_error(system, path, step, error);
     let offered: Vec<_> = device.formats().into_iter().map(|format| format.code).collect();
     let Some(code) = choose(device, &offered, requested) else {
-        return Err(no_format(path, requested.format, &offered));
+        let jpeg = offered.iter().copied().find(|code| JPEG_FORMATS.contains(code));
+        let jpeg = jpeg.filter(|code| requested.must_be_raw && requested.format.is_none_or(|format| format == *code));
+        return Err(match jpeg {
+            Some(format) => SourceError::CropUnsupported { path: path.to_owned(), format },
+            None => no_format(path, requested.format, &offered),
+        });
     };
     let current = device.format().map_err(failed("report its format"))?.dimensions;
     let format = device.set_format(code, requested.size.unwrap_or(current)).map_err(failed("set its format"))?;
     // Some drivers choose another format than the requested one.
-    if format.code != code && (requested.format.is_some() || !is_usable(format.code)) {
+    if format.code != code && (requested.format.is_some() || !requested.accepts(format.code)) {
         let offered = format.code.to_string();
         return Err(SourceError::NoFormat { path: path.to_owned(), requested: Some(code), offered });
     }
@@ -99,14 +113,14 @@ fn is_compressed_video(code: &FourCc) -> bool {
 /// encoding; then colour over grey; then fewer bits per pixel, which saves bandwidth and encoding time.
 fn choose(device: &dyn Device, offered: &[FourCc], requested: &RequestedMode) -> Option<FourCc> {
     if let Some(format) = requested.format {
-        return offered.contains(&format).then_some(format).filter(|code| is_usable(*code));
+        return offered.contains(&format).then_some(format).filter(|code| requested.accepts(*code));
     }
     let preference = |code: &FourCc| {
         let raw = raw_format(*code);
         (!reaches(device, *code, requested), raw.map(|raw| (!raw.has_colour(), raw.bits_per_pixel())))
     };
     // Among equals, takes the first in the driver's order.
-    offered.iter().copied().filter(|code| is_usable(*code)).min_by_key(preference)
+    offered.iter().copied().filter(|code| requested.accepts(*code)).min_by_key(preference)
 }
 
 /// Whether this program can serve frames in this format.

@@ -7,9 +7,10 @@ use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
 use super::node::{CAPTURE_MPLANE, Node, text, zeroed};
-use super::{controls, nodes, signal, stream};
+use super::{controls, nodes, selection, signal, stream};
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
+use crate::rectangle::Rectangle;
 use crate::v4l2::device::{Capabilities, Device, Format, OfferedControl, OfferedFormat, OfferedSize, Stream};
 
 /// The denominator of requested frame rates. Thousandths distinguish 29.97 from 30, and 7.5 from 7.
@@ -102,6 +103,14 @@ impl Device for Node {
             Some(intervals.into_iter().filter_map(rate_from_interval).collect())
         });
         rates.into_iter().flatten().collect()
+    }
+
+    fn set_crop(&self, area: &Rectangle) -> io::Result<bool> {
+        selection::set_crop(self, area)
+    }
+
+    fn crop(&self) -> io::Result<Rectangle> {
+        selection::crop(self)
     }
 
     fn format(&self) -> io::Result<Format> {

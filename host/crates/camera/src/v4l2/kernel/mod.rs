@@ -1,6 +1,7 @@
 //! The kernel's V4L2 devices: a safe layer over the ioctls and memory mappings that capturing needs.
 //!
-//! * `node`: an open node and its ioctls; `controls`, `signal`, `buffer`, `stream`, `device`: what the node can do.
+//! * `node`: an open node and its ioctls; `controls`, `signal`, `selection`, `buffer`, `stream`, `device`: what the node
+//!   can do.
 //! * `nodes`, `hotplug`: which nodes exist, and when new ones appear.
 //!
 //! Uses the constants, structures and raw calls of the `v4l` crate but not its device and stream types, which panic on
@@ -18,6 +19,7 @@ mod device;
 mod hotplug;
 mod node;
 mod nodes;
+mod selection;
 mod signal;
 mod stream;
 

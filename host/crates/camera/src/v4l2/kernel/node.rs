@@ -19,6 +19,15 @@ pub(super) const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
 /// The buffer type of multi-planar capture.
 pub(super) const CAPTURE_MPLANE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE;
 
+/// The directions of requests (`asm-generic/ioctl.h`).
+pub(super) const WRITE: vidioc::_IOC_TYPE = 1;
+pub(super) const READ: vidioc::_IOC_TYPE = 2;
+
+/// Encodes a request of V4L2 as `asm-generic/ioctl.h` does: direction, size, type and number.
+pub(super) const fn request<T>(direction: vidioc::_IOC_TYPE, number: vidioc::_IOC_TYPE) -> vidioc::_IOC_TYPE {
+    direction << 30 | (size_of::<T>() as vidioc::_IOC_TYPE) << 16 | (b'V' as vidioc::_IOC_TYPE) << 8 | number
+}
+
 /// The most entries read from a list, in case a driver never ends it with EINVAL. The longest known list has some 80.
 pub(super) const LIST_LIMIT: u32 = 256;
 
@@ -128,6 +137,8 @@ unsafe impl Plain for sys::v4l2_querymenu {}
 unsafe impl Plain for sys::v4l2_control {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_standard {}
+// SAFETY: as above.
+unsafe impl Plain for sys::v4l2_selection {}
 // SAFETY: as above.
 unsafe impl Plain for sys::v4l2_dv_timings {}
 // SAFETY: as above.

@@ -8,20 +8,13 @@ use rustix::io::Errno;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
 
-use super::node::{Node, text, zeroed};
+use super::node::{Node, READ, WRITE, request, text, zeroed};
 
-/// Requests that the `v4l` crate lacks, encoded as in `asm-generic/ioctl.h`: direction, size, type and number.
+/// Requests that the `v4l` crate lacks.
 const QUERY_DV_TIMINGS: vidioc::_IOC_TYPE = request::<sys::v4l2_dv_timings>(READ, 99);
 const S_DV_TIMINGS: vidioc::_IOC_TYPE = request::<sys::v4l2_dv_timings>(READ | WRITE, 87);
 const DQEVENT: vidioc::_IOC_TYPE = request::<sys::v4l2_event>(READ, 89);
 const SUBSCRIBE_EVENT: vidioc::_IOC_TYPE = request::<sys::v4l2_event_subscription>(WRITE, 90);
-
-const WRITE: vidioc::_IOC_TYPE = 1;
-const READ: vidioc::_IOC_TYPE = 2;
-
-const fn request<T>(direction: vidioc::_IOC_TYPE, number: vidioc::_IOC_TYPE) -> vidioc::_IOC_TYPE {
-    direction << 30 | (size_of::<T>() as vidioc::_IOC_TYPE) << 16 | (b'V' as vidioc::_IOC_TYPE) << 8 | number
-}
 
 /// Lists the names of the inputs.
 pub(super) fn inputs(node: &Node) -> Vec<String> {

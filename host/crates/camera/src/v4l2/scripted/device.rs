@@ -12,6 +12,7 @@ use super::stream::ScriptedStream;
 use crate::dimensions::Dimensions;
 use crate::fourcc::FourCc;
 use crate::raw::MAX_PLANES;
+use crate::rectangle::Rectangle;
 use crate::v4l2::device::{
     Capabilities, ControlType, Device, DeviceCaps, Format, OfferedControl, OfferedFormat, OfferedSize, Stream,
 };
@@ -93,13 +94,31 @@ impl Device for ScriptedDevice {
         self.for_format(code, |format| format.2.clone())
     }
 
+    /// Moves and shrinks the area until it fits, as drivers do.
+    fn set_crop(&self, area: &Rectangle) -> io::Result<bool> {
+        self.handle.with(|plugged| {
+            let Some(bounds) = plugged.camera.crop_bounds else { return Ok(false) };
+            let width = area.size.width.min(bounds.width);
+            let height = area.size.height.min(bounds.height);
+            let (left, top) = (area.left.min(bounds.width - width), area.top.min(bounds.height - height));
+            plugged.crop = Some(Rectangle { left, top, size: Dimensions { width, height } });
+            Ok(true)
+        })
+    }
+
+    fn crop(&self) -> io::Result<Rectangle> {
+        self.handle.with(|plugged| plugged.crop.ok_or_else(|| Errno::INVAL.into()))
+    }
+
     fn format(&self) -> io::Result<Format> {
         self.handle.with(|_| Ok(*self.format.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     fn set_format(&self, code: FourCc, size: Dimensions) -> io::Result<Format> {
         self.handle.machine.check(&self.handle.node, Operation::SetFormat)?;
-        let sizes = self.for_format(code, |format| format.1.clone());
+        let mut sizes = self.for_format(code, |format| format.1.clone());
+        // Pictures are as large as the area that they are cropped to, or scaled.
+        sizes.extend(self.crop().map(|crop| crop.size));
         let chosen = sizes.iter().find(|chosen| **chosen == size).or(sizes.first()).copied().ok_or(Errno::INVAL)?;
         let mut format = self.format.lock().unwrap_or_else(PoisonError::into_inner);
         *format = Format { code, dimensions: chosen, strides: [0; MAX_PLANES], full_range: false };

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::script::{Operation, ScriptedCamera, Step};
 use crate::error::DeviceUser;
+use crate::rectangle::Rectangle;
 
 /// A scripted machine. Clones share their state.
 #[derive(Clone, Default)]
@@ -48,6 +49,7 @@ pub(super) struct PluggedCamera {
     pub(super) number: u32,
     pub(super) steps: VecDeque<Step>,
     pub(super) controls: BTreeMap<u32, i64>,
+    pub(super) crop: Option<Rectangle>,
 }
 
 impl Machine {

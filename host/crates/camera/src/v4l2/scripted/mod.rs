@@ -42,7 +42,9 @@ impl ScriptedSystem {
         state.plug_count += 1;
         let number = state.plug_count;
         let controls = BTreeMap::from([(BRIGHTNESS, 128), (EXPOSURE_TIME, 250), (AUTO_EXPOSURE, 1)]);
-        state.plugged.insert(node.into(), PluggedCamera { camera, number, steps: VecDeque::new(), controls });
+        state
+            .plugged
+            .insert(node.into(), PluggedCamera { camera, number, steps: VecDeque::new(), controls, crop: None });
         drop(state);
         self.machine.notify_hotplug();
     }

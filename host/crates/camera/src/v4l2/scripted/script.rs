@@ -22,6 +22,8 @@ pub struct ScriptedCamera {
     pub inputs: Vec<String>,
     /// The names of the video standards.
     pub standards: Vec<String>,
+    /// The size of what the camera crops pictures from, if it can crop.
+    pub crop_bounds: Option<Dimensions>,
     /// Further controls: their IDs and largest values. They are integers that start at 0.
     pub more_controls: Vec<(u32, i64)>,
 }
@@ -40,6 +42,7 @@ impl ScriptedCamera {
             has_input: true,
             inputs: vec!["Camera 1".to_owned()],
             standards: Vec::new(),
+            crop_bounds: None,
             more_controls: Vec::new(),
         }
     }

@@ -32,6 +32,7 @@ fn limited_streaming(system: &ScriptedSystem, code: &[u8; 4], allow_truncated: b
         &NegotiatedMode { format, mode },
         80,
         allow_truncated,
+        None,
         Orientation::default(),
         Arc::default(),
     )
@@ -220,6 +221,7 @@ fn the_stall_timeout_grows_with_the_frame_interval() {
             },
             80,
             false,
+            None,
             Orientation::default(),
             Arc::default(),
         );

@@ -1,6 +1,7 @@
 //! Whole cameras on scripted machines: what readers see of each fault.
 
 mod controls;
+mod crops;
 mod identity;
 mod modes;
 mod outages;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NODE, within_deadline, yield_briefly};
+use super::{NODE, PICTURE, start, within_deadline, yield_briefly};
 use crate::camera::{Camera, Linger};
 use crate::dimensions::Dimensions;
 use crate::error::SourceError;
@@ -41,6 +41,18 @@ async fn raw_images_are_encoded_only_while_the_camera_has_readers() {
     })
     .await;
     supervisor.abort();
+}
+
+#[tokio::test]
+async fn the_pictures_of_a_camera_that_calls_its_format_jpeg_are_served_unchanged() {
+    let system = ScriptedSystem::default();
+    let mut scripted = ScriptedCamera::webcam("Cam");
+    scripted.formats[0].0 = FourCc(*b"JPEG");
+    system.plug(NODE, scripted);
+    let mut fixture = start(&system, CameraOptions::default());
+    let frame = within_deadline(fixture.picture(NODE)).await;
+    assert_eq!(frame.image.bytes, PICTURE);
+    assert_eq!(fixture.camera.status().mode.unwrap().format, Some(FourCc(*b"JPEG")));
 }
 
 /// Opens a camera. Returns its format and size.
