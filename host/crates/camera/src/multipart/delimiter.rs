@@ -2,6 +2,8 @@
 
 use memchr::memmem::Finder;
 
+use super::examined::note_examined;
+
 /// The two dashes that precede a boundary in the body.
 const DASHES: &[u8] = b"--";
 
@@ -78,11 +80,12 @@ impl Delimiter {
 
     /// Finds the first delimiter at or after `from` that is at the start of a line or directly after an image.
     pub(super) fn find(&self, body: &[u8], from: usize) -> Search {
+        note_examined(body.len().saturating_sub(from));
         let mut position = from;
         while let Some(offset) = self.finder.find(body.get(position..).unwrap_or_default()) {
             let found = position + offset;
             let before = body.get(..found).unwrap_or_default();
-            let dashes = before.iter().rev().take_while(|byte| **byte == b'-').count();
+            let dashes = before.iter().rev().take(MAX_LINE_LENGTH).take_while(|byte| **byte == b'-').count();
             let start = found - dashes;
             let line_before = body.get(..start).unwrap_or_default();
             let after = found + self.finder.needle().len();

@@ -13,6 +13,7 @@
 
 mod delimiter;
 mod error;
+mod examined;
 mod headers;
 mod limits;
 mod parser;

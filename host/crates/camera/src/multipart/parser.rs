@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::delimiter::{Delimiter, END_OF_IMAGE, Found, Search};
 use super::error::MultipartError;
+use super::examined::note_examined;
 use super::headers::PartHeaders;
 use super::limits::{MAX_PART_LENGTH, MAX_SKIPPED};
 use crate::jpeg::{self, Options, START_OF_IMAGE};
@@ -18,6 +19,10 @@ const MAX_RESERVE: usize = 4 << 20;
 /// A part that is not a whole image so far is checked again when it has grown by this fraction of its length, so that
 /// a sender of tiny pieces does not cause a check for each.
 const RECHECK_FRACTION: usize = 16;
+
+/// The most bytes between an image and the end of the delimiter after it. Servers send a line break and the delimiter,
+/// of at most 76 bytes.
+const MAX_PADDING: usize = 1 << 10;
 
 /// A part of a stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -69,6 +74,9 @@ struct Body {
     delimiters: u32,
     /// The length of the body when it was last found not to be a whole image.
     checked: usize,
+    /// Where the image within the announced length ends, once that many bytes were there. `None` within if there is no
+    /// whole one.
+    image_end: Option<Option<usize>>,
 }
 
 /// Where a body ends, and where the next state starts.
@@ -210,8 +218,15 @@ impl Parser {
         if let Some(length) = length.filter(|length| *length <= MAX_RESERVE) {
             self.buffer.reserve(length.saturating_sub(self.buffer.len()));
         }
-        self.state =
-            State::Body(Body { headers, length, position: 0, first_delimiter: None, delimiters: 0, checked: 0 });
+        self.state = State::Body(Body {
+            headers,
+            length,
+            position: 0,
+            first_delimiter: None,
+            delimiters: 0,
+            checked: 0,
+            image_end: None,
+        });
         Ok(true)
     }
 
@@ -266,7 +281,8 @@ impl Body {
             }
         }
         // Without a delimiter, only the structure of the image shows where the part ends.
-        let may_be_whole = delimiter.is_none() || buffer.trim_ascii_end().ends_with(END_OF_IMAGE);
+        let last = buffer.get(buffer.len().saturating_sub(MAX_PADDING)..).unwrap_or_default();
+        let may_be_whole = delimiter.is_none() || last.trim_ascii_end().ends_with(END_OF_IMAGE);
         if may_be_whole && buffer.len() >= self.checked + self.checked / RECHECK_FRACTION {
             if let Some(end) = end_of_image(buffer) {
                 let length = if delimiter.is_none() { end } else { buffer.len() };
@@ -280,7 +296,7 @@ impl Body {
     /// Decides about a body of which all announced bytes are there.
     fn end_at_length(&mut self, body: &[u8], buffer: &[u8], delimiter: Option<&Delimiter>) -> AtLength {
         let length = body.len();
-        let image_end = end_of_image(body);
+        let image_end = *self.image_end.get_or_insert_with(|| end_of_image(body));
         let Some(delimiter) = delimiter else {
             return AtLength::End(End { length, delimiter: None });
         };
@@ -355,6 +371,7 @@ impl End {
 
 /// Returns where the JPEG image in a body ends, or `None` if there is no whole one.
 fn end_of_image(body: &[u8]) -> Option<usize> {
+    note_examined(body.len());
     let (image, info) = jpeg::find_image(body, Options::default()).ok()?;
     Some(body.len() - image.len() + info.length)
 }
@@ -367,6 +384,6 @@ fn is_line_break(bytes: Option<&[u8]>) -> bool {
 fn is_start_of_delimiter(bytes: Option<&[u8]>) -> bool {
     bytes.is_none_or(|bytes| {
         let rest = bytes.trim_ascii_start();
-        bytes.len() < MAX_SKIPPED && (rest.is_empty() || rest.starts_with(b"-"))
+        bytes.len() < MAX_PADDING && (rest.is_empty() || rest.starts_with(b"-"))
     })
 }

@@ -204,3 +204,35 @@ fn endless_parts_of_a_stream_are_errors() {
     assert_eq!(endless("--frame\r\n\r\n", b"\xFF\xD9"), MultipartError::PartTooLong);
     assert_eq!(endless("--frame\r\n\r\nx", b"\n--frames\n"), MultipartError::PartTooLong);
 }
+
+/// A sender of small pieces must not make the parser examine the same bytes for each of them.
+#[test]
+fn hostile_parts_are_examined_a_bounded_number_of_times() {
+    const LENGTH: usize = 1 << 20;
+    const PIECE: usize = 64;
+    /// A part is checked again when it has grown by a sixteenth, and at up to nine delimiters within it, of which the
+    /// next parts have eight.
+    const MAX_FACTOR: usize = 9 * 9 + 16;
+    let announced = format!("--frame\r\nContent-Length: {LENGTH}\r\n\r\n").into_bytes();
+    let unannounced = b"--frame\r\n\r\n".to_vec();
+    let noise: Vec<u8> = (0..LENGTH).map(|index| (index % 251) as u8).collect();
+    for (name, stream) in [
+        ("white space without end", stream(&[&unannounced, &b" ".repeat(LENGTH)])),
+        ("ends of images", stream(&[&unannounced, &b"\xFF\xD9".repeat(LENGTH / 2)])),
+        ("ends of images before white space", stream(&[&unannounced, &b"\xFF\xD9 ".repeat(LENGTH / 3)])),
+        ("white space after the announced length", stream(&[&announced, &noise, &b" ".repeat(1 << 16)])),
+        ("dashes after the announced length", stream(&[&announced, &noise, &b"-".repeat(1 << 16)])),
+        (
+            "a delimiter with too many dashes",
+            stream(&[&unannounced, &b"-".repeat(LENGTH), b"frame", &b" ".repeat(250)]),
+        ),
+        ("delimiters within the announced length", b"--frame\r\nContent-Length: 99999\r\n\r\n".repeat(LENGTH / 36)),
+        ("starts of images", stream(&[&announced, &b"\xFF\xD8\xFF".repeat(LENGTH / 3)])),
+    ] {
+        examined::take_examined();
+        // Whether it is refused does not matter here.
+        let _ = read(Some("frame"), &stream, PIECE);
+        let examined = examined::take_examined();
+        assert!(examined < MAX_FACTOR * stream.len(), "{name}: {examined} bytes of {}", stream.len());
+    }
+}
