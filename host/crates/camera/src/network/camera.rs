@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::capture::NetworkCapture;
 use super::options::NetworkOptions;
+use super::resolver::Resolver;
 use crate::error::SourceError;
 use crate::frame_sampling::FrameSampling;
 use crate::jpeg::Options;
@@ -16,18 +17,18 @@ use crate::source::{Capture, Source};
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A camera in the network.
-#[derive(Debug)]
 pub struct NetworkCamera {
     address: Address,
     options: NetworkOptions,
-    /// Outlasts an opening.
+    // These outlast an opening.
     sampling: Arc<Mutex<FrameSampling>>,
+    resolver: Resolver,
 }
 
 impl NetworkCamera {
     /// Creates a camera. Connects only when it is opened.
     pub fn new(address: Address, options: NetworkOptions) -> Self {
-        Self { address, options, sampling: Arc::default() }
+        Self { address, options, sampling: Arc::default(), resolver: Resolver::of_system() }
     }
 }
 
@@ -39,7 +40,8 @@ impl Source for NetworkCamera {
 
     fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
         let jpeg_options = Options { allow_truncated: self.options.allow_truncated };
-        Ok(Box::new(NetworkCapture::open(&self.address, &self.options, jpeg_options, self.sampling.clone())?))
+        let sampling = self.sampling.clone();
+        Ok(Box::new(NetworkCapture::open(&self.address, &self.options, jpeg_options, sampling, &self.resolver)?))
     }
 
     fn max_retry_delay(&self) -> Duration {

@@ -2,7 +2,7 @@
 //!
 //! The HTTP client is asynchronous, and a capture thread blocks. So each open camera has a Tokio runtime of its own on
 //! its capture thread: the connection is read only there, its load stays off the threads that send to viewers, and
-//! dropping the runtime closes everything, even a name resolution that hangs.
+//! dropping the runtime closes everything.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +20,7 @@ use super::address::Address;
 use super::error::NetworkError;
 use super::options::NetworkOptions;
 use super::pictures::{self, Event, Kind, Picture, Polling, Report};
+use super::resolver::Resolver;
 use super::session::Session;
 use crate::dimensions::Dimensions;
 use crate::error::SourceError;
@@ -42,9 +43,6 @@ const FIRST_PICTURE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many still images to request per second by default.
 const DEFAULT_POLLING_RATE: f64 = 1.0;
-
-/// Threads that resolve names, because the system's resolver blocks.
-const MAX_RESOLVER_THREADS: usize = 2;
 
 /// An open camera in the network.
 pub(super) struct NetworkCapture {
@@ -81,6 +79,7 @@ impl NetworkCapture {
         settings: &NetworkOptions,
         options: Options,
         sampling: Arc<Mutex<FrameSampling>>,
+        resolver: &Resolver,
     ) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Network { address: address.to_string(), source };
         let runtime = start_runtime().map_err(|error| failed(NetworkError::Connect(error.to_string())))?;
@@ -109,7 +108,8 @@ impl NetworkCapture {
         let runtime = capture.runtime.insert(runtime);
         let connected = runtime.block_on(async {
             timeout(OPEN_TIMEOUT, async {
-                let mut session = Session::new(address, settings.credentials.clone(), settings.is_insecure)?;
+                let credentials = settings.credentials.clone();
+                let mut session = Session::new(address, credentials, settings.is_insecure, resolver)?;
                 let response = session.get(&HeaderMap::new()).await?;
                 let kind = Kind::of(response.headers())?;
                 Ok((session, response, kind))
@@ -285,12 +285,11 @@ impl Capture for NetworkCapture {
 impl Drop for NetworkCapture {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Does not wait for name resolution.
             runtime.shutdown_background();
         }
     }
 }
 
 fn start_runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().max_blocking_threads(MAX_RESOLVER_THREADS).build()
+    Builder::new_current_thread().enable_all().build()
 }

@@ -4,8 +4,8 @@
 //! the reason of an outage, are those of the first server (`metadata`).
 //!
 //! * `camera`: the [`Source`](crate::Source); `capture`: the open camera.
-//! * `session`: requests with redirects and credentials; `authorization`: Basic and Digest; [`credentials`],
-//!   [`address`], `options`: what the user configures.
+//! * `session`: requests with redirects and credentials; `resolver`: the addresses of names; `authorization`: Basic and
+//!   Digest; [`credentials`], [`address`], `options`: what the user configures.
 //! * `pictures`: reads a response, a stream or a still image; `metadata`: what its headers say about a frame.
 //! * [`error`]: why there is no picture.
 
@@ -18,6 +18,7 @@ pub mod error;
 mod metadata;
 mod options;
 mod pictures;
+mod resolver;
 mod session;
 
 pub use address::{Address, AddressError};

@@ -11,6 +11,7 @@ use super::authorization::Challenge;
 use super::credentials::Credentials;
 use super::error::{MAX_REDIRECTS, NetworkError};
 use super::metadata::Metadata;
+use super::resolver::Resolver;
 
 /// The most challenges to answer in one request: a second one only if the nonce of the first was old.
 const MAX_ANSWERS: u32 = 2;
@@ -33,12 +34,13 @@ impl Session {
         address: &Address,
         credentials: Option<Credentials>,
         is_insecure: bool,
+        resolver: &Resolver,
     ) -> Result<Self, NetworkError> {
         static INSTALL_PROVIDER: Once = Once::new();
         // Fails if another part of the program has installed one, which serves as well.
         INSTALL_PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let url = address.url().clone();
-        let builder = || client_builder().tls_danger_accept_invalid_certs(is_insecure);
+        let builder = || client_builder().dns_resolver(resolver.clone()).tls_danger_accept_invalid_certs(is_insecure);
         let built = builder().build().or_else(|error| {
             // Without certificates on this machine, only https is impossible.
             if url.scheme() == "http" { builder().tls_certs_only([]).build() } else { Err(error) }
