@@ -48,6 +48,18 @@ pub struct Outage {
     pub message: Arc<str>,
 }
 
+impl Outage {
+    /// Whether the messages are the same except for their numbers: bytes that arrived, process IDs, times.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.cause == other.cause && texts(&self.message).eq(texts(&other.message))
+    }
+}
+
+/// The texts between the numbers of a message.
+fn texts(message: &str) -> impl Iterator<Item = &str> {
+    message.split(|char: char| char.is_ascii_digit()).filter(|text| !text.is_empty())
+}
+
 /// The state of a camera.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum State {
@@ -73,4 +85,21 @@ pub struct Status {
     pub frame: Option<Arc<Frame>>,
     /// During an outage, a picture that explains it.
     pub placeholder: Option<JpegImage>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outages_that_differ_only_in_numbers_are_alike() {
+        let outage = |cause, message: &str| Outage { cause, message: message.into() };
+        let ended = |message| outage(OutageCause::Failed, message);
+        assert!(
+            ended("no picture; 17 bytes of one arrived").is_like(&ended("no picture; 123456 bytes of one arrived"))
+        );
+        assert!(!ended("exited with code 1: no device").is_like(&ended("exited with code 1: no network")));
+        assert!(!ended("1 and 2").is_like(&ended("1 or 2")));
+        assert!(!ended("silent").is_like(&outage(OutageCause::Stalled, "silent")));
+    }
 }

@@ -197,15 +197,15 @@ impl Supervisor {
         });
     }
 
-    /// Logs a failure, once for each cause, and publishes it with a placeholder.
+    /// Logs a failure, once for each kind, and publishes it with a placeholder.
     async fn report_outage(&mut self, error: &CaptureError) {
         self.publish_outage(Outage::from(error), &format!("{error} (retrying)")).await;
     }
 
-    /// Logs this text, once for each outage, and publishes the outage with a placeholder.
+    /// Logs this text, once for each kind of outage, and publishes the outage with a placeholder.
     async fn publish_outage(&mut self, outage: Outage, text: &str) {
         let camera = &*self.camera;
-        if self.logged_outage.as_ref() != Some(&outage) {
+        if !self.logged_outage.as_ref().is_some_and(|logged| logged.is_like(&outage)) {
             warn!(camera = camera.name, "{text}");
             self.logged_outage = Some(outage.clone());
         }
