@@ -274,6 +274,14 @@ fn programs_end_with_the_server_however_it_ends() {
     }
 }
 
+/// Sends a signal to the supervising process of a program.
+fn signal_supervisor(server: &Server, program: u32, signal: Signal) {
+    let status = fs::read_to_string(format!("/proc/{program}/status")).unwrap();
+    let parent: i32 = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
+    assert_ne!(parent as u32, server.pid());
+    rustix::process::kill_process(rustix::process::Pid::from_raw(parent).unwrap(), signal).unwrap();
+}
+
 #[test]
 fn a_program_survives_sighup_to_its_supervisor_and_ends_if_that_is_killed() {
     let program = Program::new(LOOP);
@@ -281,10 +289,7 @@ fn a_program_survives_sighup_to_its_supervisor_and_ends_if_that_is_killed() {
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
     viewer.part();
     let pid = program.pid("pid");
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let parent: i32 = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap();
-    assert_ne!(parent as u32, server.pid());
-    let send = |signal| rustix::process::kill_process(rustix::process::Pid::from_raw(parent).unwrap(), signal).unwrap();
+    let send = |signal| signal_supervisor(&server, pid, signal);
     // As from `kill -HUP $(pidof hotshoe)`.
     send(Signal::HUP);
     for _ in 0..10 {
@@ -295,6 +300,35 @@ fn a_program_survives_sighup_to_its_supervisor_and_ends_if_that_is_killed() {
     wait_for_end(pid);
     server.wait_for_log("camera-program was stopped, because the process that supervised it was killed");
     while !built_in_pictures().contains(&viewer.part().jpeg) {}
+}
+
+#[test]
+fn descendants_of_a_program_end_if_its_supervisor_is_killed() {
+    let program = Program::new(&format!("sh -c 'echo $$ > pipeline; while :; do sleep 1; done' &\n{STUBBORN}"));
+    let server = program.serve();
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    viewer.part();
+    let pids = ["pid", "pipeline", "detached"].map(|name| program.pid(name));
+    signal_supervisor(&server, pids[0], Signal::KILL);
+    pids.into_iter().for_each(wait_for_end);
+    // Those of the next run live.
+    server.wait_for_logs("camera front: opened at 640x480", 2);
+    viewer.part();
+}
+
+#[test]
+fn an_outage_whose_message_differs_only_in_numbers_is_logged_once() {
+    let program = Program::new("echo x >> attempts\necho \"attempt $$ failed\" >&2\nexit 3");
+    let server = program.serve();
+    let _viewer = Viewer::watch(server.address, "/video_feed/front");
+    let attempts = || program.file("attempts").lines().count();
+    wait_until("the program was started three times", || attempts() >= 3);
+    let log = server.log();
+    assert_eq!(log.matches("camera front: camera-program exited with code 3").count(), 1, "{log}");
+    // Viewers see the present message.
+    let first = get(server.address, "/snapshot").text();
+    assert!(first.contains("attempt "), "{first}");
+    wait_until("the reason is that of a later attempt", || get(server.address, "/snapshot").text() != first);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! * `image_stream`: reads images from a file descriptor, the newest first.
 //! * `supervision`: the process that supervises a program. `messages`: what it writes to standard error. `search`:
 //!   finds it.
-//! * `program`: a program as a source; `running`: a running one.
+//! * `program`: a program as a source; `running`: a running one; `orphans`: what it leaves behind.
 //! * `stdin`, `fifo`: standard input and named pipes; `input_capture`: either of them while it is open.
 //! * `rpicam`: the program for the camera modules of a Raspberry Pi.
 
@@ -16,6 +16,7 @@ mod fifo;
 mod image_stream;
 mod input_capture;
 mod messages;
+mod orphans;
 mod program;
 pub mod rpicam;
 mod running;

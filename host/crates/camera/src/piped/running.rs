@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Instant;
@@ -14,6 +14,7 @@ use super::command_line::CommandLine;
 use super::error::InputError;
 use super::image_stream::ImageStream;
 use super::messages::Messages;
+use super::orphans::Descendants;
 use super::supervision::{ProgramEnd, SupervisorCommand};
 use crate::error::SourceError;
 use crate::image_input::InputState;
@@ -54,6 +55,7 @@ pub(super) struct RunningProgram {
     /// How the program ended.
     end: Option<ProgramEnd>,
     supervisor: Child,
+    descendants: Descendants,
 }
 
 impl RunningProgram {
@@ -64,6 +66,7 @@ impl RunningProgram {
         supervisor: &SupervisorCommand,
         state: &InputState,
     ) -> Result<Self, InputError> {
+        let descendants = Descendants::new();
         let start = || {
             let (lifeline, other_end) = UnixStream::pair()?;
             let mut process = Command::new(&supervisor.program);
@@ -71,6 +74,8 @@ impl RunningProgram {
             for variable in REMOVED_VARIABLES {
                 process.env_remove(variable);
             }
+            let (variable, value) = descendants.variable();
+            process.env(variable, value);
             // Its own process group, so that Ctrl-C in a terminal reaches only the server.
             process.process_group(0);
             process.stdin(OwnedFd::from(other_end)).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -91,6 +96,7 @@ impl RunningProgram {
             lifeline: Some(lifeline),
             end: None,
             supervisor,
+            descendants,
         })
     }
 
@@ -162,6 +168,11 @@ impl Drop for RunningProgram {
         self.lifeline = None;
         // The supervisor ends soon, with or without the program.
         match self.supervisor.wait() {
+            // It ends by itself, except if it is killed.
+            Ok(status) if status.signal().is_some() => {
+                self.descendants.kill();
+                debug!("{} was ended, because its supervising process was killed", self.name);
+            }
             Ok(_) => debug!("{} has ended", self.name),
             Err(error) => debug!("cannot wait for the end of {}: {error}", self.name),
         }
