@@ -27,6 +27,7 @@ mod faults;
 mod gallery;
 mod guest_target;
 mod harness;
+mod kubernetes;
 mod link_down;
 mod network_peers;
 mod nginx;
@@ -98,6 +99,16 @@ fn main() -> ExitCode {
             "viewers_of_a_dead_relay_return_through_haproxy",
             &missing_programs(&["haproxy"]),
             balancer::viewers_of_a_dead_relay_return,
+        ),
+        trial(
+            "kubernetes_manifests_in_the_documentation_are_valid",
+            &missing_programs(&[kubernetes::VALIDATOR]),
+            kubernetes::manifests_are_valid,
+        ),
+        trial(
+            "kubernetes_container_in_the_documentation_answers_its_probes",
+            &None,
+            kubernetes::container_answers_its_probes,
         ),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
