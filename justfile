@@ -64,6 +64,10 @@ fuzz MINUTES="5":
 soak MINUTES="60":
     cargo bench --bench soak -- {{MINUTES}}
 
+# Check a tree of servers with VIEWERS viewers, a restart, a death and a lossy link (as root, needs HAProxy; a minute)
+acceptance-trees VIEWERS="3000" RATE="5":
+    cargo bench --bench trees -- {{VIEWERS}} {{RATE}}
+
 # Check the licences, sources and known vulnerabilities of all dependencies (needs cargo-deny)
 deny:
     cargo deny check

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use hotshoe_conformance::Target;
 use hotshoe_conformance::http::{Request, request};
 use hotshoe_conformance::multipart::Reader;
+use hotshoe_test_support::random::Random;
 
 use crate::counters::{Counters, increment};
-use crate::random::Random;
 
 /// One round of a client's activity.
 type Activity = fn(&mut Client<'_>);

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use hotshoe_test_support::fakecam::Control;
 use hotshoe_test_support::guests;
+use hotshoe_test_support::random::Random;
 use hotshoe_test_support::server::Server;
 
 use crate::counters::{Counters, increment};
-use crate::random::Random;
 
 /// The time between two swaps.
 const SWAP_PERIOD: Duration = Duration::from_secs(8);

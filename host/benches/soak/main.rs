@@ -26,7 +26,6 @@
 mod clients;
 mod counters;
 mod disturbances;
-mod random;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -12,14 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::get;
+use hotshoe_test_support::load::{Load, MSG_TRUNC};
 use hotshoe_test_support::server::{Server, program, set_environment};
 use rustix::event::epoll;
 use socket2::SockRef;
 
 use super::figures::{median, milliseconds};
-use super::load::Load;
 use super::servers::{RATE, fill, pin_load, unpin_load};
-use super::viewer::MSG_TRUNC;
 use super::{ROUNDS, Selection};
 
 /// Frame size in bytes.

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hotshoe_test_support::load::Load;
+use hotshoe_test_support::server::processor_time;
 use socket2::SockRef;
 
 use super::figures::Rounds;
-use super::load::Load;
-use super::servers::{HYPER, SERVERS, fill, processor_time, start};
+use super::servers::{HYPER, SERVERS, fill, start};
 use super::{ROUNDS, Selection};
 
 /// Frame size in bytes.
@@ -90,7 +91,7 @@ fn come_and_go(load: &mut Load, time: Duration) -> usize {
     while let Some(left) = time.checked_sub(start.elapsed()) {
         for number in load.poll(left) {
             let viewer = &load.viewers()[number];
-            if number > 0 && viewer.latencies.len() >= FRAMES {
+            if number > 0 && viewer.parts.len() >= FRAMES {
                 // Reset the connection: an orderly close would occupy its port for a minute, and a few seconds would
                 // use up all ports.
                 SockRef::from(&viewer.stream).set_linger(Some(Duration::ZERO)).unwrap();

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hotshoe_test_support::server::Server;
+use hotshoe_test_support::load::Load;
+use hotshoe_test_support::server::{Server, processor_time};
 
 use super::figures::{Rounds, milliseconds};
-use super::load::Load;
-use super::servers::{HOTSHOE, HYPER, PLAIN, PLAIN_0_3, RATE, RAW, SERVERS, fill, memory_kib, processor_time, start};
+use super::servers::{HOTSHOE, HYPER, PLAIN, PLAIN_0_3, RATE, RAW, SERVERS, fill, memory_kib, start};
 use super::{ROUNDS, Selection};
 
 const WARM_UP: Duration = Duration::from_secs(1);

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use hotshoe_test_support::load::{Load, PATH, request};
+use hotshoe_test_support::server::processor_time;
+
 use super::figures::{median, milliseconds};
-use super::load::{Load, PATH};
-use super::servers::{HOTSHOE, HYPER, SERVERS, fill, processor_time, start};
-use super::viewer::request;
+use super::servers::{HOTSHOE, HYPER, SERVERS, fill, start};
 use super::{ROUNDS, Selection};
 
 /// The number of viewers of each kind.

@@ -14,7 +14,7 @@ use super::figures::Rounds;
 use super::servers::{RATE, start};
 use super::{ROUNDS, Selection};
 
-const SIZE: &str = "1280x720";
+pub const SIZE: &str = "1280x720";
 const VIEWERS: usize = 100;
 
 pub fn table(_: &Selection) {
@@ -45,7 +45,7 @@ pub fn table(_: &Selection) {
 }
 
 /// Copies the camera's frames of [`SIZE`] to a folder. Returns their mean length in bytes.
-fn copy_frames(folder: &Path) -> u64 {
+pub fn copy_frames(folder: &Path) -> u64 {
     let entries = fs::read_dir(fakecam::frames()).unwrap().map(|entry| entry.unwrap());
     let lengths: Vec<u64> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(SIZE))
@@ -54,7 +54,7 @@ fn copy_frames(folder: &Path) -> u64 {
     lengths.iter().sum::<u64>() / lengths.len() as u64
 }
 
-fn with_camera() -> Server {
+pub fn with_camera() -> Server {
     let mut pinned = Command::new("taskset");
     set_environment(&mut pinned);
     // With env(1), so that only the server loads the library.

@@ -40,13 +40,6 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Returns the time that this many percent of the times are shorter than.
-pub fn percentile(times: impl Iterator<Item = Duration>, percent: usize) -> Duration {
-    let mut times: Vec<_> = times.collect();
-    times.sort();
-    times[(times.len() * percent / 100).min(times.len() - 1)]
-}
-
 /// Converts to milliseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::figures::{Rounds, milliseconds, percentile};
-use super::load::Load;
+use hotshoe_test_support::load::{Load, percentile};
+
+use super::figures::{Rounds, milliseconds};
 use super::servers::{HOTSHOE, HYPER, RATE, RAW, SERVERS, fill, start};
 use super::{ROUNDS, Selection};
 

@@ -21,10 +21,11 @@
 //! * `fakecam`: the cost of viewers of a V4L2 camera.
 //! * `memory`: the memory for each viewer.
 //! * `busy`: viewers beside downloads on the same processors.
+//! * `relay`: the cost of a server whose camera is another server.
+//! * `programs`: the cost of a program as a camera, compared with a V4L2 camera.
 //!
 //! The other modules:
 //!
-//! * `load`: many viewers; `viewer`: one viewer.
 //! * `servers`: the servers that are measured; `reference`: the minimal servers among them.
 //! * `figures`: medians, percentiles and ratios.
 
@@ -44,19 +45,19 @@ mod crowd;
 mod fakecam;
 mod figures;
 mod first;
-mod load;
 mod memory;
+mod programs;
 mod reference;
+mod relay;
 mod servers;
 mod slow;
 mod start;
-mod viewer;
 
 const ROUNDS: usize = 3;
 
 type Table = (&'static str, fn(&Selection));
 
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 11] = [
     ("cost", cost::table),
     ("slow", slow::table),
     ("crowd", crowd::table),
@@ -66,6 +67,8 @@ const TABLES: [Table; 9] = [
     ("fakecam", fakecam::table),
     ("memory", memory::table),
     ("busy", busy::table),
+    ("relay", relay::table),
+    ("programs", programs::table),
 ];
 
 /// What the command line selects. An empty list selects everything.
@@ -100,7 +103,9 @@ impl Selection {
 }
 
 fn main() {
-    servers::serve_if_reference();
+    if servers::run_role() {
+        return;
+    }
     let selection = Selection::parse(std::env::args().skip(1));
     servers::pin_load();
     let mut is_first = true;

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hotshoe_test_support::load::Load;
+
 use super::figures::Rounds;
-use super::load::Load;
 use super::servers::{HYPER, RATE, SERVERS, fill, memory_kib, start};
 use super::{ROUNDS, Selection};
 

@@ -1,18 +1,19 @@
 //! The servers that are measured: starting them, and measuring what they use.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use hotshoe_test_support::server::{Server, program, set_environment};
 use hotshoe_test_support::{built_in_pictures, guests, workspace};
 
-use super::reference;
+use super::{programs, reference};
 
-/// The environment variable with the name of the reference server that this program runs instead of the benchmark.
+/// The environment variable with the name of the reference server, or camera, that this program runs instead of the
+/// benchmark.
 const ROLE: &str = "HOTSHOE_BENCH_ROLE";
 /// The environment variable with the folder of its pictures.
 const PICTURES: &str = "HOTSHOE_BENCH_PICTURES";
@@ -31,33 +32,36 @@ pub const HOTSHOE: usize = 2;
 pub const PLAIN: usize = 3;
 pub const PLAIN_0_3: usize = 4;
 
-/// Runs a reference server, and never returns, if this program was started as one.
-pub fn serve_if_reference() {
-    if let Ok(role) = std::env::var(ROLE) {
-        let rate = std::env::var(FRAME_RATE).unwrap().parse().unwrap();
-        reference::serve(&role, Path::new(&std::env::var(PICTURES).unwrap()), rate);
+/// Runs a reference server or a camera, if this program was started as one. Returns whether it was.
+pub fn run_role() -> bool {
+    let Ok(role) = std::env::var(ROLE) else { return false };
+    let rate = std::env::var(FRAME_RATE).unwrap().parse().unwrap();
+    let pictures = std::env::var(PICTURES).unwrap();
+    if role == programs::ROLE {
+        programs::play(Path::new(&pictures), rate);
+    } else {
+        reference::serve(&role, Path::new(&pictures), rate);
     }
+    true
 }
 
 /// Starts a server on the first processor, with these pictures and this frame rate.
 pub fn start(server: &str, pictures: &Path, rate: u32) -> Server {
-    let mut pinned = Command::new("taskset");
-    pinned.args(["-c", "0"]);
     if SERVERS[..HOTSHOE].contains(&server) {
-        let reference = reference_command(server, pictures, rate);
-        pinned.arg(reference.get_program()).envs(reference.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let reference = own_command(server, pictures, rate);
+        let mut pinned = pinned(reference.get_program());
+        pinned.envs(reference.get_envs().filter_map(|(name, value)| Some((name, value?))));
         return Server::start_command(pinned);
     }
-    set_environment(&mut pinned);
-    pinned.arg(program()).args(hotshoe_arguments(pictures, rate));
+    let mut hotshoe = pinned_hotshoe(&hotshoe_arguments(pictures, rate));
     if server == "plain" {
         let guest = pictures.join("plain.wasm");
         fs::write(&guest, guests::serving(guests::STREAMS)).unwrap();
-        pinned.arg("--guest").arg(guest);
+        hotshoe.arg("--guest").arg(guest);
     } else if server == "plain-0.3" {
-        pinned.arg("--guest").arg(guest_of_wasi_0_3());
+        hotshoe.arg("--guest").arg(guest_of_wasi_0_3());
     }
-    Server::start_command(pinned)
+    Server::start_command(hotshoe)
 }
 
 /// Builds the guest of the tests of WASI 0.3 once. Returns its path.
@@ -74,10 +78,25 @@ fn guest_of_wasi_0_3() -> &'static Path {
     })
 }
 
-/// Returns the command that runs this program as a reference server.
-pub fn reference_command(server: &str, pictures: &Path, rate: u32) -> Command {
+/// Returns a command that runs Hotshoe on the first processor.
+pub fn pinned_hotshoe(arguments: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = pinned(program().as_ref());
+    set_environment(&mut command);
+    command.args(arguments);
+    command
+}
+
+/// Returns a command that runs a program on the first processor.
+fn pinned(program: &OsStr) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
+}
+
+/// Returns the command that runs this program as a reference server or a camera.
+pub fn own_command(role: &str, pictures: &Path, rate: u32) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env(ROLE, server).env(PICTURES, pictures).env(FRAME_RATE, rate.to_string());
+    command.env(ROLE, role).env(PICTURES, pictures).env(FRAME_RATE, rate.to_string());
     command
 }
 
@@ -102,21 +121,6 @@ fn set_processors(list: &str) {
     command.args(["-p", "-c", list, &std::process::id().to_string()]).stdout(Stdio::null());
     // Fails if there is only one processor. Then everything runs on it.
     let _ = command.status().unwrap();
-}
-
-/// Returns the processor time of all threads of a process (`/proc/pid/task/tid/schedstat`, in nanoseconds). Does not
-/// count the thread of the emulated V4L2 camera: the kernel and the hardware do the work of a real one.
-pub fn processor_time(pid: u32) -> Duration {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let times = tasks.filter_map(|task| {
-        let folder = task.ok()?.path();
-        if fs::read_to_string(folder.join("comm")).ok()?.starts_with("fakecam") {
-            return None;
-        }
-        let text = fs::read_to_string(folder.join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(times.sum())
 }
 
 /// Returns the proportional set size of a process, in KiB (`/proc/pid/smaps_rollup`).

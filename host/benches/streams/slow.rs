@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::figures::{Rounds, milliseconds, percentile};
-use super::load::{Load, PATH};
+use hotshoe_test_support::load::{Load, PATH, Viewer, percentile};
+
+use super::figures::{Rounds, milliseconds};
 use super::servers::{HOTSHOE, HYPER, RATE, SERVERS, fill, start};
-use super::viewer::Viewer;
 use super::{ROUNDS, Selection};
 
 /// Frame size in bytes.
@@ -105,7 +105,7 @@ fn read_slowly(address: SocketAddr, is_counting: &AtomicBool, is_done: &AtomicBo
     let mut allowed = 0.0;
     while !is_done.load(Ordering::Relaxed) {
         if !is_counting.load(Ordering::Relaxed) {
-            viewer.latencies.clear();
+            viewer.parts.clear();
         }
         thread::sleep(READ_INTERVAL);
         let now = Instant::now();
@@ -114,8 +114,8 @@ fn read_slowly(address: SocketAddr, is_counting: &AtomicBool, is_done: &AtomicBo
         last = now;
         // May read more than allowed, because heads are read in larger pieces. The debt is carried over.
         if allowed >= 1.0 {
-            allowed -= viewer.read_some(allowed as usize) as f64;
+            allowed -= viewer.read_some(allowed as usize).unwrap() as f64;
         }
     }
-    viewer.latencies
+    viewer.parts.iter().map(|part| part.latency).collect()
 }

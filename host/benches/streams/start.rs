@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hotshoe_test_support::load::Load;
 use hotshoe_test_support::server::{Server, command};
 
 use super::Selection;
 use super::figures::{Rounds, milliseconds};
-use super::load::Load;
-use super::servers::{HYPER, RATE, fill, hotshoe_arguments, pin_load, reference_command, unpin_load};
+use super::servers::{HYPER, RATE, fill, hotshoe_arguments, own_command, pin_load, unpin_load};
 
 /// Frame size in bytes.
 const SIZE: usize = 30_000;
@@ -33,8 +33,8 @@ pub fn table(_: &Selection) {
     let cache = tempfile::tempdir().unwrap();
     let cached = || hotshoe(pictures, &["--cache", cache.path().to_str().unwrap()]);
     let servers: [Row; 4] = [
-        ("raw", &|| reference_command("raw", pictures, RATE)),
-        ("hyper", &|| reference_command("hyper", pictures, RATE)),
+        ("raw", &|| own_command("raw", pictures, RATE)),
+        ("hyper", &|| own_command("hyper", pictures, RATE)),
         ("hotshoe, cached guest", &cached),
         ("hotshoe, new guest", &|| hotshoe(pictures, &["--no-cache"])),
     ];

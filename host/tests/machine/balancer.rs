@@ -1,52 +1,15 @@
 //! A tree of servers with HAProxy in front of the relays, configured as `docs/scaling.md` says.
 
-use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
+use std::process::Command;
 
+use hotshoe_test_support::balancer::Balancer;
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
+use hotshoe_test_support::{built_in_pictures, wait_until};
 
 /// Enough that every relay has several.
 const VIEWERS: usize = 12;
-
-/// HAProxy with the documented configuration. Killed when dropped.
-struct Balancer {
-    child: Child,
-    address: SocketAddr,
-    _folder: tempfile::TempDir,
-}
-
-impl Balancer {
-    fn start(relays: &[Server]) -> Self {
-        let text = fs::read_to_string(workspace().join("docs/scaling.md")).unwrap();
-        let (_, rest) = text.split_once("```haproxy\n").unwrap();
-        let mut configuration = rest.split_once("```").unwrap().0.to_owned();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        configuration = configuration.replace("bind :8080", &format!("bind {address}"));
-        for (number, relay) in relays.iter().enumerate() {
-            let documented = format!("10.0.0.1{}:5000", number + 1);
-            assert!(configuration.contains(&documented), "{configuration}");
-            configuration = configuration.replace(&documented, &relay.address.to_string());
-        }
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("haproxy.cfg"), configuration).unwrap();
-        let mut command = Command::new("haproxy");
-        command.arg("-db").arg("-f").arg(folder.path().join("haproxy.cfg"));
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let balancer = Self { child, address, _folder: folder };
-        wait_until("the balancer listens", || TcpStream::connect(address).is_ok());
-        balancer
-    }
-}
-
-impl Drop for Balancer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn viewers(server: &Server) -> u64 {
     get(server.address, "/state").json()["result"]["stream"]["clients"].as_u64().unwrap()
@@ -58,7 +21,9 @@ pub fn viewers_of_a_dead_relay_return() {
     let origin = Server::start(&["--camera", "front=emulated,fps=20"]);
     let url = format!("front=http://{}/video_feed", origin.address);
     let mut relays: Vec<_> = (0..3).map(|_| Server::start(&["--camera", &url])).collect();
-    let balancer = Balancer::start(&relays);
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let addresses = std::array::from_fn(|number| relays[number].address);
+    let balancer = Balancer::start(Command::new("haproxy"), address, addresses);
     let watch = || Viewer::watch(balancer.address, "/video_feed");
     let mut watching: Vec<_> = (0..VIEWERS).map(|_| watch()).collect();
     for viewer in &mut watching {

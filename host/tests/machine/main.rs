@@ -33,6 +33,7 @@ mod network_peers;
 mod nginx;
 mod recipes;
 mod toolchains;
+mod trees;
 mod turned;
 mod wasi_0_3;
 
@@ -109,6 +110,11 @@ fn main() -> ExitCode {
             "kubernetes_container_in_the_documentation_answers_its_probes",
             &None,
             kubernetes::container_answers_its_probes,
+        ),
+        trial(
+            "tree_with_a_restart_a_death_and_a_lossy_link_keeps_its_promises",
+            &missing_as_root(&hotshoe_test_support::tree::PROGRAMS),
+            trees::keeps_its_promises,
         ),
         trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),

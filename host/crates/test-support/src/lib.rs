@@ -8,14 +8,20 @@
     reason = "tests fail by panicking, and the names of test code are its documentation"
 )]
 
+pub mod balancer;
 pub mod client;
 pub mod fakecam;
 pub mod guests;
 pub mod http_server;
+pub mod load;
+pub mod lossy_link;
 pub mod middleware;
+pub mod network;
 pub mod pictures;
+pub mod random;
 pub mod relay;
 pub mod server;
+pub mod tree;
 
 use std::net::{Ipv6Addr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -92,6 +92,21 @@ pub fn end(mut command: Command) -> Output {
     waiting.join().unwrap()
 }
 
+/// Returns the processor time of all threads of a process (`/proc/pid/task/tid/schedstat`, in nanoseconds). Does not
+/// count the thread of the emulated V4L2 camera: the kernel and the hardware do the work of a real one.
+pub fn processor_time(pid: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let times = tasks.filter_map(|task| {
+        let folder = task.ok()?.path();
+        if fs::read_to_string(folder.join("comm")).ok()?.starts_with("fakecam") {
+            return None;
+        }
+        let text = fs::read_to_string(folder.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
+}
+
 /// A running server. Killed when dropped.
 pub struct Server {
     child: Child,

@@ -1,12 +1,17 @@
-//! Many viewers in one thread.
+//! Many viewers in one thread, which cost less than the server.
 
+mod viewer;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 
-use super::figures::percentile;
-use super::viewer::Viewer;
+pub use self::viewer::{MSG_TRUNC, Received, Viewer, request};
+
+/// How long a viewer waits before it connects again, if it does.
+const RECONNECT_DELAY: Duration = Duration::from_millis(100);
 
 /// The path of the stream.
 pub const PATH: &str = "/video_feed";
@@ -18,13 +23,18 @@ pub struct Load {
     epoll: rustix::fd::OwnedFd,
     /// How long the viewers have been reading since the last reset.
     window: Duration,
+    /// Whether viewers connect again, like a browser, if their connection ends. Otherwise, its end is a panic.
+    pub reconnects: bool,
+    /// When to reconnect which viewer.
+    ended: VecDeque<(Instant, usize)>,
 }
 
 impl Load {
     /// Creates a load without viewers.
     pub fn new(address: SocketAddr) -> Self {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
-        Self { address, viewers: Vec::new(), epoll, window: Duration::ZERO }
+        let (viewers, ended) = Default::default();
+        Self { address, viewers, epoll, window: Duration::ZERO, reconnects: false, ended }
     }
 
     /// Connects this many viewers, and waits until each has its first frame.
@@ -50,21 +60,19 @@ impl Load {
 
     /// Disconnects a viewer and connects another with the same number.
     pub fn replace(&mut self, number: usize) {
-        let viewer = self.connect_viewer(number, PATH);
-        self.viewers[number] = viewer;
+        self.viewers[number] = Viewer::connect(self.address, PATH, None);
+        self.poll_viewer(number);
     }
 
     /// Connects one more viewer, of this path. Does not wait for its first frame.
     pub fn watch(&mut self, path: &str) {
-        let viewer = self.connect_viewer(self.viewers.len(), path);
-        self.viewers.push(viewer);
+        self.viewers.push(Viewer::connect(self.address, path, None));
+        self.poll_viewer(self.viewers.len() - 1);
     }
 
-    fn connect_viewer(&self, number: usize, path: &str) -> Viewer {
-        let viewer = Viewer::connect(self.address, path, None);
+    fn poll_viewer(&self, number: usize) {
         let data = epoll::EventData::new_u64(number as u64);
-        epoll::add(&self.epoll, &viewer.stream, data, epoll::EventFlags::IN).unwrap();
-        viewer
+        epoll::add(&self.epoll, &self.viewers[number].stream, data, epoll::EventFlags::IN).unwrap();
     }
 
     /// Reads for this long.
@@ -76,8 +84,26 @@ impl Load {
         self.window += start.elapsed();
     }
 
+    /// Reads until a condition holds, or for this long. Returns whether it holds.
+    pub fn run_until(&mut self, time: Duration, mut condition: impl FnMut(&[Viewer]) -> bool) -> bool {
+        let deadline = Instant::now() + time;
+        while !condition(&self.viewers) {
+            if Instant::now() > deadline {
+                return false;
+            }
+            self.run_for(Duration::from_millis(20));
+        }
+        true
+    }
+
     /// Waits until something arrives, or for this long, and reads it. Returns the numbers of the viewers that read.
     pub fn poll(&mut self, timeout: Duration) -> Vec<usize> {
+        while let Some((_, number)) = self.ended.pop_front_if(|(due, _)| *due <= Instant::now()) {
+            self.viewers[number].reconnect();
+            self.poll_viewer(number);
+        }
+        let due = self.ended.front().map(|(due, _)| due.saturating_duration_since(Instant::now()));
+        let timeout = due.map_or(timeout, |due| due.min(timeout));
         let mut events = Vec::with_capacity(self.viewers.len().max(1));
         let timeout =
             rustix::time::Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
@@ -86,8 +112,13 @@ impl Load {
             Err(error) => panic!("{error}"),
         }
         let numbers: Vec<_> = events.iter().map(|event| event.data.u64() as usize).collect();
-        for number in &numbers {
-            self.viewers[*number].read();
+        for &number in &numbers {
+            if let Err(error) = self.viewers[number].read() {
+                assert!(self.reconnects, "viewer {number}: {error}");
+                // Otherwise, the end of the stream would be reported again and again.
+                epoll::delete(&self.epoll, &self.viewers[number].stream).unwrap();
+                self.ended.push_back((Instant::now() + RECONNECT_DELAY, number));
+            }
         }
         numbers
     }
@@ -105,12 +136,12 @@ impl Load {
 
     /// Returns how many frames were read completely.
     pub fn frames(&self) -> usize {
-        self.viewers.iter().map(|viewer| viewer.latencies.len()).sum()
+        self.viewers.iter().map(|viewer| viewer.parts.len()).sum()
     }
 
     /// Returns the frames per second of the slowest viewer.
     pub fn slowest_rate(&self) -> f64 {
-        let fewest = self.viewers.iter().map(|viewer| viewer.latencies.len()).min().unwrap();
+        let fewest = self.viewers.iter().map(|viewer| viewer.parts.len()).min().unwrap();
         fewest as f64 / self.window.as_secs_f64()
     }
 
@@ -121,6 +152,13 @@ impl Load {
 
     /// Returns the latency that this many percent are shorter than: the time from capture until a viewer has the frame.
     pub fn latency_percentile(&self, percent: usize) -> Duration {
-        percentile(self.viewers.iter().flat_map(|viewer| &viewer.latencies).copied(), percent)
+        percentile(self.viewers.iter().flat_map(|viewer| &viewer.parts).map(|part| part.latency), percent)
     }
+}
+
+/// Returns the time that this many percent of the times are shorter than.
+pub fn percentile(times: impl Iterator<Item = Duration>, percent: usize) -> Duration {
+    let mut times: Vec<_> = times.collect();
+    times.sort();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
 }
