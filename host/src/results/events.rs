@@ -239,6 +239,7 @@ impl<F: FnOnce() -> Option<JpegImage>> LazyImage<F> {
 }
 
 /// The beginnings and ends of events since this was created.
+#[derive(Clone)]
 pub struct EventChanges {
     events: Arc<Events>,
     changes: watch::Receiver<u64>,
@@ -249,6 +250,11 @@ impl EventChanges {
     pub(super) fn new(events: Arc<Events>) -> Self {
         let changes = events.changes.subscribe();
         Self { events, changes, has_changed: false }
+    }
+
+    /// Returns those after the one that [`ready`](Self::ready) has waited for.
+    pub fn reported(self) -> Self {
+        Self { has_changed: false, ..self }
     }
 
     /// Waits until there is one. Completes at once afterwards. Cancel-safe.

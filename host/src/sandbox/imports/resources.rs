@@ -1,12 +1,12 @@
-//! The resources of `hotshoe:camera/cameras` and `hotshoe:server/results`, apart from the modules of these interfaces
-//! because the generated bindings refer to them.
+//! The resources of `hotshoe:camera/cameras`, `hotshoe:server/results` and `hotshoe:server/events`, apart from the
+//! modules of these interfaces because the generated bindings refer to them.
 
 use tokio::sync::watch;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
 use crate::camera::Feed;
-use crate::results::Reader;
+use crate::results::{EventChanges, Reader};
 use crate::sandbox::lifecycle::Lifecycle;
 
 /// A watcher held by a guest.
@@ -60,4 +60,9 @@ impl Pollable for HeldReader {
     async fn ready(&mut self) {
         self.reader.ready().await;
     }
+}
+
+/// A watcher of events held by a guest of WASI 0.3.
+pub struct HeldEventWatcher {
+    pub(super) changes: EventChanges,
 }

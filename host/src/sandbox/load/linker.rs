@@ -14,7 +14,7 @@ use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
     cameras as cameras_0_3, controls as controls_0_3, frames as frames_0_3, history as history_0_3,
 };
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::server::{
-    channels as channels_0_3, generations as generations_0_3,
+    channels as channels_0_3, events as events_0_3, generations as generations_0_3, results as results_0_3,
 };
 use crate::sandbox::imports::{files, keyvalue, logging};
 use crate::sandbox::state::{ComponentState, GuestState};
@@ -61,7 +61,9 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     controls_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     history_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     channels_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    events_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     generations_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
+    results_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     add_wasi_0_2(l)?;
     wasmtime_wasi_http::p3::add_to_linker(l)?;
     wasmtime_wasi::p3::add_to_linker(l)?;

@@ -3,6 +3,7 @@
 mod channels;
 mod publishers;
 mod requests;
+mod results;
 mod workers;
 
 use std::path::PathBuf;
@@ -83,6 +84,7 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
         ),
         trial("wasi_0_3_publisher_that_fails_is_rolled_back", target, publishers::failures_are_rolled_back),
         trial("wasi_0_3_publisher_has_limits", target, publishers::limits_hold),
+        trial("wasi_0_3_guest_attaches_and_reads_results", target, results::attached_and_read),
         trial("wasi_0_3_worker_runs_once_for_each_generation", target, workers::run_once_for_each_generation),
         trial("wasi_0_3_worker_reads_a_camera_and_finishes", target, workers::read_cameras),
         trial("wasi_0_3_worker_that_fails_is_restarted_and_its_guest_serves", target, workers::failures_are_restarted),

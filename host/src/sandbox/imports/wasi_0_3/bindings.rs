@@ -21,7 +21,9 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/frames.[method]image.bytes": store | trappable,
         "hotshoe:server/channels.join": store | trappable,
         "hotshoe:server/channels.join-all": store | trappable,
+        "hotshoe:server/events.[method]watcher.wait-changed": async | store | trappable,
         "hotshoe:server/generations.wait-replaced": async | store | trappable,
+        "hotshoe:server/results.[method]reader.wait-next": async | store | trappable,
         default: trappable,
     },
     with: {
@@ -29,6 +31,8 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/frames.image": crate::camera::JpegImage,
         "hotshoe:camera/cameras.watcher": crate::sandbox::imports::resources::HeldWatcher,
         "hotshoe:camera/cameras.feed": crate::sandbox::imports::resources::HeldFeed,
+        "hotshoe:server/events.watcher": crate::sandbox::imports::resources::HeldEventWatcher,
+        "hotshoe:server/results.reader": crate::sandbox::imports::resources::HeldReader,
         "hotshoe:server/channels.channel": crate::channels::Publisher,
     },
     exports: { default: async | store },

@@ -9,6 +9,8 @@ mod cameras;
 pub(in crate::sandbox) mod channel_stream;
 mod channels;
 mod controls;
+mod events;
 pub(in crate::sandbox) mod frames;
 mod generations;
 mod history;
+mod results;

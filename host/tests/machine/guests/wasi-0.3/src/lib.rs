@@ -2,6 +2,7 @@
 
 mod channels;
 mod publisher;
+mod results;
 mod worker;
 
 use std::hint::black_box;
@@ -108,6 +109,7 @@ async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>
         }
         "/frames" | "/video_feed" => frames(body).await,
         "/generation" => drop(say(body, &format!("{:?}", get_generation())).await),
+        "/results" => drop(say(body, &results::attach_and_read().await).await),
         "/replaced" => {
             say(body, "waiting\n").await;
             wait_replaced().await;
