@@ -18,7 +18,7 @@ type Test = (&'static str, fn(Kind));
 
 /// The tests of the page.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 18] = [
+    let tests: [Test; 19] = [
         ("shows_live_images", page::shows_live_images),
         ("is_live_after_each_of_five_reloads", page::is_live_after_five_reloads),
         ("is_live_after_being_hidden_and_shown_five_times", page::is_live_after_being_hidden_five_times),
@@ -30,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         ("sets_controls", page::sets_controls),
         ("turns_pictures_with_an_orientation", page::turns_pictures),
         ("draws_boxes_on_their_frame", results::draws_boxes_on_their_frame),
+        ("turns_boxes_with_their_picture", results::turns_boxes_with_their_picture),
         ("asks_for_results_only_if_there_are_some", results::asks_for_results_only_if_there_are_some),
         ("plots_the_last_minute", results::plots_the_last_minute),
         ("finds_everything_below_a_path", page::works_below_a_path),

@@ -74,6 +74,17 @@ pub fn draws_boxes_on_their_frame(kind: Kind) {
     wait_for(&browser, matches, &json!(true));
 }
 
+/// Boxes are relative to the encoded picture. In a picture that EXIF data turn by 90 degrees, their top is on the right.
+pub fn turns_boxes_with_their_picture(kind: Kind) {
+    let server = serve(MOVES, "emulated,fps=5,rotate=90");
+    let browser = start_with_page(kind, &server);
+    wait_until("a box is drawn from the first to the third quarter of the width", || {
+        let state = drawn(&browser);
+        let near = |found: &Value, expected: f64| found.as_f64().is_some_and(|found| (found - expected).abs() <= 3.0);
+        state["width"] == 480 && near(&state["first"], 0.25 * 480.0) && near(&state["last"], 0.75 * 480.0)
+    });
+}
+
 /// Without results, there is no button, and the page requests none.
 pub fn asks_for_results_only_if_there_are_some(kind: Kind) {
     let server = Server::start(&["--camera", "front=emulated,fps=10"]);
