@@ -31,6 +31,16 @@ pub(super) trait ComponentState: WasiView + WasiHttpView + 'static {
 
     fn limits(&mut self) -> &mut InstanceLimits;
 
+    /// The number of requests that the component may handle at the same time.
+    fn max_live_requests(&self) -> u32 {
+        1
+    }
+
+    /// The number of streams of the entries of a directory that the component holds (WASI 0.3).
+    fn directory_streams(&self) -> usize {
+        0
+    }
+
     /// The number of epoch interruptions during the current poll. Whoever polls resets it.
     fn interruptions(&self) -> &AtomicU32;
 }
@@ -54,6 +64,8 @@ pub(super) struct GuestState {
     pub(super) table: ResourceTable,
     /// The files that the guest has open. `None` until it opens one.
     pub(super) open_files: Option<OpenFiles>,
+    /// One more reference for each stream of the entries of a directory (WASI 0.3).
+    pub(super) listings: Arc<()>,
     /// The number of requests that the instance may handle at the same time. Its limits on feeds and images are this
     /// many times those of an instance that handles one.
     pub(super) max_live_requests: u32,
@@ -123,6 +135,14 @@ impl ComponentState for GuestState {
 
     fn limits(&mut self) -> &mut InstanceLimits {
         &mut self.limits
+    }
+
+    fn max_live_requests(&self) -> u32 {
+        self.max_live_requests
+    }
+
+    fn directory_streams(&self) -> usize {
+        Arc::strong_count(&self.listings) - 1
     }
 
     fn interruptions(&self) -> &AtomicU32 {

@@ -56,6 +56,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         subscription: Arc::default(),
         table: ResourceTable::new(),
         open_files: None,
+        listings: Arc::default(),
         max_live_requests: 1,
         feeds_held: 0,
         images_held: 0,

@@ -1,6 +1,6 @@
 //! The directory that guests may read: its files are at `/` for them (`wasi:filesystem`). They can change nothing.
 //!
-//! The directory is opened once, and all instances share it. The host opens files itself (`sandbox/imports/files.rs`);
+//! The directory is opened once, and all instances share it. The host opens files itself (`sandbox/imports/files/`);
 //! this module decides which ones, and how many at a time.
 
 use std::fmt;
@@ -22,7 +22,8 @@ use crate::sandbox::wasmtime_error::one_line;
 /// Where guests find the directory. It is also the working directory of C libraries.
 const GUEST_PATH: &str = "/";
 
-/// The most files and directories that an instance may hold open. A page needs one at a time.
+/// The most files and directories that an instance may hold open, for each request that it handles at the same time. A
+/// page needs one at a time.
 pub(in crate::sandbox) const MAX_OPEN_FILES: usize = 16;
 
 /// How often a path is resolved again because a directory was renamed meanwhile (openat2(2), `EAGAIN`).

@@ -50,9 +50,6 @@ impl Grants {
     pub(in crate::sandbox) fn deny(&self, interface: &str) -> bool {
         let granted = [
             ("wasi:filesystem/", self.directory.is_some()),
-            // Files can be read through WASI 0.2 only; see `linker.rs`.
-            ("wasi:filesystem/preopens@0.3", false),
-            ("wasi:filesystem/types@0.3", false),
             ("wasi:http/client@", self.outgoing.is_granted()),
             ("wasi:http/outgoing-handler@", self.outgoing.is_granted()),
             ("wasi:sockets/", false),

@@ -1,8 +1,7 @@
 //! The imports that the host provides.
 
-use wasmtime::component::{HasSelf, Linker, Resource};
-use wasmtime::{Engine, StoreContextMut};
-use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi_http::WasiHttp;
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types as http_types};
 
@@ -18,24 +17,6 @@ use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::server::{
 };
 use crate::sandbox::imports::{files, keyvalue, logging};
 use crate::sandbox::state::{ComponentState, GuestState};
-
-/// Lets `wasi:filesystem@0.3.0` have no directory, whatever is granted. The protections of
-/// [`files`](crate::sandbox::imports::files) exist for 0.2 only, and standard libraries still use that.
-///
-/// A component can declare that the descriptors of both versions are the same type, and call functions of 0.3 with the
-/// directory of 0.2. So the functions that open and list trap, too.
-fn hide_directories(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    let none = |_: StoreContextMut<'_, GuestState>, (): ()| Ok((Vec::<(Resource<Descriptor>, String)>::new(),));
-    linker.instance("wasi:filesystem/preopens@0.3.0")?.func_wrap("get-directories", none)?;
-    let refusal = || wasmtime::Error::msg("directories can be used through wasi:filesystem@0.2 only");
-    let mut types = linker.instance("wasi:filesystem/types@0.3.0")?;
-    types
-        .func_new_concurrent("[method]descriptor.open-at", move |_, _, _, _| Box::pin(async move { Err(refusal()) }))?;
-    types.func_new("[method]descriptor.read-directory", move |_, _, _, _| Err(refusal()))?;
-    linker.allow_shadowing(false);
-    Ok(())
-}
 
 /// Creates a linker with everything that guests may import.
 ///
@@ -67,7 +48,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     add_wasi_0_2(l)?;
     wasmtime_wasi_http::p3::add_to_linker(l)?;
     wasmtime_wasi::p3::add_to_linker(l)?;
-    hide_directories(l)?;
+    files::add_wasi_0_3(l)?;
     keyvalue::add_to_linker(l)?;
     Ok(linker)
 }
@@ -86,7 +67,7 @@ fn add_wasi_0_2<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<(
     http_types::add_to_linker::<_, WasiHttp>(linker, &http_types::LinkOptions::default(), T::http)?;
     outgoing_handler::add_to_linker::<_, WasiHttp>(linker, T::http)?;
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    files::add_to_linker(linker)?;
+    files::add_wasi_0_2(linker)?;
     logging::add_to_linker(linker)?;
     wasmtime_wasi_config::add_to_linker(linker, |state| state.grants().configuration.store())
 }

@@ -1,6 +1,7 @@
 //! Guests of WASI 0.3.
 
 mod channels;
+mod files;
 mod publishers;
 mod requests;
 mod results;
@@ -65,6 +66,18 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             requests::both_versions_replace_each_other_under_viewers,
         ),
         trial("wasi_0_3_guest_that_fails_is_rolled_back", target, requests::a_guest_that_fails_is_rolled_back),
+        trial("wasi_0_3_guest_reads_files_as_they_are_now", target, files::files_are_read_as_they_are_now),
+        trial(
+            "wasi_0_3_guest_gets_nothing_outside_its_directory_and_changes_nothing",
+            target,
+            files::no_path_leads_out_and_nothing_can_be_changed,
+        ),
+        trial(
+            "wasi_0_3_guest_opens_neither_pipes_nor_sockets",
+            target,
+            files::pipes_and_sockets_are_refused_without_blocking,
+        ),
+        trial("wasi_0_3_guest_opens_and_lists_within_limits", target, files::open_files_and_listings_are_limited),
         trial("wasi_0_3_channel_is_sent_without_the_guest", target, channels::sent_without_the_guest),
         trial("wasi_0_3_guest_may_read_a_channel_itself", target, channels::read_by_the_guest),
         trial("wasi_0_3_guest_cannot_join_without_bounds", target, channels::joining_is_bounded),

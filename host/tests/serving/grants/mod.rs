@@ -2,6 +2,7 @@
 
 mod configuration;
 mod directory;
+mod directory_versions;
 mod outgoing;
 mod state;
 

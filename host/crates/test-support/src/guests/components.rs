@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::encode::{encode, encode_with};
+use wit_parser::Resolve;
+
+use super::encode::{encode, encode_with, encode_world};
 use super::misbehaving::TRAPS;
 use super::prelude::{module, module_with};
+use crate::workspace;
 
 /// Counts the responses of the instance, and responds with the number of this one in three digits.
 const COUNTS: &str = r#"
@@ -52,6 +55,43 @@ pub fn importing(imports: &str, misbehave: &str) -> Vec<u8> {
 /// `package` defines its package, in WIT with braces.
 pub fn importing_from(package: &str, interface: &str, imports: &str, misbehave: &str) -> Vec<u8> {
     encode_with(&module_with(imports, misbehave, true), "guest", &format!("import {interface};"), package)
+}
+
+/// Like [`importing`], with a component that declares the descriptors of `wasi:filesystem@0.3.0` to be those of 0.2, so
+/// that it can pass them to the functions of both.
+pub fn with_one_type_of_descriptors(imports: &str, misbehave: &str) -> Vec<u8> {
+    const VERSIONS: [&str; 2] = ["wasi:filesystem/types@0.2.12", "wasi:filesystem/types@0.3.0"];
+    let mut resolve = Resolve::default();
+    resolve.push_dir(workspace().join("wit/server")).unwrap();
+    for package in ["clocks", "filesystem"] {
+        resolve.push_file(workspace().join(format!("wit/0.3/deps/{package}.wit"))).unwrap();
+    }
+    let wit = format!(
+        "package test:guests; world tested {{ include hotshoe:server/guest@0.2.0; \
+         import wasi:cli/stdout@0.2.12; import wasi:cli/stderr@0.2.12; import wasi:filesystem/preopens@0.2.12; \
+         import {}; import {}; }}",
+        VERSIONS[0], VERSIONS[1]
+    );
+    let package = resolve.push_str("world.wit", &wit).unwrap();
+    let component = encode_world(&module_with(imports, misbehave, true), &resolve, package, "tested");
+    // WIT has no syntax for that, so this edits the component as text. The alias and the export
+    // are two types instead of one, so the indices of those that follow change.
+    const NEW_TYPE: &str = "(export (;0;) \"descriptor\" (type (sub resource)))";
+    let text = wasmprinter::print_bytes(&component).unwrap();
+    let start = text.find("(type $ty-wasi:filesystem/types@0.3.0 ").unwrap();
+    let (before, rest) = text.split_at(start);
+    let (interface, after) = rest.split_once("\n  )\n").unwrap();
+    let (head, types) = interface.split_once(NEW_TYPE).unwrap();
+    let types: Vec<_> = types.split(' ').map(next_index).collect();
+    let same_type = "(alias outer 1 $descriptor (type (;0;))) (export (;1;) \"descriptor\" (type (eq 0)))";
+    wat::parse_str(format!("{before}{head}{same_type}{}\n  )\n{after}", types.join(" "))).unwrap()
+}
+
+/// Increments an index of WebAssembly text that may be followed by parentheses. Returns other words as they are.
+fn next_index(word: &str) -> String {
+    let digits = word.len() - word.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+    let (index, rest) = word.split_at(digits);
+    index.parse::<u32>().map_or_else(|_| word.to_owned(), |index| format!("{}{rest}", index + 1))
 }
 
 /// Like [`serving`], but the component also misbehaves at `/`, which the host requests before the guest serves.

@@ -1,6 +1,7 @@
 //! A guest of WASI 0.3 for tests. Its paths are the misbehaviours that the host must contain.
 
 mod channels;
+mod files;
 mod publisher;
 mod results;
 mod worker;
@@ -120,7 +121,13 @@ async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>
                 WRITTEN.fetch_add(1, Relaxed);
             }
         }
-        _ => drop(say(body, path).await),
+        _ => {
+            let text = match path.strip_prefix("/files/") {
+                Some(request) => files::respond(request).await,
+                None => path.to_owned(),
+            };
+            say(body, &text).await;
+        }
     }
     Ok(None)
 }
