@@ -2,7 +2,7 @@
 //!
 //! * `invoker`: creates or reuses an instance, calls it, and waits until it starts its response.
 //! * `running_call`: a call in progress.
-//! * `throttle`: limits how much a worker computes.
+//! * `throttle`: limits how much a worker, or a guest that yields, computes.
 //! * `request_body`: reads the request body, within limits on slow clients.
 //! * `response_body`: the response body, written by channels or by the guest (`guest_body`), that is, by an instance of
 //!   its own (`exclusive_body`) or by a shared one.

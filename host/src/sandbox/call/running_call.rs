@@ -1,7 +1,9 @@
 //! A call in progress: polls the guest only when something it waits for has happened, and measures how long it
 //! computes.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -35,7 +37,11 @@ pub(in crate::sandbox) struct RunningCall<T> {
 
 impl<T> RunningCall<T> {
     pub(in crate::sandbox) fn new(future: CallFuture<T>, interruptions: Arc<AtomicU32>) -> Self {
-        let guest_waker = Arc::new(GuestWaker { was_woken: AtomicBool::new(true), task: AtomicWaker::new() });
+        let guest_waker = Arc::new(GuestWaker {
+            was_woken: AtomicBool::new(true),
+            has_yielded: AtomicBool::new(false),
+            task: AtomicWaker::new(),
+        });
         let waker = Waker::from(guest_waker.clone());
         Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time: Duration::ZERO }
     }
@@ -48,8 +54,11 @@ impl<T> RunningCall<T> {
         if !self.guest_waker.was_woken.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
+        self.guest_waker.has_yielded.store(false, Ordering::Relaxed);
         let started = Instant::now();
+        POLLED.set(Arc::as_ptr(&self.guest_waker));
         let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
+        POLLED.set(ptr::null());
         if self.interruptions.swap(0, Ordering::Relaxed) > IGNORED_INTERRUPTIONS {
             self.busy_time += started.elapsed();
         } else {
@@ -85,15 +94,27 @@ impl<T> RunningCall<T> {
         !self.busy_time.is_zero()
     }
 
+    /// Whether the guest has asked to run again at once, during the last poll, and not waited for anything.
+    pub(in crate::sandbox) fn has_yielded(&self) -> bool {
+        self.guest_waker.has_yielded.load(Ordering::Relaxed)
+    }
+
     /// Whether the guest has exceeded [`COMPUTE_LIMIT`].
     pub(in crate::sandbox) fn exceeds_compute_limit(&self) -> bool {
         self.busy_time > COMPUTE_LIMIT
     }
 }
 
+thread_local! {
+    /// The waker of the call that this thread polls. Only compared.
+    static POLLED: Cell<*const GuestWaker> = const { Cell::new(ptr::null()) };
+}
+
 /// The waker that the guest is polled with. It remembers that it was woken, and wakes the task that polls the call.
 struct GuestWaker {
     was_woken: AtomicBool,
+    /// Whether it was woken by the guest itself: by the thread that polls it, and while that polls it.
+    has_yielded: AtomicBool,
     task: AtomicWaker,
 }
 
@@ -103,6 +124,9 @@ impl Wake for GuestWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        if ptr::eq(POLLED.get(), Arc::as_ptr(self)) {
+            self.has_yielded.store(true, Ordering::Relaxed);
+        }
         self.was_woken.store(true, Ordering::Release);
         self.task.wake();
     }

@@ -2,6 +2,7 @@
 //!
 //! A request may compute for two seconds at most, and a publisher waits between frames. A worker may compute for as
 //! long as it likes, for example to look for motion. So it is paused in proportion to the time that it has computed.
+//! The same applies to a guest of WASI 0.3 that yields again and again, which does not count as computing.
 
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
 
-/// The share of one processor that a worker, or the driver of a camera, may use: 1 / `WORKER_SHARE`. With half a processor, even a machine with a
-/// single one has as much left for requests. Streams run with a higher priority anyway.
+/// The share of one processor that a worker, the driver of a camera, or a guest that yields may use: 1 / `WORKER_SHARE`.
+/// With half a processor, even a machine with a single one has as much left for requests. Streams run with a higher
+/// priority anyway.
 pub(super) const WORKER_SHARE: u32 = 2;
 
 /// How long a worker may compute without a pause. The epoch interrupts it every 10 ms, so this bounds how long requests
@@ -20,7 +22,7 @@ const BURST: Duration = Duration::from_millis(20);
 /// Runs a future, and pauses it whenever it has computed for more than its share.
 pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    let mut budget = Budget { debt: Duration::ZERO, updated: Instant::now() };
+    let mut budget = Budget::new(Duration::ZERO);
     let mut pause: Option<Pin<Box<Sleep>>> = None;
     std::future::poll_fn(move |context| {
         loop {
@@ -44,20 +46,27 @@ pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) ->
 }
 
 /// How much more than its share a call has computed.
-struct Budget {
+pub(in crate::sandbox) struct Budget {
     /// The time to wait before it may compute again without exceeding its share.
     debt: Duration,
+    /// The debt that needs no pause.
+    allowance: Duration,
     updated: Instant,
 }
 
 impl Budget {
+    /// Creates a budget that a call may exceed by `allowance` before it is paused.
+    pub(in crate::sandbox) fn new(allowance: Duration) -> Self {
+        Self { debt: Duration::ZERO, allowance, updated: Instant::now() }
+    }
+
     /// Records that the call has computed from `started` to `ended`. Returns how long to pause, if it must.
-    fn spend(&mut self, started: Instant, ended: Instant) -> Option<Duration> {
+    pub(in crate::sandbox) fn spend(&mut self, started: Instant, ended: Instant) -> Option<Duration> {
         let waited = started.saturating_duration_since(self.updated);
         let used = ended.saturating_duration_since(started);
         self.debt = self.debt.saturating_sub(waited) + used * (WORKER_SHARE - 1);
         self.updated = ended;
-        (self.debt > BURST).then_some(self.debt)
+        (self.debt > self.allowance + BURST).then(|| self.debt - self.allowance)
     }
 }
 
@@ -67,10 +76,14 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn budget_from(start: Instant) -> Budget {
+        Budget { updated: start, ..Budget::new(Duration::ZERO) }
+    }
+
     #[test]
     fn a_call_that_computes_without_waiting_is_paused_half_of_the_time() {
         let start = Instant::now();
-        let mut budget = Budget { debt: Duration::ZERO, updated: start };
+        let mut budget = budget_from(start);
         let (mut now, mut computed) = (start, Duration::ZERO);
         while now < start + 1000 * MS {
             let ended = now + 10 * MS;
@@ -83,7 +96,7 @@ mod tests {
     #[test]
     fn a_call_that_waits_longer_than_it_computes_is_never_paused() {
         let mut now = Instant::now();
-        let mut budget = Budget { debt: Duration::ZERO, updated: now };
+        let mut budget = budget_from(now);
         for _ in 0..1000 {
             let ended = now + 15 * MS;
             assert_eq!(budget.spend(now, ended), None);
@@ -92,9 +105,26 @@ mod tests {
     }
 
     #[test]
+    fn an_allowance_is_used_up_before_the_first_pause() {
+        let start = Instant::now();
+        let mut budget = Budget { allowance: 500 * MS, ..budget_from(start) };
+        let mut now = start;
+        let mut compute = || {
+            let ended = now + 10 * MS;
+            let pause = budget.spend(now, ended).unwrap_or_default();
+            now = ended + pause;
+            pause
+        };
+        let pauses: Vec<_> = (0..60).map(|_| compute()).collect();
+        assert_eq!(pauses.iter().position(|pause| !pause.is_zero()), Some(52));
+        // Then it is paused shortly and often, not for as long as the allowance.
+        assert!(pauses.iter().all(|pause| *pause <= 30 * MS), "{pauses:?}");
+    }
+
+    #[test]
     fn many_short_computations_add_up() {
         let mut now = Instant::now();
-        let mut budget = Budget { debt: Duration::ZERO, updated: now };
+        let mut budget = budget_from(now);
         // Half a millisecond each, with no time between them.
         let paused = (0..100).find(|_| {
             let ended = now + MS / 2;

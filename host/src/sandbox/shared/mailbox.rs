@@ -66,6 +66,8 @@ struct Inner {
     is_running: bool,
     /// Whether the guest computes and was interrupted. It then gets no requests, because they would have to wait.
     is_computing: bool,
+    /// Whether the guest waits in a function of WASI 0.2, which blocks the instance. It then gets no requests either.
+    is_blocked: bool,
     /// Whether everything in the guest waits for something.
     is_waiting: bool,
     /// The number of requests in the instance whose responses have not ended.
@@ -93,7 +95,7 @@ impl Mailbox {
         request: SharedRequest,
     ) -> Result<(LiveRequest, oneshot::Receiver<Reply>), SharedRequest> {
         let mut inner = self.lock();
-        if inner.is_closed || inner.is_computing || inner.live >= MAX_LIVE_REQUESTS {
+        if inner.is_closed || inner.is_computing || inner.is_blocked || inner.live >= MAX_LIVE_REQUESTS {
             return Err(request);
         }
         inner.live += 1;
@@ -103,9 +105,9 @@ impl Mailbox {
         }
         let (reply, receiver) = oneshot::channel();
         inner.queue.push_back(Job { request, reply });
-        let instance = inner.instance.take();
+        // Under the lock, so that `end_run` does not see the request without this.
+        inner.instance.take().into_iter().for_each(Waker::wake);
         drop(inner);
-        instance.into_iter().for_each(Waker::wake);
         Ok((LiveRequest { mailbox: self.clone(), is_answered: false, has_started: false }, receiver))
     }
 
@@ -157,6 +159,7 @@ impl Mailbox {
     /// Returns what to do next. If that is not a request, wakes the task when there is one, or when a response ends.
     pub(super) fn next(&self, context: &Context<'_>) -> Next {
         let mut inner = self.lock();
+        inner.is_blocked = false;
         if let Some(job) = inner.queue.pop_front() {
             return Next::Job(Box::new(job));
         }
@@ -177,14 +180,17 @@ impl Mailbox {
         self.lock().is_waiting = false;
     }
 
-    /// The guest no longer runs, because it waits, or computes and was interrupted.
-    pub(super) fn end_run(&self, is_waiting: bool, is_computing: bool) {
+    /// The guest no longer runs, because it waits, or computes and was interrupted. Both are evaluated under the lock.
+    pub(super) fn end_run(&self, is_waiting: impl FnOnce() -> bool, is_computing: impl FnOnce() -> bool) {
         let mut inner = self.lock();
-        inner.is_waiting = is_waiting;
-        inner.is_computing = is_computing;
-        let bodies = if is_waiting { std::mem::take(&mut inner.bodies) } else { Vec::new() };
+        inner.is_waiting = is_waiting();
+        inner.is_computing = is_computing();
+        // The guest has run since the requests arrived, and nothing wakes it, but it has not taken them.
+        inner.is_blocked |= inner.is_running && inner.is_waiting && !inner.queue.is_empty();
+        let bodies = if inner.is_waiting { std::mem::take(&mut inner.bodies) } else { Vec::new() };
         // Other instances handle the requests that would have to wait.
-        let jobs = if is_computing && inner.is_running { std::mem::take(&mut inner.queue) } else { VecDeque::new() };
+        let must_wait = inner.is_blocked || inner.is_computing && inner.is_running;
+        let jobs = if must_wait { std::mem::take(&mut inner.queue) } else { VecDeque::new() };
         drop(inner);
         bodies.into_iter().for_each(Waker::wake);
         jobs.into_iter().for_each(return_job);

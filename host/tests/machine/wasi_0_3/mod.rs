@@ -1,5 +1,6 @@
 //! Guests of WASI 0.3.
 
+mod busy;
 mod channels;
 mod files;
 mod publishers;
@@ -66,6 +67,16 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             requests::both_versions_replace_each_other_under_viewers,
         ),
         trial("wasi_0_3_guest_that_fails_is_rolled_back", target, requests::a_guest_that_fails_is_rolled_back),
+        trial(
+            "wasi_0_3_guest_that_yields_gets_half_a_processor",
+            target,
+            busy::a_guest_that_yields_gets_half_a_processor,
+        ),
+        trial(
+            "wasi_0_3_requests_do_not_wait_for_a_blocked_instance",
+            target,
+            busy::requests_do_not_wait_for_a_blocked_instance,
+        ),
         trial("wasi_0_3_guest_reads_files_as_they_are_now", target, files::files_are_read_as_they_are_now),
         trial(
             "wasi_0_3_guest_gets_nothing_outside_its_directory_and_changes_nothing",

@@ -46,6 +46,7 @@ impl Guest for Component {
             "/never" => wait_for(3_600_000 * MILLISECOND).await,
             "/spin" => spin(),
             "/wait-often" => wait_often().await,
+            "/block" => block(),
             "/error" => return Err(ErrorCode::InternalError(None)),
             "/leak" => leak(),
             "/grow" => drop(black_box(vec![1_u8; 1 << 30])),
@@ -116,6 +117,12 @@ async fn write(path: &str, body: &mut StreamWriter<u8>) -> Result<Option<Fields>
             wait_replaced().await;
             say(body, "replaced\n").await;
         }
+        "/yield" => {
+            say(body, "begun\n").await;
+            loop {
+                wit_bindgen::yield_async().await;
+            }
+        }
         "/flood" => {
             while body.write_all(vec![7; 100_000]).await.is_empty() {
                 WRITTEN.fetch_add(1, Relaxed);
@@ -169,6 +176,12 @@ fn spin() {
     loop {
         black_box(0);
     }
+}
+
+/// Waits in a function of WASI 0.2, which blocks the instance.
+fn block() {
+    println!("blocking");
+    std::thread::sleep(std::time::Duration::from_secs(3600));
 }
 
 fn leak() {

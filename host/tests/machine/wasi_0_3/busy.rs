@@ -1,0 +1,49 @@
+//! Guests of WASI 0.3 that keep their instance busy without computing for long.
+
+use std::fs::read_to_string;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::Server;
+
+use super::start;
+
+/// How much processor time the server has used (proc_pid_stat(5): `utime` and `stime`, in hundredths of a second).
+fn processor_time(server: &Server) -> Duration {
+    let stat = read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    let ticks: u64 =
+        stat.rsplit(')').next().unwrap().split(' ').skip(12).take(2).map(|n| n.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+pub fn a_guest_that_yields_gets_half_a_processor() {
+    let server = start(&["--drain", "1"]);
+    let mut viewer = Viewer::watch(server.address, "/yield");
+    assert_eq!(viewer.chunk(), b"begun\n");
+    // It may yield freely for half a second.
+    thread::sleep(Duration::from_secs(1));
+    let (before, started) = (processor_time(&server), Instant::now());
+    thread::sleep(Duration::from_secs(3));
+    let used = processor_time(&server) - before;
+    let share = used.as_secs_f64() / started.elapsed().as_secs_f64();
+    assert!(share < 0.7, "the guest uses {share:.2} processors");
+    assert!(share > 0.02, "the guest does not yield");
+    // Other requests of the instance continue.
+    for _ in 0..5 {
+        assert_eq!(get(server.address, "/ok").status, 200);
+    }
+}
+
+pub fn requests_do_not_wait_for_a_blocked_instance() {
+    let server = start(&["--answer-timeout", "5"]);
+    let address = server.address;
+    let blocked = thread::spawn(move || get(address, "/block").status);
+    server.wait_for_log("guest stdout: blocking");
+    let started = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(get(address, "/ok").status, 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(4), "requests waited for the blocked instance");
+    assert_eq!(blocked.join().unwrap(), 504);
+}
