@@ -108,9 +108,9 @@ fn a_component_that_cannot_be_middleware_is_an_error_that_names_the_file() {
     assert_error(
         "no-export.wasm",
         &no_export,
-        "does not export wasi:http/incoming-handler, so it cannot be middleware",
+        "does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot be middleware",
     );
-    let no_import = "does not import wasi:http/incoming-handler, so the guest behind it would never be called";
+    let no_import = "does not import the interface of requests that it exports";
     assert_error("no-import.wasm", &guests::serving(guests::TRAPS), no_import);
     assert_error("module.wasm", &wat::parse_str("(module)").unwrap(), "is a core module, not a component");
     assert_error("text.wasm", b"text", "is not a WebAssembly component");

@@ -37,11 +37,9 @@ const PROVIDED_PACKAGES: [(&str, &str); 21] = [
 /// without versions.
 const UNVERSIONED_INTERFACES: [&str; 1] = ["wasi:logging/logging"];
 
-/// The interface that middleware passes requests on to.
-pub(super) const INCOMING_HANDLER: &str = "wasi:http/incoming-handler";
-
-/// The interfaces of which a guest must export one, in any version compatible with this one.
-const HANDLERS: [(&str, &str); 2] = [(INCOMING_HANDLER, "0.2.12"), ("wasi:http/handler", "0.3.0")];
+/// The interfaces of which a guest must export one, in any version compatible with this one. Middleware imports and
+/// exports one of them.
+const HANDLERS: [(&str, &str); 2] = [("wasi:http/incoming-handler", "0.2.12"), ("wasi:http/handler", "0.3.0")];
 
 /// The same for people.
 pub(super) const HANDLER_NAMES: &str = "wasi:http/incoming-handler or wasi:http/handler";
@@ -100,9 +98,7 @@ pub(super) fn check<T: 'static>(
 
 /// Whether this is the name of the request handler, in a version that the host can call.
 pub(super) fn is_handler(interface: &str) -> bool {
-    interface.split_once('@').is_some_and(|(name, version)| {
-        HANDLERS.iter().any(|(handler, provided)| name == *handler && are_compatible(version, provided))
-    })
+    handler(interface).is_some()
 }
 
 /// Whether this is the name of the interface that drivers of cameras export, in a version that the host can call.
@@ -111,9 +107,20 @@ pub(super) fn is_source(interface: &str) -> bool {
     interface.split_once('@').is_some_and(|(found, version)| found == name && are_compatible(version, provided))
 }
 
-/// Whether this is the name of the request handler of WASI 0.2, which middleware exports and imports.
-pub(super) fn is_incoming_handler(interface: &str) -> bool {
-    is_handler(interface) && interface.split_once('@').is_some_and(|(name, _)| name == INCOMING_HANDLER)
+/// The name of the request handler without its version, if this is one in a version that the host can call.
+pub(super) fn handler(interface: &str) -> Option<&'static str> {
+    let (name, version) = interface.split_once('@')?;
+    let is_provided = |(handler, provided): &&(&str, &str)| name == *handler && are_compatible(version, provided);
+    HANDLERS.iter().find(is_provided).map(|(handler, _)| *handler)
+}
+
+/// The handler that middleware passes requests on to: the one that it imports and exports.
+pub(super) fn passed_handler<'a>(
+    imports: impl Iterator<Item = &'a str>,
+    exports: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'static str> {
+    let mut imported = imports.filter_map(handler);
+    imported.find(|wanted| exports.clone().any(|name| handler(name) == Some(*wanted)))
 }
 
 /// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
@@ -126,7 +133,7 @@ pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Link
             Access::Denied => ("denied", &[][..]),
             Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
         };
-        let word = if is_incoming_handler(&import.name) { "granted to middleware (--wrap)" } else { word };
+        let word = if is_handler(&import.name) { "granted to middleware (--wrap)" } else { word };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}: {word}", import.name);
         let ImportKind::Interface(items) = &import.kind else { continue };

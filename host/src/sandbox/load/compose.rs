@@ -17,25 +17,36 @@
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
-use super::compatibility::{is_handler, is_incoming_handler};
+use super::compatibility::{handler, is_handler, passed_handler};
 
 /// Composes components: the middleware, outermost first, and the guest last. The result is not validated, since it is
 /// compiled next.
 pub(super) fn compose(components: Vec<Vec<u8>>) -> wasmtime::Result<Vec<u8>> {
     let mut graph = CompositionGraph::new();
-    // What is behind the current component: its handler.
-    let mut handler: Option<NodeId> = None;
-    let mut outermost = String::new();
-    for (index, component) in components.into_iter().enumerate().rev() {
+    let mut packages = Vec::new();
+    for (index, component) in components.into_iter().enumerate() {
         let package = Package::from_bytes(&format!("component-{index}"), None, component, graph.types_mut())
             .map_err(|error| wasmtime::Error::msg(format!("{error:#}")))?;
-        let package = graph.register_package(package).map_err(describe)?;
+        packages.push(graph.register_package(package).map_err(describe)?);
+    }
+    // The handler of WASI 0.2 or 0.3: the same for all parts.
+    let version = packages.first().and_then(|outermost| {
+        let world = &graph.types()[graph[*outermost].ty()];
+        passed_handler(world.imports.keys().map(String::as_str), world.exports.keys().map(String::as_str))
+    });
+    let find = |names: &[String]| {
+        names.iter().find(|name| version.is_some() && handler(name) == version).cloned().unwrap_or_default()
+    };
+    // What is behind the current component: its handler.
+    let mut inner: Option<NodeId> = None;
+    let mut outermost = String::new();
+    for package in packages.into_iter().rev() {
         let instance = graph.instantiate(package);
         let exports = exports(&graph, package);
-        outermost = exports.iter().find(|name| is_incoming_handler(name)).cloned().unwrap_or_default();
-        match handler {
+        outermost = find(&exports);
+        match inner {
             Some(inner) => {
-                let import = handler_import(&graph, package);
+                let import = find(&imports(&graph, package));
                 graph.set_instantiation_argument(instance, &import, inner).map_err(describe)?;
             }
             None => {
@@ -46,9 +57,9 @@ pub(super) fn compose(components: Vec<Vec<u8>>) -> wasmtime::Result<Vec<u8>> {
                 }
             }
         }
-        handler = Some(graph.alias_instance_export(instance, &outermost).map_err(describe)?);
+        inner = Some(graph.alias_instance_export(instance, &outermost).map_err(describe)?);
     }
-    if let Some(handler) = handler {
+    if let Some(handler) = inner {
         graph.export(handler, outermost).map_err(describe)?;
     }
     let options = EncodeOptions { define_components: true, validate: false, processor: None };
@@ -60,10 +71,9 @@ fn exports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
     graph.types()[graph[package].ty()].exports.keys().cloned().collect()
 }
 
-/// The name under which a component imports the handler, or no name if it does not.
-fn handler_import(graph: &CompositionGraph, package: PackageId) -> String {
-    let imports = &graph.types()[graph[package].ty()].imports;
-    imports.keys().find(|name| is_incoming_handler(name)).cloned().unwrap_or_default()
+/// The names that a component imports.
+fn imports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
+    graph.types()[graph[package].ty()].imports.keys().cloned().collect()
 }
 
 /// Converts an error with all its causes.

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::compatibility::INCOMING_HANDLER;
 use super::compiler::CompileError;
 use super::origin::Origin;
 
@@ -60,7 +59,7 @@ pub enum LoadError {
         "{origin} imports what this host does not provide: {missing}{}; \
          {}run `hotshoe guest imports FILE` for the full list",
         lacking_export.map(|export| format!(", and does not export {export}")).unwrap_or_default(),
-        if missing.contains(INCOMING_HANDLER) { "middleware needs a guest behind it (--wrap FILE); " } else { "" }
+        advice(missing)
     )]
     MissingImports {
         /// Where it comes from.
@@ -79,13 +78,24 @@ pub enum LoadError {
         reason: String,
     },
     /// It is to be middleware but cannot be called.
-    #[error("{0} does not export wasi:http/incoming-handler, so it cannot be middleware (--wrap)")]
+    #[error("{0} does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot be middleware (--wrap)")]
     NotMiddleware(Origin),
     /// There is middleware, and it cannot call the guest.
-    #[error("{0} does not export wasi:http/incoming-handler, so middleware cannot pass requests on to it (--wrap)")]
-    NotWrappable(Origin),
+    #[error(
+        "{origin} does not export {handler}, so middleware cannot pass requests on to it (--wrap); the guest and its \
+         middleware must be built for the same version of WASI, 0.2 or 0.3"
+    )]
+    NotWrappable {
+        /// Where it comes from.
+        origin: Origin,
+        /// The handler that the middleware imports.
+        handler: &'static str,
+    },
     /// It is to be middleware but calls nothing.
-    #[error("{0} does not import wasi:http/incoming-handler, so the guest behind it would never be called (--wrap)")]
+    #[error(
+        "{0} does not import the interface of requests that it exports, wasi:http/incoming-handler or \
+         wasi:http/handler, so the guest behind it would never be called (--wrap)"
+    )]
     BypassesGuest(Origin),
     /// The guest and its middleware do not fit together.
     #[error("{origin} cannot be composed: {reason}")]
@@ -101,6 +111,12 @@ pub enum LoadError {
     /// It cannot be called.
     #[error("{0} does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot answer requests")]
     NoHandler(Origin),
+}
+
+/// What to do if a handler is missing among others.
+fn advice(missing: &str) -> &'static str {
+    let is_middleware = ["wasi:http/incoming-handler@", "wasi:http/handler@"].iter().any(|name| missing.contains(name));
+    if is_middleware { "middleware needs a guest behind it (--wrap FILE); " } else { "" }
 }
 
 /// What a component is for, in error messages.

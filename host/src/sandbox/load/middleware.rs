@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::candidate::{Candidate, Composition, MiddlewareFile};
-use super::compatibility::{self, HANDLER_NAMES, Incompatible, is_handler, is_incoming_handler};
+use super::compatibility::{self, HANDLER_NAMES, Incompatible, handler, is_handler, passed_handler};
 use super::compiler::{self, Cancellation, Priority};
 use super::error::LoadError;
+use super::interfaces::Interfaces;
 use super::linker::linker;
 use super::origin::Origin;
 use crate::sandbox::engine::Sandbox;
@@ -56,13 +57,11 @@ impl Middleware {
         if self.is_empty() {
             return Ok(guest);
         }
-        if !guest.interfaces()?.exports.iter().any(|name| is_incoming_handler(name)) {
-            return Err(LoadError::NotWrappable(guest.origin));
-        }
         let middleware = match kept {
             Some(composition) => composition.middleware.clone(),
             None => self.read(sandbox)?,
         };
+        check_versions(middleware.iter().map(|file| &file.component).chain([&guest]))?;
         let origin = Origin::Wrapped { guest: guest.origin.clone().into(), middleware: self.0.clone() };
         let parts = middleware.iter().map(|file| &file.component);
         let components: Vec<_> = parts.chain([&guest]).map(Candidate::bytes).collect();
@@ -78,10 +77,9 @@ impl Middleware {
 fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
     let origin = || part.origin.clone();
     let mut interfaces = part.interfaces()?;
-    let count = interfaces.imports.len();
+    let passes_on = passed_handler_of(&interfaces).is_some();
     // The next component provides it.
-    interfaces.imports.retain(|import| !is_incoming_handler(&import.name));
-    let calls_handler = interfaces.imports.len() < count;
+    interfaces.imports.retain(|import| !is_handler(&import.name));
     let linker =
         linker(sandbox.engine()).map_err(|error| LoadError::Link { origin: origin(), reason: one_line(&error) })?;
     compatibility::check(&interfaces, linker, is_handler).map_err(|incompatible| match incompatible {
@@ -91,9 +89,23 @@ fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
             LoadError::MissingImports { origin: origin(), missing, lacking_export }
         }
     })?;
-    match interfaces.exports.iter().any(|name| is_incoming_handler(name)) {
-        true if calls_handler => Ok(()),
-        true => Err(LoadError::BypassesGuest(origin())),
-        false => Err(LoadError::NotMiddleware(origin())),
+    if passes_on { Ok(()) } else { Err(LoadError::BypassesGuest(origin())) }
+}
+
+/// The handler that a component passes requests on to.
+fn passed_handler_of(interfaces: &Interfaces) -> Option<&'static str> {
+    let imports = interfaces.imports.iter().map(|import| import.name.as_str());
+    passed_handler(imports, interfaces.exports.iter().map(String::as_str))
+}
+
+/// Checks that all parts have a handler for the same version of WASI. The guest is last.
+fn check_versions<'a>(mut parts: impl Iterator<Item = &'a Candidate>) -> Result<(), LoadError> {
+    let Some(outermost) = parts.next() else { return Ok(()) };
+    let Some(passed) = passed_handler_of(&outermost.interfaces()?) else { return Ok(()) };
+    for part in parts {
+        if !part.interfaces()?.exports.iter().any(|name| handler(name) == Some(passed)) {
+            return Err(LoadError::NotWrappable { origin: part.origin.clone(), handler: passed });
+        }
     }
+    Ok(())
 }

@@ -3,12 +3,13 @@
 mod busy;
 mod channels;
 mod files;
+mod middleware;
 mod publishers;
 mod requests;
 mod results;
 mod workers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -67,6 +68,8 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             requests::both_versions_replace_each_other_under_viewers,
         ),
         trial("wasi_0_3_guest_that_fails_is_rolled_back", target, requests::a_guest_that_fails_is_rolled_back),
+        trial("wasi_0_3_requests_pass_through_middleware", target, middleware::requests_pass_through_it),
+        trial("wasi_0_3_middleware_of_another_version_is_refused", target, middleware::other_versions_are_refused),
         trial(
             "wasi_0_3_guest_that_yields_gets_half_a_processor",
             target,
@@ -115,19 +118,30 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
     ]
 }
 
-/// Builds the guest in `guests/wasi-0.3` once. Returns its path.
+/// The guest in `guests/wasi-0.3`.
 fn guest() -> &'static str {
-    static GUEST: OnceLock<PathBuf> = OnceLock::new();
-    let guest = GUEST.get_or_init(|| {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build().join("wasi03.wasm")).to_str().unwrap()
+}
+
+/// Middleware, which is an example of the same package.
+fn middleware() -> &'static str {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build().join("examples/middleware.wasm")).to_str().unwrap()
+}
+
+/// Builds the guest and its examples once. Returns the folder with the components.
+fn build() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         // Kept between runs, because a full build takes half a minute.
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wasi-0.3");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(workspace().join("host/tests/machine/guests/wasi-0.3"));
-        cargo.args(["build", "--quiet", "--locked", "--target", TARGET, "--target-dir"]).arg(&target);
-        run_successfully(&mut cargo);
-        target.join(TARGET).join("debug").join("wasi03.wasm")
-    });
-    guest.to_str().unwrap()
+        cargo.args(["build", "--quiet", "--locked", "--lib", "--examples", "--target", TARGET, "--target-dir"]);
+        run_successfully(cargo.arg(&target));
+        target.join(TARGET).join("debug")
+    })
 }
 
 fn component() -> Vec<u8> {
