@@ -1,7 +1,8 @@
 //! Opens the database, and opens it again after a failure.
 //!
 //! After an I/O error, such as a full disk, redb refuses everything until the database is opened again
-//! (`StorageError::PreviousIo`). So an attempt that fails closes the database, and the next one opens it.
+//! (`StorageError::PreviousIo`). An open database holds a lock on its file. So the attempt after one that fails waits
+//! until nothing uses the database, closes it, and opens it again.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -9,7 +10,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{ReadableDatabase as _, TableError};
@@ -30,7 +32,8 @@ pub(super) struct Database {
     /// `None` for a database in memory.
     file: Option<PathBuf>,
     opener: Opener,
-    open: Mutex<Option<Arc<OpenDatabase>>>,
+    /// Locked for reading by each operation.
+    open: RwLock<Option<OpenDatabase>>,
 }
 
 /// An open database.
@@ -38,11 +41,17 @@ pub(super) struct OpenDatabase {
     pub(super) redb: redb::Database,
     /// What the committed entries take up.
     usage: Mutex<Usage>,
+    /// Whether it must be opened again.
+    has_failed: AtomicBool,
 }
 
 impl OpenDatabase {
     pub(super) fn usage(&self) -> Usage {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     /// Sets what the entries take up after a commit. Only one transaction writes at a time.
@@ -63,7 +72,7 @@ impl Database {
     }
 
     pub(super) fn new(file: Option<PathBuf>, opener: Opener) -> Self {
-        Self { file, opener, open: Mutex::default() }
+        Self { file, opener, open: RwLock::default() }
     }
 
     /// The file. `None` for a database in memory.
@@ -71,54 +80,59 @@ impl Database {
         self.file.as_deref()
     }
 
-    /// Returns the open database. Opens it if necessary, which takes as long as reading the whole file.
-    pub(super) fn get(&self) -> Result<Arc<OpenDatabase>, StoreError> {
-        let mut open = self.lock();
-        if let Some(open) = &*open {
-            return Ok(open.clone());
+    /// Runs an operation with the open database. Opens it if necessary, which takes as long as reading the whole file.
+    pub(super) fn with<T>(&self, operation: impl FnOnce(&OpenDatabase) -> T) -> Result<T, StoreError> {
+        loop {
+            let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(open) = open.as_ref().filter(|open| !open.has_failed()) {
+                return Ok(operation(open));
+            }
+            drop(open);
+            // Waits for the operations that still use the database that has failed.
+            let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+            if open.as_ref().is_none_or(OpenDatabase::has_failed) {
+                *open = None;
+                *open = Some(self.open()?);
+            }
         }
-        // redb may panic on a damaged file (`Builder::set_check_integrity_on_open`).
-        let opened = catch_unwind(AssertUnwindSafe(|| self.open()));
-        let path = self.file.clone().unwrap_or_default();
-        let opened = match opened {
-            Ok(opened) => opened.map_err(|error| store_error(path, error))?,
-            Err(_) => return Err(StoreError::Damaged { path, reason: "it cannot be read".to_owned() }),
-        };
-        Ok(open.insert(Arc::new(opened)).clone())
     }
 
-    /// Runs an operation. If the database fails, logs the reason and closes it.
+    fn open(&self) -> Result<OpenDatabase, StoreError> {
+        // redb may panic on a damaged file (`Builder::set_check_integrity_on_open`).
+        let opened = catch_unwind(AssertUnwindSafe(|| self.try_open()));
+        let path = self.file.clone().unwrap_or_default();
+        match opened {
+            Ok(opened) => opened.map_err(|error| store_error(path, error)),
+            Err(_) => Err(StoreError::Damaged { path, reason: "it cannot be read".to_owned() }),
+        }
+    }
+
+    /// Runs an operation. If the database fails, logs the reason; the next attempt opens it again.
     pub(super) fn attempt<T>(
         &self,
         operation: impl FnOnce(&OpenDatabase) -> Result<T, Failure>,
     ) -> Result<T, StateError> {
-        let open = self.get().map_err(|error| {
+        let attempted = self.with(|open| {
+            let reason = match catch_unwind(AssertUnwindSafe(|| operation(open))) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(Failure::Refused(error))) => return Err(error),
+                Ok(Err(Failure::Broken(error))) => error.to_string(),
+                Err(_) => "it panicked; the file may be damaged".to_owned(),
+            };
+            warn!("{self} failed and will be opened again: {reason}");
+            open.has_failed.store(true, Ordering::Relaxed);
+            Err(StateError::Unavailable)
+        });
+        attempted.unwrap_or_else(|error| {
             warn!("{error}");
-            StateError::Unavailable
-        })?;
-        let result = catch_unwind(AssertUnwindSafe(|| operation(&open)));
-        let reason = match result {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(Failure::Refused(error))) => return Err(error),
-            Ok(Err(Failure::Broken(error))) => error.to_string(),
-            Err(_) => "it panicked; the file may be damaged".to_owned(),
-        };
-        warn!("{self} failed and will be opened again: {reason}");
-        let mut current = self.lock();
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &open)) {
-            *current = None;
-        }
-        Err(StateError::Unavailable)
+            Err(StateError::Unavailable)
+        })
     }
 
-    fn open(&self) -> Result<OpenDatabase, redb::Error> {
+    fn try_open(&self) -> Result<OpenDatabase, redb::Error> {
         let mut builder = redb::Builder::new();
         builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
         prepare((self.opener)(&builder)?)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<OpenDatabase>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -157,7 +171,7 @@ fn prepare(redb: redb::Database) -> Result<OpenDatabase, redb::Error> {
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(OpenDatabase { redb, usage: Mutex::new(usage) })
+    Ok(OpenDatabase { redb, usage: Mutex::new(usage), has_failed: AtomicBool::new(false) })
 }
 
 fn store_error(path: PathBuf, error: redb::Error) -> StoreError {

@@ -96,7 +96,7 @@ impl State {
     /// A state in this file, which is created if it does not exist. Blocks.
     pub fn open(path: PathBuf) -> Result<Self, StoreError> {
         let database = Database::in_file(path);
-        database.get()?;
+        database.with(|_| ())?;
         Ok(Self::new(database))
     }
 

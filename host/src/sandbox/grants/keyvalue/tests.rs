@@ -1,9 +1,11 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hotshoe_test_support::wait_until;
 use redb::StorageBackend;
+use tokio::sync::oneshot;
 
 use super::database::Database;
 use super::limits::{MAX_BYTES, MAX_KEY_BYTES, MAX_KEYS, MAX_VALUE_BYTES};
@@ -38,6 +40,23 @@ impl Disk {
     fn state(&self) -> State {
         let disk = self.clone();
         State::new(Database::new(None, Box::new(move |builder| Ok(builder.create_with_backend(disk.clone())?))))
+    }
+}
+
+impl Disk {
+    /// A state whose database holds a lock while it is open, as one in a file does.
+    fn locking_state(&self) -> State {
+        let disk = self.clone();
+        State::new(Database::new(
+            None,
+            Box::new(move |builder| {
+                // One reference belongs to the test, one is here, and an open database has another.
+                if Arc::strong_count(&disk.data) > 2 {
+                    return Err(redb::Error::DatabaseAlreadyOpen);
+                }
+                Ok(builder.create_with_backend(disk.clone())?)
+            }),
+        ))
     }
 }
 
@@ -200,6 +219,33 @@ async fn a_full_disk_fails_writes_and_the_store_works_again_when_there_is_room()
     assert_eq!(get(&state, "key").await.unwrap().as_deref(), Some(&b"before"[..]));
     set(&state, "key", b"after").await.unwrap();
     assert_eq!(get(&state, "key").await.unwrap().as_deref(), Some(&b"after"[..]));
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_opened_again_when_its_last_reader_has_finished() {
+    let disk = Disk::default();
+    let state = disk.locking_state();
+    set(&state, "key", b"value").await.unwrap();
+    let (finish, finished) = oneshot::channel::<()>();
+    let (start, started) = oneshot::channel();
+    let database = state.database.clone();
+    let reader = tokio::task::spawn_blocking(move || {
+        database.attempt(|_| {
+            start.send(()).unwrap();
+            finished.blocking_recv().unwrap();
+            Ok(())
+        })
+    });
+    started.await.unwrap();
+    disk.is_full.store(true, Ordering::Relaxed);
+    assert_eq!(set(&state, "key", b"lost").await, Err(StateError::Unavailable));
+    disk.is_full.store(false, Ordering::Relaxed);
+    let mut next = tokio::spawn(async move { get(&state, "key").await });
+    let waited = tokio::time::timeout(Duration::from_millis(100), &mut next).await;
+    assert!(waited.is_err(), "the database was opened although it is in use: {waited:?}");
+    finish.send(()).unwrap();
+    assert_eq!(next.await.unwrap().unwrap().as_deref(), Some(&b"value"[..]));
+    reader.await.unwrap().unwrap();
 }
 
 #[tokio::test]
