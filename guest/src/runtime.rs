@@ -4,7 +4,15 @@
 
 use alloc::alloc::{Layout, alloc, realloc};
 use core::arch::wasm32::unreachable;
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::bindings::wasi::cli::stderr::get_stderr;
+
+/// The longest message of a panic, in bytes. The rest is cut off.
+const MAX_MESSAGE: usize = 512;
 
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
@@ -13,10 +21,39 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 #[link(name = "c")]
 unsafe extern "C" {}
 
-/// Traps, which ends only this instance. The host's debug log has the backtrace.
+/// Writes the location and the message to standard error, and traps, which ends only this instance. The host's debug
+/// log has the backtrace.
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo) -> ! {
+fn panic(info: &PanicInfo) -> ! {
+    static IS_PANICKING: AtomicBool = AtomicBool::new(false);
+    // A panic during this function only traps.
+    if !IS_PANICKING.swap(true, Ordering::Relaxed) {
+        let mut message = Message { bytes: [0; MAX_MESSAGE], length: 0 };
+        // Fails if the message is too long. Its beginning is there.
+        let _ = writeln!(message, "{info}");
+        // Fails if the host refuses output.
+        let _ = get_stderr().blocking_write_and_flush(message.bytes.get(..message.length).unwrap_or_default());
+    }
     unreachable()
+}
+
+/// The message of a panic. Not allocated, because there may be no memory left.
+struct Message {
+    bytes: [u8; MAX_MESSAGE],
+    length: usize,
+}
+
+impl Write for Message {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let (length, result) =
+            if text.len() > room.len() { (room.len(), Err(fmt::Error)) } else { (text.len(), Ok(())) };
+        for (to, from) in room.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        self.length += length;
+        result
+    }
 }
 
 /// Allocates or grows memory for values that the host passes in (Component Model, CanonicalABI.md, `realloc`).

@@ -69,11 +69,19 @@ pub fn full_guest_is_rebuilt_at_each_save() {
     fs::write(&code, format!("{rust}\nthis is not Rust")).unwrap();
     server.wait_for_log("build failed; the previous guest is still serving");
     assert!(get(server.address, "/").text().contains("The porch"));
-    fs::write(&code, rust).unwrap();
+    let decode = "let path = query::percent_decode(&path);";
+    assert!(rust.contains(decode));
+    let fault = format!("{decode} if path == \"/fault\" {{ panic!(\"out of film\") }}");
+    fs::write(&code, rust.replace(decode, &fault)).unwrap();
     fs::write(&page, html.replace("Hotshoe</h1>", "The shed</h1>")).unwrap();
     wait_until("the guest is rebuilt", || get(server.address, "/").text().contains("The shed"));
     viewer.part();
     assert_eq!(server.generation(), 3);
+
+    // A panic is logged with its place and its message, although this guest does not use the standard library.
+    assert_eq!(get(server.address, "/fault").status, 502);
+    server.wait_for_log("guest stderr: panicked at src/lib.rs:");
+    server.wait_for_log("guest stderr: out of film");
 }
 
 /// The script `dev` of a guest, and the server that it starts. Both are stopped when dropped.

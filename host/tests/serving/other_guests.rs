@@ -5,22 +5,26 @@ use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, run, start_failing};
 
 /// Everything that the built-in guest imports. SECURITY.md relies on this list, so additions need a reason.
+/// Standard error is for the messages of panics.
 const IMPORTS: &str = "\
+wasi:io/error@0.2.12: granted
 wasi:io/poll@0.2.12: granted
     [method]pollable.block
     poll
+wasi:io/streams@0.2.12: granted
+    [method]input-stream.blocking-read
+    [method]output-stream.check-write
+    [method]output-stream.write
+    [method]output-stream.blocking-write-and-flush
+    [method]output-stream.subscribe
+    [method]output-stream.splice
+wasi:cli/stderr@0.2.12: granted
+    get-stderr
 wasi:clocks/monotonic-clock@0.2.12: granted
     now
     subscribe-instant
 wasi:clocks/wall-clock@0.2.12: granted
     now
-wasi:io/error@0.2.12: granted
-wasi:io/streams@0.2.12: granted
-    [method]input-stream.blocking-read
-    [method]output-stream.check-write
-    [method]output-stream.write
-    [method]output-stream.subscribe
-    [method]output-stream.splice
 wasi:http/types@0.2.12: granted
     [constructor]fields
     [method]fields.get
