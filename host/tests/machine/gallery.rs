@@ -121,7 +121,7 @@ fn async_guest() {
 fn in_front_of_a_javascript_guest() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(folder.path(), USERS);
-    toolchains::upload(&server, &toolchains::build_javascript(folder.path()));
+    toolchains::upload(&server, &toolchains::build_javascript());
     assert_eq!(get(server.address, "/some/path").status, 401);
     assert_eq!(get_as(&server, "/some/path", ALICE).text(), "JavaScript, outgoing request: TypeError\n");
     server.wait_for_logs("guest stdout: GET /some/path", 2);

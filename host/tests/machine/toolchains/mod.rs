@@ -3,11 +3,14 @@
 
 pub mod templates;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use hotshoe_conformance::program::exists;
@@ -23,8 +26,7 @@ const UPLOAD_TIMEOUT_SECONDS: &str = "400";
 
 /// Serves a guest in JavaScript, built by componentize-js.
 pub fn javascript() {
-    let folder = tempfile::tempdir().unwrap();
-    let component = build_javascript(folder.path());
+    let component = build_javascript();
     let server = serve(&component, &[]);
     assert_eq!(get(server.address, "/some/path").text(), "JavaScript, outgoing request: TypeError\n");
     server.wait_for_log("guest stdout: JavaScript received a request for /some/path");
@@ -35,29 +37,55 @@ pub fn javascript() {
     assert_eq!(get(server.address, &path).text(), "JavaScript, outgoing request: 200 hello\n");
 }
 
-/// Builds the guest in JavaScript in this folder, and returns the component.
-pub fn build_javascript(folder: &Path) -> PathBuf {
-    // componentize-js supports only the release of WASI that it was built with.
-    let wit = wit(folder, "0.2.10");
-    let component = folder.join("app.wasm");
-    let mut node = Command::new("node");
-    node.arg(source("build.mjs")).arg(source("app.js")).arg(wit).arg(&component);
-    run_successfully(node.env("COMPONENTIZE_JS", componentize_js()));
-    component
+/// Builds the guest in JavaScript, and returns the component.
+pub fn build_javascript() -> PathBuf {
+    let tool = fs::read(componentize_js().join("package.json")).unwrap();
+    build_once("javascript", &[source("app.js"), source("build.mjs")], &tool, |folder, component| {
+        // componentize-js supports only the release of WASI that it was built with.
+        let wit = wit(folder, "0.2.10");
+        let mut node = Command::new("node");
+        node.arg(source("build.mjs")).arg(source("app.js")).arg(wit).arg(component);
+        run_successfully(node.env("COMPONENTIZE_JS", componentize_js()));
+    })
 }
 
 /// Serves a guest in Python, built by componentize-py.
 pub fn python() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::copy(source("app.py"), folder.path().join("app.py")).unwrap();
-    let wit = wit(folder.path(), "0.2.12");
-    let component = folder.path().join("app.wasm");
-    let mut command = Command::new(componentize_py());
-    command.current_dir(folder.path()).arg("-d").arg(wit).args(["-w", "app", "componentize", "app", "-o"]);
-    run_successfully(command.arg(&component));
+    let tool = run_successfully(Command::new(componentize_py()).arg("--version")).stdout;
+    let component = build_once("python", &[source("app.py")], &tool, |folder, component| {
+        fs::copy(source("app.py"), folder.join("app.py")).unwrap();
+        let wit = wit(folder, "0.2.12");
+        let mut command = Command::new(componentize_py());
+        command.current_dir(folder).arg("-d").arg(wit).args(["-w", "app", "componentize", "app", "-o"]);
+        run_successfully(command.arg(component));
+    });
     let server = serve(&component, &[]);
     assert_eq!(get(server.address, "/some/path").text(), "Python, file: FileNotFoundError\n");
     server.wait_for_log("guest stdout: Python received a request for /some/path");
+}
+
+/// Builds a component with an interpreter, unless an earlier test or run has built it from the same sources with the same
+/// tool. Such a build is never the same twice, so the server would have to compile it again, which takes a minute.
+/// `build` gets a folder to work in and the path of the component.
+fn build_once(language: &str, sources: &[PathBuf], tool: &[u8], build: impl FnOnce(&Path, &Path)) -> PathBuf {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let mut hasher = DefaultHasher::new();
+    tool.hash(&mut hasher);
+    let packages = fs::read_dir(workspace().join("wit/deps")).unwrap().map(|entry| entry.unwrap().path());
+    let packages: BTreeSet<_> = packages.collect();
+    for file in sources.iter().chain(&packages) {
+        fs::read(file).unwrap().hash(&mut hasher);
+    }
+    let cached = format!("{language}-{:016x}.wasm", hasher.finish());
+    let cached = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(cached);
+    let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    if !cached.exists() {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let component = folder.path().join("app.wasm");
+        build(folder.path(), &component);
+        fs::rename(component, &cached).unwrap();
+    }
+    cached
 }
 
 /// Serves a guest in Rust that uses the standard library, built by cargo.
