@@ -37,12 +37,17 @@ mod trees;
 mod turned;
 mod wasi_0_3;
 
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread;
 
 use hotshoe_conformance::Requirements;
 use libtest_mimic::Arguments;
 
 use self::harness::{missing_as_root, missing_programs, trial};
+
+/// How many tests run at the same time for each processor. Most of them wait: for a camera, a client or a timeout.
+const TESTS_PER_PROCESSOR: usize = 2;
 
 fn main() -> ExitCode {
     if camera_vm::is_usb_camera() {
@@ -170,5 +175,8 @@ fn main() -> ExitCode {
         trials.push(vm_test);
         trials.extend(checks.drain(..checks_between.min(checks.len())));
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    arguments.test_threads.get_or_insert(TESTS_PER_PROCESSOR * processors);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
