@@ -81,7 +81,7 @@ pub fn joining_is_bounded() {
     server.wait_for_log("generation 1: a viewer cannot join a channel: invalid channel name");
     let bounds = get(server.address, "/channel/too-many").text();
     assert!(bounds.contains("(ErrorCode::TooManyStreams(256), 256)"), "{bounds}");
-    assert!(bounds.contains("(ErrorCode::TooManyChannels(71), 7"), "{bounds}");
+    assert!(bounds.contains("(ErrorCode::TooManyChannels(73), 7"), "{bounds}");
     wait_until("the channels are closed", || under_way(&server) == 0);
     assert!(Viewer::watch(server.address, "/channel/join/tick").chunk().starts_with(b"opening\n"));
 }
