@@ -302,6 +302,15 @@ pub fn inputs_and_standards() {
     follow_signal(&machine);
 }
 
+/// Reads parts until a picture has this size.
+#[track_caller]
+fn read_until_size(viewer: &mut Viewer, size: (u16, u16)) {
+    let deadline = Instant::now() + 4 * DEADLINE;
+    while jpeg_size(&viewer.part().jpeg) != size {
+        assert!(Instant::now() < deadline, "no picture of {size:?}");
+    }
+}
+
 /// The driver reports each change of the HDMI signal.
 fn follow_signal(machine: &Machine) {
     // The items of the control "DV Timings Signal Mode".
@@ -312,10 +321,10 @@ fn follow_signal(machine: &Machine) {
         assert_eq!(reply.status, 200, "{}", reply.text());
     };
     let mut viewer = Viewer::watch(machine.address, "/video_feed/hdmi");
-    while jpeg_size(&viewer.part().jpeg) != (1280, 720) {}
+    read_until_size(&mut viewer, (1280, 720));
     // The first one in the list.
     set_signal(selected);
-    while jpeg_size(&viewer.part().jpeg) != (640, 480) {}
+    read_until_size(&mut viewer, (640, 480));
     for (mode, reason) in
         [(none, "no signal at /dev/video0"), (out_of_range, "the signal at /dev/video0 is out of its range")]
     {

@@ -63,10 +63,20 @@ pub(super) fn adopt_timings(node: &Node) -> io::Result<()> {
 }
 
 /// Subscribes to changes of the signal. Returns whether the driver reports them.
+///
+/// The ID of such an event is the number of the input ("VIDIOC_SUBSCRIBE_EVENT"). Some drivers leave it at 0.
 pub(super) fn subscribe_to_changes(node: &Node) -> bool {
-    let mut subscription: sys::v4l2_event_subscription = zeroed();
-    subscription.type_ = sys::V4L2_EVENT_SOURCE_CHANGE;
-    node.ioctl(SUBSCRIBE_EVENT, &mut subscription).is_ok()
+    let mut input: c_int = 0;
+    // Drivers without inputs report changes of the first.
+    let input = node.ioctl(vidioc::VIDIOC_G_INPUT, &mut input).map_or(0, |()| input.cast_unsigned());
+    let subscribe = |id| {
+        let mut subscription: sys::v4l2_event_subscription = zeroed();
+        subscription.type_ = sys::V4L2_EVENT_SOURCE_CHANGE;
+        subscription.id = id;
+        node.ioctl(SUBSCRIBE_EVENT, &mut subscription).is_ok()
+    };
+    let is_subscribed = subscribe(input);
+    is_subscribed | (input != 0 && subscribe(0))
 }
 
 /// Dequeues an event, which can only be a change of the signal. Returns `false` if there is none.
