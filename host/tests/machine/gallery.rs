@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hotshoe::camera::JpegImage;
 use hotshoe_test_support::client::{Reply, Viewer, connect, get, send};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
@@ -29,6 +30,7 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial
     vec![
         trial("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
         trial("gallery_guest_of_wasi_0_3_serves", target, async_guest),
+        trial("gallery_emulated_camera_fails_by_its_script", target, faults_of_the_emulated_camera),
         trial("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
     ]
 }
@@ -126,4 +128,61 @@ fn in_front_of_a_javascript_guest() {
     assert_eq!(get_as(&server, "/some/path", ALICE).text(), "JavaScript, outgoing request: TypeError\n");
     server.wait_for_logs("guest stdout: GET /some/path", 2);
     server.wait_for_logs("JavaScript received a request for /some/path", 1);
+}
+
+/// The width of a part's picture.
+fn width(viewer: &mut Viewer) -> u32 {
+    JpegImage::new(viewer.part().jpeg.into()).unwrap().dimensions.width
+}
+
+/// Each script has the effect that the README promises, and viewers stay connected.
+fn faults_of_the_emulated_camera() {
+    let emulated = build().join("emulated.wasm");
+    let start = |options: &str| {
+        let camera = format!("front=component:{},fps=20,{options}", emulated.display());
+        Server::start(&["--camera", &camera, "--linger", "0"])
+    };
+    let pictures = built_in_pictures();
+    for (script, reason) in [
+        ("pictures:3 silence:60", "delivered no picture for 3 seconds"),
+        ("pictures:3 vanish", "the emulated camera was unplugged"),
+        ("pictures:3 trap", "trapped: "),
+        ("pictures:three", "`pictures:three` needs a number"),
+        ("explode", "unknown step `explode`"),
+    ] {
+        let server = start(&format!("script={script}"));
+        let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+        server.wait_for_log(reason);
+        wait_until("the viewer learns the reason", || viewer.part().header("x-outage").is_some());
+    }
+
+    let server = start("script=pictures:2 truncated:5 garbage:3");
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    let seen: Vec<_> = (0..9).map(|_| viewer.part().jpeg).collect();
+    assert!(pictures.iter().all(|picture| seen.contains(picture)) && seen.iter().all(|jpeg| pictures.contains(jpeg)));
+    drop(viewer);
+    let closed = server.wait_for_log("camera front: closed, no viewers left; ");
+    assert!(closed.contains("8 malformed"), "{closed}");
+
+    let server = start("script=sizes:1000");
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    let widths: Vec<_> = (0..12).map(|_| width(&mut viewer)).collect();
+    assert!([80, 160, 240, 320].iter().all(|width| widths.contains(width)), "{widths:?}");
+
+    let server = start("pictures=pattern,size=320x240,rotate=180,label=Test");
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    let first = viewer.part();
+    assert_ne!(first.jpeg, viewer.part().jpeg, "the pattern does not move");
+    assert_eq!(width(&mut viewer), 320);
+
+    let server = start(&format!("pictures=directory,dir={}", workspace().join("frames").display()));
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    wait_until("all pictures of the directory arrive", {
+        let mut missing = pictures.clone();
+        move || {
+            let jpeg = viewer.part().jpeg;
+            missing.retain(|picture| *picture != jpeg);
+            missing.is_empty()
+        }
+    });
 }
