@@ -13,7 +13,7 @@
 //! * [`swap`]: decides which guest serves and which driver runs, and replaces them while streams run.
 //! * [`drivers`]: cameras whose driver is a component.
 //! * [`http`]: connections and requests.
-//! * [`admin`]: shows and replaces the guest over HTTP.
+//! * [`admin`]: shows and replaces the guest and the drivers of cameras over HTTP.
 //! * [`config`]: the command line and what it means.
 //! * [`commands`]: the commands other than serving. [`app`]: the server, put together.
 //!

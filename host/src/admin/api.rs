@@ -12,15 +12,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::access::{Access, Denied};
 use super::throttle::Throttle;
+use crate::drivers::{DriverSlot, Drivers};
 use crate::http::peer::Peer;
 use crate::http::policy::SecurityHeaders;
-use crate::sandbox::{BodyError, BodyLimits, COMPONENT_LIMIT, Candidate, LoadError, Origin, RequestBody};
+use crate::sandbox::{
+    BodyError, BodyLimits, COMPONENT_LIMIT, CameraComponent as _, Candidate, LoadError, LoadedDriver, Origin,
+    RequestBody,
+};
 use crate::swap::{ActiveGuest, SwapError};
 
 /// How many uploads may be in progress: each can hold [`COMPONENT_LIMIT`] of memory.
@@ -42,6 +46,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 /// The service of the admin listener.
 pub struct AdminApi {
     active_guest: ActiveGuest,
+    drivers: Drivers,
     access: Access,
     uploads: Semaphore,
     throttle: Throttle,
@@ -57,8 +62,8 @@ type AdminResponse = Response<Full<Bytes>>;
 
 impl AdminApi {
     /// Serves requests that have `access`.
-    pub fn new(active_guest: ActiveGuest, access: Access) -> Self {
-        Self { active_guest, access, uploads: Semaphore::new(MAX_UPLOADS), throttle: Throttle::new() }
+    pub fn new(active_guest: ActiveGuest, drivers: Drivers, access: Access) -> Self {
+        Self { active_guest, drivers, access, uploads: Semaphore::new(MAX_UPLOADS), throttle: Throttle::new() }
     }
 
     /// Handles a request. Errors are part of the response.
@@ -86,14 +91,44 @@ impl AdminApi {
         }
         match (path, &head.method) {
             ("/guest", &Method::GET | &Method::HEAD) => self.report(),
-            ("/guest", &Method::PUT) => self.put(&head.headers, body).await,
+            ("/guest", &Method::PUT) => self.put_guest(&head.headers, body).await,
             ("/guest", _) => method_not_allowed("GET, HEAD, PUT"),
             ("/guest/rollback", &Method::POST) => match self.active_guest.roll_back() {
                 Ok(()) => self.report(),
                 Err(reason) => error(StatusCode::CONFLICT, reason),
             },
             ("/guest/rollback", _) => method_not_allowed("POST"),
-            _ => error(StatusCode::NOT_FOUND, "not found; this server has /guest and /guest/rollback"),
+            ("/cameras", &Method::GET | &Method::HEAD) => self.report_drivers(),
+            ("/cameras", _) => method_not_allowed("GET, HEAD"),
+            _ => match path.strip_prefix("/cameras/") {
+                Some(rest) => self.respond_for_camera(rest, head, body).await,
+                None => error(
+                    StatusCode::NOT_FOUND,
+                    "not found; this server has /guest, /guest/rollback, /cameras and /cameras/NAME",
+                ),
+            },
+        }
+    }
+
+    /// Responds to a request for `/cameras/NAME` or `/cameras/NAME/rollback`. `rest` is what follows `/cameras/`.
+    async fn respond_for_camera(&self, rest: &str, head: &Parts, body: &mut RequestBody<Incoming>) -> AdminResponse {
+        let (name, is_rollback) = rest.strip_suffix("/rollback").map_or((rest, false), |name| (name, true));
+        let Some(driver) = self.drivers.get(name) else {
+            // What runs on this machine, such as the program of `exec:`, cannot be configured here.
+            return error(
+                StatusCode::NOT_FOUND,
+                "no camera with this name has a driver (--camera NAME=component:FILE)",
+            );
+        };
+        match (is_rollback, &head.method) {
+            (false, &Method::GET | &Method::HEAD) => json(StatusCode::OK, &driver.report()),
+            (false, &Method::PUT) => self.put_driver(driver, &head.headers, body).await,
+            (false, _) => method_not_allowed("GET, HEAD, PUT"),
+            (true, &Method::POST) => match driver.roll_back() {
+                Ok(()) => json(StatusCode::OK, &driver.report()),
+                Err(reason) => error(StatusCode::CONFLICT, reason),
+            },
+            (true, _) => method_not_allowed("POST"),
         }
     }
 
@@ -117,10 +152,55 @@ impl AdminApi {
         json(StatusCode::OK, &self.active_guest.report())
     }
 
-    async fn put(&self, headers: &HeaderMap, body: &mut RequestBody<Incoming>) -> AdminResponse {
-        let Ok(_permit) = self.uploads.try_acquire() else {
+    fn report_drivers(&self) -> AdminResponse {
+        let reports: Vec<_> = self.drivers.iter().map(DriverSlot::report).collect();
+        json(StatusCode::OK, &reports)
+    }
+
+    async fn put_guest(&self, headers: &HeaderMap, body: &mut RequestBody<Incoming>) -> AdminResponse {
+        let (_permit, candidate) = match self.receive_component(Origin::Upload, headers, body).await {
+            Ok(received) => received,
+            Err(refused) => {
+                refused.log("guest");
+                return refused.response;
+            }
+        };
+        match self.active_guest.replace(candidate).await {
+            Ok(()) => self.report(),
+            Err(reason) => swap_error(&reason),
+        }
+    }
+
+    async fn put_driver(
+        &self,
+        driver: &DriverSlot,
+        headers: &HeaderMap,
+        body: &mut RequestBody<Incoming>,
+    ) -> AdminResponse {
+        let role = LoadedDriver::ROLE;
+        let (_permit, candidate) = match self.receive_component(Origin::CameraUpload { role }, headers, body).await {
+            Ok(received) => received,
+            Err(refused) => {
+                refused.log(&format!("{role} of camera {}", driver.camera()));
+                return refused.response;
+            }
+        };
+        match driver.replace(candidate).await {
+            Ok(()) => json(StatusCode::OK, &driver.report()),
+            Err(reason) => swap_error(&reason),
+        }
+    }
+
+    /// Receives a component. The permit is one of the places for uploads, to be held until the component is installed.
+    async fn receive_component(
+        &self,
+        origin: Origin,
+        headers: &HeaderMap,
+        body: &mut RequestBody<Incoming>,
+    ) -> Result<(SemaphorePermit<'_>, Result<Candidate, LoadError>), RefusedUpload> {
+        let Ok(permit) = self.uploads.try_acquire() else {
             let response = error(StatusCode::SERVICE_UNAVAILABLE, "other uploads are in progress, try again soon");
-            return with_header(response, RETRY_AFTER, "1");
+            return Err(RefusedUpload { reason: None, response: with_header(response, RETRY_AFTER, "1") });
         };
         let received = match content_length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
@@ -129,33 +209,50 @@ impl AdminApi {
         let bytes = match received {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
-                let reason = LoadError::TooLarge(Origin::Upload);
-                warn!("guest not replaced: {reason}");
-                return error(StatusCode::PAYLOAD_TOO_LARGE, reason);
+                let reason = LoadError::TooLarge(origin).to_string();
+                return Err(RefusedUpload::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
             }
-            Err(cause) => {
-                let (status, reason) = match cause {
-                    BodyError::TimedOut => (StatusCode::REQUEST_TIMEOUT, "the upload took too long"),
-                    BodyError::Aborted => (StatusCode::BAD_REQUEST, "the upload was cut off"),
-                };
-                warn!("guest not replaced: {reason}");
-                return error(status, reason);
+            Err(BodyError::TimedOut) => {
+                return Err(RefusedUpload::new(StatusCode::REQUEST_TIMEOUT, "the upload took too long".to_owned()));
+            }
+            Err(BodyError::Aborted) => {
+                return Err(RefusedUpload::new(StatusCode::BAD_REQUEST, "the upload was cut off".to_owned()));
             }
         };
-        let candidate = tokio::task::spawn_blocking(move || Candidate::new(Origin::Upload, bytes)).await;
-        let Ok(candidate) = candidate else {
-            return error(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the component cannot be read because of a bug in hotshoe",
-            );
-        };
-        match self.active_guest.replace(candidate).await {
-            Ok(()) => self.report(),
-            Err(reason @ (SwapError::Load(_) | SwapError::TestRequest { .. })) => {
-                error(StatusCode::UNPROCESSABLE_ENTITY, reason)
+        match tokio::task::spawn_blocking(move || Candidate::new(origin, bytes)).await {
+            Ok(candidate) => Ok((permit, candidate)),
+            Err(_) => {
+                let reason = "the component cannot be read because of a bug in hotshoe".to_owned();
+                Err(RefusedUpload::new(StatusCode::INTERNAL_SERVER_ERROR, reason))
             }
-            Err(reason) => error(StatusCode::INTERNAL_SERVER_ERROR, reason),
         }
+    }
+}
+
+/// An upload that was not received.
+struct RefusedUpload {
+    /// For the log.
+    reason: Option<String>,
+    response: AdminResponse,
+}
+
+impl RefusedUpload {
+    fn new(status: StatusCode, reason: String) -> Self {
+        Self { response: error(status, &reason), reason: Some(reason) }
+    }
+
+    /// `what` is what the component would have replaced.
+    fn log(&self, what: &str) {
+        if let Some(reason) = &self.reason {
+            warn!("{what} not replaced: {reason}");
+        }
+    }
+}
+
+fn swap_error(reason: &SwapError) -> AdminResponse {
+    match reason {
+        SwapError::Load(_) | SwapError::TestRequest { .. } => error(StatusCode::UNPROCESSABLE_ENTITY, reason),
+        SwapError::Thread(_) | SwapError::Panicked(_) => error(StatusCode::INTERNAL_SERVER_ERROR, reason),
     }
 }
 

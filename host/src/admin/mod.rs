@@ -1,10 +1,13 @@
-//! The admin listener: shows and replaces the guest over HTTP, at a separate address.
+//! The admin listener: shows and replaces the guest and the drivers of cameras over HTTP, at a separate address.
 //!
 //! | | |
 //! | --- | --- |
 //! | `GET /guest` | the current generation, the guest before it, what drains, and what was refused |
 //! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
 //! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |
+//! | `GET /cameras`, `GET /cameras/NAME` | the drivers of all cameras that have one, or of this camera |
+//! | `PUT /cameras/NAME` | replaces the driver of a camera; responds like GET, or with 422 and the reason |
+//! | `POST /cameras/NAME/rollback` | rolls back to the previous driver; responds like GET, or with 409 |
 //!
 //! All responses are JSON, errors in the field `error`: 401, 403 or 421 if access is denied, 413 if a component is too
 //! large, 400 or 408 if it did not arrive completely or in time, 503 if other uploads are in progress, and 429 after

@@ -13,6 +13,7 @@ use super::error::AppError;
 use crate::admin::{Access, AdminApi};
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
+use crate::drivers::Drivers;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{ListenAddress, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
@@ -68,13 +69,14 @@ pub(super) fn spawn(
     runtime: &Handle,
     listeners: Listeners,
     active_guest: ActiveGuest,
+    drivers: Drivers,
     access: Access,
 ) {
     let limits = Limits { total: ADMIN_CONNECTIONS, per_address: ADMIN_CONNECTIONS };
     let connections = Connections::new(limits, TrustedProxies::default());
     let stalled = connections.clone();
     tasks.spawn_restarting("the admin listener's timeouts", move || stalled.clone().close_stalled(), runtime);
-    let api = Arc::new(AdminApi::new(active_guest, access));
+    let api = Arc::new(AdminApi::new(active_guest, drivers, access));
     let handler = service_fn(move |request| api.clone().handle(request));
     // Abandon: an upload whose client has left changes nothing.
     let serving = server::serve(listeners, handler, connections, HalfClose::Abandon, pending());

@@ -13,6 +13,9 @@ use crate::swap::SwapError;
 /// Why the server did not start, or stopped. Displays as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// There is no file to watch.
+    #[error("--watch needs a file to watch; add --guest FILE, --wrap FILE or --camera component:FILE")]
+    NothingToWatch,
     /// A camera cannot be used.
     #[error(transparent)]
     Cameras(#[from] CamerasError),

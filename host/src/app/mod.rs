@@ -10,6 +10,7 @@ mod error;
 mod signals;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::service::service_fn;
@@ -21,6 +22,7 @@ use self::signals::{catch_sighup, reload_on_sighup, shutdown_signal};
 use crate::admin::Access;
 use crate::camera::Cameras;
 use crate::channels::Channels;
+use crate::config::camera_spec::SourceSpec;
 use crate::config::cli::ServeArgs;
 use crate::config::{default_cache_dir, find_cameras};
 use crate::drivers::Drivers;
@@ -36,8 +38,9 @@ use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
 use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Pixels, Sandbox, State};
 use crate::swap::ActiveGuest;
+use crate::swap::active_guest::{GuestFile, MiddlewareFile};
 use crate::swap::publishers::publish_all;
-use crate::swap::watch::{Role, watch};
+use crate::swap::watch::{Watched, watch};
 use crate::swap::workers::run_workers;
 
 pub use self::error::AppError;
@@ -65,6 +68,10 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
 }
 
 fn build(args: &ServeArgs) -> Result<Parts, AppError> {
+    let has_driver = args.cameras.iter().any(|camera| matches!(camera.source, SourceSpec::Component(_)));
+    if args.watch && args.guest.is_none() && args.middleware.is_empty() && !has_driver {
+        return Err(AppError::NothingToWatch);
+    }
     open_files::raise_limit();
     heap::limit_arenas();
     let sandbox = Arc::new(Sandbox::new(capacity::instances(args), args.guest_memory, open_cache(args))?);
@@ -131,9 +138,9 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     tasks.spawn("the channel publisher", publishing, streams);
     let guest = active_guest.clone();
     tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
-    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest);
+    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &drivers);
     if let Some(listener) = admin_listener {
-        admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), admin_access);
+        admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), drivers, admin_access);
     }
 
     let limits = capacity::connection_limits(args, cameras.iter().count());
@@ -170,8 +177,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     Ok(())
 }
 
-/// Spawns the tasks that reload the guest at SIGHUP and, with `--watch`, when its file or a file of its middleware
-/// changes. `digest` is that of the guest that was read from the file at the start.
+/// Spawns the tasks that reload the guest and the drivers at SIGHUP and, with `--watch`, when their files or a file of
+/// middleware change. `digest` is that of the guest that was read from the file at the start.
 fn spawn_reloading(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
@@ -179,22 +186,39 @@ fn spawn_reloading(
     hangups: SignalStream,
     digest: Arc<str>,
     active_guest: &ActiveGuest,
+    drivers: &Drivers,
 ) {
     let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
-    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone());
+    let reloaded = drivers.clone();
+    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), reloaded.clone());
     tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
     if !args.watch {
         return;
     }
-    let composition = active_guest.composition();
-    let middleware = composition.iter().flat_map(|composition| composition.middleware.iter());
-    let middleware = middleware.map(|part| (part.path.clone(), Role::Middleware, part.component.digest.clone()));
-    for (file, role, digest) in args.guest.clone().map(|file| (file, Role::Guest, digest)).into_iter().chain(middleware)
-    {
-        let (name, guest) = (format!("the watcher of {}", file.display()), active_guest.clone());
-        let watch = move || watch(file.clone(), role, digest.clone(), guest.clone());
-        tasks.spawn_restarting(&name, watch, runtime);
+    if let Some(file) = args.guest.clone() {
+        spawn_watcher(tasks, runtime, file, Some(digest), GuestFile(active_guest.clone()));
     }
+    let composition = active_guest.composition();
+    for part in composition.iter().flat_map(|composition| composition.middleware.iter()) {
+        let digest = Some(part.component.digest.clone());
+        spawn_watcher(tasks, runtime, part.path.clone(), digest, MiddlewareFile(active_guest.clone()));
+    }
+    for driver in drivers.iter() {
+        // A driver that is loaded already is not loaded again.
+        spawn_watcher(tasks, runtime, driver.file().to_owned(), None, driver.clone());
+    }
+}
+
+fn spawn_watcher(
+    tasks: &mut BackgroundTasks,
+    runtime: &Handle,
+    file: PathBuf,
+    digest: Option<Arc<str>>,
+    component: impl Watched,
+) {
+    let component = Arc::new(component);
+    let name = format!("the watcher of {}", file.display());
+    tasks.spawn_restarting(&name, move || watch(file.clone(), digest.clone(), component.clone()), runtime);
 }
 
 /// The service for viewers.

@@ -1,4 +1,4 @@
-//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the guest.
+//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the guest and the drivers of cameras.
 
 use std::future::pending;
 use std::io::{self, IsTerminal as _};
@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
+use crate::drivers::Drivers;
 use crate::sandbox::Candidate;
 use crate::swap::ActiveGuest;
 
@@ -31,10 +32,15 @@ pub(super) fn catch_sighup() -> io::Result<SignalStream> {
     signal(SignalKind::hangup())
 }
 
-/// Reloads the guest from `file`, or the built-in one, and its middleware at each SIGHUP, until the future is dropped.
-/// The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
-/// `hangups` is `None` when the task is restarted.
-pub(super) async fn reload_on_sighup(hangups: Option<SignalStream>, file: Option<PathBuf>, active_guest: ActiveGuest) {
+/// Reloads the guest from `file`, or the built-in one, its middleware and the drivers at each SIGHUP, until the future
+/// is dropped. The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program
+/// shuts down. `hangups` is `None` when the task is restarted.
+pub(super) async fn reload_on_sighup(
+    hangups: Option<SignalStream>,
+    file: Option<PathBuf>,
+    active_guest: ActiveGuest,
+    drivers: Drivers,
+) {
     let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
         Err(error) => {
@@ -51,10 +57,16 @@ pub(super) async fn reload_on_sighup(hangups: Option<SignalStream>, file: Option
             let _ = kill_process(getpid(), Signal::TERM);
             return pending().await;
         }
-        info!("received SIGHUP, reloading the guest");
+        match drivers.iter().count() {
+            0 => info!("received SIGHUP, reloading the guest"),
+            _ => info!("received SIGHUP, reloading the guest and the drivers"),
+        }
         let file = file.clone();
+        // The outcomes are logged.
+        for driver in drivers.iter() {
+            let _ = driver.reload().await;
+        }
         let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
-        // The outcome is logged.
         let _ = active_guest.reload(candidate).await;
     }
 }

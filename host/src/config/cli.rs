@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
@@ -50,7 +50,7 @@ Environment:
 
 Signals:
   SIGINT, SIGTERM  Shut down
-  SIGHUP           Load the guest again
+  SIGHUP           Load the guest and the drivers of cameras again
 
 Examples:
   Serve the first camera to this machine:
@@ -204,7 +204,6 @@ pub enum Language {
 
 /// How to serve.
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("files").args(["guest", "middleware"]).multiple(true))]
 pub struct ServeArgs {
     /// Camera to serve, such as /dev/video0,fps=30 (repeatable)
     ///
@@ -368,8 +367,8 @@ pub struct ServeArgs {
     #[arg(long = "wrap", value_name = "FILE", help_heading = "Guest", verbatim_doc_comment)]
     pub middleware: Vec<PathBuf>,
 
-    /// Replace the guest or middleware whenever its file changes, under live streams
-    #[arg(long, requires = "files", help_heading = "Guest")]
+    /// Replace the guest, middleware or a camera's driver whenever its file changes, under live streams
+    #[arg(long, help_heading = "Guest")]
     pub watch: bool,
 
     /// How long responses of a replaced guest may continue
@@ -414,8 +413,8 @@ pub struct ServeArgs {
 
     /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
     ///
-    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest,
-    /// unless --admin-token-file is set.
+    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest and the
+    /// drivers of cameras, unless --admin-token-file is set.
     #[arg(long, value_name = "ADDRESS|off", help_heading = "Administration", verbatim_doc_comment)]
     pub admin: Option<AdminAddress>,
 

@@ -1,5 +1,6 @@
 //! The active guest: answers requests, and is replaced by candidates that pass their check.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::deployment::{Deployment, FIRST_GENERATION, NoRollbackTarget, log_unch
 use super::drain::{DrainableBody, ServedBody};
 use super::generation::{Generation, InFlightRequest};
 use super::report::Report;
+use super::watch::Watched;
 use crate::sandbox::{CallError, Candidate, Composition, Invoker, LoadError, Middleware, Priority, ResponseBody};
 
 /// The guest that serves now. Clones share it, and all see a replacement at once.
@@ -174,6 +176,11 @@ impl ActiveGuest {
         self.deployment.report(self.invoker.grants().clone())
     }
 
+    /// Whether the component with this digest is the current guest, or a part of it.
+    fn contains(&self, digest: &str) -> bool {
+        self.current().guest.contains(digest)
+    }
+
     /// The generation that answers requests.
     pub(super) fn current(&self) -> Arc<Generation> {
         self.deployment.current()
@@ -186,5 +193,39 @@ impl ActiveGuest {
     /// See [`Deployment::record_failure`].
     pub(super) fn record_failure(&self, request: &InFlightRequest, error: &CallError) {
         self.deployment.record_failure(request, error);
+    }
+}
+
+/// The file of the guest, as it is watched.
+pub struct GuestFile(pub ActiveGuest);
+
+impl Watched for GuestFile {
+    fn read(&self, file: &Path) -> Result<Candidate, LoadError> {
+        Candidate::read(Some(file))
+    }
+
+    fn runs(&self, digest: &str) -> bool {
+        self.0.contains(digest)
+    }
+
+    async fn offer(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
+        self.0.replace(candidate).await
+    }
+}
+
+/// A file of middleware, as it is watched. When it changes, the guest that serves at the time stays behind it.
+pub struct MiddlewareFile(pub ActiveGuest);
+
+impl Watched for MiddlewareFile {
+    fn read(&self, file: &Path) -> Result<Candidate, LoadError> {
+        Candidate::read(Some(file))
+    }
+
+    fn runs(&self, digest: &str) -> bool {
+        self.0.contains(digest)
+    }
+
+    async fn offer(&self, _: Result<Candidate, LoadError>) -> Result<(), SwapError> {
+        self.0.reload_middleware().await
     }
 }

@@ -16,6 +16,7 @@ use super::deployment::{FIRST_GENERATION, NoRollbackTarget};
 use super::deployment_state::{DeploymentState, Failover, Transition};
 use super::generation::{Generation, InFlightRequest};
 use super::report::{Refusal, unix_time};
+use super::watch::Watched;
 use crate::camera::{Outage, OutageCause};
 use crate::sandbox::{CameraComponent, Cancellation, Candidate, Identity, LoadError, Origin, Phase, Priority, Sandbox};
 
@@ -325,6 +326,20 @@ impl<C: CameraComponent> CameraSlot<C> {
 impl<C: CameraComponent> Clone for CameraSlot<C> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+impl<C: CameraComponent> Watched for CameraSlot<C> {
+    fn read(&self, file: &Path) -> Result<Candidate, LoadError> {
+        Candidate::read_for_camera(C::ROLE, file)
+    }
+
+    fn runs(&self, digest: &str) -> bool {
+        self.current().is_some_and(|generation| *generation.lifecycle.digest == *digest)
+    }
+
+    async fn offer(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
+        self.replace(candidate).await
     }
 }
 

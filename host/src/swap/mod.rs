@@ -20,7 +20,7 @@
 //! * [`active_guest`]: answers requests with the current guest and replaces it.
 //! * [`camera_slot`]: the same for a component that belongs to a camera, such as its driver.
 //! * [`publishers`]: runs a publisher for each channel; [`workers`]: runs the worker of each generation.
-//! * [`watch`]: watches the files of the guest and its middleware.
+//! * [`watch`]: watches the files of components.
 //!
 //! This module does not know where requests come from.
 

@@ -1,4 +1,4 @@
-//! Watches the files of the guest and its middleware, and replaces the guest when a file changes.
+//! Watches the files of components, and replaces a component when its file changes.
 //!
 //! Build tools rename a new file into place, write it in pieces, or touch it without changing it. So the watcher
 //! observes the folder, waits until the file is stable, and compares digests.
@@ -19,9 +19,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Interval, interval, sleep};
 use tracing::{debug, info, warn};
 
-use super::active_guest::ActiveGuest;
 use super::check::SwapError;
-use crate::sandbox::Candidate;
+use crate::sandbox::{Candidate, LoadError};
 
 /// How long the file must stay unchanged before it is read. Linkers write it within milliseconds, in one go.
 const DEBOUNCE: Duration = Duration::from_millis(100);
@@ -30,41 +29,44 @@ const DEBOUNCE: Duration = Duration::from_millis(100);
 /// network file system, or in a folder that was removed and created again, as by `cargo clean`.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What a watched file contains.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// The guest.
-    Guest,
-    /// Middleware. When it changes, the guest that serves at the time stays behind it.
-    Middleware,
+/// A component that is replaced when its file changes.
+pub trait Watched: Send + Sync + 'static {
+    /// Reads the file. Blocks while it does.
+    fn read(&self, file: &Path) -> Result<Candidate, LoadError>;
+
+    /// Whether the component with this digest runs now.
+    fn runs(&self, digest: &str) -> bool;
+
+    /// Offers what the file contains now. The outcome is logged.
+    fn offer(&self, candidate: Result<Candidate, LoadError>) -> impl Future<Output = Result<(), SwapError>> + Send;
 }
 
-/// Replaces the guest whenever `file` changes, until the future is dropped. `digest` is that of the component that was
-/// read from the file at the start.
-pub async fn watch(file: PathBuf, role: Role, mut digest: Arc<str>, active_guest: ActiveGuest) {
+/// Replaces a component whenever `file` changes, until the future is dropped. `digest` is that of the component that was
+/// read from the file at the start, if it could be read.
+pub async fn watch(file: PathBuf, mut digest: Option<Arc<str>>, component: Arc<impl Watched>) {
     info!("watching {}", file.display());
     let changed = Arc::new(Notify::new());
     let folder = WatchedFolder::new(file.clone(), changed.clone());
     let mut changes = FileChanges::new(folder, changed);
     loop {
         changes.next().await;
-        let path = file.clone();
-        let Ok(candidate) = spawn_blocking(move || Candidate::read(Some(&path))).await else { continue };
+        let (path, reader) = (file.clone(), component.clone());
+        let Ok(candidate) = spawn_blocking(move || reader.read(&path)).await else { continue };
         let new_digest = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
-        if new_digest.as_ref() == Some(&digest) {
-            if !active_guest.current().guest.contains(&digest) {
-                info!("{} has not changed, but another guest is serving; send SIGHUP to load it again", file.display());
+        let runs = new_digest.as_ref().is_some_and(|digest| component.runs(digest));
+        if digest.is_none() && runs {
+            digest = new_digest;
+            continue;
+        }
+        if new_digest.is_some() && new_digest == digest {
+            if !runs {
+                info!("{} has not changed, but another component runs; send SIGHUP to load it again", file.display());
             }
             continue;
         }
-        // The outcome is logged. A candidate that could not be tested is offered again when it is saved again.
-        let outcome = match role {
-            Role::Guest => active_guest.replace(candidate).await,
-            Role::Middleware => active_guest.reload_middleware().await,
-        };
-        if matches!(outcome, Ok(()) | Err(SwapError::Load(_)))
-            && let Some(new_digest) = new_digest
-        {
+        // A candidate that could not be tested is offered again when it is saved again.
+        let outcome = component.offer(candidate).await;
+        if matches!(outcome, Ok(()) | Err(SwapError::Load(_))) && new_digest.is_some() {
             digest = new_digest;
         }
     }

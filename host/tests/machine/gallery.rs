@@ -6,6 +6,7 @@ use std::process::Command;
 
 use hotshoe::camera::JpegImage;
 use hotshoe_test_support::client::{Reply, Viewer, connect, get, send};
+use hotshoe_test_support::guests::{DRIVES, built_in, driver, driver_file, variant};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
 use libtest_mimic::Trial;
@@ -31,6 +32,7 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial
         trial("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
         trial("gallery_guest_of_wasi_0_3_serves", target, async_guest),
         trial("gallery_emulated_camera_fails_by_its_script", target, faults_of_the_emulated_camera),
+        trial("gallery_emulated_camera_and_a_guest_are_swapped_in_under_viewers", target, swapping_the_emulated_camera),
         trial("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
     ]
 }
@@ -185,4 +187,32 @@ fn faults_of_the_emulated_camera() {
             missing.is_empty()
         }
     });
+}
+
+/// The driver and the web guest are replaced one after the other, and a viewer notices only the new pictures.
+fn swapping_the_emulated_camera() {
+    let emulated = fs::read(build().join("emulated.wasm")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (_, camera) = driver_file(folder.path(), &driver(DRIVES, 1));
+    let camera = format!("{camera},fps=20,pictures=pattern,size=320x240,script=pictures:20 truncated:5 pictures:5");
+    let server = Server::start(&["--camera", &camera]);
+    let admin = server.admin.unwrap();
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    assert_eq!(width(&mut viewer), 640);
+    let mut last = viewer.part().sequence();
+    let mut next = |viewer: &mut Viewer| {
+        let part = viewer.part();
+        assert!(part.header("x-outage").is_none() && part.sequence() > last, "{} after {last}", part.sequence());
+        last = part.sequence();
+        JpegImage::new(part.jpeg.into()).unwrap().dimensions.width
+    };
+    assert_eq!(send(admin, "PUT", "/cameras/front", &[], &emulated).status, 200);
+    wait_until("the emulated camera has taken over", || next(&mut viewer) == 320);
+    assert_eq!(server.put_guest(&variant(&built_in(), 1)).status, 200);
+    for _ in 0..40 {
+        assert_eq!(next(&mut viewer), 320);
+    }
+    assert_eq!(server.generation(), 2);
+    assert_eq!(send(admin, "PUT", "/cameras/front", &[], &driver(DRIVES, 2)).status, 200);
+    wait_until("the first driver has taken over", || next(&mut viewer) == 640);
 }

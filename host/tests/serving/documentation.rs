@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use hotshoe::config::cli::Cli;
 use hotshoe_test_support::client::{Viewer, get, send};
+use hotshoe_test_support::guests::{DRIVES, driver};
 use hotshoe_test_support::server::{Server, run};
 use hotshoe_test_support::{wait_until, workspace};
 
@@ -36,7 +37,11 @@ const CAMERAS: [&str; 5] = [
 
 /// Starts a server whose cameras have delivered frames.
 fn serve() -> Server {
-    let server = Server::start(&CAMERAS);
+    serve_with(&[])
+}
+
+fn serve_with(more: &[&str]) -> Server {
+    let server = Server::start(&[&CAMERAS[..], more].concat());
     let has_clips =
         || ["front", "yard"].iter().all(|camera| get(server.address, &format!("/clip/{camera}")).status == 200);
     wait_until("the cameras remember frames", has_clips);
@@ -147,9 +152,12 @@ fn paths_in_the_table_of_paths_are_served() {
 
 #[test]
 fn curl_commands_succeed_in_their_order() {
-    let server = serve();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("driver.wasm");
+    fs::write(&file, driver(DRIVES, 1)).unwrap();
+    let server = serve_with(&["--camera", &format!("porch=component:{}", file.display())]);
     let admin = server.admin.unwrap();
-    let guest = another_guest();
+    let (guest, another_driver) = (another_guest(), driver(DRIVES, 2));
     check_all(|document| {
         let mut faults = Vec::new();
         for line in document.shell_lines().iter().filter(|line| line.starts_with("curl ")) {
@@ -158,6 +166,7 @@ fn curl_commands_succeed_in_their_order() {
             let url = words.iter().find(|word| word.starts_with("http://")).unwrap();
             let status = if let Some(path) = url.strip_prefix(ADMIN) {
                 match (has("-T"), has("POST")) {
+                    (true, _) if path.starts_with("/cameras/") => send(admin, "PUT", path, &[], &another_driver).status,
                     (true, _) => send(admin, "PUT", path, &[], &guest).status,
                     (_, true) => send(admin, "POST", path, &[], b"").status,
                     _ => get(admin, path).status,

@@ -1,9 +1,11 @@
 //! Cameras whose driver is a component (`component:`).
 //!
 //! * `faults`: what viewers learn when a driver fails. `abuse`: drivers that misbehave harm only themselves.
+//! * `swapping`: drivers that are replaced.
 
 mod abuse;
 mod faults;
+mod swapping;
 
 use std::path::Path;
 
