@@ -63,6 +63,8 @@ pub struct Plan {
     pub window: Duration,
     /// How many percent of the frames must arrive in time. Less than 100 if other programs run on this machine.
     pub percent_in_time: usize,
+    /// How many times longer than promised things may take. More than 1 if other programs run on this machine.
+    pub time_tolerance: u32,
     /// How many times the processor time of a server with as many plain viewers the origin may use. More than 1 because
     /// of noise.
     pub cost_tolerance: f64,
@@ -228,8 +230,8 @@ impl<'a> Tree<'a> {
         let picture = self.first_after(returned, |part| !part.is_placeholder);
         let reconnects: usize = self.load.viewers().iter().map(|viewer| viewer.reconnects.len()).sum();
         vec![
-            all_within("all viewers see the reason of the origin's end", REASON_WITHIN, reason),
-            all_within("all viewers see the picture of the origin that is back", PICTURE_WITHIN, picture),
+            self.plan.all_within("all viewers see the reason of the origin's end", REASON_WITHIN, reason),
+            self.plan.all_within("all viewers see the picture of the origin that is back", PICTURE_WITHIN, picture),
             Check::new("no viewer loses its connection", format!("{reconnects} reconnected"), reconnects == 0),
         ]
     }
@@ -266,7 +268,7 @@ impl<'a> Tree<'a> {
                 format!("{count} of {affected}"),
                 count == affected && affected > 0,
             ),
-            all_within("they have the picture again", RETURN_WITHIN, back),
+            self.plan.all_within("they have the picture again", RETURN_WITHIN, back),
             Check::new(
                 format!("the others miss no frame, and wait for none longer than {limit:?}"),
                 format!(
@@ -314,9 +316,10 @@ fn freshness(plan: Plan, far: &Machine, link: &LossyLink) -> Check {
     // A picture is shown until the next one is there.
     let pause = parts.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or(PATIENCE);
     let (forwarded, lost) = link.packets();
+    let limit = FRESH_WITHIN * plan.time_tolerance;
     Check::new(
         format!(
-            "pictures behind a link with {:.0} % loss and {:?} of delay each way are at most {FRESH_WITHIN:?} old",
+            "pictures behind a link with {:.0} % loss and {:?} of delay each way are at most {limit:?} old",
             LINK.lost_per_mille as f64 / 10.0,
             LINK.delay
         ),
@@ -329,7 +332,7 @@ fn freshness(plan: Plan, far: &Machine, link: &LossyLink) -> Check {
             shown(pause),
             forwarded + lost
         ),
-        pictures == parts.len() && pictures > 0 && oldest <= FRESH_WITHIN && lost > 0,
+        pictures == parts.len() && pictures > 0 && oldest <= limit && lost > 0,
     )
 }
 
@@ -342,6 +345,13 @@ impl Plan {
     fn in_time(&self) -> Duration {
         self.period() + HOPS * HOP
     }
+
+    /// Checks a promise about how long something takes. `None` means that it did not happen.
+    fn all_within(&self, promise: &str, time: Duration, measured: Option<Duration>) -> Check {
+        let time = time * self.time_tolerance;
+        let shown = measured.map_or_else(|| format!("not within {PATIENCE:?}"), shown);
+        Check::new(format!("{promise} within {time:?}"), shown, measured.is_some_and(|measured| measured <= time))
+    }
 }
 
 fn start_origin(machine: &Machine, port: u16, plan: Plan, pictures: &Path) -> Server {
@@ -349,11 +359,6 @@ fn start_origin(machine: &Machine, port: u16, plan: Plan, pictures: &Path) -> Se
     let large = format!("large=emulated,fps={LINK_RATE}");
     let link = format!("{}:{port}", ENDS[0]);
     Server::start_command(machine.server(port, &["--camera", &small, "--camera", &large, "--listen", &link]))
-}
-
-fn all_within(promise: &str, time: Duration, measured: Option<Duration>) -> Check {
-    let shown = measured.map_or_else(|| format!("not within {PATIENCE:?}"), shown);
-    Check::new(format!("{promise} within {time:?}"), shown, measured.is_some_and(|measured| measured <= time))
 }
 
 /// Returns how many frames are missing between these parts.
