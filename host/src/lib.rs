@@ -12,6 +12,7 @@
 //! * [`sandbox`]: runs guests and drivers of cameras, and implements the WIT interfaces that they import.
 //! * [`swap`]: decides which guest serves and which driver runs, and replaces them while streams run.
 //! * [`drivers`]: cameras whose driver is a component.
+//! * [`filters`]: components between a camera and its viewers.
 //! * [`http`]: connections and requests.
 //! * [`admin`]: shows and replaces the guest and the drivers of cameras over HTTP.
 //! * [`config`]: the command line and what it means.
@@ -28,6 +29,7 @@ pub mod channels;
 pub mod commands;
 pub mod config;
 pub mod drivers;
+pub mod filters;
 pub mod http;
 pub mod logging;
 pub mod origin;

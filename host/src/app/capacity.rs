@@ -6,6 +6,7 @@ use crate::channels::Channels;
 use crate::config::camera_spec::{CameraSpec, SourceSpec};
 use crate::config::cli::ServeArgs;
 use crate::drivers::MAX_DRIVER_INSTANCES;
+use crate::filters::MAX_FILTER_INSTANCES;
 use crate::http::limits::{Admission, Limits};
 use crate::process::open_files;
 use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_OUTGOING_REQUESTS};
@@ -22,12 +23,19 @@ const MIN_CONNECTIONS: usize = 4;
 
 /// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
 /// test request; idle ones of the current and the previous guest; their workers; and two publishers per channel, while
-/// one takes over from the other. Cameras with a driver need up to three each.
+/// one takes over from the other. Cameras with a driver need up to three each, and two for each filter.
 pub(super) fn instances(args: &ServeArgs) -> u32 {
     let is_component = |camera: &&CameraSpec| matches!(camera.source, SourceSpec::Component(_));
     let drivers = args.cameras.iter().filter(is_component).count() as u32;
+    let filters = args.cameras.iter().map(|camera| camera.filters.len() as u32).sum::<u32>() * MAX_FILTER_INSTANCES;
     let publishers = 2 * Channels::limit(args.cameras.len());
-    2 * args.max_requests + 1 + 2 * MAX_IDLE_INSTANCES + MAX_WORKERS + publishers + drivers * MAX_DRIVER_INSTANCES
+    2 * args.max_requests
+        + 1
+        + 2 * MAX_IDLE_INSTANCES
+        + MAX_WORKERS
+        + publishers
+        + drivers * MAX_DRIVER_INSTANCES
+        + filters
 }
 
 /// The limits on connections: what the options ask for, as far as the limit on open files allows.

@@ -26,6 +26,7 @@ use crate::config::camera_spec::SourceSpec;
 use crate::config::cli::ServeArgs;
 use crate::config::{default_cache_dir, find_cameras};
 use crate::drivers::Drivers;
+use crate::filters::FilterSlots;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Listeners, SocketAccess};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
@@ -53,6 +54,7 @@ struct Parts {
     grants: Grants,
     sandbox: Arc<Sandbox>,
     drivers: Drivers,
+    filters: FilterSlots,
     candidate: Candidate,
 }
 
@@ -75,7 +77,7 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     open_files::raise_limit();
     heap::limit_arenas();
     let sandbox = Arc::new(Sandbox::new(capacity::instances(args), args.guest_memory, open_cache(args))?);
-    let (cameras, drivers) = find_cameras(&args.cameras, args.into(), &|| Ok(sandbox.clone()))?;
+    let (cameras, drivers, filters) = find_cameras(&args.cameras, args.into(), &|| Ok(sandbox.clone()))?;
     for camera in cameras.iter() {
         info!(camera = camera.name(), "{}", camera.description());
     }
@@ -87,12 +89,12 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     }
     info!("grants: {grants}");
     let candidate = Candidate::read(args.guest.as_deref())?;
-    Ok(Parts { cameras, guard, admin_access, grants, sandbox, drivers, candidate })
+    Ok(Parts { cameras, guard, admin_access, grants, sandbox, drivers, filters, candidate })
 }
 
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
-    let Parts { cameras, guard, admin_access, grants, sandbox, drivers, candidate } = parts;
+    let Parts { cameras, guard, admin_access, grants, sandbox, drivers, filters, candidate } = parts;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
@@ -111,7 +113,11 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     grants.outgoing.run_on(requests.clone());
     drivers.run_requests_on(requests);
     let preloading = drivers.clone();
-    requests.spawn(async move { preloading.preload().await });
+    let preloading_filters = filters.clone();
+    requests.spawn(async move {
+        preloading.preload().await;
+        preloading_filters.preload().await;
+    });
     let (channels, new_channels) = Channels::new(cameras.iter().count());
     let invoker = Invoker::new(
         sandbox,
@@ -138,7 +144,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     tasks.spawn("the channel publisher", publishing, streams);
     let guest = active_guest.clone();
     tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
-    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &drivers);
+    let components = (drivers.clone(), filters.clone());
+    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &components);
     if let Some(listener) = admin_listener {
         admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), drivers, admin_access);
     }
@@ -177,7 +184,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     Ok(())
 }
 
-/// Spawns the tasks that reload the guest and the drivers at SIGHUP and, with `--watch`, when their files or a file of
+/// Spawns the tasks that reload the guest, the drivers and the filters at SIGHUP and, with `--watch`, when their files or a file of
 /// middleware change. `digest` is that of the guest that was read from the file at the start.
 fn spawn_reloading(
     tasks: &mut BackgroundTasks,
@@ -186,10 +193,10 @@ fn spawn_reloading(
     hangups: SignalStream,
     digest: Arc<str>,
     active_guest: &ActiveGuest,
-    drivers: &Drivers,
+    components: &(Drivers, FilterSlots),
 ) {
     let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
-    let reloaded = drivers.clone();
+    let ((drivers, filters), reloaded) = (components, components.clone());
     let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), reloaded.clone());
     tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
     if !args.watch {
@@ -206,6 +213,9 @@ fn spawn_reloading(
     for driver in drivers.iter() {
         // A driver that is loaded already is not loaded again.
         spawn_watcher(tasks, runtime, driver.file().to_owned(), None, driver.clone());
+    }
+    for filter in filters.iter() {
+        spawn_watcher(tasks, runtime, filter.file().to_owned(), None, filter.clone());
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use crate::drivers::Drivers;
+use crate::filters::FilterSlots;
 use crate::sandbox::Candidate;
 use crate::swap::ActiveGuest;
 
@@ -32,14 +33,14 @@ pub(super) fn catch_sighup() -> io::Result<SignalStream> {
     signal(SignalKind::hangup())
 }
 
-/// Reloads the guest from `file`, or the built-in one, its middleware and the drivers at each SIGHUP, until the future
-/// is dropped. The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program
-/// shuts down. `hangups` is `None` when the task is restarted.
+/// Reloads the guest from `file`, or the built-in one, its middleware, the drivers and the filters at each SIGHUP, until
+/// the future is dropped. The kernel also sends SIGHUP when the terminal closes in which the program was started. Then
+/// the program shuts down. `hangups` is `None` when the task is restarted.
 pub(super) async fn reload_on_sighup(
     hangups: Option<SignalStream>,
     file: Option<PathBuf>,
     active_guest: ActiveGuest,
-    drivers: Drivers,
+    (drivers, filters): (Drivers, FilterSlots),
 ) {
     let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
@@ -65,6 +66,9 @@ pub(super) async fn reload_on_sighup(
         // The outcomes are logged.
         for driver in drivers.iter() {
             let _ = driver.reload().await;
+        }
+        for filter in filters.iter() {
+            let _ = filter.reload().await;
         }
         let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
         let _ = active_guest.reload(candidate).await;

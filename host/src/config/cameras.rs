@@ -14,14 +14,16 @@ use super::drivers::{DriverGrantsError, driver_settings};
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};
+use crate::camera::filter::Filter;
 use crate::camera::network::{Address, Credentials, NetworkCamera, NetworkOptions};
 use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
 use crate::camera::v4l2::{CameraOptions, DEFAULT_BUFFERS, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Orientation, Source, SourceError};
 use crate::drivers::{ComponentSource, DriverSlot, Drivers};
+use crate::filters::{ComponentFilter, FilterSlot, FilterSlots};
 use crate::process::private_file::{PrivateFileError, read_private_file};
-use crate::sandbox::{Sandbox, SandboxError};
+use crate::sandbox::{Configuration, ConfigurationError, FilterSettings, Grants, Sandbox, SandboxError};
 
 /// How much of a credentials file is read, in bytes. No password is longer.
 const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
@@ -80,7 +82,15 @@ pub enum CamerasError {
         /// Which option, and why.
         source: DriverGrantsError,
     },
-    /// There is no sandbox to run a driver in.
+    /// The configuration of a filter is invalid.
+    #[error("camera {name}: the configuration of the filter: {source}")]
+    FilterConfiguration {
+        /// The name of the camera.
+        name: String,
+        /// Why.
+        source: ConfigurationError,
+    },
+    /// There is no sandbox to run a component in.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     /// Two cameras have the same name.
@@ -109,14 +119,14 @@ impl From<&ServeArgs> for CommonOptions {
 /// Where drivers run. It is asked only if there are any.
 pub type GetSandbox<'a> = &'a dyn Fn() -> Result<Arc<Sandbox>, SandboxError>;
 
-/// Creates the cameras that `specs` describe, with unique names, and the drivers of those that have one. Opens V4L2
-/// devices briefly to check that they are cameras, and blocks while it does. Call it after the limit on open files was
-/// raised.
+/// Creates the cameras that `specs` describe, with unique names, and the drivers and filters of those that
+/// have some. Opens V4L2 devices briefly to check that they are cameras, and blocks while it does. Call it after the
+/// limit on open files was raised.
 pub fn find_cameras(
     specs: &[CameraSpec],
     common: CommonOptions,
     sandbox: GetSandbox<'_>,
-) -> Result<(Cameras, Drivers), CamerasError> {
+) -> Result<(Cameras, Drivers, FilterSlots), CamerasError> {
     if specs.iter().filter(|spec| spec.source == SourceSpec::Stdin).count() > 1 {
         return Err(CamerasError::SeveralStdin);
     }
@@ -125,15 +135,36 @@ pub fn find_cameras(
     let names = assign_names(specs.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
         .map_err(CamerasError::DuplicateName)?;
     let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
-    let mut drivers = Drivers::default();
+    let (mut drivers, mut filter_slots) = (Drivers::default(), FilterSlots::default());
     for ((spec, resolved), name) in specs.iter().zip(&resolved).zip(names) {
         let source = create_source(&name, resolved, spec, &devices, common, sandbox, &mut drivers)?;
         let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
         let label = spec.label.as_ref().map(ToString::to_string);
         let memory = spec.memory.unwrap_or_default();
-        cameras.push(Camera::new(name, source, linger).with_label(label).with_memory(memory));
+        let filters = create_filters(&name, spec, sandbox, &mut filter_slots)?;
+        let camera = Camera::new(name, source, linger).with_label(label).with_memory(memory);
+        cameras.push(camera.with_filters(filters));
     }
-    Ok((Cameras::new(cameras), drivers))
+    Ok((Cameras::new(cameras), drivers, filter_slots))
+}
+
+/// Creates the filters of one camera.
+fn create_filters(
+    name: &str,
+    spec: &CameraSpec,
+    sandbox: GetSandbox<'_>,
+    slots: &mut FilterSlots,
+) -> Result<Vec<Arc<dyn Filter>>, CamerasError> {
+    let mut filters: Vec<Arc<dyn Filter>> = Vec::with_capacity(spec.filters.len());
+    for filter in &spec.filters {
+        let slot = FilterSlot::new(name, filter.file.clone(), sandbox()?);
+        let invalid = |source| CamerasError::FilterConfiguration { name: name.to_owned(), source };
+        let configuration = Configuration::new(filter.configuration.clone()).map_err(invalid)?;
+        let grants = Grants { configuration, ..Grants::default() };
+        slots.add(slot.clone());
+        filters.push(Arc::new(ComponentFilter::new(slot, FilterSettings { camera: name.into(), grants })));
+    }
+    Ok(filters)
 }
 
 /// Returns the sources of all cameras. Replaces each `auto` by the first device that no other camera uses, or else by

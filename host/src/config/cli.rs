@@ -246,6 +246,8 @@ pub struct ServeArgs {
     ///   allow-outgoing=ORIGIN
     ///                       Server that a component may send HTTP requests to
     ///   NAME=VALUE          Any other option of a component
+    ///   filter=FILE[?KEY=VALUE[&KEY=VALUE]...]
+    ///                       WebAssembly component that every frame passes (repeatable)
     ///   label=TEXT          Display name
     ///   remember=SECONDS    Remember the frames of the last seconds, for /clip
     ///   keep-open           Keep the camera open without viewers

@@ -27,6 +27,7 @@ mod clock;
 mod driver;
 mod engine;
 mod epoch_ticker;
+mod filter;
 mod grants;
 mod http_hooks;
 mod imports;
@@ -49,6 +50,8 @@ pub use call::response_body::ResponseBody;
 pub use driver::error::DriverError;
 pub use driver::run::{DriverRun, DriverSettings};
 pub use engine::{Sandbox, SandboxError};
+pub use filter::error::FilterError;
+pub use filter::run::{FilterRun, FilterSettings};
 pub use grants::{
     Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_OUTGOING_REQUESTS, Outgoing,
     State, StoreError, TlsError,
@@ -61,6 +64,7 @@ pub use load::compiler::{Cancellation, CompileError, CompileGuard, Priority};
 pub use load::compiler_process;
 pub use load::driver::LoadedDriver;
 pub use load::error::{COMPONENT_LIMIT, LoadError};
+pub use load::filter::LoadedFilter;
 pub use load::loader::{LoadedGuest, describe_imports, load_guest};
 pub use load::middleware::Middleware;
 pub use load::origin::Origin;

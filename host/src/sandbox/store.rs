@@ -45,6 +45,18 @@ pub(super) struct HostContext {
 /// Creates the store for an instance of a guest.
 pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Lifecycle) -> Store<GuestState> {
     let author = Author::Guest(lifecycle.number);
+    component_store(host, author, lifecycle, guest.publisher.is_some(), guest.may_be_reused())
+}
+
+/// Creates the store for an instance of any component that imports what guests do. `can_publish` is whether it exports
+/// `publisher`, and `may_be_reused` whether it may handle several requests.
+pub(super) fn component_store(
+    host: &HostContext,
+    author: Author,
+    lifecycle: Lifecycle,
+    can_publish: bool,
+    may_be_reused: bool,
+) -> Store<GuestState> {
     let state = GuestState {
         cameras: host.cameras.clone(),
         allow_control: host.allow_control,
@@ -52,7 +64,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         lifecycle,
         channels: host.channels.clone(),
         results: host.results.clone(),
-        can_publish: guest.publisher.is_some(),
+        can_publish,
         subscription: Arc::default(),
         table: ResourceTable::new(),
         open_files: None,
@@ -65,7 +77,7 @@ pub(super) fn new_store(host: &HostContext, guest: &LoadedGuest, lifecycle: Life
         channel_streams: Arc::default(),
         rejected_bodies: 0,
         interruptions: Arc::default(),
-        may_be_reused: guest.may_be_reused(),
+        may_be_reused,
         reuse_allowed: false,
         limits: InstanceLimits::new(host.sandbox.memory_bytes()),
         wasi: wasi_context(&host.grants, &author),

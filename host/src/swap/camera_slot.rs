@@ -95,7 +95,7 @@ impl<C: CameraComponent> CameraSlot<C> {
     }
 
     /// The sandbox that the component runs in.
-    pub fn sandbox(&self) -> &Sandbox {
+    pub fn sandbox(&self) -> &Arc<Sandbox> {
         &self.0.sandbox
     }
 

@@ -27,6 +27,7 @@ mod denied_imports;
 mod documentation;
 mod drivers;
 mod events;
+mod filters;
 mod folders;
 mod ghost_viewers;
 mod grants;

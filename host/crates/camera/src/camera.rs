@@ -8,6 +8,8 @@ use tracing::info;
 
 use super::controls::{Control, ControlError};
 use super::error::SourceError;
+use super::filter::{Filter, FilterReport};
+use super::filtering::Filters;
 use super::frame::Frame;
 use super::frame_counts::FrameCounts;
 use super::frame_tracker::FrameTracker;
@@ -33,6 +35,7 @@ pub struct Camera {
     pub(super) name: String,
     label: Option<String>,
     pub(super) source: Arc<dyn Source>,
+    pub(super) filters: Arc<Filters>,
     /// Written only by the supervisor; readers wait on it.
     pub(super) status: watch::Sender<Status>,
     /// The number of feeds. The supervisor waits on it.
@@ -52,6 +55,7 @@ impl Camera {
             name,
             label: None,
             source,
+            filters: Arc::default(),
             status: watch::Sender::default(),
             readers: watch::Sender::default(),
             tracker: Arc::default(),
@@ -72,6 +76,11 @@ impl Camera {
         Self { memory: Memory::new(duration), ..self }
     }
 
+    /// Lets all frames pass these filters, in this order. Readers get nothing else.
+    pub fn with_filters(self, filters: Vec<Arc<dyn Filter>>) -> Self {
+        Self { filters: Arc::new(Filters::new(filters)), ..self }
+    }
+
     /// Counts state changes with this sender.
     pub(super) fn with_state_changes(self, state_changes: Arc<watch::Sender<u64>>) -> Self {
         Self { state_changes, ..self }
@@ -87,14 +96,20 @@ impl Camera {
         &self.name
     }
 
-    /// Describes the camera in a single line for people: what it is and where.
+    /// Describes the camera in a single line for people: what it is and where, and its filters with their rate and cost.
     pub fn description(&self) -> String {
-        self.source.description()
+        let filters: String = self.filters().iter().map(|filter| format!(", filtered by {filter}")).collect();
+        self.source.description() + &filters
     }
 
     /// Returns the present status.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// Returns the filters and what they cost, in the order in which frames pass them.
+    pub fn filters(&self) -> Vec<FilterReport> {
+        self.filters.reports()
     }
 
     /// Returns how many frames the camera delivered and lost since the host started.

@@ -3,7 +3,8 @@
 //! Each open camera has one. It hands frames to a single task, the camera's supervisor, which wakes the readers from
 //! within the runtime: from a thread outside the runtime, each wake-up would cost a system call.
 //!
-//! While the camera has readers, raw images go to an encoding thread ([`super::encoding`]).
+//! While the camera has readers, raw images go to an encoding thread ([`super::encoding`]), and all images of a camera
+//! with filters to a filter thread ([`super::filtering`]).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::encoding::{EncoderStopped, EncodingThread, RawFrame};
 use super::error::SourceError;
+use super::filtering::{FilterInput, FilterThread, Filtered, Filters, WaitingFrame};
 use super::frame::Frame;
 use super::frame_tracker::FrameTracker;
 use super::network::NetworkError;
@@ -31,6 +33,7 @@ const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 /// Linux truncates thread names to 15 bytes, which leaves 7 or 8 for the name of the camera.
 const CAPTURE_THREAD: &str = "capture-";
 const ENCODING_THREAD: &str = "encode-";
+const FILTER_THREAD: &str = "filter-";
 const MAX_THREAD_NAME: usize = 15;
 
 /// Returns the name of a thread that serves a camera.
@@ -53,6 +56,9 @@ pub(super) enum CaptureError {
     /// The camera's raw images cannot be encoded.
     #[error("the images of the camera cannot be encoded; try another format= or size=")]
     Encoding,
+    /// The filter thread has panicked, a bug in this program.
+    #[error("the filters panicked; please report this bug")]
+    Filters,
     /// A bug in this program. The camera is reopened like after any other failure.
     #[error("the capture thread panicked; please report this bug")]
     Panicked,
@@ -126,10 +132,12 @@ pub(super) enum Progress {
     Opening,
     /// The device is open but has not delivered an image. Its mode may be known only with the first one.
     Open(Option<StreamMode>),
-    /// The device delivers raw images, which are not encoded because the camera has no readers.
-    NotEncoded(Option<StreamMode>),
+    /// The device delivers images, which are neither encoded nor filtered because the camera has no readers.
+    Unread(Option<StreamMode>),
     /// The source works but has no pictures.
     Outage(Option<StreamMode>, Outage),
+    /// A filter has failed, so the newest frame is not for readers.
+    FilterFailed(Option<StreamMode>, Outage),
     /// The newest frame. It replaces the previous one, whether or not that was read.
     Frame(Option<StreamMode>, Arc<Frame>),
 }
@@ -144,7 +152,11 @@ impl Progress {
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
             Self::Opening => None,
-            Self::Open(mode) | Self::NotEncoded(mode) | Self::Outage(mode, _) | Self::Frame(mode, _) => *mode,
+            Self::Open(mode)
+            | Self::Unread(mode)
+            | Self::Outage(mode, _)
+            | Self::FilterFailed(mode, _)
+            | Self::Frame(mode, _) => *mode,
         }
     }
 }
@@ -161,18 +173,47 @@ pub(super) struct CaptureThread {
 struct Worker {
     camera: String,
     source: Arc<dyn Source>,
+    filters: Arc<Filters>,
     stop: Arc<AtomicBool>,
     progress: watch::Sender<Progress>,
     tracker: Arc<FrameTracker>,
     readers: watch::Receiver<usize>,
 }
 
+/// Where images go once they are JPEG.
+#[derive(Clone)]
+enum Output {
+    /// To the readers.
+    Readers(watch::Sender<Progress>, Arc<FrameTracker>),
+    /// To the filters, which pass them on to the readers.
+    Filters(FilterInput, Arc<FrameTracker>),
+}
+
+impl Output {
+    fn deliver(&self, frame: WaitingFrame) {
+        match self {
+            Self::Readers(progress, tracker) => {
+                let WaitingFrame { frame, mode, lost_before } = frame;
+                // Recorded before readers can see it.
+                tracker.add_frame(&frame, lost_before);
+                progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+            }
+            Self::Filters(input, tracker) => {
+                if input.put(frame) {
+                    tracker.add_replaced();
+                }
+            }
+        }
+    }
+}
+
 impl CaptureThread {
     /// Starts a thread that opens and reads `source`. It records all delivered and lost frames in `tracker`, and
-    /// encodes raw images only while `readers` is above 0.
+    /// encodes raw images, and filters images, only while `readers` is above 0.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,
+        filters: Arc<Filters>,
         tracker: Arc<FrameTracker>,
         readers: watch::Receiver<usize>,
     ) -> Result<Self, CaptureError> {
@@ -180,8 +221,15 @@ impl CaptureThread {
         let (progress_sender, progress) = watch::channel(Progress::default());
         let (result_sender, result) = oneshot::channel();
         let camera_name = camera.to_owned();
-        let worker =
-            Worker { camera: camera_name, source, stop: stop.clone(), progress: progress_sender, tracker, readers };
+        let worker = Worker {
+            camera: camera_name,
+            source,
+            filters,
+            stop: stop.clone(),
+            progress: progress_sender,
+            tracker,
+            readers,
+        };
         thread::Builder::new()
             .name(thread_name(CAPTURE_THREAD, camera))
             .spawn(move || {
@@ -223,6 +271,11 @@ impl Worker {
     fn run(&self) -> Result<(), CaptureError> {
         let mut capture = self.source.open()?;
         self.progress.send_replace(Progress::Open(capture.mode()));
+        let filtering = self.start_filtering()?;
+        let output = match &filtering {
+            Some(thread) => Output::Filters(thread.input(), self.tracker.clone()),
+            None => self.readers(),
+        };
         // Started with the first raw image, and dropped before `capture`.
         let mut encoding: Option<EncodingThread> = None;
         let mut reported_outage: Option<Outage> = None;
@@ -243,18 +296,19 @@ impl Worker {
             if let Some(sequence) = capture.source_sequence() {
                 self.tracker.advance_to(sequence);
             }
+            if filtering.as_ref().is_some_and(FilterThread::has_ended) {
+                return Err(CaptureError::Filters);
+            }
             let (timestamp, position) = (captured.timestamp, self.tracker.next_position());
             match captured.data {
-                ImageData::Jpeg(image) => {
+                ImageData::Jpeg(image) if filtering.is_none() || self.has_readers() => {
                     let frame = Frame { image, timestamp, sequence: position.sequence };
-                    // Recorded before readers can see it.
-                    self.tracker.add_frame(&frame, position.lost_before);
-                    self.progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+                    output.deliver(WaitingFrame { frame, mode, lost_before: position.lost_before });
                 }
                 ImageData::Raw(image) if self.has_readers() => {
                     let encoding = match &mut encoding {
                         Some(encoding) => encoding,
-                        none => none.insert(self.start_encoding(mode)?),
+                        none => none.insert(self.start_encoding(mode, output.clone())?),
                     };
                     let frame = RawFrame { image, timestamp, position };
                     let has_replaced = encoding.encode(frame).map_err(|EncoderStopped| CaptureError::Encoding)?;
@@ -262,12 +316,15 @@ impl Worker {
                         self.tracker.add_replaced();
                     }
                 }
-                ImageData::Raw(_) => {
+                ImageData::Jpeg(_) | ImageData::Raw(_) => {
                     if let Some(encoding) = &encoding {
                         encoding.clear();
                     }
+                    if let Output::Filters(input, _) = &output {
+                        input.clear();
+                    }
                     // Withdraws the last frame, so that the next reader does not get an old one.
-                    self.progress.send_replace(Progress::NotEncoded(mode));
+                    self.progress.send_replace(Progress::Unread(mode));
                 }
             }
         }
@@ -278,13 +335,29 @@ impl Worker {
         *self.readers.borrow() > 0
     }
 
-    fn start_encoding(&self, mode: Option<StreamMode>) -> Result<EncodingThread, CaptureError> {
-        let progress = self.progress.clone();
-        let tracker = self.tracker.clone();
-        let on_frame = move |frame, lost_before| {
-            tracker.add_frame(&frame, lost_before);
-            progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+    /// The output that nothing filters.
+    fn readers(&self) -> Output {
+        Output::Readers(self.progress.clone(), self.tracker.clone())
+    }
+
+    /// Starts the filter thread, if there are filters.
+    fn start_filtering(&self) -> Result<Option<FilterThread>, CaptureError> {
+        if self.filters.is_empty() {
+            return Ok(None);
+        }
+        let (progress, output) = (self.progress.clone(), self.readers());
+        let on_result = move |result| match result {
+            Filtered::Frame(frame) => output.deliver(frame),
+            Filtered::Failed(mode, outage) => {
+                progress.send_replace(Progress::FilterFailed(mode, outage));
+            }
         };
+        let name = thread_name(FILTER_THREAD, &self.camera);
+        FilterThread::start(name, self.filters.clone(), on_result).map(Some).map_err(CaptureError::Thread)
+    }
+
+    fn start_encoding(&self, mode: Option<StreamMode>, output: Output) -> Result<EncodingThread, CaptureError> {
+        let on_frame = move |frame, lost_before| output.deliver(WaitingFrame { frame, mode, lost_before });
         EncodingThread::start(thread_name(ENCODING_THREAD, &self.camera), on_frame).map_err(CaptureError::Thread)
     }
 }

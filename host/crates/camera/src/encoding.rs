@@ -3,7 +3,7 @@
 //! Encoding takes longer than capturing, and a driver that gets its buffers back late drops frames. So the capture
 //! thread hands over its newest image and continues. If encoding falls behind, newer images replace older ones.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tracing::warn;
@@ -11,6 +11,7 @@ use tracing::warn;
 use super::frame::{Frame, JpegImage, Timestamp};
 use super::frame_tracker::StreamPosition;
 use super::jpeg::JpegError;
+use super::mailbox::Mailbox;
 use super::raw::{EncodeError, Encoder, Layout};
 use super::source::RawImage;
 
@@ -19,34 +20,6 @@ pub(super) struct RawFrame {
     pub(super) image: RawImage,
     pub(super) timestamp: Timestamp,
     pub(super) position: StreamPosition,
-}
-
-/// Holds the newest image for the encoding thread.
-#[derive(Default)]
-struct Mailbox {
-    state: Mutex<MailboxState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct MailboxState {
-    newest: Option<RawFrame>,
-    /// No more images will come.
-    is_closed: bool,
-}
-
-impl Mailbox {
-    /// Ignores poisoning: no critical section can leave the state inconsistent.
-    fn lock(&self) -> MutexGuard<'_, MailboxState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for an image. Returns `None` once the mailbox is closed and empty.
-    fn receive(&self) -> Option<RawFrame> {
-        let is_empty = |state: &mut MailboxState| state.newest.is_none() && !state.is_closed;
-        let mut state = self.changed.wait_while(self.lock(), is_empty).unwrap_or_else(PoisonError::into_inner);
-        state.newest.take()
-    }
 }
 
 /// Why an image cannot be encoded.
@@ -64,14 +37,14 @@ pub(super) struct EncoderStopped;
 
 /// A running encoding thread. Dropping it waits for the thread to end, which takes at most as long as one image.
 pub(super) struct EncodingThread {
-    mailbox: Arc<Mailbox>,
+    mailbox: Arc<Mailbox<RawFrame>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl EncodingThread {
     /// Starts the thread. It calls `on_frame` with each frame and the number of frames lost before it.
     pub(super) fn start(name: String, on_frame: impl Fn(Frame, u64) + Send + 'static) -> std::io::Result<Self> {
-        let mailbox = Arc::new(Mailbox::default());
+        let mailbox = Arc::<Mailbox<_>>::default();
         let receiver = mailbox.clone();
         let thread = thread::Builder::new().name(name).spawn(move || encode_all(&receiver, &on_frame))?;
         Ok(Self { mailbox, thread: Some(thread) })
@@ -82,29 +55,22 @@ impl EncodingThread {
     /// # Errors
     ///
     /// [`EncoderStopped`] if the thread has ended because an image could not be encoded.
-    pub(super) fn encode(&self, mut frame: RawFrame) -> Result<bool, EncoderStopped> {
+    pub(super) fn encode(&self, frame: RawFrame) -> Result<bool, EncoderStopped> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(EncoderStopped);
         }
-        let mut mailbox = self.mailbox.lock();
-        let replaced = mailbox.newest.take().map(|replaced| replaced.position.lost_before + 1);
-        frame.position.lost_before += replaced.unwrap_or_default();
-        mailbox.newest = Some(frame);
-        drop(mailbox);
-        self.mailbox.changed.notify_one();
-        Ok(replaced.is_some())
+        Ok(self.mailbox.put(frame, |new, lost| new.position.lost_before += lost.position.lost_before + 1))
     }
 
     /// Discards the waiting image.
     pub(super) fn clear(&self) {
-        self.mailbox.lock().newest = None;
+        self.mailbox.clear();
     }
 }
 
 impl Drop for EncodingThread {
     fn drop(&mut self) {
-        self.mailbox.lock().is_closed = true;
-        self.mailbox.changed.notify_one();
+        self.mailbox.close();
         if let Some(thread) = self.thread.take() {
             // An error is a panic, which the panic hook has reported.
             let _ = thread.join();
@@ -114,7 +80,7 @@ impl Drop for EncodingThread {
 
 /// The body of the thread. Ends when the mailbox is closed, or when an image cannot be encoded, because the next ones
 /// would fail in the same way.
-fn encode_all(mailbox: &Mailbox, on_frame: &dyn Fn(Frame, u64)) {
+fn encode_all(mailbox: &Mailbox<RawFrame>, on_frame: &dyn Fn(Frame, u64)) {
     let mut cached: Option<(Layout, u8, Encoder)> = None;
     while let Some(RawFrame { image, timestamp, position }) = mailbox.receive() {
         match encode(&mut cached, &image) {

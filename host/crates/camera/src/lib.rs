@@ -22,7 +22,8 @@
 //! * [`emulated`], [`network`], [`piped`], [`v4l2`]: the kinds of camera.
 //! * [`status`]: the state of a camera, and why it has no picture; `placeholder`: the picture that says so.
 //! * [`memory`]: the frames of the last seconds, if the operator wants them.
-//! * `capture`, `encoding`: the threads that serve an open camera.
+//! * [`filter`]: what stands between a camera and its readers.
+//! * `capture`, `encoding`, `filtering`: the threads that serve an open camera; `mailbox`: the newest value for one.
 //! * [`camera`], [`cameras`], `supervisor`, [`feed`]: open a camera for its first reader, hand the newest frame to all
 //!   readers, close it after the last.
 //!
@@ -39,6 +40,8 @@ pub mod emulated;
 mod encoding;
 pub mod error;
 pub mod feed;
+pub mod filter;
+mod filtering;
 pub mod fourcc;
 pub mod frame;
 pub mod frame_counts;
@@ -48,6 +51,7 @@ pub mod history;
 mod image_checker;
 pub mod image_input;
 pub mod jpeg;
+mod mailbox;
 pub mod memory;
 pub mod multipart;
 pub mod network;

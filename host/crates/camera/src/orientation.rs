@@ -54,6 +54,14 @@ impl Orientation {
         VALUES.get(turns).and_then(|values| values.get(usize::from(is_mirrored))).copied().unwrap_or(1)
     }
 
+    /// Returns the orientation with this value of the EXIF tag, 1 to 8.
+    pub fn from_exif_value(value: u16) -> Option<Self> {
+        let all = Rotation::ALL.into_iter().flat_map(|rotation| {
+            [false, true].map(|flip_horizontally| Self { rotation, flip_horizontally, flip_vertically: false })
+        });
+        all.into_iter().find(|orientation| u16::from(orientation.exif_value()) == value)
+    }
+
     /// Whether pictures stay as they are.
     pub fn is_upright(self) -> bool {
         self.exif_value() == 1

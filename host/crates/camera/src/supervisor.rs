@@ -103,8 +103,9 @@ impl Supervisor {
     /// camera and returns whether it had been open.
     async fn run_until_failure(&mut self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<bool, CaptureError> {
         let camera = &*self.camera;
-        let (source, tracker) = (camera.source.clone(), camera.tracker.clone());
-        let mut thread = CaptureThread::start(&camera.name, source, tracker, camera.readers.subscribe())?;
+        let (source, filters, tracker) = (camera.source.clone(), camera.filters.clone(), camera.tracker.clone());
+        let readers = camera.readers.subscribe();
+        let mut thread = CaptureThread::start(&camera.name, source, filters, tracker, readers)?;
         let mut is_open = false;
         let mut has_logged_open = false;
         let mut has_timed_out = false;
@@ -125,7 +126,7 @@ impl Supervisor {
                     Ok(()) => {
                         let progress = thread.progress.borrow_and_update().clone();
                         is_open = progress.is_open();
-                        let has_image = matches!(progress, Progress::Frame(..) | Progress::NotEncoded(_));
+                        let has_image = matches!(progress, Progress::Frame(..) | Progress::Unread(_));
                         // After an outage, log success only once the camera delivers images again.
                         if let Some(mode) = progress.mode()
                             && !has_logged_open
@@ -177,7 +178,12 @@ impl Supervisor {
                 status.mode = mode.or(status.mode);
                 status.frame = None;
             }),
-            Progress::NotEncoded(mode) => self.set_live(mode, None),
+            Progress::FilterFailed(mode, outage) => {
+                self.camera.update_status(|status| status.mode = mode.or(status.mode));
+                let text = format!("viewers get no picture: {}", outage.message);
+                self.publish_outage(outage, &text).await;
+            }
+            Progress::Unread(mode) => self.set_live(mode, None),
             Progress::Outage(mode, outage) => {
                 self.camera.update_status(|status| status.mode = mode.or(status.mode));
                 let text = format!("the server reports: {}", outage.message);

@@ -34,7 +34,7 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
     let common = CommonOptions { linger: Duration::ZERO, allow_truncated: args.allow_truncated };
     open_files::raise_limit();
     let sandbox = || Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache()).map(Arc::new);
-    let (cameras, drivers) = find_cameras(&[spec], common, &sandbox)?;
+    let (cameras, drivers, _) = find_cameras(&[spec], common, &sandbox)?;
     // One spec yields one camera.
     let Some(camera) = cameras.iter().next() else { return Ok(()) };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;

@@ -77,6 +77,9 @@ pub enum CameraSpecError {
     /// The value of `env=` or `env-file=` has no key.
     #[error("{0}= needs a key and a value, such as {0}=KEY:VALUE")]
     InvalidEnvironment(&'static str),
+    /// The value of `filter=` has no file, or an entry without a key.
+    #[error("`{0}` is not a filter; use filter=FILE or filter='FILE?KEY=VALUE&KEY=VALUE'")]
+    InvalidFilter(String),
     /// The value of `label=` is not a label.
     #[error("{0:?} is not a label; {1}, such as label=Front door")]
     InvalidLabel(String, ParseLabelError),

@@ -1,9 +1,10 @@
 //! Parses `--camera [NAME=]SOURCE[,OPTION]…`. A comma within a path or value is doubled.
 //!
-//! * `source`: `SOURCE`. `driver`: the options of components. `options`: the values of the others. `limits`: their ranges. `error`: what is wrong.
+//! * `source`: `SOURCE`. `driver`, `filter`: the options of components. `options`: the values of the others. `limits`: their ranges. `error`: what is wrong.
 
 mod driver;
 mod error;
+mod filter;
 mod limits;
 mod options;
 mod source;
@@ -23,6 +24,7 @@ use crate::camera::{Dimensions, FourCc, Orientation, Rectangle};
 
 pub use self::driver::DriverSpec;
 pub use self::error::CameraSpecError;
+pub use self::filter::FilterSpec;
 pub use self::limits::MAX_NAME_LENGTH;
 pub use self::source::SourceSpec;
 
@@ -63,6 +65,8 @@ pub struct CameraSpec {
     pub memory: Option<Duration>,
     /// What a driver gets.
     pub driver: DriverSpec,
+    /// `filter=`: the filters, in the order in which frames pass them.
+    pub filters: Vec<FilterSpec>,
     /// `keep-open`: opens the camera at startup and never closes it.
     pub keep_open: bool,
 }
@@ -108,6 +112,7 @@ impl FromStr for CameraSpec {
             is_insecure: false,
             memory: None,
             driver: DriverSpec::default(),
+            filters: Vec::new(),
             keep_open: false,
         };
         for option in parts {
@@ -141,6 +146,7 @@ impl FromStr for CameraSpec {
                     let invalid = |reason| CameraSpecError::InvalidLabel(label.to_owned(), reason);
                     spec.label = Some(label.parse().map_err(invalid)?);
                 }
+                Some(("filter", filter)) => spec.filters.push(filter.parse()?),
                 Some(("credentials", file)) => spec.credentials = Some(file.into()),
                 Some(("remember", time)) => spec.memory = Some(parse_memory(time)?),
                 None if option == "insecure" => spec.is_insecure = true,
@@ -173,7 +179,7 @@ impl FromStr for CameraSpec {
 /// Whether the host itself handles an option for every source. A driver gets the others.
 fn is_for_every_source(option: &str) -> bool {
     let name = option.split_once('=').map_or(option, |(name, _)| name);
-    ["size", "fps", "rotate", "flip", "remember", "label", "keep-open"].contains(&name)
+    ["size", "fps", "rotate", "flip", "remember", "label", "filter", "keep-open"].contains(&name)
 }
 
 /// Splits at single commas. A doubled comma stands for one that does not separate.

@@ -13,7 +13,7 @@ fn all_options_can_be_combined() {
         parse(
             "front=/dev/video0,size=1280x720,fps=29.97,format=yuyv,quality=90,crop=640x480+320+0,rotate=270,flip=vertical,\
              buffers=8,input=HDMI 0,standard=PAL,control=gain:-3,focus:0,\
-             label=Front door,, left,remember=10s,keep-open"
+             label=Front door,, left,filter=mask.wasm?areas=0x0_1x0_1x1&mosaic=2,remember=10s,keep-open"
         ),
         Ok(CameraSpec {
             name: Some("front".into()),
@@ -36,6 +36,10 @@ fn all_options_can_be_combined() {
             credentials: None,
             is_insecure: false,
             driver: DriverSpec::default(),
+            filters: vec![FilterSpec {
+                file: "mask.wasm".into(),
+                configuration: vec![("areas".into(), "0x0_1x0_1x1".into()), ("mosaic".into(), "2".into())],
+            }],
             memory: Some(Duration::from_secs(10)),
             keep_open: true,
         })
@@ -49,6 +53,18 @@ fn the_time_to_remember_is_limited() {
     for wrong in ["", "s", "0", "-1", "601", "1m", "NaN", "inf", "1e9"] {
         let error = CameraSpecError::InvalidMemory(wrong.into());
         assert_eq!(parse(&format!("emulated,remember={wrong}")), Err(error), "{wrong}");
+    }
+}
+
+#[test]
+fn filters_have_a_file_and_a_configuration() {
+    let files = |text: &str| parse(text).map(|spec| spec.filters.into_iter().map(|filter| filter.file).collect());
+    assert_eq!(files("auto,filter=a.wasm,filter=b.wasm"), Ok(vec!["a.wasm".into(), "b.wasm".into()]));
+    // Also of a camera whose driver gets the options that the host does not know.
+    assert_eq!(files("component:driver.wasm,filter=a.wasm"), Ok(vec!["a.wasm".into()]));
+    for wrong in ["", "?a=b", "a.wasm?", "a.wasm?b", "a.wasm?=b", "a.wasm?b=c&"] {
+        let error = CameraSpecError::InvalidFilter(wrong.into());
+        assert_eq!(parse(&format!("auto,filter={wrong}")).err(), Some(error), "{wrong}");
     }
 }
 

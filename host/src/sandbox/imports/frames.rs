@@ -43,9 +43,7 @@ impl wit::HostImage for GuestState {
     }
 
     fn drop(&mut self, image: Resource<JpegImage>) -> Result<()> {
-        self.table.delete(image)?;
-        self.images_held = self.images_held.saturating_sub(1);
-        Ok(())
+        self.take_image(image).map(drop)
     }
 }
 
@@ -64,8 +62,15 @@ impl GuestState {
         Ok(image)
     }
 
+    /// Takes an image back from the guest.
+    pub(in crate::sandbox) fn take_image(&mut self, image: Resource<JpegImage>) -> Result<JpegImage> {
+        let image = self.table.delete(image)?;
+        self.images_held = self.images_held.saturating_sub(1);
+        Ok(image)
+    }
+
     /// Passes a frame to the guest.
-    pub(super) fn push_frame(&mut self, frame: &Arc<Frame>) -> Result<wit::Frame> {
+    pub(in crate::sandbox) fn push_frame(&mut self, frame: &Frame) -> Result<wit::Frame> {
         Ok(wit::Frame {
             sequence: frame.sequence,
             monotonic_time: nanoseconds(frame.timestamp.monotonic),

@@ -47,6 +47,9 @@ pub(super) const HANDLER_NAMES: &str = "wasi:http/incoming-handler or wasi:http/
 /// The interface that drivers of cameras export, in any version compatible with this one.
 const SOURCE: (&str, &str) = ("hotshoe:camera/source", "0.2.0");
 
+/// The interface that filters export, in any version compatible with this one.
+const FILTER: (&str, &str) = ("hotshoe:camera/filter", "0.2.0");
+
 /// Why a component cannot run on this host.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Incompatible {
@@ -103,7 +106,15 @@ pub(super) fn is_handler(interface: &str) -> bool {
 
 /// Whether this is the name of the interface that drivers of cameras export, in a version that the host can call.
 pub(super) fn is_source(interface: &str) -> bool {
-    let (name, provided) = SOURCE;
+    is_version_of(interface, SOURCE)
+}
+
+/// Whether this is the name of the interface that filters export, in a version that the host can call.
+pub(super) fn is_filter(interface: &str) -> bool {
+    is_version_of(interface, FILTER)
+}
+
+fn is_version_of(interface: &str, (name, provided): (&str, &str)) -> bool {
     interface.split_once('@').is_some_and(|(found, version)| found == name && are_compatible(version, provided))
 }
 

@@ -108,6 +108,9 @@ pub enum LoadError {
     /// It is to be a driver but cannot be called.
     #[error("{0} does not export hotshoe:camera/source, so it cannot be the driver of a camera")]
     NotDriver(Origin),
+    /// It is to be a filter but cannot be called.
+    #[error("{0} does not export hotshoe:camera/filter, so it cannot filter a camera")]
+    NotFilter(Origin),
     /// It cannot be called.
     #[error("{0} does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot answer requests")]
     NoHandler(Origin),

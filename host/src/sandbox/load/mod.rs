@@ -11,7 +11,7 @@
 //! * `compiler`: runs the compiler process; `compiler_process`: the inside of that process.
 //! * `artifact`: compiled code with a checksum; `compile_cache`: artifacts on disk.
 //! * `linker`: the imports that the host provides.
-//! * `camera_component`: what components that belong to a camera have in common; `driver`: loads a driver.
+//! * `camera_component`: what components that belong to a camera have in common; `driver`, `filter`: load them.
 
 mod artifact;
 pub(super) mod camera_component;
@@ -23,6 +23,7 @@ pub mod compiler_process;
 mod compose;
 pub(super) mod driver;
 pub(super) mod error;
+pub(super) mod filter;
 mod interfaces;
 mod linker;
 pub(super) mod loader;

@@ -2,12 +2,20 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::markers::{APP1, MARKER};
-use super::validate::ImageInfo;
+use super::validate::{ImageInfo, Options, validate};
 use crate::orientation::Orientation;
 
 /// The start of the content of an EXIF segment.
 const IDENTIFIER: &[u8; 6] = b"Exif\0\0";
+
+/// The tag that says how to turn an image.
+const ORIENTATION: u16 = 274;
+
+/// The length of an entry of a directory: tag and type (2 each), number of values and value (4 each).
+const ENTRY_LENGTH: usize = 12;
 
 /// The length of the segment that [`exif_segment`] returns, with its marker.
 pub(super) const EXIF_LENGTH: usize = 36;
@@ -28,6 +36,27 @@ pub(super) fn exif_segment(orientation: Orientation) -> [u8; EXIF_LENGTH] {
         0, 0, 0, 0,
     ];
     segment
+}
+
+/// Returns how decoders turn an image, if its EXIF data say so.
+pub fn orientation(bytes: &[u8]) -> Option<Orientation> {
+    let info = validate(bytes, Options::default()).ok()?;
+    let segment = bytes.get(exif_segments(bytes, &info).next()?)?;
+    let tiff = segment.get(memmem::find(segment, IDENTIFIER)? + IDENTIFIER.len()..)?;
+    let is_big_endian = tiff.starts_with(b"MM");
+    let word = |at: usize| {
+        let bytes = tiff.get(at..)?.first_chunk()?;
+        Some(if is_big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+    };
+    let directory = {
+        let bytes = tiff.get(4..)?.first_chunk()?;
+        let offset = if is_big_endian { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) };
+        usize::try_from(offset).ok()?
+    };
+    let entries = (0..usize::from(word(directory)?)).map(|index| directory + 2 + index * ENTRY_LENGTH);
+    let orientation =
+        entries.take_while(|at| at + ENTRY_LENGTH <= tiff.len()).find(|at| word(*at) == Some(ORIENTATION));
+    Orientation::from_exif_value(word(orientation? + 8)?)
 }
 
 /// Finds the EXIF segments before the first scan of an image that was validated.

@@ -49,6 +49,7 @@ mod validate;
 pub use bit_reader::MAX_TRAILING_BYTES;
 pub use complete::{copy_complete, copy_turned};
 pub use error::JpegError;
+pub use exif::orientation;
 pub use find::{START_OF_IMAGE, check_image, find_image};
 pub use headers::{Component, Headers, TableRange};
 pub use scan::{ScanChecker, check_scan};

@@ -1,0 +1,182 @@
+//! A component as a filter of a camera.
+//!
+//! It runs in the camera's filter thread, in a Tokio runtime of its own. A replaced filter is used from the next frame
+//! on; if it fails before it has returned a frame, the one before returns. Whatever happens, a frame that no filter has
+//! returned is not returned from here either.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use super::slots::FilterSlot;
+use crate::camera::filter::{Filter, OpenFilter};
+use crate::camera::{Frame, JpegImage, Outage, OutageCause};
+use crate::sandbox::{CameraComponent as _, FilterError, FilterRun, FilterSettings, LoadedFilter, Pixels};
+use crate::swap::Opening;
+
+/// How long frames are not passed to a filter after it has failed. A filter that traps at once would otherwise take all
+/// the time that there is.
+const RESTART_DELAY: Duration = Duration::from_millis(500);
+
+/// How many threads there may be for decoding, encoding and file access. A filter waits for each.
+const MAX_BLOCKING_THREADS: usize = 2;
+
+/// The most instances of a filter at a time: the one that runs, and its successor.
+pub const MAX_FILTER_INSTANCES: u32 = 2;
+
+/// A component as a filter of a camera. It can be replaced while the camera is open.
+pub struct ComponentFilter {
+    slot: FilterSlot,
+    settings: Arc<FilterSettings>,
+}
+
+impl ComponentFilter {
+    /// Creates a filter of the camera to which `slot` belongs.
+    pub fn new(slot: FilterSlot, settings: FilterSettings) -> Self {
+        Self { slot, settings: Arc::new(settings) }
+    }
+}
+
+impl Filter for ComponentFilter {
+    fn description(&self) -> String {
+        self.slot.description()
+    }
+
+    fn open(&self) -> Box<dyn OpenFilter> {
+        let mut changes = self.slot.changes();
+        changes.mark_unchanged();
+        Box::new(OpenComponentFilter {
+            slot: self.slot.clone(),
+            settings: self.settings.clone(),
+            runtime: None,
+            running: None,
+            failed: None,
+            changes,
+        })
+    }
+}
+
+struct OpenComponentFilter {
+    slot: FilterSlot,
+    settings: Arc<FilterSettings>,
+    /// `None` until the first frame.
+    runtime: Option<(Runtime, Pixels)>,
+    running: Option<Running>,
+    /// Until when the filter gets no frames, and why.
+    failed: Option<(Instant, Outage)>,
+    /// Changes when the filter is replaced.
+    changes: watch::Receiver<()>,
+}
+
+/// A running filter, and its generation.
+struct Running {
+    opening: Opening<LoadedFilter>,
+    run: FilterRun,
+}
+
+impl OpenFilter for OpenComponentFilter {
+    fn apply(&mut self, frame: &Frame) -> Result<Option<JpegImage>, Outage> {
+        if self.changes.has_changed().unwrap_or(false) {
+            self.changes.mark_unchanged();
+            self.running = None;
+            self.failed = None;
+        }
+        if let Some((until, outage)) = &self.failed {
+            if Instant::now() < *until {
+                return Err(outage.clone());
+            }
+            self.failed = None;
+        }
+        let result = self.try_apply(frame);
+        if let Err(outage) = &result {
+            self.failed = Some((Instant::now() + RESTART_DELAY, outage.clone()));
+        }
+        result
+    }
+}
+
+impl OpenComponentFilter {
+    fn try_apply(&mut self, frame: &Frame) -> Result<Option<JpegImage>, Outage> {
+        loop {
+            let Some(Running { opening, mut run }) = self.running.take() else {
+                let opening = self.slot.open()?;
+                match self.start(&opening) {
+                    Ok(run) => self.running = Some(Running { opening, run }),
+                    Err(error) => self.fail(&opening, &error)?,
+                }
+                continue;
+            };
+            let (runtime, _) = self.runtime()?;
+            match runtime.block_on(run.apply(frame)) {
+                Ok(image) => {
+                    opening.record_picture();
+                    self.running = Some(Running { opening, run });
+                    return Ok(image);
+                }
+                // The instance is dropped.
+                Err(error) => self.fail(&opening, &error)?,
+            }
+        }
+    }
+
+    /// Starts an instance of the filter.
+    fn start(&mut self, opening: &Opening<LoadedFilter>) -> Result<FilterRun, FilterError> {
+        let (sandbox, settings) = (self.slot.sandbox().clone(), self.settings.clone());
+        let (runtime, pixels) =
+            self.runtime().map_err(|outage| FilterError::OutOfResources(outage.message.to_string()))?;
+        let pixels = pixels.clone();
+        runtime.block_on(FilterRun::start(sandbox, opening.component(), &settings, pixels))
+    }
+
+    /// Rolls back to another filter if this one has never returned a frame.
+    ///
+    /// # Errors
+    ///
+    /// The outage, unless it could roll back.
+    fn fail(&mut self, opening: &Opening<LoadedFilter>, error: &FilterError) -> Result<(), Outage> {
+        if self.slot.record_failure(opening, &error.to_string()) {
+            self.changes.mark_unchanged();
+            return Ok(());
+        }
+        let cause = match error {
+            FilterError::Late(_) => OutageCause::Stalled,
+            FilterError::Trapped(_) | FilterError::OutOfResources(_) => OutageCause::Failed,
+        };
+        let message = format!("the filter {} {error}", opening.component().identity().origin).into();
+        Err(Outage { cause, message })
+    }
+
+    /// The runtime in which the filter runs, and what decodes for it.
+    fn runtime(&mut self) -> Result<&(Runtime, Pixels), Outage> {
+        if self.runtime.is_none() {
+            let failed = |error| Outage {
+                cause: OutageCause::Failed,
+                message: format!("cannot start the filter: {error}").into(),
+            };
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(MAX_BLOCKING_THREADS)
+                .thread_name("filter-pixels")
+                .build()
+                .map_err(failed)?;
+            let pixels = Pixels::new(runtime.handle().clone());
+            self.runtime = Some((runtime, pixels));
+        }
+        self.runtime
+            .as_ref()
+            .ok_or_else(|| Outage { cause: OutageCause::Failed, message: "cannot start the filter".into() })
+    }
+}
+
+impl Drop for OpenComponentFilter {
+    fn drop(&mut self) {
+        // The instance may hold resources of the runtime.
+        self.running = None;
+        if let Some((runtime, _)) = self.runtime.take() {
+            // A file system that hangs must not keep the camera from closing.
+            runtime.shutdown_background();
+        }
+    }
+}

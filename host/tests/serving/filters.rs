@@ -1,0 +1,227 @@
+//! Filters between a camera and everyone who sees its frames. The camera's pictures are red on the left, which no
+//! client may ever see, and blue on the right.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hotshoe::camera::Dimensions;
+use hotshoe::camera::pixels::{Area, Format, Picture};
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::guests::{
+    LEAKS_IMAGES, MASKS_ALWAYS, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE, TRAPS_AT_TIMES, masking, variant,
+};
+use hotshoe_test_support::server::Server;
+use hotshoe_test_support::wait_until;
+use rustix::process::Signal;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+const WIDTH: usize = 64;
+const HEIGHT: usize = 48;
+
+/// An image that is red on the left and blue on the right.
+fn picture() -> Vec<u8> {
+    let size = Dimensions { width: WIDTH as u32, height: HEIGHT as u32 };
+    let row: Vec<u8> = (0..WIDTH).flat_map(|x| if x < WIDTH / 2 { [255, 0, 0] } else { [0, 0, 255] }).collect();
+    let mut picture = Picture::black(size, Format::Rgb).unwrap();
+    picture.write(Area { left: 0, top: 0, size }, &row.repeat(HEIGHT)).unwrap();
+    picture.encode(90).unwrap().bytes.to_vec()
+}
+
+struct Setup {
+    server: Server,
+    filter: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Setup {
+    fn new(filter: &[u8], options: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, pictures) = (folder.path().join("filter.wasm"), folder.path().join("pictures"));
+        fs::write(&file, filter).unwrap();
+        fs::create_dir(&pictures).unwrap();
+        fs::write(pictures.join("1.jpg"), picture()).unwrap();
+        let camera = format!("front=emulated:{},filter={}{options}", pictures.display(), file.display());
+        Self { server: Server::start(&["--camera", &camera, "--linger", "0"]), filter: file, _folder: folder }
+    }
+
+    /// Writes another filter to the file, and lets the server load it.
+    fn replace(&self, filter: &[u8]) {
+        let temporary = self.filter.with_extension("new");
+        fs::write(&temporary, filter).unwrap();
+        fs::rename(&temporary, &self.filter).unwrap();
+        self.server.signal(Signal::HUP);
+    }
+}
+
+/// What a client sees on the left and on the right.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Seen {
+    /// A filtered frame.
+    Masked,
+    /// The placeholder.
+    Placeholder,
+}
+
+/// Checks a picture that a client has got.
+#[track_caller]
+fn check(jpeg: &[u8]) -> Seen {
+    // The placeholder has no colour (ITU-T T.81, B.2.2).
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    if jpeg[frame + 9] == 1 {
+        return Seen::Placeholder;
+    }
+    let options = DecoderOptions::new_fast().jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
+    let pixels = decoder.decode().unwrap();
+    assert_eq!(decoder.dimensions(), Some((WIDTH, HEIGHT)));
+    for (index, pixel) in pixels.as_chunks::<3>().0.iter().enumerate() {
+        if index % WIDTH < WIDTH / 2 - 2 {
+            assert!(pixel.iter().all(|value| *value < 60), "a client sees {pixel:?}, which should be masked");
+        }
+    }
+    assert!(pixels[3 * (WIDTH - 8) + 2] > 200, "the rest of the picture is missing");
+    Seen::Masked
+}
+
+#[test]
+fn every_client_gets_filtered_frames_only() {
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=30");
+    let address = setup.server.address;
+    assert_eq!(check(&get(address, "/snapshot").body), Seen::Masked);
+    let mut viewer = Viewer::watch(address, "/stream");
+    for _ in 0..10 {
+        assert_eq!(check(&viewer.part().jpeg), Seen::Masked);
+    }
+}
+
+#[test]
+fn filters_apply_one_after_the_other() {
+    // The first one returns nothing for every third frame, so the second one never sees it.
+    let second = tempfile::tempdir().unwrap();
+    let file = second.path().join("second.wasm");
+    fs::write(&file, masking(MASKS_ALWAYS)).unwrap();
+    let setup = Setup::new(&masking(SKIPS_FRAMES), &format!(",filter={},fps=30", file.display()));
+    let mut viewer = Viewer::watch(setup.server.address, "/stream");
+    let mut last = viewer.part();
+    for _ in 0..10 {
+        let part = viewer.part();
+        assert_eq!(check(&part.jpeg), Seen::Masked);
+        assert!(part.sequence() > last.sequence());
+        last = part;
+    }
+}
+
+#[test]
+fn a_filter_that_fails_shows_the_placeholder_with_a_reason() {
+    for (filter, reason) in [
+        (masking(TRAPS_AT_ONCE), "filter.wasm trapped: wasm trap: wasm `unreachable` instruction executed"),
+        (b"no component".to_vec(), "filter.wasm is not a WebAssembly component"),
+        (masking(LEAKS_IMAGES), "filter.wasm trapped"),
+    ] {
+        let setup = Setup::new(&filter, ",fps=30");
+        let mut viewer = Viewer::watch(setup.server.address, "/stream");
+        wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
+        assert!(setup.server.log().contains(reason), "{}", setup.server.log());
+    }
+}
+
+#[test]
+fn a_filter_that_computes_forever_is_replaced_by_the_placeholder_and_then_by_a_new_instance() {
+    let setup = Setup::new(&masking(SPINS_AT_TIMES), ",fps=30");
+    let mut viewer = Viewer::watch(setup.server.address, "/stream");
+    wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
+    setup.server.wait_for_log("filter.wasm takes longer than 3 seconds for a frame");
+    wait_until("the filter works again", || check(&viewer.part().jpeg) == Seen::Masked);
+}
+
+#[test]
+fn a_filter_that_fails_at_its_first_frame_is_rolled_back() {
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=30");
+    let mut viewer = Viewer::watch(setup.server.address, "/stream");
+    assert_eq!(check(&viewer.part().jpeg), Seen::Masked);
+    setup.replace(&masking(TRAPS_AT_ONCE));
+    setup.server.wait_for_log("before its first picture; rolling back");
+    for _ in 0..10 {
+        check(&viewer.part().jpeg);
+    }
+    wait_until("the former filter masks", || check(&viewer.part().jpeg) == Seen::Masked);
+}
+
+/// The frames that each client reads. `HOTSHOE_MASK_FRAMES=100000 cargo test --test serving mask_never_fails_open` reads
+/// more.
+fn frames() -> u32 {
+    std::env::var("HOTSHOE_MASK_FRAMES").map_or(1000, |frames| frames.parse().unwrap())
+}
+
+/// Reads pictures until `stop` is set, and checks each. Counts the masked ones.
+fn read(
+    mut next: impl FnMut() -> Vec<u8> + Send + 'static,
+    stop: Arc<AtomicBool>,
+    masked: Arc<AtomicU32>,
+) -> JoinHandle<()> {
+    thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            if check(&next()) == Seen::Masked {
+                masked.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    })
+}
+
+fn snapshot(address: SocketAddr) -> Vec<u8> {
+    loop {
+        let reply = get(address, "/snapshot");
+        thread::sleep(Duration::from_millis(5));
+        // Without a picture, there is none to check.
+        if reply.status == 200 {
+            return reply.body;
+        }
+    }
+}
+
+#[test]
+fn the_mask_never_fails_open() {
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=200");
+    let address = setup.server.address;
+    let (stop, masked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let mut clients = vec![read(move || snapshot(address), stop.clone(), Arc::default())];
+    for _ in 0..2 {
+        let mut viewer = Viewer::watch(address, "/stream");
+        clients.push(read(move || viewer.part().jpeg, stop.clone(), masked.clone()));
+    }
+    // Each comes up at random. The number makes every offer another component.
+    let behaviours = [MASKS_ALWAYS, TRAPS_AT_TIMES, TRAPS_AT_ONCE, SKIPS_FRAMES, LEAKS_IMAGES, SPINS_AT_TIMES];
+    let (mut random, mut swaps) = (0x2545_F491_u32, 0);
+    while masked.load(Ordering::Relaxed) < frames() {
+        assert!(!clients.iter().any(JoinHandle::is_finished), "a client has seen what it must not see");
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        swaps += 1;
+        let choice = random as usize % (behaviours.len() + 2);
+        match behaviours.get(choice) {
+            // It takes seconds until it is stopped.
+            Some(&SPINS_AT_TIMES) if swaps % 8 != 0 => {}
+            Some(behaviour) => setup.replace(&variant(&masking(behaviour), swaps)),
+            None if choice == behaviours.len() => setup.replace(b"no component"),
+            // The filter stays, and the thread of the clients has the processor.
+            None => {}
+        }
+        let (before, start) = (masked.load(Ordering::Relaxed), Instant::now());
+        while masked.load(Ordering::Relaxed) < before + 40 && start.elapsed().as_millis() < 500 {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().unwrap();
+    }
+}
