@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hotshoe::camera::JpegImage;
+use hotshoe::camera::pixels::{Decoder, Format, Scale};
 use hotshoe_test_support::client::{Reply, Viewer, connect, get, send};
 use hotshoe_test_support::guests::{DRIVES, built_in, driver, driver_file, variant};
 use hotshoe_test_support::server::Server;
@@ -33,6 +34,7 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial
         trial("gallery_guest_of_wasi_0_3_serves", target, async_guest),
         trial("gallery_emulated_camera_fails_by_its_script", target, faults_of_the_emulated_camera),
         trial("gallery_emulated_camera_and_a_guest_are_swapped_in_under_viewers", target, swapping_the_emulated_camera),
+        trial("gallery_mask_hides_areas", target, mask),
         trial("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
     ]
 }
@@ -57,6 +59,44 @@ fn serve(folder: &Path, users: &str) -> Server {
     let users = format!("BASIC_AUTH_USERS={}", file.display());
     let [log, auth] = ["access_log.wasm", "basic_auth.wasm"].map(|name| gallery.join(name).display().to_string());
     Server::start(&["--camera", "emulated,fps=20", "--wrap", &log, "--wrap", &auth, "--guest-env-file", &users])
+}
+
+/// The left half black, and a corner of the right half as a mosaic. Without valid areas, nothing is shown.
+fn mask() {
+    let file = build().join("mask.wasm").display().to_string();
+    let serve =
+        |configuration: &str| Server::start(&["--camera", &format!("emulated,fps=20,filter={file}{configuration}")]);
+    let server = serve("?areas=0x0_0.5x0_0.5x1_0x1");
+    let image = JpegImage::new(get(server.address, "/snapshot").body.into()).unwrap();
+    let picture = Decoder::default().decode(&image, Scale::Eighth, Format::Luma).unwrap();
+    let width = picture.dimensions().width as usize;
+    let (mut left, mut right) = (0, 0);
+    for (index, luma) in picture.pixels().iter().enumerate() {
+        let x = index % width;
+        if x < width / 2 {
+            left = left.max(*luma);
+        } else if x > width / 2 {
+            right = right.max(*luma);
+        }
+    }
+    assert!(left < 10 && right > 60, "{left} on the left, {right} on the right");
+
+    let server = serve("?areas=0x0_1x0_1x1_0x1&mosaic=4");
+    let image = JpegImage::new(get(server.address, "/snapshot").body.into()).unwrap();
+    let picture = Decoder::default().decode(&image, Scale::Full, Format::Luma).unwrap();
+    let row = &picture.pixels()[..32];
+    let range = row.iter().max().unwrap() - row.iter().min().unwrap();
+    assert!(range < 12, "a tile is not even: {row:?}");
+
+    for wrong in ["", "?areas=", "?areas=0x0_1x1", "?areas=0x0_1x0_1xNaN"] {
+        let server = serve(wrong);
+        let mut viewer = Viewer::watch(server.address, "/stream");
+        // The placeholder has no colour.
+        let jpeg = viewer.part().jpeg;
+        let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        assert_eq!(jpeg[frame + 9], 1, "{wrong}");
+        server.wait_for_log("mask.wasm trapped");
+    }
 }
 
 fn get_as(server: &Server, path: &str, user: (&str, &str)) -> Reply {

@@ -1,0 +1,132 @@
+//! A filter that hides parts of a camera's picture: black, or as a mosaic.
+//!
+//! `areas` has polygons, separated by `+`. Their corners are separated by `_`, as fractions of width and height from the
+//! upper left corner: `0.2x0.1_0.5x0.1_0.5x0.6`. `mosaic=N` makes tiles of N times 8 pixels instead of black. `quality`
+//! is that of the images, 1 to 100, by default 85.
+//!
+//! Without valid settings it traps, so that no picture is shown.
+
+use std::cell::OnceCell;
+
+use bindings::exports::hotshoe::camera::filter::{Frame, Guest};
+use bindings::hotshoe::camera::frames::{Dimensions, Image};
+use bindings::hotshoe::camera::pixels::{self, Area, ErrorCode, Format, Scale};
+
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../../wit/camera",
+        world: "hotshoe:camera/frame-filter",
+        generate_all,
+    });
+}
+
+struct Component;
+
+bindings::export!(Component with_types_in bindings);
+
+/// A black pixel.
+const BLACK: [u8; 3] = [0, 128, 128];
+
+thread_local! {
+    static MASK: OnceCell<Mask> = const { OnceCell::new() };
+}
+
+impl Guest for Component {
+    fn apply(frame: Frame) -> Option<Frame> {
+        match MASK.with(|mask| mask.get_or_init(Mask::from_environment).hide(&frame.image)) {
+            Ok(image) => Some(Frame { image, ..frame }),
+            Err(error) => {
+                eprintln!("frame {} is not shown: {error:?}", frame.sequence);
+                None
+            }
+        }
+    }
+}
+
+struct Mask {
+    polygons: Vec<Vec<(f64, f64)>>,
+    /// The side of a tile, in pixels.
+    tile: Option<u32>,
+    quality: u8,
+}
+
+impl Mask {
+    fn from_environment() -> Self {
+        let number = |key: &str| {
+            let value = std::env::var(key).ok()?;
+            Some(value.parse().unwrap_or_else(|_| panic!("{key}={value}: use a number")))
+        };
+        let areas = std::env::var("areas").expect("set areas=, for example areas=0x0_0.5x0_0.5x0.5");
+        let polygons: Vec<_> = areas.split('+').map(polygon).collect();
+        let tile = number("mosaic").map(|tiles: u8| 8 * u32::from(tiles.max(1)));
+        Self { polygons, tile, quality: number("quality").unwrap_or(85) }
+    }
+
+    fn hide(&self, image: &Image) -> Result<Image, ErrorCode> {
+        let size = image.info().dimensions;
+        let picture = pixels::decode(image, Scale::Full, Format::Yuv)?;
+        let tiles = self.tile.map(|tile| Tiles::new(image, tile)).transpose()?;
+        for polygon in &self.polygons {
+            for top in 0..size.height {
+                for (left, right) in spans(polygon, top, size) {
+                    let line: Vec<u8> = (left..right)
+                        .flat_map(|x| tiles.as_ref().map_or(BLACK, |tiles| tiles.colour(x, top)))
+                        .collect();
+                    let dimensions = Dimensions { width: right - left, height: 1 };
+                    picture.write(Area { left, top, dimensions }, &line)?;
+                }
+            }
+        }
+        picture.encode(self.quality)
+    }
+}
+
+fn polygon(text: &str) -> Vec<(f64, f64)> {
+    let corner = |text: &str| {
+        let (x, y) = text.split_once('x')?;
+        let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
+        (x.is_finite() && y.is_finite()).then_some((x, y))
+    };
+    let corners: Option<Vec<_>> = text.split('_').map(corner).collect();
+    match corners {
+        Some(corners) if corners.len() >= 3 => corners,
+        _ => panic!("areas={text}: use at least three corners, for example 0x0_0.5x0_0.5x0.5"),
+    }
+}
+
+/// The pixels of a row that are inside a polygon, rounded outwards.
+fn spans(polygon: &[(f64, f64)], row: u32, size: Dimensions) -> Vec<(u32, u32)> {
+    let y = (f64::from(row) + 0.5) / f64::from(size.height);
+    let width = f64::from(size.width);
+    let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
+    let mut crossings: Vec<f64> = edges
+        .filter(|(from, to)| (from.1 <= y) != (to.1 <= y))
+        .map(|(from, to)| (from.0 + (y - from.1) / (to.1 - from.1) * (to.0 - from.0)) * width)
+        .collect();
+    crossings.sort_by(f64::total_cmp);
+    let inside = |pair: &[f64]| {
+        let (left, right) = ((pair[0] - 1.0).clamp(0.0, width), (pair[1] + 1.0).ceil().clamp(0.0, width));
+        (left as u32, right as u32)
+    };
+    crossings.chunks_exact(2).map(inside).filter(|(left, right)| left < right).collect()
+}
+
+/// The colours of the tiles of a mosaic: for each, the mean of its first 8x8 pixels.
+struct Tiles {
+    pixels: Vec<u8>,
+    width: u32,
+    side: u32,
+}
+
+impl Tiles {
+    fn new(image: &Image, side: u32) -> Result<Self, ErrorCode> {
+        let small = pixels::decode(image, Scale::Eighth, Format::Yuv)?;
+        Ok(Self { width: small.info().dimensions.width, pixels: small.read(None)?, side })
+    }
+
+    fn colour(&self, x: u32, y: u32) -> [u8; 3] {
+        let block = |at: u32| at / self.side * self.side / 8;
+        let at = 3 * (block(y) * self.width + block(x)) as usize;
+        [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
+    }
+}
