@@ -19,7 +19,7 @@ pub fn shows_live_images(kind: Kind) {
         let server = Server::start(&cameras(count));
         open_page(&browser, &server);
         wait_until_live(&browser, count);
-        browser.wait_for_change(&browser.find("[data-camera=c0] canvas").unwrap(), DEADLINE).unwrap();
+        browser.wait_for_change(&browser.find("[data-camera=c0] canvas[role=img]").unwrap(), DEADLINE).unwrap();
         // All images arrive in one response.
         let streams =
             "return performance.getEntriesByType('resource').filter(entry => entry.name.includes('video_feed')).length";
