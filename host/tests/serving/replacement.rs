@@ -305,7 +305,7 @@ fn a_watched_file_that_is_unchanged_after_a_rollback_is_logged() {
     running.wait_for_generation(2);
     assert_eq!(request(running.server.admin.unwrap(), "POST", "/guest/rollback").status, 200);
     rename_into(&other, &running.file);
-    running.server.wait_for_log("has not changed, but another guest is serving; send SIGHUP to load it again");
+    running.server.wait_for_log("has not changed, but another component runs; send SIGHUP to load it again");
     running.server.signal(Signal::HUP);
     running.wait_for_generation(4);
 }
