@@ -25,7 +25,7 @@ use super::instances::Instances;
 use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
 use super::response_body::ResponseBody;
 use super::running_call::RunningCall;
-use super::throttle::throttled;
+use super::throttle::{YieldLimit, throttled};
 use crate::camera::Cameras;
 use crate::channels::{Channels, Publisher};
 use crate::results::Results;
@@ -97,7 +97,8 @@ impl Invoker {
         let call =
             async move { export.publish(store, publisher).await.map_err(|error| CallError::from_wasmtime(&error)) };
         let mut call = RunningCall::new(Box::pin(call), interruptions);
-        std::future::poll_fn(|context| match call.poll(context) {
+        let mut limit = YieldLimit::new();
+        std::future::poll_fn(|context| match limit.poll(&mut call, context) {
             Poll::Pending if call.exceeds_compute_limit() => Poll::Ready(Err(CallError::ComputeLimit)),
             polled => polled,
         })

@@ -5,10 +5,13 @@
 //! The same applies to a guest of WASI 0.3 that yields again and again, which does not count as computing.
 
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep};
+
+use super::error::CallError;
+use super::running_call::RunningCall;
 
 /// The share of one processor that a worker, the driver of a camera, or a guest that yields may use: 1 / `WORKER_SHARE`.
 /// With half a processor, even a machine with a single one has as much left for requests. Streams run with a higher
@@ -18,6 +21,14 @@ pub(super) const WORKER_SHARE: u32 = 2;
 /// How long a worker may compute without a pause. The epoch interrupts it every 10 ms, so this bounds how long requests
 /// wait for a thread.
 const BURST: Duration = Duration::from_millis(20);
+
+/// How long a guest may yield and run again, without a pause, until it is limited to its share of a processor. Yielding
+/// does not count as computing: it lets the other requests of the instance continue.
+const YIELD_ALLOWANCE: Duration = Duration::from_millis(500);
+
+/// How much of the time between a yield and the next poll counts as used: the runtime takes some to run the task again,
+/// often more than the guest takes to yield. The rest of it may belong to other tasks.
+const RESUME_TIME: Duration = Duration::from_micros(100);
 
 /// Runs a future, and pauses it whenever it has computed for more than its share.
 pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) -> T {
@@ -46,7 +57,7 @@ pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) ->
 }
 
 /// How much more than its share a call has computed.
-pub(in crate::sandbox) struct Budget {
+struct Budget {
     /// The time to wait before it may compute again without exceeding its share.
     debt: Duration,
     /// The debt that needs no pause.
@@ -56,17 +67,56 @@ pub(in crate::sandbox) struct Budget {
 
 impl Budget {
     /// Creates a budget that a call may exceed by `allowance` before it is paused.
-    pub(in crate::sandbox) fn new(allowance: Duration) -> Self {
+    fn new(allowance: Duration) -> Self {
         Self { debt: Duration::ZERO, allowance, updated: Instant::now() }
     }
 
     /// Records that the call has computed from `started` to `ended`. Returns how long to pause, if it must.
-    pub(in crate::sandbox) fn spend(&mut self, started: Instant, ended: Instant) -> Option<Duration> {
+    fn spend(&mut self, started: Instant, ended: Instant) -> Option<Duration> {
         let waited = started.saturating_duration_since(self.updated);
         let used = ended.saturating_duration_since(started);
         self.debt = self.debt.saturating_sub(waited) + used * (WORKER_SHARE - 1);
         self.updated = ended;
         (self.debt > self.allowance + BURST).then(|| self.debt - self.allowance)
+    }
+}
+
+/// Polls a call, and pauses it while it yields for more than its share.
+pub(in crate::sandbox) struct YieldLimit {
+    budget: Budget,
+    /// When the call has yielded, if it has not been polled since.
+    yielded: Option<Instant>,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl YieldLimit {
+    pub(in crate::sandbox) fn new() -> Self {
+        Self { budget: Budget::new(YIELD_ALLOWANCE), yielded: None, pause: None }
+    }
+
+    /// Polls the call unless it is paused.
+    pub(in crate::sandbox) fn poll<T>(
+        &mut self,
+        call: &mut RunningCall<T>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), CallError>> {
+        if self.pause.as_mut().is_some_and(|pause| pause.as_mut().poll(context).is_pending()) {
+            return Poll::Pending;
+        }
+        let mut started = Instant::now();
+        if let Some(yielded) = self.yielded.take()
+            && self.pause.take().is_none()
+        {
+            started = yielded.max(started.checked_sub(RESUME_TIME).unwrap_or(started));
+        }
+        let polled = call.poll(context);
+        if polled.is_pending() && call.has_yielded() {
+            let now = Instant::now();
+            self.yielded = Some(now);
+            // The guest has woken this task, so the pause is polled.
+            self.pause = self.budget.spend(started, now).map(|time| Box::pin(sleep(time)));
+        }
+        polled
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -18,7 +18,7 @@ use super::mailbox::{MAX_LIVE_REQUESTS, Mailbox, Next};
 use crate::sandbox::call::error::CallError;
 use crate::sandbox::call::idle_instances::{IDLE_TIMEOUT, MAX_IDLE_INSTANCES, MAX_IDLE_MEMORY};
 use crate::sandbox::call::running_call::RunningCall;
-use crate::sandbox::call::throttle::Budget;
+use crate::sandbox::call::throttle::YieldLimit;
 use crate::sandbox::limits::MAX_RESOURCES;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::store::limit_resources;
@@ -38,10 +38,6 @@ const LAST_COMPUTE_LIMIT: Duration = Duration::from_millis(500);
 /// How long after [`LAST_WORK_LIMIT`] the instance is ended from outside. The instance ends itself, unless a function
 /// of WASI 0.2 that waits blocks it.
 const BLOCKED_MARGIN: Duration = Duration::from_secs(1);
-
-/// How long the guest may yield and run again, without a pause, until it is limited to its share of a processor. Yielding
-/// does not count as computing: it lets the other requests of the instance continue.
-const YIELD_ALLOWANCE: Duration = Duration::from_millis(500);
 
 /// Starts a task that creates an instance and lets it handle the requests in `mailbox`.
 ///
@@ -74,27 +70,16 @@ async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop) {
     let EndOnDrop(mailbox) = &mailbox;
     let mut started = 0;
     let mut end: Option<Pin<Box<Sleep>>> = None;
-    let mut budget = Budget::new(YIELD_ALLOWANCE);
-    let mut pause: Option<Pin<Box<Sleep>>> = None;
+    let mut limit = YieldLimit::new();
     let stopped = poll_fn(|context| {
-        if pause.as_mut().is_some_and(|pause| pause.as_mut().poll(context).is_ready()) {
-            pause = None;
-        }
         mailbox.begin_run();
         // As soon as a response has started, the compute limit applies and not the answer timeout.
         let total_started = mailbox.total_started();
         if std::mem::replace(&mut started, total_started) != total_started {
             call.reset_busy_time();
         }
-        if pause.is_none() {
-            let started = Instant::now();
-            if call.poll(context).is_ready() {
-                return Poll::Ready(None);
-            }
-            if call.has_yielded() {
-                // The guest has woken this task, so the pause is polled.
-                pause = budget.spend(started, Instant::now()).map(|time| Box::pin(sleep(time)));
-            }
+        if limit.poll(&mut call, context).is_ready() {
+            return Poll::Ready(None);
         }
         mailbox.end_run(|| call.is_waiting(), || call.is_computing());
         if call.exceeds_compute_limit() && mailbox.has_compute_limit() {

@@ -21,15 +21,26 @@ pub fn a_guest_that_yields_gets_half_a_processor() {
     let server = start(&["--drain", "1"]);
     let mut viewer = Viewer::watch(server.address, "/yield");
     assert_eq!(viewer.chunk(), b"begun\n");
+    assert_half_a_processor(&server);
+}
+
+pub fn a_publisher_that_yields_gets_half_a_processor() {
+    let server = start(&[]);
+    let mut viewer = Viewer::watch(server.address, "/channel/join/yields");
+    assert_eq!(viewer.chunk(), b"opening\nbegun\n");
+    assert_half_a_processor(&server);
+}
+
+/// Checks that the guest uses no more, and that other requests continue.
+fn assert_half_a_processor(server: &Server) {
     // It may yield freely for half a second.
     thread::sleep(Duration::from_secs(1));
-    let (before, started) = (processor_time(&server), Instant::now());
+    let (before, started) = (processor_time(server), Instant::now());
     thread::sleep(Duration::from_secs(3));
-    let used = processor_time(&server) - before;
+    let used = processor_time(server) - before;
     let share = used.as_secs_f64() / started.elapsed().as_secs_f64();
     assert!(share < 0.7, "the guest uses {share:.2} processors");
     assert!(share > 0.02, "the guest does not yield");
-    // Other requests of the instance continue.
     for _ in 0..5 {
         assert_eq!(get(server.address, "/ok").status, 200);
     }

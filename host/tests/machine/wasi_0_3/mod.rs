@@ -76,6 +76,11 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             busy::a_guest_that_yields_gets_half_a_processor,
         ),
         trial(
+            "wasi_0_3_publisher_that_yields_gets_half_a_processor",
+            target,
+            busy::a_publisher_that_yields_gets_half_a_processor,
+        ),
+        trial(
             "wasi_0_3_requests_do_not_wait_for_a_blocked_instance",
             target,
             busy::requests_do_not_wait_for_a_blocked_instance,

@@ -21,6 +21,12 @@ impl Guest for Component {
                 tick(&channel, 3).await;
                 spin();
             }
+            "yields" => {
+                push(&channel, "begun\n");
+                loop {
+                    wit_bindgen::yield_async().await;
+                }
+            }
             "leaks" => {
                 tick(&channel, 3).await;
                 loop {
