@@ -3,6 +3,7 @@
 //! The directory is opened once, and all instances share it. The host opens files itself (`sandbox/imports/files/`);
 //! this module decides which ones, and how many at a time.
 
+use std::any::Any;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -132,23 +133,38 @@ fn check_type(file: impl AsFd) -> io::Result<()> {
 /// files themselves.
 pub(in crate::sandbox) struct OpenFiles {
     limit: usize,
-    files: Mutex<Vec<Weak<File>>>,
+    /// Files, and places of files that are being opened.
+    counted: Mutex<Vec<Weak<dyn Any + Send + Sync>>>,
 }
+
+/// The place of a file that is being opened. It counts until it is dropped.
+pub(in crate::sandbox) type Place = Arc<dyn Any + Send + Sync>;
 
 impl OpenFiles {
     pub(in crate::sandbox) fn new(limit: usize) -> Self {
-        Self { limit, files: Mutex::default() }
+        Self { limit, counted: Mutex::default() }
+    }
+
+    /// Counts a file that is about to be opened, until the place is dropped. Returns `None` if there are too many.
+    pub(in crate::sandbox) fn reserve(&self) -> Option<Place> {
+        let place: Place = Arc::new(());
+        self.count(Arc::downgrade(&place)).then_some(place)
     }
 
     /// Counts a file until it is closed. Returns `false` if there are too many; it must be closed then.
     #[must_use]
     pub(in crate::sandbox) fn add(&self, file: &Arc<File>) -> bool {
+        let file: Weak<File> = Arc::downgrade(file);
+        self.count(file)
+    }
+
+    fn count(&self, new: Weak<dyn Any + Send + Sync>) -> bool {
         // No code that holds the lock can leave the list inconsistent.
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.retain(|file| file.strong_count() > 0);
-        let has_room = files.len() < self.limit;
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.retain(|one| one.strong_count() > 0);
+        let has_room = counted.len() < self.limit;
         if has_room {
-            files.push(Arc::downgrade(file));
+            counted.push(new);
         }
         has_room
     }

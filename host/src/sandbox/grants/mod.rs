@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub use self::configuration::{Configuration, ConfigurationError};
 pub use self::directory::{Directory, DirectoryError};
-pub(in crate::sandbox) use self::directory::{MAX_OPEN_FILES, OpenFiles, open_beneath};
+pub(in crate::sandbox) use self::directory::{MAX_OPEN_FILES, OpenFiles, Place, open_beneath};
 pub use self::keyvalue::{Bucket, HeldCas, State, StoreError};
 pub(in crate::sandbox) use self::keyvalue::{PageStart, StateError, digest};
 pub(in crate::sandbox) use self::outgoing::InstanceRequests;

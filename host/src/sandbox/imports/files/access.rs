@@ -12,7 +12,7 @@ use wasmtime_wasi::filesystem::{Descriptor, Dir, File};
 use wasmtime_wasi::p2::ReaddirIterator;
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use crate::sandbox::grants::{MAX_OPEN_FILES, OpenFiles, open_beneath};
+use crate::sandbox::grants::{MAX_OPEN_FILES, OpenFiles, Place, open_beneath};
 use crate::sandbox::state::ComponentState;
 
 /// The most directories that an instance may be listing, for each request that it handles at the same time. The host
@@ -62,38 +62,66 @@ pub(super) fn directory(
     })
 }
 
+/// The places of a file that is being opened: among the files of its instance, and among those of all instances.
+pub(super) struct Places {
+    _own: Place,
+    _granted: Place,
+}
+
+/// Reserves the places of a file, so that calls in progress count as well, even if they are cancelled.
+pub(super) fn reserve(state: &mut impl ComponentState) -> Result<Places, Failure> {
+    let own = own_files(state).reserve().ok_or(Failure::Quota)?;
+    let granted = state.grants().directory.as_ref().and_then(|directory| directory.open_files().reserve());
+    Ok(Places { _own: own, _granted: granted.ok_or(Failure::Quota)? })
+}
+
+/// The files that the instance has open.
+fn own_files(state: &mut impl ComponentState) -> &OpenFiles {
+    let limit = MAX_OPEN_FILES * state.max_live_requests() as usize;
+    state.open_files().get_or_insert_with(|| OpenFiles::new(limit))
+}
+
+/// A file or directory that was opened, and its places.
+pub(super) struct Opened {
+    descriptor: Descriptor,
+    places: Places,
+}
+
 /// Opens a file or directory to read.
-pub(super) async fn open(directory: Arc<fs::File>, request: OpenRequest) -> Result<Descriptor, Failure> {
+pub(super) async fn open(directory: Arc<fs::File>, request: OpenRequest, places: Places) -> Result<Opened, Failure> {
     let OpenRequest { path, follow_symlink, directory_only, writes } = request;
     if writes {
         return Err(Errno::PERM.into());
     }
-    let (file, is_directory) = blocking(move || {
+    let (file, is_directory, places) = blocking(move || {
         let file = open_beneath(&directory, &path, follow_symlink)?;
         let is_directory = file.metadata()?.is_dir();
-        Ok((file, is_directory))
+        Ok((file, is_directory, places))
     })
     .await?;
-    if is_directory {
-        Ok(Descriptor::Dir(Dir::new(file, FsPerms::ReadOnly, OpenMode::READ, false)))
+    let descriptor = if is_directory {
+        Descriptor::Dir(Dir::new(file, FsPerms::ReadOnly, OpenMode::READ, false))
     } else if directory_only {
-        Err(Errno::NOTDIR.into())
+        return Err(Errno::NOTDIR.into());
     } else {
-        Ok(Descriptor::File(File::new(file, FsPerms::ReadOnly, OpenMode::READ, false)))
-    }
+        Descriptor::File(File::new(file, FsPerms::ReadOnly, OpenMode::READ, false))
+    };
+    Ok(Opened { descriptor, places })
 }
 
-/// Gives an opened file to the guest, unless too many are open.
+/// Gives an opened file to the guest.
 pub(super) fn give(
     state: &mut impl ComponentState,
-    descriptor: Descriptor,
+    opened: Opened,
 ) -> wasmtime::Result<Result<Resource<Descriptor>, Failure>> {
+    let Opened { descriptor, places } = opened;
     let file = match &descriptor {
         Descriptor::File(file) => &file.file,
         Descriptor::Dir(directory) => &directory.dir,
     };
-    let limit = MAX_OPEN_FILES * state.max_live_requests() as usize;
-    let has_room = state.open_files().get_or_insert_with(|| OpenFiles::new(limit)).add(file);
+    // From here on, the file itself counts. Another call may take its place first.
+    drop(places);
+    let has_room = own_files(state).add(file);
     let granted = state.grants().directory.as_ref().map(|directory| directory.open_files());
     if !has_room || !granted.is_some_and(|files| files.add(file)) {
         return Ok(Err(Failure::Quota));
@@ -107,26 +135,44 @@ pub(super) fn may_list(state: &mut impl ComponentState) -> bool {
     iterators + state.directory_streams() < MAX_LISTINGS * state.max_live_requests() as usize
 }
 
-/// Lists a directory: the type and name of each entry, except `.` and `..`.
-pub(super) async fn list(directory: Arc<fs::File>) -> Result<Vec<(FileType, String)>, Failure> {
+/// Lists a directory: the type and name of each entry, except `.` and `..`. Drops `count` when it has been read, even if
+/// this future is dropped before.
+pub(super) async fn list(
+    directory: Arc<fs::File>,
+    count: impl Send + 'static,
+) -> Result<Vec<(FileType, String)>, Failure> {
     let list = move || {
         let mut entries = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&directory)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            if entries.len() == MAX_ENTRIES {
-                return Err(Errno::OVERFLOW.into());
-            }
+        for_each_entry(&directory, |kind, name| {
             // The strings of WIT are Unicode.
             let name = String::from_utf8(name.to_vec()).map_err(|_| Errno::ILSEQ)?;
-            entries.push((entry.file_type(), name));
-        }
+            entries.push((kind, name));
+            Ok(())
+        })?;
+        drop(count);
         Ok(entries)
     };
     Ok(blocking(list).await?)
+}
+
+/// Fails if a directory has too many entries to be listed.
+pub(super) async fn check_size(directory: Arc<fs::File>) -> Result<(), Failure> {
+    Ok(blocking(move || for_each_entry(&directory, |_, _| Ok(()))).await?)
+}
+
+/// Calls a function with the type and name of each entry of a directory, except `.` and `..`.
+fn for_each_entry(directory: &fs::File, mut function: impl FnMut(FileType, &[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut left = MAX_ENTRIES;
+    for entry in rustix::fs::Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." {
+            continue;
+        }
+        left = left.checked_sub(1).ok_or(Errno::OVERFLOW)?;
+        function(entry.file_type(), name)?;
+    }
+    Ok(())
 }
 
 /// Runs `function` in a thread that may block.

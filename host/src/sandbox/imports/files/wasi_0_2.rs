@@ -40,12 +40,14 @@ async fn open_at<T: ComponentState>(
         writes: open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
             || flags.contains(DescriptorFlags::WRITE),
     };
-    let opened = match access::directory(state.ctx().table, &directory)? {
-        Ok(directory) => access::open(directory, request).await,
+    let reserved = access::directory(state.ctx().table, &directory)?
+        .and_then(|directory| Ok((directory, access::reserve(state)?)));
+    let opened = match reserved {
+        Ok((directory, places)) => access::open(directory, request, places).await,
         Err(failure) => Err(failure),
     };
     let given = match opened {
-        Ok(descriptor) => access::give(state, descriptor)?,
+        Ok(opened) => access::give(state, opened)?,
         Err(failure) => Err(failure),
     };
     Ok((given.map_err(ErrorCode::from),))
@@ -59,12 +61,12 @@ async fn read_directory<T: ComponentState>(
     if !access::may_list(state) {
         return Ok((Err(ErrorCode::Quota),));
     }
-    // Only wasmtime-wasi can create the iterator, so this lists the directory to see whether it is small enough.
-    let listed = match access::directory(state.ctx().table, &descriptor)? {
-        Ok(directory) => access::list(directory).await,
+    // Only wasmtime-wasi can create the iterator, so this counts the entries first.
+    let checked = match access::directory(state.ctx().table, &descriptor)? {
+        Ok(directory) => access::check_size(directory).await,
         Err(failure) => Err(failure),
     };
-    if let Err(failure) = listed {
+    if let Err(failure) = checked {
         return Ok((Err(failure.into()),));
     }
     match state.filesystem().read_directory(descriptor).await {

@@ -49,12 +49,17 @@ async fn open_at(
         writes: open_flags.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
             || flags.contains(DescriptorFlags::WRITE),
     };
-    let opened = match accessor.with(|mut access| access::directory(&access.get().table, &directory))? {
-        Ok(directory) => access::open(directory, request).await,
+    let reserved = accessor.with(|mut access| {
+        let state = access.get();
+        let directory = access::directory(&state.table, &directory)?;
+        wasmtime::error::Ok(directory.and_then(|directory| Ok((directory, access::reserve(state)?))))
+    })?;
+    let opened = match reserved {
+        Ok((directory, places)) => access::open(directory, request, places).await,
         Err(failure) => Err(failure),
     };
     let given = match opened {
-        Ok(descriptor) => accessor.with(|mut access| access::give(access.get(), descriptor))?,
+        Ok(opened) => accessor.with(|mut access| access::give(access.get(), opened))?,
         Err(failure) => Err(failure),
     };
     Ok((given.map_err(ErrorCode::from),))
@@ -67,12 +72,15 @@ fn read_directory(
     let state = store.data_mut();
     let directory =
         if access::may_list(state) { access::directory(&state.table, &descriptor)? } else { Err(Failure::Quota) };
+    // One count for the stream and for the thread that reads the directory, which a guest cannot cancel.
+    let count = Arc::new(Counted { _count: state.listings.clone() });
+    let running = count.clone();
     let entries = async {
-        let entries = access::list(directory?).await?;
+        let entries = access::list(directory?, running).await?;
         Ok(entries.into_iter().map(directory_entry).collect())
     };
     let (result, receiver) = oneshot::channel();
-    let entries = Entries { future: Some(Box::pin(entries)), result: Some(result), _count: state.listings.clone() };
+    let entries = Entries { future: Some(Box::pin(entries)), result: Some(result), _count: count };
     let stream = StreamReader::new(&mut store, entries)?;
     // The sender is dropped if the guest drops the stream before it is read.
     let result = async move { wasmtime::error::Ok(receiver.await.unwrap_or(Ok(()))) };
@@ -86,6 +94,11 @@ struct Entries {
     future: Option<ListFuture>,
     result: Option<oneshot::Sender<Result<(), ErrorCode>>>,
     /// Counts the listing.
+    _count: Arc<Counted>,
+}
+
+/// Counts a listing among those of the instance, once however many own it.
+struct Counted {
     _count: Arc<()>,
 }
 
