@@ -66,6 +66,11 @@ impl GuestState {
         if !self.can_publish {
             return Ok(Err(wit::ErrorCode::NoPublisher));
         }
+        // The body of which response it would be is unknown.
+        if self.max_live_requests > 1 {
+            let text = "this instance handles several requests at once; use hotshoe:server/channels@0.3.0";
+            return Ok(Err(wit::ErrorCode::Other(text.to_owned())));
+        }
         let mut subscription = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if subscription.is_some() {
             return Ok(Err(wit::ErrorCode::AlreadyJoined));
