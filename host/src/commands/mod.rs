@@ -3,6 +3,7 @@
 mod cameras;
 pub mod compile;
 mod error;
+mod generate;
 mod guest_imports;
 mod guest_new;
 mod guest_save;
@@ -12,7 +13,7 @@ pub mod supervise;
 
 use std::process::ExitCode;
 
-use crate::config::cli::{Command, GuestCommand};
+use crate::config::cli::{Command, GenerateCommand, GuestCommand};
 
 pub use self::error::CommandError;
 
@@ -26,6 +27,8 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
         }
         Command::Guest { command: GuestCommand::New { dir, lang, full } } => guest_new::run(dir, *lang, *full)?,
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
+        Command::Generate { command: GenerateCommand::Man { dir } } => generate::man(dir)?,
+        Command::Generate { command: GenerateCommand::Completions { shell } } => generate::completions(*shell)?,
         Command::Compile(args) => return Ok(compile::run(args)),
         Command::Compose(args) => return Ok(compile::run_compose(args)),
         Command::Supervise(args) => return Ok(supervise::run(args)),

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
@@ -79,6 +80,13 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: GuestCommand,
+    },
+    /// Generate manual pages or shell completions, as packages contain them
+    #[command(hide = true)]
+    Generate {
+        /// What to generate.
+        #[command(subcommand)]
+        command: GenerateCommand,
     },
     /// Compile a guest, as a child process of a server
     #[command(hide = true)]
@@ -185,6 +193,21 @@ pub enum GuestCommand {
     Save {
         /// File to write
         file: PathBuf,
+    },
+}
+
+/// What to generate from the definition of the command line.
+#[derive(Debug, Subcommand)]
+pub enum GenerateCommand {
+    /// Write the manual pages of the program and of its commands
+    Man {
+        /// Directory to write them to, which must exist
+        dir: PathBuf,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// Shell to complete for
+        shell: Shell,
     },
 }
 

@@ -29,6 +29,7 @@ mod drivers;
 mod events;
 mod filters;
 mod folders;
+mod generate;
 mod ghost_viewers;
 mod grants;
 mod hosts;
