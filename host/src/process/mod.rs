@@ -2,8 +2,9 @@
 //!
 //! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
-//! * [`private_file`]: reads files with secrets.
+//! * [`private_file`]: reads files with secrets. [`file_changes`]: detects changes of a file.
 
+pub mod file_changes;
 pub mod heap;
 pub mod open_files;
 pub mod private_file;
