@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use hotshoe::app;
+use hotshoe::app::{self, AppError};
 use hotshoe::commands;
 use hotshoe::config::cli::{Cli, Command};
+use hotshoe::http::listen::InheritedSockets;
 use hotshoe::logging::Log;
 
 /// The exit code for an invalid command line. All other errors exit with 1.
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
         Some(Command::Supervise(args)) => return commands::supervise::run(args),
         _ => {}
     }
+    // Before any thread starts.
+    let inherited = InheritedSockets::from_environment();
     let log = match Log::start() {
         Ok(log) => log,
         Err(error) => {
@@ -36,7 +39,11 @@ fn main() -> ExitCode {
         }
     };
     let result = match &cli.command {
-        None => app::serve(&cli.serve).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string()),
+        None => inherited
+            .map_err(AppError::Inherited)
+            .and_then(|inherited| app::serve(&cli.serve, inherited))
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|error| error.to_string()),
         Some(command) => commands::run(command).map_err(|error| error.to_string()),
     };
     result.unwrap_or_else(|error| {

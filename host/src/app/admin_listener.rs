@@ -15,7 +15,7 @@ use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::drivers::Drivers;
 use crate::http::limits::{Connections, Limits};
-use crate::http::listen::{ListenAddress, Listeners, SocketAccess};
+use crate::http::listen::{Binder, ListenAddress, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
 use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
@@ -38,13 +38,13 @@ pub(super) fn access(args: &ServeArgs, guard: &RequestGuard) -> Result<Access, A
 }
 
 /// Binds the admin listener, unless it is off. Must be called inside the Tokio runtime that serves it.
-pub(super) fn bind(args: &ServeArgs) -> Result<Option<Listeners>, AppError> {
+pub(super) fn bind(args: &ServeArgs, binder: &Binder) -> Result<Option<Listeners>, AppError> {
     let (address, is_default) = match &args.admin {
         Some(AdminAddress::Off) => return Ok(None),
         Some(AdminAddress::Listen(address)) => (address.clone(), false),
         None => (ListenAddress::Tcp(DEFAULT_ADDRESS), true),
     };
-    match Listeners::bind(&[address], "--admin", SocketAccess::Owner) {
+    match binder.bind(&[address], "--admin", SocketAccess::Owner) {
         Ok(listeners) => {
             for url in listeners.urls() {
                 match url.strip_suffix('/') {

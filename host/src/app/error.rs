@@ -6,6 +6,7 @@ use crate::admin::TokenError;
 use crate::config::CamerasError;
 use crate::config::grant_args::GrantsError;
 use crate::http::listen::{ListenAddress, ListenError};
+use crate::http::tls::TlsError;
 use crate::process::supervisor::TaskEnded;
 use crate::sandbox::{LoadError, SandboxError, StoreError};
 use crate::swap::SwapError;
@@ -31,6 +32,15 @@ pub enum AppError {
     /// The admin listener would be open to everyone.
     #[error("an admin listener at {0} needs a token; pass --admin-token-file FILE")]
     TokenRequired(ListenAddress),
+    /// What systemd has passed is not a listening socket.
+    #[error("cannot use a socket that systemd has opened: {0}")]
+    Inherited(#[source] io::Error),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No listener uses the certificate.
+    #[error("no address uses the TLS certificate; write tls: in front of one, as in --listen tls::5443")]
+    UnusedCertificate,
     /// An option that grants something to guests cannot be used.
     #[error(transparent)]
     Grants(#[from] GrantsError),

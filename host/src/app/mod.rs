@@ -1,12 +1,13 @@
 //! The server: builds all parts from the options, connects them, and runs until a signal ends it.
 //!
 //! * `capacity`: how many connections, requests and guest instances there can be.
-//! * `admin_listener`: the admin listener. `signals`: shutting down and reloading.
+//! * `admin_listener`: the admin listener. `listeners`: what all listeners share. `signals`: shutting down and reloading.
 //! * `error`: the errors that end the server.
 
 mod admin_listener;
 mod capacity;
 mod error;
+mod listeners;
 mod signals;
 
 use std::io;
@@ -28,12 +29,13 @@ use crate::config::{default_cache_dir, find_cameras};
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
 use crate::http::limits::{Connections, Limits};
-use crate::http::listen::{Listeners, SocketAccess};
+use crate::http::listen::{Binder, InheritedSockets, SocketAccess};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
 use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
 use crate::http::stream::FanOuts;
+use crate::http::tls::{CertificateResolver, reload_when_changed};
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files};
@@ -49,6 +51,9 @@ pub use self::error::AppError;
 /// What can be built before the runtimes start.
 struct Parts {
     cameras: Cameras,
+    /// `None` without TLS.
+    certificates: Option<Arc<CertificateResolver>>,
+    binder: Binder,
     guard: RequestGuard,
     admin_access: Access,
     grants: Grants,
@@ -59,8 +64,8 @@ struct Parts {
 }
 
 /// Serves until SIGINT (Ctrl-C) or SIGTERM. Blocks.
-pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
-    let parts = build(args)?;
+pub fn serve(args: &ServeArgs, inherited: InheritedSockets) -> Result<(), AppError> {
+    let parts = build(args, inherited)?;
     let runtimes = Runtimes::start()?;
     let result = runtimes.streams().block_on(run(args, parts, &runtimes));
     runtimes.shutdown_background();
@@ -69,7 +74,7 @@ pub fn serve(args: &ServeArgs) -> Result<(), AppError> {
     Ok(())
 }
 
-fn build(args: &ServeArgs) -> Result<Parts, AppError> {
+fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppError> {
     let has_driver = args.cameras.iter().any(|camera| matches!(camera.source, SourceSpec::Component(_)));
     if args.watch && args.guest.is_none() && args.middleware.is_empty() && !has_driver {
         return Err(AppError::NothingToWatch);
@@ -81,6 +86,8 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     for camera in cameras.iter() {
         info!(camera = camera.name(), "{}", camera.description());
     }
+    let certificates = listeners::certificates(args)?;
+    let binder = listeners::binder(certificates.as_ref(), inherited)?;
     let guard = request_guard(args);
     let admin_access = admin_listener::access(args, &guard)?;
     let mut grants = args.grants.grants()?;
@@ -89,12 +96,13 @@ fn build(args: &ServeArgs) -> Result<Parts, AppError> {
     }
     info!("grants: {grants}");
     let candidate = Candidate::read(args.guest.as_deref())?;
-    Ok(Parts { cameras, guard, admin_access, grants, sandbox, drivers, filters, candidate })
+    Ok(Parts { cameras, certificates, binder, guard, admin_access, grants, sandbox, drivers, filters, candidate })
 }
 
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
-    let Parts { cameras, guard, admin_access, grants, sandbox, drivers, filters, candidate } = parts;
+    let Parts { cameras, certificates, binder, guard, admin_access, grants, sandbox, drivers, filters, candidate } =
+        parts;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
@@ -138,7 +146,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         // A runtime wakes only sockets that were created inside it.
         let _requests = requests.enter();
         // A reverse proxy runs as another user. Its group may connect to a Unix socket.
-        (Listeners::bind(&args.listen, "--listen", SocketAccess::Group)?, admin_listener::bind(args)?)
+        (binder.bind(&args.listen, "--listen", SocketAccess::Group)?, admin_listener::bind(args, &binder)?)
     };
     let publishing = publish_all(channels.clone(), new_channels, active_guest.clone());
     tasks.spawn("the channel publisher", publishing, streams);
@@ -148,6 +156,12 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &components);
     if let Some(listener) = admin_listener {
         admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), drivers, admin_access);
+    }
+
+    listeners::warn_about_unused(&binder);
+    if let Some(certificates) = certificates {
+        let reload = move || reload_when_changed(certificates.clone());
+        tasks.spawn_restarting("the watcher of the TLS certificate", reload, requests);
     }
 
     let limits = capacity::connection_limits(args, cameras.iter().count());

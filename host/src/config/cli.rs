@@ -306,6 +306,8 @@ pub struct ServeArgs {
     /// :PORT                  All addresses, IPv4 and IPv6
     /// PORT, localhost:PORT   This machine only
     /// unix:PATH              A Unix socket
+    /// systemd, systemd:NAME  Sockets that systemd has opened: all, or those with this name
+    /// tls:ADDRESS            Any of these with TLS, such as tls::5443
     ///
     /// Port 0 selects a free port. Everyone who can connect can watch.
     #[arg(
@@ -316,6 +318,17 @@ pub struct ServeArgs {
         verbatim_doc_comment
     )]
     pub listen: Vec<ListenAddress>,
+
+    /// Certificate for addresses with TLS, a PEM file with the whole chain
+    ///
+    /// Hotshoe reads it again when it changes. Streams continue, and new connections get the new
+    /// certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Listening", verbatim_doc_comment)]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// Private key of the certificate, a PEM file that no other user can read
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", help_heading = "Listening")]
+    pub tls_key: Option<PathBuf>,
 
     /// Public host name to answer to, such as cam.example.com (repeatable)
     ///

@@ -8,6 +8,7 @@
 //! * [`server`], [`service`]: connections, and the requests on them; [`service_body`]: the bodies of responses;
 //!   [`host_response`]: responses that do not come from the guest.
 //! * [`stream`]: sending streams, and everything else that relies on how hyper reads and writes.
+//! * [`tls`]: encrypted connections, and the certificate.
 //! * [`socket`]: a client's socket; `send_queue`: its unacknowledged bytes; [`stall_detector`]: detects clients that
 //!   have stopped reading.
 
@@ -24,3 +25,4 @@ pub mod service_body;
 pub mod socket;
 pub mod stall_detector;
 pub mod stream;
+pub mod tls;

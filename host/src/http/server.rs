@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -22,10 +23,21 @@ use super::limits::{ActiveRequest, Connections, LimitReached, OpenConnection};
 use super::listen::Listeners;
 use super::peer::Peer;
 use super::stream::{Connection, Http1Io, http1};
+use super::tls::HandshakeError;
 
 /// How long a client may take to send a request's head, and how long it may keep a connection open without a request.
 /// Applies to the whole head, so a client cannot hold a connection by sending single bytes.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a TLS handshake may take. It needs two round trips, and on a small computer half a second under load.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a connection with TLS is refused at a limit, since a handshake would cost far more than the refusal may: a fatal
+/// alert, `internal_error` (RFC 8446, section 6), in a record that is not encrypted.
+const TLS_REFUSAL: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
+/// The answer to a plain HTTP request at an address for HTTPS.
+const PLAIN_HTTP: &str = "this address is for HTTPS: use https:// instead of http://";
 
 /// How long to wait after the system failed to accept a connection. It has run out of file descriptors, and retrying at
 /// once would keep a core busy.
@@ -116,13 +128,38 @@ fn is_client_error(error: &io::Error) -> bool {
 
 /// Tells a client that its connection exceeds a limit. The caller closes it.
 fn refuse(connection: &Connection, error: LimitReached) {
-    let line = format!("503 {error}\n");
+    if connection.is_encrypted() {
+        connection.socket().refuse(&TLS_REFUSAL);
+        return;
+    }
+    refuse_with(connection, "503 Service Unavailable", "Retry-After: 1\r\n", &error.to_string());
+}
+
+/// Sends a response without reading a request. The caller closes the connection.
+fn refuse_with(connection: &Connection, status: &str, headers: &str, reason: &str) {
+    let code = status.split(' ').next().unwrap_or_default();
+    let line = format!("{code} {reason}\n");
     let response = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
-         Content-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n{line}",
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+         Content-Length: {}\r\n{headers}Connection: close\r\n\r\n{line}",
         line.len()
     );
     connection.socket().refuse(response.as_bytes());
+}
+
+/// Completes the TLS handshake of an encrypted connection. If that fails, the client and the log learn why.
+async fn shake_hands(connection: &Connection, peer: Peer) -> bool {
+    match timeout(HANDSHAKE_TIMEOUT, connection.handshake()).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(HandshakeError::PlainHttp)) => {
+            debug!("{peer}: 400, a plain HTTP request at an address for HTTPS");
+            refuse_with(connection, "400 Bad Request", "", PLAIN_HTTP);
+        }
+        // Not a warning: port scanners and browsers that ask about the certificate do this all the time.
+        Ok(Err(error)) => debug!("{peer}: {error}"),
+        Err(_) => debug!("{peer}: no TLS handshake within {} s", HANDSHAKE_TIMEOUT.as_secs()),
+    }
+    false
 }
 
 /// Serves one connection until it ends. At shutdown, answers the request in progress and closes it.
@@ -138,9 +175,18 @@ async fn serve_connection<B>(
 {
     let socket = connection.socket().clone();
     let writer = connection.writer().clone();
+    let scheme = if connection.is_encrypted() { Scheme::HTTPS } else { Scheme::HTTP };
+    let can_begin = tokio::select! {
+        can_begin = shake_hands(&connection, peer) => can_begin,
+        () = shutdown_started(&mut shutdown) => false,
+    };
+    if !can_begin {
+        return;
+    }
     let open = Arc::new(open);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(scheme.clone());
         // The response's body may lend it.
         request.extensions_mut().insert(writer.clone());
         let active = open.begin_request();

@@ -44,10 +44,7 @@ impl Socket {
     /// Waits for bytes and reads them. Wakes only the task of the last call.
     pub fn poll_read(&self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(match &self.stream {
-                Stream::Tcp(stream) => stream.poll_read_ready(context),
-                Stream::Unix(stream) => stream.poll_read_ready(context),
-            })?;
+            ready!(self.poll_read_ready(context))?;
             // `try_read` would need an initialized slice. Zeroing all of hyper's buffer would make all of its pages
             // resident, and most of them are never used.
             let result = match &self.stream {
@@ -59,6 +56,23 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
+        }
+    }
+
+    /// Waits until there are bytes to read. Wakes only the task of the last call.
+    pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.poll_read_ready(context),
+            Stream::Unix(stream) => stream.poll_read_ready(context),
+        }
+    }
+
+    /// Reads the bytes that have arrived. Returns none at the end. Fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if there are none now.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.try_read(buffer),
+            Stream::Unix(stream) => stream.try_read(buffer),
         }
     }
 

@@ -57,6 +57,8 @@ mod rollback;
 mod shutdown;
 mod slow_readers;
 mod streams;
+mod systemd;
+mod tls;
 mod trees;
 mod wit;
 mod wit_reference;

@@ -178,8 +178,8 @@ fn read_chunk(reader: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// A client that reads a multipart stream and panics at any deviation from the format.
-pub struct Viewer {
-    reader: BufReader<TcpStream>,
+pub struct Viewer<S = TcpStream> {
+    reader: BufReader<S>,
     pub status: u16,
     pub headers: Vec<(String, String)>,
     /// Data of the chunks read so far. The first `consumed` bytes were returned.
@@ -230,8 +230,21 @@ impl Viewer {
 
     /// Like [`Viewer::watch_over`], with additional headers.
     #[track_caller]
-    pub fn watch_with(mut stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub fn watch_with(stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> Self {
         let address = stream.peer_addr().unwrap();
+        Self::watch_through(stream, &address.to_string(), path, headers)
+    }
+
+    /// Resets the connection.
+    pub fn reset(self) {
+        reset(self.reader.into_inner());
+    }
+}
+
+impl<S: Read + Write> Viewer<S> {
+    /// Like [`Viewer::watch_with`], over a connection of any kind.
+    #[track_caller]
+    pub fn watch_through(mut stream: S, address: &str, path: &str, headers: &[(&str, &str)]) -> Self {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n").unwrap();
         let mut reader = BufReader::new(stream);
@@ -308,9 +321,9 @@ impl Viewer {
         Ok(Part { timestamp, headers, jpeg })
     }
 
-    /// Resets the connection.
-    pub fn reset(self) {
-        reset(self.reader.into_inner());
+    /// Returns the connection.
+    pub fn into_inner(self) -> S {
+        self.reader.into_inner()
     }
 
     /// Reads 100 bytes of the next part, and no more.

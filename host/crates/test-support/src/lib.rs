@@ -21,6 +21,7 @@ pub mod pictures;
 pub mod random;
 pub mod relay;
 pub mod server;
+pub mod tls;
 pub mod tree;
 
 use std::net::{Ipv6Addr, TcpListener};

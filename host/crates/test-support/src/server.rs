@@ -166,11 +166,14 @@ impl Server {
             }
         });
         let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), admin: None };
-        let line = server.wait_for_log_within("open http://", time);
-        let address = line.split_once("http://").unwrap().1.trim_end_matches('/');
+        let line = server.wait_for_log_within("open http", time);
+        let address = line.split_once("://").unwrap().1.trim_end_matches('/');
         server.address = address.parse().unwrap();
         let log = server.log();
-        let admin = log.lines().find_map(|line| line.split_once("admin at http://")?.1.strip_suffix("/guest"));
+        let admin = log.lines().find_map(|line| {
+            let url = line.split_once("admin at http")?.1;
+            url.split_once("://")?.1.strip_suffix("/guest")
+        });
         server.admin = admin.map(|admin| admin.parse().unwrap());
         server
     }

@@ -1,4 +1,5 @@
-//! Parses an address to listen at: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000` or `unix:PATH`.
+//! Parses an address to listen at: `127.0.0.1:5000`, `[::1]:5000`, `localhost:5000`, `:5000`, `5000`, `unix:PATH`,
+//! `systemd` or `systemd:NAME`; with `tls:` in front, connections are encrypted.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -16,19 +17,28 @@ pub enum ListenAddress {
     AllAddresses(u16),
     /// The path of a Unix socket.
     Unix(PathBuf),
+    /// Sockets that systemd has opened: those with this name (systemd.socket(5), `FileDescriptorName=`), or those that
+    /// no other address names.
+    Systemd(Option<String>),
+    /// Any other address, with TLS.
+    Tls(Box<Self>),
 }
 
 /// The text is not an address to listen at.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "use an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; or unix:PATH"
+    "use an address and a port, such as 127.0.0.1:5000, [::1]:5000 or localhost:5000; :5000 for all addresses; unix:PATH; \
+     or systemd:NAME; with tls: in front for HTTPS"
 )]
 pub struct ParseListenAddressError;
 
 impl ListenAddress {
-    /// Whether only this machine can connect to the address.
+    /// Whether only this machine can connect to the address, as far as the address tells: systemd decides where its
+    /// sockets listen.
     pub fn is_local(&self) -> bool {
         match self {
+            Self::Tls(address) => address.is_local(),
+            Self::Systemd(_) => false,
             Self::Tcp(address) => is_loopback(address.ip()),
             Self::Localhost(_) | Self::Unix(_) => true,
             Self::AllAddresses(_) => false,
@@ -45,6 +55,20 @@ impl FromStr for ListenAddress {
     type Err = ParseListenAddressError;
 
     fn from_str(input: &str) -> Result<Self, ParseListenAddressError> {
+        if let Some(address) = input.strip_prefix("tls:") {
+            return match address.parse()? {
+                Self::Tls(_) => Err(ParseListenAddressError),
+                address => Ok(Self::Tls(Box::new(address))),
+            };
+        }
+        if input == "systemd" {
+            return Ok(Self::Systemd(None));
+        }
+        if let Some(name) = input.strip_prefix("systemd:") {
+            // systemd allows no others (sd_is_fdname_valid).
+            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+            return if is_name { Ok(Self::Systemd(Some(name.to_owned()))) } else { Err(ParseListenAddressError) };
+        }
         if let Some(path) = input.strip_prefix("unix:") {
             return if path.is_empty() { Err(ParseListenAddressError) } else { Ok(Self::Unix(path.into())) };
         }
@@ -69,6 +93,9 @@ impl fmt::Display for ListenAddress {
             Self::Localhost(port) => write!(formatter, "localhost:{port}"),
             Self::AllAddresses(port) => write!(formatter, ":{port}"),
             Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            Self::Systemd(None) => formatter.write_str("systemd"),
+            Self::Systemd(Some(name)) => write!(formatter, "systemd:{name}"),
+            Self::Tls(address) => write!(formatter, "tls:{address}"),
         }
     }
 }
@@ -90,6 +117,12 @@ mod tests {
             (":5000", ListenAddress::AllAddresses(5000)),
             ("unix:/run/hotshoe.sock", ListenAddress::Unix("/run/hotshoe.sock".into())),
             ("unix:a:1", ListenAddress::Unix("a:1".into())),
+            ("systemd", ListenAddress::Systemd(None)),
+            ("systemd:viewers.socket", ListenAddress::Systemd(Some("viewers.socket".to_owned()))),
+            ("tls::5443", ListenAddress::Tls(Box::new(ListenAddress::AllAddresses(5443)))),
+            ("tls:[::1]:5443", ListenAddress::Tls(Box::new(ListenAddress::Tcp("[::1]:5443".parse().unwrap())))),
+            ("tls:unix:a", ListenAddress::Tls(Box::new(ListenAddress::Unix("a".into())))),
+            ("tls:systemd:web", ListenAddress::Tls(Box::new(ListenAddress::Systemd(Some("web".to_owned()))))),
         ] {
             assert_eq!(input.parse(), Ok(address.clone()), "{input}");
             assert_eq!(address.to_string().parse(), Ok(address), "{input}");
@@ -116,6 +149,11 @@ mod tests {
             "/run/hotshoe",
             "http://127.0.0.1:5000",
             "off",
+            "tls:",
+            "tls:tls::1",
+            "systemd:",
+            "systemd:a b",
+            "systemd:a:b",
         ] {
             assert_eq!(invalid.parse::<ListenAddress>(), Err(ParseListenAddressError), "{invalid}");
         }
@@ -124,10 +162,12 @@ mod tests {
     #[test]
     fn loopback_addresses_and_unix_sockets_are_local() {
         let is_local = |input: &str| input.parse::<ListenAddress>().unwrap().is_local();
-        for local in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1", "1", "unix:a"] {
+        for local in
+            ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1", "1", "unix:a", "tls:1"]
+        {
             assert!(is_local(local), "{local}");
         }
-        for remote in [":1", "0.0.0.0:1", "[::]:1", "192.168.1.7:1", "[fe80::1]:1"] {
+        for remote in [":1", "0.0.0.0:1", "[::]:1", "192.168.1.7:1", "[fe80::1]:1", "tls::1", "systemd:a"] {
             assert!(!is_local(remote), "{remote}");
         }
     }

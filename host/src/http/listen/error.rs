@@ -3,22 +3,54 @@
 use std::fmt;
 use std::io;
 
-/// The server cannot listen at an address. The message names the address and the option that chooses another.
+use super::address::ListenAddress;
+
+/// The server cannot listen at an address.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The system refuses.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// There is no certificate for TLS.
+    #[error("{option} {address} needs a certificate; add --tls-certificate FILE and --tls-key FILE")]
+    NoCertificate {
+        /// The address.
+        address: ListenAddress,
+        /// The option that it came from.
+        option: &'static str,
+    },
+    /// systemd has opened no such socket.
+    #[error(
+        "{option} {address}: systemd has passed no such socket ({found}); start the server by a socket unit with \
+         FileDescriptorName=NAME (systemd.socket(5))"
+    )]
+    NotInherited {
+        /// The address.
+        address: ListenAddress,
+        /// The option that it came from.
+        option: &'static str,
+        /// What there is.
+        found: String,
+    },
+}
+
+/// The system refuses to let the server listen at an address. The message names the address and the option that chooses
+/// another.
 #[derive(Debug)]
-pub struct ListenError {
+pub struct BindError {
     address: String,
     option: &'static str,
     source: io::Error,
 }
 
-impl ListenError {
+impl BindError {
     /// Wraps the error from binding `address`, which the user gave with the command line option `option`.
     pub(super) fn new(source: io::Error, address: String, option: &'static str) -> Self {
         Self { address, option, source }
     }
 }
 
-impl fmt::Display for ListenError {
+impl fmt::Display for BindError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, option, source } = self;
         match source.kind() {
@@ -43,7 +75,7 @@ impl fmt::Display for ListenError {
     }
 }
 
-impl std::error::Error for ListenError {
+impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }

@@ -5,20 +5,20 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use rustix::io::Errno;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::mpsc;
 
-use super::address::ListenAddress;
-use super::error::ListenError;
-use super::tcp::{bind, bind_dual_stack};
-use super::unix::{SocketAccess, UnixSocketListener};
+use super::unix::UnixSocketListener;
 use crate::http::peer::Peer;
+use crate::http::socket::Socket;
 use crate::http::stream::Connection;
+use crate::http::tls::TlsConfig;
 
-/// How many ephemeral ports of 127.0.0.1 to try until one is also free on ::1.
-const EPHEMERAL_PORT_ATTEMPTS: usize = 16;
+/// How many connections of the server to itself may wait to be accepted.
+const SELF_CONNECTIONS: usize = 1;
 
 /// Listeners that accept connections as one, in round-robin order.
 pub struct Listeners {
@@ -27,39 +27,52 @@ pub struct Listeners {
     next: AtomicUsize,
 }
 
-/// A socket that listens at one address.
-enum Listener {
+/// Where connections at one address come from, and what they speak.
+pub(super) struct Listener {
+    source: Source,
+    /// `None` without TLS.
+    tls: Option<TlsConfig>,
+}
+
+pub(super) enum Source {
     Tcp(TcpListener, SocketAddr),
     Unix(UnixSocketListener),
+    /// The server itself.
+    Internal(Mutex<mpsc::Receiver<UnixStream>>),
+}
+
+/// Opens connections of a server to itself, which are accepted and served like all others.
+pub struct SelfConnector(mpsc::Sender<UnixStream>);
+
+impl SelfConnector {
+    /// Waits until there is room for another connection, and opens it. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server no longer accepts connections, or too few files are left.
+    pub async fn connect(&self) -> io::Result<UnixStream> {
+        let (client, server) = UnixStream::pair()?;
+        self.0.send(server).await.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+        Ok(client)
+    }
 }
 
 impl Listeners {
-    /// Listens at all these addresses. `option` is the command line option they came from, for errors; `access` applies
-    /// to Unix sockets. Must be called within a Tokio runtime.
-    pub fn bind(addresses: &[ListenAddress], option: &'static str, access: SocketAccess) -> Result<Self, ListenError> {
-        let mut listeners = Vec::new();
-        for address in addresses {
-            let failed = |address: String| move |error| ListenError::new(error, address, option);
-            match address {
-                ListenAddress::Tcp(tcp) => listeners.push(listen_tcp(*tcp).map_err(failed(address.to_string()))?),
-                ListenAddress::Localhost(port) => {
-                    listeners.extend(listen_localhost(*port).map_err(failed(address.to_string()))?);
-                }
-                ListenAddress::AllAddresses(port) => {
-                    listeners.push(listen_all_addresses(*port).map_err(failed(address.to_string()))?);
-                }
-                ListenAddress::Unix(path) => {
-                    let listener = UnixSocketListener::bind(path, access);
-                    listeners.push(Listener::Unix(listener.map_err(failed(path.display().to_string()))?));
-                }
-            }
-        }
-        Ok(Self { listeners, next: AtomicUsize::new(0) })
+    pub(super) fn new(listeners: Vec<Listener>) -> Self {
+        Self { listeners, next: AtomicUsize::new(0) }
     }
 
-    /// Returns a URL for each listener: `http://ADDRESS:PORT/`, or `unix:PATH`.
+    /// Lets the server connect to itself.
+    pub fn self_connector(&mut self) -> SelfConnector {
+        let (sender, receiver) = mpsc::channel(SELF_CONNECTIONS);
+        self.listeners.push(Listener::new(Source::Internal(Mutex::new(receiver)), None));
+        SelfConnector(sender)
+    }
+
+    /// Returns a URL for each listener: `http://ADDRESS:PORT/`, `https://ADDRESS:PORT/`, or `unix:PATH`.
     pub fn urls(&self) -> impl Iterator<Item = String> {
-        self.listeners.iter().map(ToString::to_string)
+        let external = self.listeners.iter().filter(|listener| !matches!(listener.source, Source::Internal(_)));
+        external.map(ToString::to_string)
     }
 
     /// Waits for the next connection. Cancel safe: dropping the future loses no connection.
@@ -80,23 +93,39 @@ impl Listeners {
 }
 
 impl Listener {
+    pub(super) fn new(source: Source, tls: Option<TlsConfig>) -> Self {
+        Self { source, tls }
+    }
+
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Connection, Peer)>> {
-        match self {
-            Self::Tcp(listener, _) => {
-                let accepted = listener.poll_accept(context);
-                accepted.map_ok(|(stream, address)| (Connection::new(stream), Peer::Tcp(address)))
+        let accepted = match &self.source {
+            Source::Tcp(listener, _) => {
+                listener.poll_accept(context).map_ok(|(stream, address)| (Socket::from(stream), Peer::Tcp(address)))
             }
-            Self::Unix(listener) => {
-                listener.poll_accept(context).map_ok(|stream| (Connection::new(stream), Peer::Unix))
+            Source::Unix(listener) => listener.poll_accept(context).map_ok(|stream| (Socket::from(stream), Peer::Unix)),
+            // No code that runs under the lock can leave the data inconsistent.
+            Source::Internal(receiver) => {
+                match receiver.lock().unwrap_or_else(PoisonError::into_inner).poll_recv(context) {
+                    Poll::Ready(Some(stream)) => Poll::Ready(Ok((Socket::from(stream), Peer::Unix))),
+                    Poll::Ready(None) | Poll::Pending => Poll::Pending,
+                }
             }
-        }
+        };
+        accepted.map(|accepted| {
+            let (socket, peer) = accepted?;
+            let connection = match &self.tls {
+                Some(config) => Connection::with_tls(socket, config)?,
+                None => Connection::new(socket),
+            };
+            Ok((connection, peer))
+        })
     }
 }
 
 impl fmt::Display for Listener {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(_, address) => {
+        match &self.source {
+            Source::Tcp(_, address) => {
                 let mut address = *address;
                 // Browsers cannot open an unspecified address.
                 if address.ip().is_unspecified() {
@@ -105,61 +134,14 @@ impl fmt::Display for Listener {
                         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                     });
                 }
-                write!(formatter, "http://{address}/")
+                let scheme = if self.tls.is_some() { "https" } else { "http" };
+                write!(formatter, "{scheme}://{address}/")
             }
-            Self::Unix(listener) => write!(formatter, "unix:{}", listener.path().display()),
+            Source::Unix(listener) => {
+                let tls = if self.tls.is_some() { "tls:" } else { "" };
+                write!(formatter, "{tls}unix:{}", listener.path().display())
+            }
+            Source::Internal(_) => formatter.write_str("internal"),
         }
     }
-}
-
-fn listen_tcp(address: SocketAddr) -> io::Result<Listener> {
-    with_address(bind(address)?)
-}
-
-fn with_address(listener: TcpListener) -> io::Result<Listener> {
-    let address = listener.local_addr()?;
-    Ok(Listener::Tcp(listener, address))
-}
-
-/// Listens at the same port of 127.0.0.1 and ::1, or of the one that this machine has.
-fn listen_localhost(port: u16) -> io::Result<Vec<Listener>> {
-    // An ephemeral port that is free on 127.0.0.1 may be in use on ::1.
-    let attempts = if port == 0 { EPHEMERAL_PORT_ATTEMPTS } else { 1 };
-    let mut result = Err(io::ErrorKind::AddrInUse.into());
-    for _ in 0..attempts {
-        result = listen_localhost_once(port);
-        if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::AddrInUse) {
-            break;
-        }
-    }
-    result
-}
-
-fn listen_localhost_once(port: u16) -> io::Result<Vec<Listener>> {
-    let ipv6 = |port| listen_tcp((Ipv6Addr::LOCALHOST, port).into());
-    let ipv4 = match listen_tcp((Ipv4Addr::LOCALHOST, port).into()) {
-        Err(error) if is_unavailable(&error) => return Ok(vec![ipv6(port)?]),
-        result => result?,
-    };
-    let port = match &ipv4 {
-        Listener::Tcp(_, address) => address.port(),
-        Listener::Unix(_) => port,
-    };
-    match ipv6(port) {
-        Err(error) if is_unavailable(&error) => Ok(vec![ipv4]),
-        result => Ok(vec![ipv4, result?]),
-    }
-}
-
-/// Listens at a port of all addresses: with one dual-stack socket, or at IPv4 only on a machine without IPv6.
-fn listen_all_addresses(port: u16) -> io::Result<Listener> {
-    match bind_dual_stack(port) {
-        Err(error) if is_unavailable(&error) => listen_tcp((Ipv4Addr::UNSPECIFIED, port).into()),
-        result => with_address(result?),
-    }
-}
-
-/// Whether this machine lacks the address: IPv6 may be disabled, or not built into the kernel.
-fn is_unavailable(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT))
 }

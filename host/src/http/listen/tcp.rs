@@ -1,10 +1,10 @@
 //! TCP listeners.
 
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener as StdTcpListener};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 
 /// The accept queue, in connections: room for a page full of viewers that all reconnect at once. The kernel caps it at
@@ -42,25 +42,32 @@ fn bind_with(address: SocketAddr, configure: impl FnOnce(&Socket) -> io::Result<
     configure(&socket)?;
     // Allows a restart while connections of the previous process are in TIME_WAIT.
     socket.set_reuse_address(true)?;
+    set_options(SockRef::from(&socket))?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Adopts a listening socket that was opened by another process. Must be called within a Tokio runtime.
+pub(super) fn adopt(listener: StdTcpListener) -> io::Result<TcpListener> {
+    set_options(SockRef::from(&listener))?;
+    TcpListener::from_std(listener)
+}
+
+/// Sets the options of a listening socket. On Linux, accepted connections inherit them.
+fn set_options(socket: SockRef<'_>) -> io::Result<()> {
     socket.set_nonblocking(true)?;
-    // On Linux, accepted connections inherit the options below from the listening socket.
-    //
     // Each part is one write, so Nagle's algorithm would only delay it, by up to 40 ms.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_LIMIT)?;
     // `TCP_USER_TIMEOUT` is not set: it would also end connections of clients that read slowly. `StallDetector` ends
     // only those of clients that do not read.
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
-    socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))
 }
 
 #[cfg(test)]
 mod tests {
-    use socket2::SockRef;
-
     use super::*;
 
     #[tokio::test]

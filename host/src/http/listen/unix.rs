@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
@@ -31,11 +31,11 @@ impl SocketAccess {
     }
 }
 
-/// A listening Unix socket. Dropping it removes the socket's file.
+/// A listening Unix socket. Dropping it removes the socket's file, unless another process has created it.
 pub(super) struct UnixSocketListener {
     listener: UnixListener,
     path: PathBuf,
-    /// Identifies the file this listener created. `None` if it could not be examined.
+    /// Identifies the file this listener created. `None` if it could not be examined, or if systemd created it.
     file_id: Option<FileId>,
 }
 
@@ -44,6 +44,14 @@ impl UnixSocketListener {
     pub(super) fn bind(path: &Path, access: SocketAccess) -> io::Result<Self> {
         let listener = bind(path, access)?;
         Ok(Self { listener, path: path.to_owned(), file_id: FileId::of(path) })
+    }
+
+    /// Adopts a listening socket that was opened by another process. Must be called within a Tokio runtime.
+    pub(super) fn adopt(listener: StdUnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let path = address.as_pathname().unwrap_or(Path::new("(no path)")).to_owned();
+        Ok(Self { listener: UnixListener::from_std(listener)?, path, file_id: None })
     }
 
     /// Returns the path of the socket's file.

@@ -7,7 +7,7 @@
 
 use http::header::ORIGIN;
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, Scheme};
 use http::{HeaderName, HeaderValue, Method};
 
 use super::allowed_hosts::AllowedHosts;
@@ -79,7 +79,11 @@ impl CsrfProtection {
     fn is_same_origin(&self, request: &Parts, authority: Option<&Authority>, origin: &HeaderValue) -> bool {
         let Some(origin) = parse(origin) else { return false };
         let is_proxied = request.extensions.get::<Peer>().is_some_and(|peer| self.proxies.contains_peer(*peer));
-        let requested = authority.and_then(|authority| RequestedHost::new(authority, None, is_proxied));
+        // A plain request may have come through a proxy that terminates TLS and is not trusted, and a trusted proxy may
+        // encrypt what it received in plain text. Only a client that has encrypted its request itself tells the scheme.
+        let is_https = request.extensions.get::<Scheme>() == Some(&Scheme::HTTPS);
+        let scheme = if is_https && !is_proxied { Some("https") } else { None };
+        let requested = authority.and_then(|authority| RequestedHost::new(authority, scheme, is_proxied));
         requested.is_some_and(|host| host.matches(&origin))
             || (is_proxied && forwarded_hosts(&request.headers).iter().any(|host| host.matches(&origin)))
             // Many proxies replace `Host` by their own name for this server and forward nothing. A page that can send
@@ -161,6 +165,20 @@ mod tests {
         ] {
             assert!(!passes(REMOTE, &[], pairs), "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn pages_from_plain_http_are_not_those_of_a_server_with_tls() {
+        let passes = |peer: &str, origin: &str| {
+            let request = Request::post("/controls").extension(Peer::Tcp(peer.parse().unwrap()));
+            let request = request.extension(Scheme::HTTPS).header("origin", origin).body(()).unwrap().into_parts().0;
+            let proxies = TrustedProxies::new(&["127.0.0.0/8".parse().unwrap()]);
+            let protection = CsrfProtection::new(AllowedOrigins::default(), AllowedHosts::default(), proxies);
+            protection.check(&request, Some(&"pi.local:5443".parse().unwrap())).is_ok()
+        };
+        assert!(passes(REMOTE, "https://pi.local:5443"));
+        assert!(!passes(REMOTE, "http://pi.local:5443"));
+        assert!(passes(PROXY, "http://pi.local:5443"), "the proxy may have encrypted it");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::write_half::{Sink, WriteHalf};
 use crate::http::socket::Socket;
+use crate::http::tls::{HandshakeError, TlsConfig, TlsSession};
 
 impl Sink for Socket {
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -45,6 +46,8 @@ impl Sink for Socket {
 /// A connection as hyper reads from it and writes to it.
 pub struct Connection {
     socket: Arc<Socket>,
+    /// `None` if the connection is not encrypted.
+    tls: Option<Arc<TlsSession>>,
     writer: SharedWriter,
 }
 
@@ -52,9 +55,38 @@ impl Connection {
     /// Creates the connection of this socket.
     pub fn new(socket: impl Into<Socket>) -> Self {
         let socket = Arc::new(socket.into());
-        let write_half = Some(WriteHalf::new(socket.clone()));
-        let writer = SharedWriter(Arc::new(Mutex::new(WriterState { write_half, is_flushed: true })));
-        Self { socket, writer }
+        let writer = SharedWriter::new(socket.clone());
+        Self { socket, tls: None, writer }
+    }
+
+    /// Creates the encrypted connection of this socket. The [`handshake`](Self::handshake) must come first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the library for TLS cannot create a session.
+    pub fn with_tls(socket: impl Into<Socket>, config: &TlsConfig) -> io::Result<Self> {
+        let socket = Arc::new(socket.into());
+        let tls = Arc::new(TlsSession::new(socket.clone(), config).map_err(io::Error::other)?);
+        let writer = SharedWriter::new(tls.clone());
+        Ok(Self { socket, tls: Some(tls), writer })
+    }
+
+    /// Returns whether the connection is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Waits until an encrypted connection can transport bytes. Returns at once if it is not encrypted. The caller
+    /// limits the time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client does not speak TLS or the connection ends.
+    pub async fn handshake(&self) -> Result<(), HandshakeError> {
+        match &self.tls {
+            Some(tls) => tls.handshake().await,
+            None => Ok(()),
+        }
     }
 
     /// Returns the connection's writer, for the bodies of its responses.
@@ -80,6 +112,11 @@ struct WriterState {
 }
 
 impl SharedWriter {
+    fn new(sink: Arc<dyn Sink>) -> Self {
+        let write_half = Some(WriteHalf::new(sink));
+        Self(Arc::new(Mutex::new(WriterState { write_half, is_flushed: true })))
+    }
+
     /// Records that hyper is about to buffer bytes. A body that lends must call this when it returns a frame.
     pub fn set_unflushed(&self) {
         self.lock().is_flushed = false;
@@ -131,7 +168,10 @@ impl SharedWriter {
 
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_read(context, buffer)
+        match &self.tls {
+            Some(tls) => tls.poll_read(context, buffer),
+            None => self.socket.poll_read(context, buffer),
+        }
     }
 }
 

@@ -176,7 +176,11 @@ impl Invoker {
             None => (new_store(&self.host, guest, lifecycle), None, 0),
         };
         let (sender, receiver) = oneshot::channel();
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(invalid)?;
+        let scheme = match request.extensions().get::<http::uri::Scheme>() {
+            Some(scheme) if *scheme == http::uri::Scheme::HTTPS => Scheme::Https,
+            _ => Scheme::Http,
+        };
+        let request = store.data_mut().http().new_incoming_request(scheme, request).map_err(invalid)?;
         let outparam = store.data_mut().http().new_response_outparam(sender).map_err(invalid)?;
         let interruptions = store.data().interruptions.clone();
         let subscription = store.data().subscription.clone();

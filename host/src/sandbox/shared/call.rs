@@ -51,9 +51,10 @@ pub(super) async fn answer(accessor: &Accessor<GuestState>, service: &Service, j
 fn wasi_request(state: &mut GuestState, request: Request<WasiBody>) -> (WasiRequest, impl Future + use<>) {
     let authority = authority(&request);
     let (head, body) = request.into_parts();
+    let scheme = head.extensions.get::<Scheme>().cloned().unwrap_or(Scheme::HTTP);
     let headers = FieldMap::new_immutable(state.http().hooks, head.headers);
     let path = head.uri.path_and_query().cloned();
-    WasiRequest::new(head.method, Some(Scheme::HTTP), authority, path, headers, None, body)
+    WasiRequest::new(head.method, Some(scheme), authority, path, headers, None, body)
 }
 
 /// Converts the response of a guest, and connects its body.
