@@ -1,7 +1,8 @@
 //! Cameras with the kernel's real drivers, `uvcvideo` and `vivid`, in a virtual machine.
 //!
 //! The server runs in the VM and uses the files of the host; its viewers run on the host. The VM's processor is
-//! emulated and ten times slower.
+//! emulated and ten times slower. Only one VM runs at a time: two would slow each other down, and both would compile the
+//! guest.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -9,7 +10,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -22,10 +22,6 @@ use hotshoe_test_support::server::program;
 use hotshoe_test_support::{DEADLINE, workspace};
 
 use crate::faults::assert_bars;
-
-/// Only one VM runs at a time: two would slow each other down, and both would compile the guest, which takes long in a
-/// VM.
-static VM_LOCK: Mutex<()> = Mutex::new(());
 
 /// The variable with the port number of the USB camera, which this program emulates in the VM.
 const USB_CAMERA: &str = "HOTSHOE_USB_CAMERA";
@@ -61,7 +57,6 @@ const TEMPORARY_FOLDER: &str = "tmp";
 
 /// A VM with a camera, which runs the server.
 struct Machine {
-    _lock: MutexGuard<'static, ()>,
     vm: Child,
     address: SocketAddr,
     /// Shared with the VM. Everything it writes elsewhere is discarded.
@@ -71,7 +66,6 @@ struct Machine {
 impl Machine {
     /// Starts a VM with this camera, runs the shell command `before`, and then the server with these arguments.
     fn start(camera: &str, before: &str, args: &str) -> Self {
-        let lock = VM_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
         // The port was free just now, so it very likely still is when the VM starts.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = tempfile::tempdir().unwrap();
@@ -95,7 +89,7 @@ impl Machine {
             log.display()
         );
         vm.args(["sh", "-c", &server]).current_dir(folder.path()).stdin(Stdio::null());
-        let machine = Self { _lock: lock, vm: vm.spawn().unwrap(), address: ([127, 0, 0, 1], port).into(), folder };
+        let machine = Self { vm: vm.spawn().unwrap(), address: ([127, 0, 0, 1], port).into(), folder };
         // The first VM compiles the guest.
         machine.wait_within(START_TIMEOUT, "the server answers", |machine| answers(machine.address));
         machine

@@ -12,7 +12,7 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
 use libtest_mimic::Trial;
 
-use crate::harness::{run_successfully, trial};
+use crate::harness::{COMPILERS, run_successfully, trial_in};
 use crate::toolchains;
 
 const TARGET: &str = "wasm32-wasip2";
@@ -29,13 +29,18 @@ const USERS: &str = "alice:secret\nbob:pass:w\u{f6}rd \n";
 pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial> {
     let both: Vec<_> = [javascript, target].into_iter().flatten().cloned().collect();
     let both = (!both.is_empty()).then(|| both.join(", "));
+    let gallery = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
     vec![
-        trial("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
-        trial("gallery_guest_of_wasi_0_3_serves", target, async_guest),
-        trial("gallery_emulated_camera_fails_by_its_script", target, faults_of_the_emulated_camera),
-        trial("gallery_emulated_camera_and_a_guest_are_swapped_in_under_viewers", target, swapping_the_emulated_camera),
-        trial("gallery_mask_hides_areas", target, mask),
-        trial("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
+        gallery("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
+        gallery("gallery_guest_of_wasi_0_3_serves", target, async_guest),
+        gallery("gallery_emulated_camera_fails_by_its_script", target, faults_of_the_emulated_camera),
+        gallery(
+            "gallery_emulated_camera_and_a_guest_are_swapped_in_under_viewers",
+            target,
+            swapping_the_emulated_camera,
+        ),
+        gallery("gallery_mask_hides_areas", target, mask),
+        gallery("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
     ]
 }
 

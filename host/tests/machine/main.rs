@@ -37,17 +37,12 @@ mod trees;
 mod turned;
 mod wasi_0_3;
 
-use std::num::NonZero;
 use std::process::ExitCode;
-use std::thread;
 
 use hotshoe_conformance::Requirements;
 use libtest_mimic::Arguments;
 
-use self::harness::{missing_as_root, missing_programs, trial};
-
-/// How many tests run at the same time for each processor. Most of them wait: for a camera, a client or a timeout.
-const TESTS_PER_PROCESSOR: usize = 2;
+use self::harness::{COMPILERS, MACHINES, missing_as_root, missing_programs, most_running, trial, trial_in};
 
 fn main() -> ExitCode {
     if camera_vm::is_usb_camera() {
@@ -63,24 +58,46 @@ fn main() -> ExitCode {
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
-    // The longest test starts first and runs in parallel with the others.
-    let mut trials = vec![trial(
+    let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
+    let rust: Vec<_> = target.iter().cloned().chain(missing_programs(&["curl"])).collect();
+    let rust = (!rust.is_empty()).then(|| rust.join(", "));
+    // Compiling an interpreter takes a minute of CPU time.
+    let compile = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
+    let mut laned: Vec<_> = toolchains::templates::TEMPLATES
+        .iter()
+        .map(|template| {
+            let test = || template.is_rebuilt_at_each_save_under_viewers();
+            trial_in(&COMPILERS, template.test_name, &template.missing(), test)
+        })
+        .collect();
+    laned.extend([
+        compile("a_javascript_application_serves", &javascript, toolchains::javascript),
+        compile("a_python_application_serves", &python, toolchains::python),
+        compile("a_rust_application_serves", &rust, toolchains::rust),
+        compile(
+            "guest_built_with_the_documented_command_serves",
+            &target,
+            guest_target::documented_build_command_works,
+        ),
+        compile("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
+    ]);
+    laned.extend(gallery::trials(&target, &javascript));
+    let in_vm = |name, test: fn()| trial_in(&MACHINES, name, &vm, test);
+    laned.extend([
+        in_vm("usb_camera_that_was_unplugged_comes_back", camera_vm::usb_camera),
+        in_vm("usb_camera_without_mjpg_is_encoded_to_the_right_image", camera_vm::usb_camera_without_mjpg),
+        in_vm("usb_camera_in_use_names_the_program_that_uses_it", camera_vm::busy_usb_camera),
+        in_vm("inputs_and_standards_of_a_driver_are_selected", camera_vm::inputs_and_standards),
+        in_vm("all_pixel_formats_of_a_driver_produce_the_same_image", camera_vm::every_format),
+    ]);
+    // Tests of lanes wait in threads of their own until their lane is free. They come first, because they take longest.
+    let threads = laned.len() + most_running();
+    let mut trials = laned;
+    trials.push(trial(
         "viewers_whose_link_goes_down_are_dropped",
         &missing_as_root(&["ip", "curl"]),
         link_down::viewers_are_dropped,
-    )];
-    // Compiling an interpreter takes a minute of CPU time.
-    for template in &toolchains::templates::TEMPLATES {
-        let missing = template.missing();
-        trials.push(trial(template.test_name, &missing, || template.is_rebuilt_at_each_save_under_viewers()));
-    }
-    let (javascript, python) = (toolchains::missing_for_javascript(), toolchains::missing_for_python());
-    trials.push(trial("a_javascript_application_serves", &javascript, toolchains::javascript));
-    trials.push(trial("a_python_application_serves", &python, toolchains::python));
-    let rust: Vec<_> = target.iter().cloned().chain(missing_programs(&["curl"])).collect();
-    let rust = (!rust.is_empty()).then(|| rust.join(", "));
-    trials.push(trial("a_rust_application_serves", &rust, toolchains::rust));
-    trials.extend(gallery::trials(&target, &javascript));
+    ));
     trials.extend(wasi_0_3::trials(&target));
     trials.extend(browser::trials());
     trials.push(trial("ffmpeg_reads_a_clip", &ffmpeg, clip::ffmpeg_reads_it));
@@ -121,8 +138,6 @@ fn main() -> ExitCode {
             &missing_as_root(&hotshoe_test_support::tree::PROGRAMS),
             trees::keeps_its_promises,
         ),
-        trial("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
-        trial("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
         trial("ffmpeg_turns_pictures_with_an_orientation", &ffmpeg, turned::ffmpeg_turns_pictures),
         trial("opencv_turns_snapshots_with_an_orientation", &opencv, turned::opencv_turns_snapshots_only),
         trial("recipe_for_rtsp_through_ffmpeg_works", &ffmpeg, recipes::rtsp_through_ffmpeg),
@@ -159,24 +174,8 @@ fn main() -> ExitCode {
         trial("camera_without_the_requested_format_lists_its_formats", &fakecam, faults::no_format),
         trial("camera_that_stalls_does_not_delay_others", &fakecam, faults::one_of_two_stalled),
     ]);
-    trials.extend([]);
-    // Only one virtual machine runs at a time. Its tests are spread among the conformance checks, so that none of them
-    // has to wait for another.
-    let mut checks = conformance::trials();
-    let vm_tests = vec![
-        trial("usb_camera_that_was_unplugged_comes_back", &vm, camera_vm::usb_camera),
-        trial("usb_camera_without_mjpg_is_encoded_to_the_right_image", &vm, camera_vm::usb_camera_without_mjpg),
-        trial("usb_camera_in_use_names_the_program_that_uses_it", &vm, camera_vm::busy_usb_camera),
-        trial("inputs_and_standards_of_a_driver_are_selected", &vm, camera_vm::inputs_and_standards),
-        trial("all_pixel_formats_of_a_driver_produce_the_same_image", &vm, camera_vm::every_format),
-    ];
-    let checks_between = checks.len().div_ceil(vm_tests.len());
-    for vm_test in vm_tests {
-        trials.push(vm_test);
-        trials.extend(checks.drain(..checks_between.min(checks.len())));
-    }
+    trials.extend(conformance::trials());
     let mut arguments = Arguments::from_args();
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    arguments.test_threads.get_or_insert(TESTS_PER_PROCESSOR * processors);
+    arguments.test_threads.get_or_insert(threads);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -3,11 +3,11 @@
 
 use std::io::{Read, Write};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hotshoe_test_support::client::{Viewer, connect, get};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{guests, pictures, wait_until};
+use hotshoe_test_support::{DEADLINE, guests, pictures, wait_until};
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
@@ -210,7 +210,7 @@ fn a_new_guest_whose_publisher_fails_is_rolled_back_and_viewers_see_the_old_stre
     assert_eq!(viewer.chunk(), b"opening\ngood");
     let broken = guests::publishing("c", guests::PUBLISHES_NOTHING_AND_TRAPS, "none");
     assert_eq!(server.put_guest(&broken).status, 200);
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + DEADLINE;
     while server.generation() == 2 {
         assert!(Instant::now() < deadline, "the new guest is not rolled back");
         // The old publisher continues until the new one pushes.

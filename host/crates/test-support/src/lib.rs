@@ -30,7 +30,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long to wait for something that must happen. Generous, for busy machines. Only failing tests wait this long.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Polls until a condition holds. `what` completes the sentence "timed out waiting until …".
 #[track_caller]

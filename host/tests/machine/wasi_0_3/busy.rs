@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
+use hotshoe_test_support::wait_until;
 
 use super::start;
 
@@ -40,21 +41,20 @@ fn assert_half_a_processor(server: &Server) {
     let used = processor_time(server) - before;
     let share = used.as_secs_f64() / started.elapsed().as_secs_f64();
     assert!(share < 0.7, "the guest uses {share:.2} processors");
-    assert!(share > 0.02, "the guest does not yield");
+    wait_until("the guest is resumed", || processor_time(server) > before + used + Duration::from_millis(20));
     for _ in 0..5 {
         assert_eq!(get(server.address, "/ok").status, 200);
     }
 }
 
 pub fn requests_do_not_wait_for_a_blocked_instance() {
-    let server = start(&["--answer-timeout", "5"]);
+    let server = start(&["--answer-timeout", "10"]);
     let address = server.address;
     let blocked = thread::spawn(move || get(address, "/block").status);
     server.wait_for_log("guest stdout: blocking");
-    let started = Instant::now();
     for _ in 0..20 {
         assert_eq!(get(address, "/ok").status, 200);
     }
-    assert!(started.elapsed() < Duration::from_secs(4), "requests waited for the blocked instance");
+    assert!(!blocked.is_finished(), "requests waited for the blocked instance");
     assert_eq!(blocked.join().unwrap(), 504);
 }

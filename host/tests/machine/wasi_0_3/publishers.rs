@@ -1,10 +1,10 @@
 //! Publishers of channels.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{guests, wait_until};
+use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 use super::{component, start, under_way};
 
@@ -69,7 +69,7 @@ pub fn failures_are_rolled_back() {
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\ngood");
     assert_eq!(server.put_guest(&component()).status, 200);
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + DEADLINE;
     while server.generation() == 2 {
         assert!(Instant::now() < deadline, "the new guest is not rolled back");
         // The old publisher continues until the new one pushes.

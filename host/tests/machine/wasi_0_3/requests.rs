@@ -1,7 +1,7 @@
 //! Requests: one instance answers several at the same time.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hotshoe_test_support::client::{Viewer, get, send, try_request};
 use hotshoe_test_support::server::{Server, run};
@@ -120,18 +120,17 @@ pub fn a_request_without_an_answer_does_not_end_others() {
 }
 
 pub fn a_guest_that_computes_is_stopped() {
-    let server = start(&["--answer-timeout", "3"]);
+    let server = start(&["--answer-timeout", "10"]);
     let spinning = thread::spawn({
         let address = server.address;
         move || get(address, "/spin").status
     });
     // Other instances answer meanwhile.
     wait_until("the guest is busy", || server.log().contains("GET /spin") || get(server.address, "/ok").status == 200);
-    let started = Instant::now();
     for _ in 0..10 {
         assert_eq!(get(server.address, "/ok").status, 200);
     }
-    assert!(started.elapsed() < Duration::from_secs(3), "requests waited for the busy instance");
+    assert!(!spinning.is_finished(), "requests waited for the busy instance");
     assert_eq!(spinning.join().unwrap(), 504);
 
     let (reply, end) = try_request(server.address, "GET", "/spin-later");

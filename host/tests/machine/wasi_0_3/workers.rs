@@ -1,7 +1,5 @@
 //! Workers.
 
-use std::time::{Duration, Instant};
-
 use hotshoe_test_support::client::get;
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
@@ -45,10 +43,8 @@ pub fn failures_are_restarted() {
     // A worker may compute for as long as it likes, after everything else.
     let server = serve("spin");
     server.wait_for_log("generation 1: guest stdout: working");
-    let started = Instant::now();
     for _ in 0..20 {
         assert_eq!(get(server.address, "/ok").status, 200);
     }
-    assert!(started.elapsed() < Duration::from_secs(10), "requests waited for the worker");
     assert!(!server.log().contains("the worker failed"), "{}", server.log());
 }

@@ -105,20 +105,24 @@ impl Browser {
         self.execute(Command::ExecuteAsyncScript, json!({ "script": script, "args": [] }))
     }
 
-    /// Polls until a script returns the expected value.
+    /// Polls until a script returns the expected value. A script that throws is run again, because the page may be
+    /// loading: Firefox also runs scripts in a document that has no elements yet.
     ///
     /// # Errors
     ///
-    /// If the timeout expires, with the last value.
+    /// If the timeout expires, with the last value or error.
     pub fn wait_for(&self, script: &str, expected: &Value, timeout: Duration) -> Result<(), String> {
         let deadline = Instant::now() + timeout;
         loop {
-            let found = self.run(script)?;
-            if found == *expected {
+            let found = self.run(script);
+            if found.as_ref() == Ok(expected) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(format!("after {timeout:.0?} {script:?} is {found}, not {expected}"));
+                return Err(match found {
+                    Ok(found) => format!("after {timeout:.0?} {script:?} is {found}, not {expected}"),
+                    Err(error) => format!("after {timeout:.0?} {script:?} still fails: {error}"),
+                });
             }
             sleep(Duration::from_millis(50));
         }

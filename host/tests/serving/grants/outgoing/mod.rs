@@ -206,10 +206,9 @@ fn a_guest_that_sends_requests_in_a_loop_harms_only_itself() {
         let server = start(folder.path(), &origin.url(), function, &[&origin.origin()]);
         thread::scope(|scope| {
             let loops: Vec<_> = (0..10).map(|_| scope.spawn(|| get(server.address, "/loop").status)).collect();
+            // They would fail if they waited for as long as the loops last.
             while !loops.iter().all(thread::ScopedJoinHandle::is_finished) {
-                let started = Instant::now();
                 assert_eq!(get(server.address, "/ok").text(), "ok\n");
-                assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
                 thread::yield_now();
             }
             for ended in loops {
