@@ -1,4 +1,4 @@
-//! A guest of WASI 0.3. It responds to four paths:
+//! A guest of WASI 0.3. It serves four paths:
 //!
 //! - `/`: a page with the stream of each camera.
 //! - `/snapshot/NAME`: a frame of a camera.

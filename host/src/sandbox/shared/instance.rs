@@ -52,8 +52,9 @@ pub(super) fn spawn(
     limit_resources(&mut store, MAX_SHARED_RESOURCES);
     store.data_mut().max_live_requests = MAX_LIVE_REQUESTS as u32;
     let interruptions = store.data().interruptions.clone();
-    let call = RunningCall::new(Box::pin(run(store, service, mailbox.clone(), idle_room)), interruptions);
-    tokio::spawn(drive(call, EndOnDrop(mailbox)));
+    let running = run(store, service, mailbox.clone(), idle_room.clone());
+    let call = RunningCall::new(Box::pin(running), interruptions);
+    tokio::spawn(drive(call, EndOnDrop(mailbox), idle_room));
 }
 
 /// Ends the mailbox even if the task panics.
@@ -66,10 +67,11 @@ impl Drop for EndOnDrop {
 }
 
 /// Runs the instance until it ends, and stops it if it computes for too long.
-async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop) {
+async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop, idle_room: IdleRoom) {
     let EndOnDrop(mailbox) = &mailbox;
     let mut started = 0;
     let mut end: Option<Pin<Box<Sleep>>> = None;
+    let mut blocked: Option<OwnedSemaphorePermit> = None;
     let mut limit = YieldLimit::new();
     let stopped = poll_fn(|context| {
         mailbox.begin_run();
@@ -89,8 +91,15 @@ async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop) {
             return Poll::Ready(None);
         }
         if !mailbox.is_unused(context) {
-            end = None;
+            (end, blocked) = (None, None);
             return Poll::Pending;
+        }
+        // It does not count as one of the requests in progress any more either, and cannot end itself.
+        if mailbox.is_blocked() && blocked.is_none() {
+            blocked = idle_room.instances.clone().try_acquire_owned().ok();
+            if (blocked.is_none() || mailbox.is_closed()) && mailbox.close_if_idle() {
+                return Poll::Ready(None);
+            }
         }
         if call.busy_time() > LAST_COMPUTE_LIMIT && mailbox.close_if_idle() {
             return Poll::Ready(Some(CallError::ComputeLimit));

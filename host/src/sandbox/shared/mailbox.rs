@@ -70,6 +70,8 @@ struct Inner {
     is_blocked: bool,
     /// Whether everything in the guest waits for something.
     is_waiting: bool,
+    /// Whether the instance was woken and has not looked at its requests since.
+    was_woken: bool,
     /// The number of requests in the instance whose responses have not ended.
     live: usize,
     /// The number of those whose responses have started.
@@ -86,6 +88,14 @@ struct Inner {
     task: Option<Waker>,
     /// Bodies that end as soon as the guest waits.
     bodies: Vec<Waker>,
+}
+
+impl Inner {
+    /// Takes the waker of the instance, to wake it.
+    fn take_instance(&mut self) -> Option<Waker> {
+        self.was_woken = true;
+        self.instance.take()
+    }
 }
 
 impl Mailbox {
@@ -106,7 +116,7 @@ impl Mailbox {
         let (reply, receiver) = oneshot::channel();
         inner.queue.push_back(Job { request, reply });
         // Under the lock, so that `end_run` does not see the request without this.
-        inner.instance.take().into_iter().for_each(Waker::wake);
+        inner.take_instance().into_iter().for_each(Waker::wake);
         drop(inner);
         Ok((LiveRequest { mailbox: self.clone(), is_answered: false, has_started: false }, receiver))
     }
@@ -120,9 +130,7 @@ impl Mailbox {
     pub(super) fn close(&self) {
         let mut inner = self.lock();
         inner.is_closed = true;
-        let instance = inner.instance.take();
-        drop(inner);
-        instance.into_iter().for_each(Waker::wake);
+        inner.take_instance().into_iter().for_each(Waker::wake);
     }
 
     /// How the instance failed, if it did.
@@ -160,6 +168,7 @@ impl Mailbox {
     pub(super) fn next(&self, context: &Context<'_>) -> Next {
         let mut inner = self.lock();
         inner.is_blocked = false;
+        inner.was_woken = false;
         if let Some(job) = inner.queue.pop_front() {
             return Next::Job(Box::new(job));
         }
@@ -185,8 +194,8 @@ impl Mailbox {
         let mut inner = self.lock();
         inner.is_waiting = is_waiting();
         inner.is_computing = is_computing();
-        // The guest has run since the requests arrived, and nothing wakes it, but it has not taken them.
-        inner.is_blocked |= inner.is_running && inner.is_waiting && !inner.queue.is_empty();
+        // It has run since then, and waits, but has not looked at its requests.
+        inner.is_blocked |= inner.is_running && inner.is_waiting && inner.was_woken;
         let bodies = if inner.is_waiting { std::mem::take(&mut inner.bodies) } else { Vec::new() };
         // Other instances handle the requests that would have to wait.
         let must_wait = inner.is_blocked || inner.is_computing && inner.is_running;
@@ -213,6 +222,11 @@ impl Mailbox {
         let mut inner = self.lock();
         inner.task = Some(context.waker().clone());
         inner.live == 0
+    }
+
+    /// Whether the guest waits in a function of WASI 0.2, which blocks the instance.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.lock().is_blocked
     }
 
     /// Whether the instance is being created although its client has left. If not, wakes the task when it leaves.
@@ -292,8 +306,10 @@ impl Drop for LiveRequest {
         inner.live = inner.live.saturating_sub(1);
         inner.started = inner.started.saturating_sub(usize::from(self.has_started));
         inner.is_closed |= !self.is_answered;
-        let wakers = if inner.live == 0 { [inner.instance.take(), inner.task.take()] } else { [None, None] };
-        drop(inner);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        if inner.live == 0 {
+            // Under the lock, as in `Mailbox::admit`.
+            inner.take_instance().into_iter().for_each(Waker::wake);
+            inner.task.take().into_iter().for_each(Waker::wake);
+        }
     }
 }

@@ -73,7 +73,8 @@ fn build_once(language: &str, sources: &[PathBuf], tool: &[u8], build: impl FnOn
     tool.hash(&mut hasher);
     let packages = fs::read_dir(workspace().join("wit/deps")).unwrap().map(|entry| entry.unwrap().path());
     let packages: BTreeSet<_> = packages.collect();
-    for file in sources.iter().chain(&packages) {
+    // This file, because it writes the world.
+    for file in sources.iter().chain(&packages).chain([&source("mod.rs")]) {
         fs::read(file).unwrap().hash(&mut hasher);
     }
     let cached = format!("{language}-{:016x}.wasm", hasher.finish());
@@ -83,6 +84,12 @@ fn build_once(language: &str, sources: &[PathBuf], tool: &[u8], build: impl FnOn
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let component = folder.path().join("app.wasm");
         build(folder.path(), &component);
+        for earlier in fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = earlier.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with(&format!("{language}-")) && name.ends_with(".wasm") {
+                fs::remove_file(earlier).unwrap();
+            }
+        }
         fs::rename(component, &cached).unwrap();
     }
     cached

@@ -1,14 +1,16 @@
 //! Guests of WASI 0.3 that keep their instance busy without computing for long.
 
 use std::fs::read_to_string;
+use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::client::{Viewer, connect, get};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
+use socket2::SockRef;
 
-use super::start;
+use super::{start, under_way};
 
 /// How much processor time the server has used (proc_pid_stat(5): `utime` and `stime`, in hundredths of a second).
 fn processor_time(server: &Server) -> Duration {
@@ -57,4 +59,20 @@ pub fn requests_do_not_wait_for_a_blocked_instance() {
     }
     assert!(!blocked.is_finished(), "requests waited for the blocked instance");
     assert_eq!(blocked.join().unwrap(), 504);
+}
+
+pub fn blocked_instances_whose_clients_have_left_end() {
+    // The pool has fewer instances than there are requests.
+    let server = start(&["--max-requests", "4"]);
+    let before = under_way(&server);
+    for count in 1..=250 {
+        let request = connect(server.address);
+        (&request).write_all(b"GET /block HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        server.wait_for_logs("guest stdout: blocking", count);
+        // Resets the connection. The server could not tell a client that has left from one that only sends no more.
+        SockRef::from(&request).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(request);
+        wait_until("the server has noticed", || under_way(&server) == before);
+    }
+    assert_eq!(get(server.address, "/ok").status, 200);
 }

@@ -1,6 +1,8 @@
 //! The files of a directory (`--guest-dir`) for guests of WASI 0.3.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -59,6 +61,10 @@ pub fn files_are_read_as_they_are_now() {
     );
     assert_eq!(site.get("list/empty"), "");
     assert_eq!(site.get("list/file"), "ErrorCode::NotDirectory");
+    assert_eq!(site.get("stat/link"), "DescriptorType::RegularFile, 300000 bytes");
+    assert_eq!(site.get("read-link/link"), "file");
+    fs::write(site.www().join("empty").join(OsStr::from_bytes(b"\xFF")), "").unwrap();
+    assert_eq!(site.get("list/empty"), "ErrorCode::IllegalByteSequence", "a name that is not Unicode");
     assert_eq!(get(start(&[]).address, "/files/read/file").text(), "0 directories", "nothing is granted");
 }
 
@@ -79,11 +85,21 @@ pub fn no_path_leads_out_and_nothing_can_be_changed() {
     assert_eq!(site.get("read/loop"), "ErrorCode::Loop");
     assert_eq!(site.get("read-no-follow/relative"), "ErrorCode::Loop");
 
-    for request in ["create/new", "create/file", "truncate/file", "write/file", "append/file", "unlink/file"] {
+    for path in ["absolute", "parent/secret", "../secret", "/etc/passwd"] {
+        assert_eq!(site.get(&format!("stat/{path}")), NOT_PERMITTED, "{path}");
+    }
+    assert_eq!(site.get("read-link/parent/link"), NOT_PERMITTED);
+
+    for action in
+        ["create", "truncate", "write", "append", "unlink", "rename", "link", "symlink", "set-size", "set-times"]
+    {
+        assert_eq!(site.get(&format!("{action}/file")), NOT_PERMITTED, "{action}");
+    }
+    for request in ["create/new", "make-directory/new", "remove-directory/empty"] {
         assert_eq!(site.get(request), NOT_PERMITTED, "{request}");
     }
     assert_eq!(site.get("read/file"), "content");
-    assert!(!site.www().join("new").exists());
+    assert!(site.www().join("empty").exists() && !site.www().join("new").exists());
 }
 
 pub fn pipes_and_sockets_are_refused_without_blocking() {

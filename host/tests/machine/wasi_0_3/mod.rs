@@ -85,6 +85,11 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             target,
             busy::requests_do_not_wait_for_a_blocked_instance,
         ),
+        trial(
+            "wasi_0_3_blocked_instances_whose_clients_have_left_end",
+            target,
+            busy::blocked_instances_whose_clients_have_left_end,
+        ),
         trial("wasi_0_3_guest_reads_files_as_they_are_now", target, files::files_are_read_as_they_are_now),
         trial(
             "wasi_0_3_guest_gets_nothing_outside_its_directory_and_changes_nothing",

@@ -19,6 +19,10 @@ use super::session::Session;
 use super::webdriver::WebDriver;
 use crate::program::kill_group;
 
+/// How often to start chromedriver. It takes a free port of 127.0.0.1 and exits if the same port of ::1 is in use, which
+/// happens while other tests hold ports of ::1.
+const CHROMEDRIVER_ATTEMPTS: u32 = 5;
+
 /// Running programs. Killed when dropped, the last one first.
 #[derive(Debug, Default)]
 pub(super) struct Programs(Vec<Child>);
@@ -51,12 +55,7 @@ pub(super) fn launch(options: &Options, profile: &Path) -> Result<(Programs, Ses
 }
 
 fn chromium(programs: &mut Programs, options: &Options, profile: &Path) -> Result<Session, String> {
-    let driver = programs.start(Command::new("chromedriver").arg("--port=0"))?;
-    let port = wait_for_line(driver, |line| {
-        let (_, port) = line.split_once("successfully on port ")?;
-        Some(port.trim_end_matches('.').to_owned())
-    })
-    .map_err(|error| format!("chromedriver: {error}"))?;
+    let port = start_chromedriver(programs)?;
     let mut arguments: Vec<String> = [
         "--headless",
         "--no-sandbox",
@@ -75,6 +74,23 @@ fn chromium(programs: &mut Programs, options: &Options, profile: &Path) -> Resul
     arguments.extend(options.arguments.iter().cloned());
     let capabilities = json!({ "acceptInsecureCerts": true, "goog:chromeOptions": { "args": arguments } });
     Ok(Session::WebDriver(WebDriver::start(format!("127.0.0.1:{port}"), &capabilities)?))
+}
+
+/// Starts chromedriver, and returns its port.
+fn start_chromedriver(programs: &mut Programs) -> Result<String, String> {
+    let mut attempts = CHROMEDRIVER_ATTEMPTS;
+    loop {
+        let driver = programs.start(Command::new("chromedriver").arg("--port=0"))?;
+        let port = wait_for_line(driver, |line| {
+            let (_, port) = line.split_once("successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        attempts -= 1;
+        match port {
+            Err(error) if error.contains("port not available") && attempts > 0 => {}
+            port => return port.map_err(|error| format!("chromedriver: {error}")),
+        }
+    }
 }
 
 /// Uses Firefox's own protocol, so that geckodriver is not needed.
@@ -150,13 +166,17 @@ fn wait_for_line(
     let output = program.stdout.take().ok_or("no output")?;
     let (sender, receiver) = mpsc::channel();
     spawn(move || {
+        let mut others = Vec::new();
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if let Some(found) = find(&line) {
-                let _ = sender.send(found);
+            match find(&line) {
+                Some(found) => drop(sender.send(Ok(found))),
+                None => others.push(line),
             }
         }
+        let _ = sender.send(Err(format!("it has ended: {}", others.join(" "))));
     });
-    receiver.recv_timeout(COMMAND_TIMEOUT).map_err(|_| "it does not report its address".to_owned())
+    let found = receiver.recv_timeout(COMMAND_TIMEOUT);
+    found.unwrap_or_else(|_| Err("it does not report its address".to_owned()))
 }
 
 /// Polls until `find` returns something, or returns `None` at the timeout.

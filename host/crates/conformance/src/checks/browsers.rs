@@ -10,7 +10,7 @@ use crate::browser::{Browser, Options};
 use crate::multipart::Reader;
 use crate::target::Target;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn checks() -> Vec<Check> {
     let chromium = Requirements::programs(&["chromedriver"]);

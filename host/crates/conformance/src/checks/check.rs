@@ -87,7 +87,7 @@ fn can_import(module: &'static str) -> bool {
     *cache.get_or_insert_default().entry(module).or_insert_with(|| {
         let mut python = Command::new(program::python());
         python.args(["-c", &format!("import {module}")]);
-        program::run(&mut python, Duration::from_secs(20))
+        program::run(&mut python, Duration::from_secs(60))
             .is_ok_and(|output| output.status.is_some_and(|status| status.success()))
     })
 }

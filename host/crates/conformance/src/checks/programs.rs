@@ -12,7 +12,7 @@ use crate::multipart::{Reader, count_parts};
 use crate::program::{kill_group, run};
 use crate::target::Target;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// The user and group id of `nobody` on most systems.
 const NOBODY_ID: u32 = 65534;
 /// The number of frames that ffmpeg decodes.

@@ -10,7 +10,7 @@ use crate::program::{last_line, python, run};
 use crate::target::Target;
 
 /// Longer than the clients' own timeouts of ten seconds.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn checks() -> Vec<Check> {
     let requests = Requirements::python_modules(&["requests"]);

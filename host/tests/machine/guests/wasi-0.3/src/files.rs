@@ -1,7 +1,7 @@
 //! Does to a file what a request says: `/files/read/index.html` reads `index.html`.
 
 use crate::wasi::filesystem::preopens::get_directories;
-use crate::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use crate::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags};
 
 /// Returns the outcome in text: the content, or the name of the error code.
 pub async fn respond(request: &str) -> String {
@@ -37,9 +37,24 @@ async fn act(root: &Descriptor, action: &str, path: &str) -> Result<String, Erro
             let result = file.append_via_stream(read);
             data.write_all(b"more".to_vec()).await;
             drop(data);
-            result.await.map(|()| "done".to_owned())
+            done(result.await)
         }
-        "unlink" => root.unlink_file_at(path.to_owned()).await.map(|()| "done".to_owned()),
+        "stat" => {
+            let stat = root.stat_at(PathFlags::SYMLINK_FOLLOW, path.to_owned()).await?;
+            Ok(format!("{:?}, {} bytes", stat.type_, stat.size))
+        }
+        "read-link" => root.readlink_at(path.to_owned()).await,
+        "unlink" => done(root.unlink_file_at(path.to_owned()).await),
+        "make-directory" => done(root.create_directory_at(path.to_owned()).await),
+        "remove-directory" => done(root.remove_directory_at(path.to_owned()).await),
+        "rename" => done(root.rename_at(path.to_owned(), root, "new".to_owned()).await),
+        "link" => done(root.link_at(PathFlags::empty(), path.to_owned(), root, "new".to_owned()).await),
+        "symlink" => done(root.symlink_at(path.to_owned(), "new".to_owned()).await),
+        "set-size" => done(open(root, path).await?.set_size(0).await),
+        "set-times" => {
+            let now = || NewTimestamp::Now;
+            done(root.set_times_at(PathFlags::empty(), path.to_owned(), now(), now()).await)
+        }
         "hold" => Ok(hold(|| open(root, path)).await),
         "hold-streams" => Ok(hold(async || Ok::<_, ErrorCode>(open(root, path).await?.read_via_stream(0))).await),
         "hold-listings" => {
@@ -55,6 +70,10 @@ async fn act(root: &Descriptor, action: &str, path: &str) -> Result<String, Erro
         }
         _ => Ok("an unknown action".to_owned()),
     }
+}
+
+fn done(result: Result<(), ErrorCode>) -> Result<String, ErrorCode> {
+    result.map(|()| "done".to_owned())
 }
 
 async fn open(root: &Descriptor, path: &str) -> Result<Descriptor, ErrorCode> {
