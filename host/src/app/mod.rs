@@ -80,7 +80,7 @@ fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppErro
         return Err(AppError::NothingToWatch);
     }
     open_files::raise_limit();
-    heap::limit_arenas();
+    heap::configure();
     let sandbox = Arc::new(Sandbox::new(capacity::instances(args), args.guest_memory, open_cache(args))?);
     let (cameras, drivers, filters) = find_cameras(&args.cameras, args.into(), &|| Ok(sandbox.clone()))?;
     for camera in cameras.iter() {

@@ -20,6 +20,7 @@ use rustix::process::Signal;
 
 use super::artifact::ArtifactKey;
 use super::compiler_process::{self, CPU_LIMIT, TIME_LIMIT};
+use crate::process::heap::LIMITED_CHILD;
 
 /// The bounds of the compiler's memory limit, in bytes; see [`memory_limit`]. A component of 13 MB with 22,000
 /// functions, typical for an interpreter, takes 400 MiB.
@@ -157,7 +158,7 @@ fn run(
     let mut output = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
     // The running executable, even if its file was replaced since (proc_pid_exe(5)).
     let mut command = Command::new("/proc/self/exe");
-    command.args(args);
+    command.args(args).env(LIMITED_CHILD.0, LIMITED_CHILD.1);
     for component in components {
         command.args(["--length", &component.len().to_string()]);
     }
