@@ -5,6 +5,7 @@
 //! * [`listen`]: the addresses that the server listens at.
 //! * [`limits`]: how many connections and requests there may be.
 //! * [`policy`]: which requests are refused, and what browsers let pages of other sites do with responses.
+//! * [`auth`]: who is asking, and what they may do.
 //! * [`server`], [`service`]: connections, and the requests on them; [`service_body`]: the bodies of responses;
 //!   [`host_response`]: responses that do not come from the guest.
 //! * [`stream`]: sending streams, and everything else that relies on how hyper reads and writes.
@@ -12,6 +13,7 @@
 //! * [`socket`]: a client's socket; `send_queue`: its unacknowledged bytes; [`stall_detector`]: detects clients that
 //!   have stopped reading.
 
+pub mod auth;
 pub mod host_response;
 pub mod limits;
 pub mod listen;
