@@ -1,17 +1,20 @@
-//! Decides who may replace the guest: clients with the token or, if there is no token, everyone who can reach the
-//! listener, except web pages.
+//! Decides who may replace the guest: clients with the token and users with the role admin or, if there are neither
+//! tokens nor users, everyone who can reach the listener, except web pages. Clients of a Unix socket need no user,
+//! because only its owner can connect.
 //!
 //! Any page that a browser on this machine shows can send requests to it. They carry the page's `Origin`, and after DNS
 //! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they
 //! are for viewers, in [`crate::http`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 
+use crate::http::auth::{self, Authenticator, Caller, Role};
 use crate::http::policy::{CsrfProtection, RequestError, RequestGuard, authority};
 use crate::process::private_file::{PrivateFileError, read_private_file};
 
@@ -47,6 +50,9 @@ pub enum Denied {
     /// It has no token, or a wrong one.
     #[error("the admin token is required, as `Authorization: Bearer TOKEN`")]
     Token,
+    /// It is not from a user with the role admin.
+    #[error(transparent)]
+    User(#[from] auth::Denied),
 }
 
 /// The rules for access.
@@ -57,23 +63,55 @@ pub struct Access {
     guard: Option<RequestGuard>,
     /// Allows only the listener's own origin.
     csrf_protection: CsrfProtection,
+    /// Knows the users.
+    authenticator: Arc<Authenticator>,
+    /// Whether other machines may reach the listener, so that it must never be open to everyone.
+    is_remote: bool,
 }
 
 impl Access {
     /// Reads the token that requests must carry from `token_file`. Without a file, none is needed. `guard` checks the
-    /// host that a request names; a Unix socket needs no guard.
-    pub fn new(token_file: Option<&Path>, guard: Option<RequestGuard>) -> Result<Self, TokenError> {
+    /// host that a request names; a Unix socket needs no guard. `authenticator` knows the users. If other machines may
+    /// reach the listener (`is_remote`), it denies every request while there is neither a token nor a user.
+    pub fn new(
+        token_file: Option<&Path>,
+        guard: Option<RequestGuard>,
+        authenticator: Arc<Authenticator>,
+        is_remote: bool,
+    ) -> Result<Self, TokenError> {
         let token = token_file.map(read_token).transpose()?;
-        Ok(Self { token, guard, csrf_protection: CsrfProtection::default() })
+        Ok(Self { token, guard, csrf_protection: CsrfProtection::default(), authenticator, is_remote })
     }
 
-    /// Whether requests must carry a token.
+    /// Whether requests must carry a token, unless they come from a user.
     pub fn needs_token(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Checks whether a request has access.
-    pub fn check(&self, request: &Parts) -> Result<(), Denied> {
+    /// Whether requests must come from a user, unless they carry a token.
+    pub fn needs_user(&self) -> bool {
+        self.guard.is_some() && (self.is_remote || !self.authenticator.rules().admit_anyone())
+    }
+
+    /// Checks whether a request has access. Waits while a password is checked, and must be called inside a Tokio runtime.
+    pub async fn check(&self, request: &mut Parts) -> Result<(), Denied> {
+        let needs_user = self.needs_user();
+        match self.check_token(request) {
+            Ok(()) if self.token.is_none() && needs_user => {}
+            // The token, or a user who has the role.
+            Err(Denied::Token) if needs_user && bearer(&request.headers).is_none() => {}
+            result => return result,
+        }
+        match self.authenticator.authorize(request, Role::Admin).await? {
+            // All users are gone since the listener started.
+            Caller::Anyone if self.token.is_some() => Err(Denied::Token),
+            Caller::Anyone if self.is_remote => Err(auth::Denied::LoginRequired.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks everything but users.
+    fn check_token(&self, request: &Parts) -> Result<(), Denied> {
         let headers = &request.headers;
         let has_token = match &self.token {
             Some(token) => bearer(headers).is_some_and(|sent| digest(sent) == *token),
@@ -114,10 +152,13 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::http::auth::Rules;
+    use crate::http::proxies::TrustedProxies;
 
     fn access(token: Option<&str>, guard: Option<RequestGuard>) -> Access {
         let token = token.map(|token| digest(token.as_bytes()));
-        Access { token, guard, csrf_protection: CsrfProtection::default() }
+        let authenticator = Arc::new(Authenticator::new(Rules::default(), TrustedProxies::default()).unwrap());
+        Access { token, guard, csrf_protection: CsrfProtection::default(), authenticator, is_remote: false }
     }
 
     fn check(access: &Access, pairs: &[(&str, &str)]) -> Result<(), Denied> {
@@ -125,7 +166,7 @@ mod tests {
         for (name, value) in pairs {
             request = request.header(*name, *value);
         }
-        access.check(&request.body(()).unwrap().into_parts().0)
+        access.check_token(&request.body(()).unwrap().into_parts().0)
     }
 
     #[test]
@@ -151,6 +192,19 @@ mod tests {
         let open = access(None, Some(RequestGuard::default()));
         assert_eq!(check(&open, &[("host", "[::1]:1"), ("origin", "http://[::1]:1")]), Ok(()));
         assert_eq!(check(&open, &[("host", "[::1]:1"), ("sec-fetch-site", "cross-site")]), Err(Denied::Origin));
+    }
+
+    #[tokio::test]
+    async fn a_listener_for_other_machines_is_never_open() {
+        let check = async |token: Option<&str>, is_remote: bool| {
+            let mut access = access(token, Some(RequestGuard::default()));
+            access.is_remote = is_remote;
+            access.check(&mut Request::get("/guest").body(()).unwrap().into_parts().0).await
+        };
+        assert_eq!(check(None, false).await, Ok(()));
+        assert_eq!(check(None, true).await, Err(Denied::User(auth::Denied::LoginRequired)));
+        assert_eq!(check(Some("0123456789abcdef"), false).await, Err(Denied::Token));
+        assert_eq!(check(Some("0123456789abcdef"), true).await, Err(Denied::Token));
     }
 
     #[test]

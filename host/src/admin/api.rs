@@ -17,8 +17,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::access::{Access, Denied};
-use super::throttle::Throttle;
+use super::denial_log::DenialLog;
 use crate::drivers::{DriverSlot, Drivers};
+use crate::http::auth::{self, Rate, Throttle};
+use crate::http::limits::client_network;
 use crate::http::peer::Peer;
 use crate::http::policy::SecurityHeaders;
 use crate::sandbox::{
@@ -37,6 +39,10 @@ const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle_timeout: Duration::from_secs
 /// How long an upload may take in total: the largest component at 5 Mbit/s.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How many wrong tokens a client may send. A person with a wrong token does not notice; a program can try 86,400 per day,
+/// but needs about 10¹⁹.
+const GUESSES: Rate = Rate { burst: 10, recovery: Duration::from_secs(1) };
+
 /// How much of a request's path is logged, in characters.
 const LOGGED_PATH_LENGTH: usize = 200;
 
@@ -50,6 +56,7 @@ pub struct AdminApi {
     access: Access,
     uploads: Semaphore,
     throttle: Throttle,
+    denial_log: DenialLog,
 }
 
 /// The body of an error response.
@@ -63,14 +70,24 @@ type AdminResponse = Response<Full<Bytes>>;
 impl AdminApi {
     /// Serves requests that have `access`.
     pub fn new(active_guest: ActiveGuest, drivers: Drivers, access: Access) -> Self {
-        Self { active_guest, drivers, access, uploads: Semaphore::new(MAX_UPLOADS), throttle: Throttle::new() }
+        Self {
+            active_guest,
+            drivers,
+            access,
+            uploads: Semaphore::new(MAX_UPLOADS),
+            throttle: Throttle::new(GUESSES),
+            denial_log: DenialLog::new(),
+        }
     }
 
     /// Handles a request. Errors are part of the response.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<AdminResponse, Infallible> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let mut body = RequestBody::new(body, UPLOAD_LIMITS);
-        let mut response = self.respond(&head, &mut body).await;
+        let mut response = match self.admit(&mut head).await {
+            Ok(()) => self.respond(&head, &mut body).await,
+            Err(response) => response,
+        };
         SecurityHeaders::new().insert(response.headers_mut());
         // A client that waits for `100 Continue` has not sent the body.
         if !head.headers.contains_key(EXPECT) {
@@ -79,16 +96,18 @@ impl AdminApi {
         Ok(response)
     }
 
+    /// Returns the response to a request without access.
+    async fn admit(&self, head: &mut Parts) -> Result<(), AdminResponse> {
+        let network = head.extensions.get::<Peer>().and_then(|peer| peer.ip()).map(client_network);
+        if self.access.needs_token() && self.throttle.wait(network).is_some() {
+            let response = error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens, try again in a second");
+            return Err(with_header(response, RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        self.access.check(head).await.map_err(|denied| self.deny(head, network, &denied))
+    }
+
     async fn respond(&self, head: &Parts, body: &mut RequestBody<Incoming>) -> AdminResponse {
         let path = head.uri.path();
-        let peer = head.extensions.get::<Peer>().and_then(|peer| peer.ip());
-        if self.access.needs_token() && self.throttle.is_throttled(peer) {
-            let response = error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens, try again in a second");
-            return with_header(response, RETRY_AFTER, "1");
-        }
-        if let Err(denied) = self.access.check(head) {
-            return self.deny(head, peer, &denied);
-        }
         match (path, &head.method) {
             ("/guest", &Method::GET | &Method::HEAD) => self.report(),
             ("/guest", &Method::PUT) => self.put_guest(&head.headers, body).await,
@@ -132,11 +151,11 @@ impl AdminApi {
         }
     }
 
-    fn deny(&self, head: &Parts, peer: Option<IpAddr>, denied: &Denied) -> AdminResponse {
+    fn deny(&self, head: &Parts, network: Option<IpAddr>, denied: &Denied) -> AdminResponse {
         if *denied == Denied::Token {
-            self.throttle.record_failure(peer);
+            self.throttle.record_failure(network);
         }
-        if let Some(suppressed) = self.throttle.permit_log() {
+        if let Some(suppressed) = self.denial_log.permit() {
             let path: String = head.uri.path().chars().take(LOGGED_PATH_LENGTH).collect();
             let more = if suppressed > 0 { format!(" (and {suppressed} more before)") } else { String::new() };
             warn!("admin: denied {} {}: {denied}{more}", head.method, path.escape_debug());
@@ -144,7 +163,11 @@ impl AdminApi {
         match denied {
             Denied::Request(reason) => error(reason.status(), reason),
             Denied::Origin => error(StatusCode::FORBIDDEN, denied),
-            Denied::Token => with_header(error(StatusCode::UNAUTHORIZED, denied), WWW_AUTHENTICATE, "Bearer"),
+            Denied::Token => {
+                let challenge = HeaderValue::from_static("Bearer");
+                with_header(error(StatusCode::UNAUTHORIZED, denied), WWW_AUTHENTICATE, challenge)
+            }
+            Denied::User(reason) => deny_user(*reason),
         }
     }
 
@@ -200,7 +223,10 @@ impl AdminApi {
     ) -> Result<(SemaphorePermit<'_>, Result<Candidate, LoadError>), RefusedUpload> {
         let Ok(permit) = self.uploads.try_acquire() else {
             let response = error(StatusCode::SERVICE_UNAVAILABLE, "other uploads are in progress, try again soon");
-            return Err(RefusedUpload { reason: None, response: with_header(response, RETRY_AFTER, "1") });
+            return Err(RefusedUpload {
+                reason: None,
+                response: with_header(response, RETRY_AFTER, HeaderValue::from_static("1")),
+            });
         };
         let received = match content_length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
@@ -249,6 +275,17 @@ impl RefusedUpload {
     }
 }
 
+fn deny_user(reason: auth::Denied) -> AdminResponse {
+    let mut response = error(reason.status(), reason);
+    if let Some(challenge) = reason.challenge() {
+        response = with_header(response, WWW_AUTHENTICATE, challenge);
+    }
+    match reason.retry_after() {
+        Some(seconds) => with_header(response, RETRY_AFTER, seconds.into()),
+        None => response,
+    }
+}
+
 fn swap_error(reason: &SwapError) -> AdminResponse {
     match reason {
         SwapError::Load(_) | SwapError::TestRequest { .. } => error(StatusCode::UNPROCESSABLE_ENTITY, reason),
@@ -284,7 +321,7 @@ async fn discard(body: &mut RequestBody<Incoming>) {
 
 fn method_not_allowed(allowed: &'static str) -> AdminResponse {
     let response = error(StatusCode::METHOD_NOT_ALLOWED, format!("allowed methods: {allowed}"));
-    with_header(response, ALLOW, allowed)
+    with_header(response, ALLOW, HeaderValue::from_static(allowed))
 }
 
 fn error(status: StatusCode, reason: impl ToString) -> AdminResponse {
@@ -297,11 +334,11 @@ fn json(status: StatusCode, value: &impl Serialize) -> AdminResponse {
     text.push(b'\n');
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    let response = with_header(response, CONTENT_TYPE, "application/json");
-    with_header(response, CACHE_CONTROL, "no-store")
+    let response = with_header(response, CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    with_header(response, CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
-fn with_header(mut response: AdminResponse, name: HeaderName, value: &'static str) -> AdminResponse {
-    response.headers_mut().insert(name, HeaderValue::from_static(value));
+fn with_header(mut response: AdminResponse, name: HeaderName, value: HeaderValue) -> AdminResponse {
+    response.headers_mut().insert(name, value);
     response
 }

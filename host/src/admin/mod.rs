@@ -11,14 +11,14 @@
 //!
 //! All responses are JSON, errors in the field `error`: 401, 403 or 421 if access is denied, 413 if a component is too
 //! large, 400 or 408 if it did not arrive completely or in time, 503 if other uploads are in progress, and 429 after
-//! too many wrong tokens.
+//! too many wrong tokens or passwords.
 //!
-//! * [`access`]: decides who has access; `throttle`: slows down clients that guess tokens.
+//! * [`access`]: decides who has access; `denial_log`: limits the log lines about those who have not.
 //! * [`api`]: handles the requests.
 
 pub mod access;
 pub mod api;
-mod throttle;
+mod denial_log;
 
 pub use access::{Access, TokenError};
 pub use api::AdminApi;

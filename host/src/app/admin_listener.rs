@@ -14,6 +14,7 @@ use crate::admin::{Access, AdminApi};
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::drivers::Drivers;
+use crate::http::auth::{Authenticator, Role};
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Binder, ListenAddress, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
@@ -26,14 +27,31 @@ use crate::swap::ActiveGuest;
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
 
 /// Reads the rules for access. Fails if they would let everyone in.
-pub(super) fn access(args: &ServeArgs, guard: &RequestGuard) -> Result<Access, AppError> {
+pub(super) fn access(
+    args: &ServeArgs,
+    guard: &RequestGuard,
+    authenticator: &Arc<Authenticator>,
+) -> Result<Access, AppError> {
+    let rules = authenticator.rules();
+    let has_administrator = rules.users.has_role(Role::Admin);
     let token_file = args.admin_token_file.as_deref();
     match &args.admin {
-        Some(AdminAddress::Listen(address)) if token_file.is_none() && !address.is_local() => {
+        Some(AdminAddress::Listen(address)) if token_file.is_none() && !has_administrator && !address.is_local() => {
             Err(AppError::TokenRequired(address.clone()))
         }
-        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => Ok(Access::new(token_file, None)?),
-        _ => Ok(Access::new(token_file, Some(guard.clone()))?),
+        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => {
+            Ok(Access::new(token_file, None, authenticator.clone(), false)?)
+        }
+        listener => {
+            let is_off = matches!(listener, Some(AdminAddress::Off));
+            if !is_off && token_file.is_none() && !has_administrator && !rules.admit_anyone() {
+                warn!(
+                    "the admin listener refuses all requests: no user has the role admin, and there is no --admin-token-file"
+                );
+            }
+            let is_remote = matches!(listener, Some(AdminAddress::Listen(address)) if !address.is_local());
+            Ok(Access::new(token_file, Some(guard.clone()), authenticator.clone(), is_remote)?)
+        }
     }
 }
 

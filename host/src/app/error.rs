@@ -5,6 +5,8 @@ use std::io;
 use crate::admin::TokenError;
 use crate::config::CamerasError;
 use crate::config::grant_args::GrantsError;
+use crate::config::users::UsersError;
+use crate::http::auth::NoRandomNumbers;
 use crate::http::listen::{ListenAddress, ListenError};
 use crate::http::tls::TlsError;
 use crate::process::supervisor::TaskEnded;
@@ -30,7 +32,9 @@ pub enum AppError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The admin listener would be open to everyone.
-    #[error("an admin listener at {0} needs a token; pass --admin-token-file FILE")]
+    #[error(
+        "an admin listener at {0} needs a token; pass --admin-token-file FILE, or --users FILE with a user of the role admin"
+    )]
     TokenRequired(ListenAddress),
     /// What systemd has passed is not a listening socket.
     #[error("cannot use a socket that systemd has opened: {0}")]
@@ -56,6 +60,15 @@ pub enum AppError {
     /// A background task has ended that the server needs and cannot restart.
     #[error("the server cannot continue: {0}")]
     TaskEnded(#[from] TaskEnded),
+    /// The users cannot be used.
+    #[error("--users: {0}")]
+    Users(#[from] UsersError),
+    /// A file that would leave the server open to everyone, surely by mistake.
+    #[error("the file of --users has neither users nor tokens; add a user with `hotshoe passwd`, or omit --users")]
+    NoUsers,
+    /// Passwords cannot be checked.
+    #[error(transparent)]
+    Random(#[from] NoRandomNumbers),
     /// The system refuses what the program needs, such as a thread.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),

@@ -1,7 +1,8 @@
 //! The server: builds all parts from the options, connects them, and runs until a signal ends it.
 //!
 //! * `capacity`: how many connections, requests and guest instances there can be.
-//! * `admin_listener`: the admin listener. `listeners`: what all listeners share. `signals`: shutting down and reloading.
+//! * `admin_listener`: the admin listener. `listeners`: what all listeners share. `users`: who has access. `signals`:
+//!   shutting down and reloading.
 //! * `error`: the errors that end the server.
 
 mod admin_listener;
@@ -9,6 +10,7 @@ mod capacity;
 mod error;
 mod listeners;
 mod signals;
+mod users;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,7 +21,8 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::Signal as SignalStream;
 use tracing::{info, warn};
 
-use self::signals::{catch_sighup, reload_on_sighup, shutdown_signal};
+use self::signals::{Reloaded, catch_sighup, reload_on_sighup, shutdown_signal};
+use self::users::UsersFile;
 use crate::admin::Access;
 use crate::camera::Cameras;
 use crate::channels::Channels;
@@ -28,6 +31,7 @@ use crate::config::cli::ServeArgs;
 use crate::config::{default_cache_dir, find_cameras};
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
+use crate::http::auth::Authenticator;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Binder, InheritedSockets, SocketAccess};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
@@ -55,6 +59,7 @@ struct Parts {
     certificates: Option<Arc<CertificateResolver>>,
     binder: Binder,
     guard: RequestGuard,
+    users: UsersFile,
     admin_access: Access,
     grants: Grants,
     sandbox: Arc<Sandbox>,
@@ -89,20 +94,44 @@ fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppErro
     let certificates = listeners::certificates(args)?;
     let binder = listeners::binder(certificates.as_ref(), inherited)?;
     let guard = request_guard(args);
-    let admin_access = admin_listener::access(args, &guard)?;
+    let users = UsersFile::open(args)?;
+    let admin_access = admin_listener::access(args, &guard, &users.authenticator)?;
     let mut grants = args.grants.grants()?;
     if let Some(file) = &args.guest_store {
         grants.state = State::open(file.clone())?;
     }
     info!("grants: {grants}");
     let candidate = Candidate::read(args.guest.as_deref())?;
-    Ok(Parts { cameras, certificates, binder, guard, admin_access, grants, sandbox, drivers, filters, candidate })
+    Ok(Parts {
+        cameras,
+        certificates,
+        binder,
+        guard,
+        users,
+        admin_access,
+        grants,
+        sandbox,
+        drivers,
+        filters,
+        candidate,
+    })
 }
 
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
-    let Parts { cameras, certificates, binder, guard, admin_access, grants, sandbox, drivers, filters, candidate } =
-        parts;
+    let Parts {
+        cameras,
+        certificates,
+        binder,
+        guard,
+        users,
+        admin_access,
+        grants,
+        sandbox,
+        drivers,
+        filters,
+        candidate,
+    } = parts;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
@@ -152,8 +181,9 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     tasks.spawn("the channel publisher", publishing, streams);
     let guest = active_guest.clone();
     tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
-    let components = (drivers.clone(), filters.clone());
-    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &components);
+    let authenticator = users.authenticator.clone();
+    let reloaded = Reloaded { users, drivers: drivers.clone(), filters };
+    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &reloaded);
     if let Some(listener) = admin_listener {
         admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), drivers, admin_access);
     }
@@ -171,7 +201,14 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     for url in listeners.urls() {
         info!("open {url}");
     }
-    let service = Arc::new(viewer_service(args, limits, guard, active_guest.clone(), FanOuts::new(streams.clone())));
+    let service = Arc::new(viewer_service(
+        args,
+        limits,
+        guard,
+        authenticator,
+        active_guest.clone(),
+        FanOuts::new(streams.clone()),
+    ));
     let handler = service_fn(move |request| {
         let service = service.clone();
         async move { service.answer(request).await }
@@ -198,8 +235,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     Ok(())
 }
 
-/// Spawns the tasks that reload the guest, the drivers and the filters at SIGHUP and, with `--watch`, when their files or a file of
-/// middleware change. `digest` is that of the guest that was read from the file at the start.
+/// Spawns the tasks that reload the users, the guest, the drivers and the filters at SIGHUP and, with `--watch`, all but
+/// the users when their files or a file of middleware change. `digest` is that of the guest that was read from the file at the start.
 fn spawn_reloading(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
@@ -207,11 +244,11 @@ fn spawn_reloading(
     hangups: SignalStream,
     digest: Arc<str>,
     active_guest: &ActiveGuest,
-    components: &(Drivers, FilterSlots),
+    reloaded: &Reloaded,
 ) {
     let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
-    let ((drivers, filters), reloaded) = (components, components.clone());
-    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), reloaded.clone());
+    let all = reloaded.clone();
+    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), all.clone());
     tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
     if !args.watch {
         return;
@@ -224,11 +261,11 @@ fn spawn_reloading(
         let digest = Some(part.component.digest.clone());
         spawn_watcher(tasks, runtime, part.path.clone(), digest, MiddlewareFile(active_guest.clone()));
     }
-    for driver in drivers.iter() {
+    for driver in reloaded.drivers.iter() {
         // A driver that is loaded already is not loaded again.
         spawn_watcher(tasks, runtime, driver.file().to_owned(), None, driver.clone());
     }
-    for filter in filters.iter() {
+    for filter in reloaded.filters.iter() {
         spawn_watcher(tasks, runtime, filter.file().to_owned(), None, filter.clone());
     }
 }
@@ -250,6 +287,7 @@ fn viewer_service(
     args: &ServeArgs,
     limits: Limits,
     guard: RequestGuard,
+    authenticator: Arc<Authenticator>,
     active_guest: ActiveGuest,
     fan_outs: FanOuts,
 ) -> Service {
@@ -258,7 +296,7 @@ fn viewer_service(
         if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };
     let admission = capacity::admission(args, limits);
     let proxies = TrustedProxies::new(&args.trusted_proxy);
-    Service::new(active_guest, fan_outs, admission, proxies, guard, Cors::new(origins), security_headers)
+    Service::new(active_guest, fan_outs, admission, proxies, guard, authenticator, Cors::new(origins), security_headers)
 }
 
 /// The checks that every request must pass.

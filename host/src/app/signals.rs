@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
+use super::users::UsersFile;
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
 use crate::sandbox::Candidate;
@@ -33,14 +34,22 @@ pub(super) fn catch_sighup() -> io::Result<SignalStream> {
     signal(SignalKind::hangup())
 }
 
-/// Reloads the guest from `file`, or the built-in one, its middleware, the drivers and the filters at each SIGHUP, until
-/// the future is dropped. The kernel also sends SIGHUP when the terminal closes in which the program was started. Then
+/// What SIGHUP reloads besides the guest.
+#[derive(Clone)]
+pub(super) struct Reloaded {
+    pub(super) users: UsersFile,
+    pub(super) drivers: Drivers,
+    pub(super) filters: FilterSlots,
+}
+
+/// Reloads the users, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at each
+/// SIGHUP, until the future is dropped. The kernel also sends SIGHUP when the terminal closes in which the program was started. Then
 /// the program shuts down. `hangups` is `None` when the task is restarted.
 pub(super) async fn reload_on_sighup(
     hangups: Option<SignalStream>,
     file: Option<PathBuf>,
     active_guest: ActiveGuest,
-    (drivers, filters): (Drivers, FilterSlots),
+    Reloaded { users, drivers, filters }: Reloaded,
 ) {
     let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
@@ -63,6 +72,7 @@ pub(super) async fn reload_on_sighup(
             _ => info!("received SIGHUP, reloading the guest and the drivers"),
         }
         let file = file.clone();
+        users.reload().await;
         // The outcomes are logged.
         for driver in drivers.iter() {
             let _ = driver.reload().await;

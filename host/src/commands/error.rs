@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::CamerasError;
 use crate::config::grant_args::GrantsError;
+use crate::http::auth::{HashingError, TokenKeyError, UserError};
 use crate::sandbox::LoadError;
 
 /// Why a command failed. Displays as one line that says what to do.
@@ -39,6 +40,24 @@ pub enum CommandError {
     /// The camera delivered no picture.
     #[error("no picture: {0}")]
     NoPicture(String),
+    /// The name of a user is not valid.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// The password cannot be read.
+    #[error("cannot read the password: {0}")]
+    Password(io::Error),
+    /// The password was typed differently the second time.
+    #[error("the passwords differ")]
+    PasswordsDiffer,
+    /// The password is too short.
+    #[error("use a password of at least {0} characters")]
+    ShortPassword(usize),
+    /// The password cannot be hashed.
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
+    /// The token cannot be made.
+    #[error(transparent)]
+    Token(#[from] TokenKeyError),
     /// The system refuses what the program needs, such as a thread.
     #[error("cannot start: {0}")]
     System(io::Error),

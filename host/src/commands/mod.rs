@@ -8,8 +8,10 @@ mod guest_imports;
 mod guest_new;
 mod guest_save;
 mod output;
+mod passwd;
 mod probe;
 pub mod supervise;
+mod token;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Guest { command: GuestCommand::Save { file } } => guest_save::run(file)?,
         Command::Generate { command: GenerateCommand::Man { dir } } => generate::man(dir)?,
         Command::Generate { command: GenerateCommand::Completions { shell } } => generate::completions(*shell)?,
+        Command::Passwd(args) => passwd::run(args)?,
+        Command::Token(args) => token::run(args)?,
         Command::Compile(args) => return Ok(compile::run(args)),
         Command::Compose(args) => return Ok(compile::run_compose(args)),
         Command::Supervise(args) => return Ok(supervise::run(args)),

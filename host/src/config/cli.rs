@@ -16,6 +16,8 @@ use clap_complete::Shell;
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use super::grant_args::GrantArgs;
+use super::lifetime::parse_lifetime;
+use crate::http::auth::Role;
 use crate::http::listen::ListenAddress;
 use crate::http::policy::{AllowedHost, AllowedOrigin};
 use crate::http::proxies::TrustedProxy;
@@ -51,7 +53,7 @@ Environment:
 
 Signals:
   SIGINT, SIGTERM  Shut down
-  SIGHUP           Load the guest and the drivers of cameras again
+  SIGHUP           Load the users, the guest and the drivers of cameras again
 
 Examples:
   Serve the first camera to this machine:
@@ -75,6 +77,14 @@ pub enum Command {
     ///
     /// Bug reports about cameras should contain the report. The exit code is 1 without a picture.
     Probe(Box<ProbeArgs>),
+    /// Hash a password for a user of the configuration
+    ///
+    /// Asks for the password, or reads a line from standard input, and prints the section of the user.
+    Passwd(PasswdArgs),
+    /// Make a token that opens pictures of cameras in URLs, such as /snapshot/front?token=TOKEN
+    ///
+    /// Prints the token. It needs no password, opens nothing but pictures, and expires.
+    Token(TokenArgs),
     /// Create, inspect or save a guest
     Guest {
         /// What to do.
@@ -97,6 +107,32 @@ pub enum Command {
     /// Run the program of a camera, as a child process of a server
     #[command(hide = true)]
     Supervise(SuperviseArgs),
+}
+
+/// Whose password to hash.
+#[derive(Args, Debug)]
+pub struct PasswdArgs {
+    /// Name of the user [default: print only the hash]
+    pub name: Option<String>,
+    /// What the user may do: view, control (also set controls) or admin (also use the admin listener)
+    #[arg(long, default_value_t = Role::View)]
+    pub role: Role,
+}
+
+/// Which token to make.
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// Camera that the token opens (repeatable) [default: all cameras]
+    #[arg(long, value_name = "NAME")]
+    pub camera: Vec<String>,
+    /// How long the token is valid, such as 12h, 30d or 4w
+    #[arg(long = "for", value_name = "DURATION", default_value = "30d", value_parser = parse_lifetime)]
+    pub lifetime: Duration,
+    /// File with the secret that signs tokens; it is created if it does not exist
+    ///
+    /// The server needs the same file. A new secret makes all tokens invalid.
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: PathBuf,
 }
 
 /// The arguments of the hidden command with which a server compiles a guest.
@@ -449,17 +485,26 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Guest grants")]
     pub guest_store: Option<PathBuf>,
 
+    /// File with users and their passwords, and with the secret of tokens
+    ///
+    /// With it, every request needs a user or a token. A section [users.NAME] has the keys
+    /// `password` (from `hotshoe passwd`), or `password_file`, and `role`. A section [tokens] has
+    /// `secret_file` (from `hotshoe token`), and `revoked`, a list of ids. SIGHUP reads the file
+    /// again.
+    #[arg(long, value_name = "FILE", help_heading = "Administration", verbatim_doc_comment)]
+    pub users: Option<PathBuf>,
+
     /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
     ///
     /// Takes the same addresses as --listen. Everyone who can connect can replace the guest and the
-    /// drivers of cameras, unless --admin-token-file is set.
+    /// drivers of cameras, unless --admin-token-file or --users is set.
     #[arg(long, value_name = "ADDRESS|off", help_heading = "Administration", verbatim_doc_comment)]
     pub admin: Option<AdminAddress>,
 
     /// File with the token that admin requests must carry
     ///
-    /// Required if other machines can reach the admin listener. Requests carry the token as
-    /// `Authorization: Bearer TOKEN`.
+    /// Required if other machines can reach the admin listener, unless --users has a user with the
+    /// role admin. Requests carry the token as `Authorization: Bearer TOKEN`.
     #[arg(long, value_name = "FILE", help_heading = "Administration", verbatim_doc_comment)]
     pub admin_token_file: Option<PathBuf>,
 }

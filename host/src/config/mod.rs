@@ -1,7 +1,7 @@
 //! Configuration: what the user typed, and what it means on this machine.
 //!
 //! [`cli`] defines the command line, and [`grant_args`] the options for grants, which two commands share.
-//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`find_cameras`] turns the camera options into
+//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`users`] has the users and tokens. [`find_cameras`] turns the camera options into
 //! cameras, and [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
@@ -16,6 +16,8 @@ pub mod cli;
 mod drivers;
 pub mod grant_args;
 pub mod label;
+mod lifetime;
+pub mod users;
 
 pub use self::cache_dir::default_cache_dir;
 pub use self::cameras::{CamerasError, CommonOptions, find_cameras};

@@ -1,7 +1,8 @@
-//! One request: it is checked, admitted, and answered by the guest, or by the host if the guest cannot.
+//! One request: it is checked, authenticated, admitted, and answered by the guest, or by the host if the guest cannot.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::ORIGIN;
@@ -11,6 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tracing::{debug, warn};
 
+use super::auth::{Authenticator, Caller, Denied, Role};
 use super::host_response;
 use super::limits::{Admission, AdmissionError, client_network};
 use super::peer::Peer;
@@ -31,23 +33,27 @@ pub struct Service {
     admission: Admission,
     proxies: TrustedProxies,
     guard: RequestGuard,
+    authenticator: Arc<Authenticator>,
     cors: Cors,
     security_headers: SecurityHeaders,
 }
 
 impl Service {
-    /// Creates the service. It answers the requests that pass `guard` and that `admission` has capacity for. Requests
-    /// forwarded by `proxies` count for the proxies' clients. Parts of channels are sent by `fan_outs`.
+    /// Creates the service. It answers the requests that pass `guard` and `authenticator`, and that `admission` has
+    /// capacity for. Requests forwarded by `proxies` count for the proxies' clients. Parts of channels are sent by
+    /// `fan_outs`.
+    #[allow(clippy::too_many_arguments, reason = "each is a step that a request passes")]
     pub fn new(
         active_guest: ActiveGuest,
         fan_outs: FanOuts,
         admission: Admission,
         proxies: TrustedProxies,
         guard: RequestGuard,
+        authenticator: Arc<Authenticator>,
         cors: Cors,
         security_headers: SecurityHeaders,
     ) -> Self {
-        Self { active_guest, fan_outs, admission, proxies, guard, cors, security_headers }
+        Self { active_guest, fan_outs, admission, proxies, guard, authenticator, cors, security_headers }
     }
 
     /// Answers one request. If the guest has no answer, the response says why.
@@ -88,12 +94,35 @@ impl Service {
             return host_response::server_options().map(ServiceBody::Host);
         }
         let origin = request.headers().get(ORIGIN).cloned();
-        let mut response = self.answer_by_guest(request, label).await;
+        let (mut head, body) = request.into_parts();
+        let role = Role::required_for(&head.method);
+        let mut response = match self.authenticator.authorize(&mut head, role).await {
+            Ok(caller) => self.answer_by_guest(Request::from_parts(head, body), label, caller).await,
+            Err(denied) => {
+                self.log_denied(label, &head, denied);
+                denied.response().map(ServiceBody::Host)
+            }
+        };
         self.cors.add_headers(origin.as_ref(), response.headers_mut());
         response
     }
 
-    async fn answer_by_guest(&self, mut request: Request<Incoming>, label: &str) -> Response<ServiceBody> {
+    /// Logs why a request is denied. Browsers and many programs send the first one without credentials.
+    fn log_denied(&self, label: &str, head: &Parts, denied: Denied) {
+        let status = denied.status().as_u16();
+        let client = self.authenticator.client(head);
+        match denied {
+            Denied::LoginRequired => debug!(request = label, "{status}, {denied}, from {client}"),
+            _ => warn!(request = label, "{status}, {denied}, from {client}"),
+        }
+    }
+
+    async fn answer_by_guest(
+        &self,
+        mut request: Request<Incoming>,
+        label: &str,
+        caller: Caller,
+    ) -> Response<ServiceBody> {
         debug!(request = label, "received");
         let permit = match self.admission.admit(self.client(&request)) {
             Ok(permit) => permit,
@@ -109,11 +138,12 @@ impl Service {
                     Err(error) => return reject(label, error),
                 };
                 let writer = writer.filter(|_| is_chunked(version, response.headers()));
+                let lease = response.body().is_stream().then(|| self.authenticator.lease(caller));
                 response.map(|body| match body {
-                    ServedBody::Guest(body) => ServiceBody::Guest { body, _permit: permit },
+                    ServedBody::Guest(body) => ServiceBody::Guest { body, lease, _permit: permit },
                     ServedBody::Channel(subscription) => {
                         let body = ViewerBody::new(subscription, writer, &self.fan_outs);
-                        ServiceBody::Viewer { body, _permit: permit }
+                        ServiceBody::Viewer { body, lease, _permit: permit }
                     }
                 })
             }

@@ -8,8 +8,10 @@
     reason = "tests fail by panicking"
 )]
 
+mod access_matrix;
 mod addresses;
 mod admin;
+mod auth;
 mod bad_input;
 mod cameras;
 mod channel_errors;

@@ -25,6 +25,7 @@ fn the_response_head_has_the_documented_headers() {
                 ("expires".to_owned(), "Mon, 3 Jan 2000 12:34:56 GMT"),
                 ("x-accel-buffering".to_owned(), "no"),
                 ("x-content-type-options".to_owned(), "nosniff"),
+                ("referrer-policy".to_owned(), "same-origin"),
                 ("transfer-encoding".to_owned(), "chunked"),
             ])
         );

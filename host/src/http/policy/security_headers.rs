@@ -1,11 +1,13 @@
 //! Headers that stop browsers from misusing a response.
 
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
 use super::allowed_origins::AllowedOrigins;
 
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+/// Other sites do not learn the URLs of this server, which can contain tokens (Referrer Policy).
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const SAMEORIGIN: HeaderValue = HeaderValue::from_static("SAMEORIGIN");
 
 /// The security headers of every response.
@@ -46,6 +48,7 @@ impl SecurityHeaders {
     /// Adds the headers to a response. If the guest set a policy too, browsers enforce both.
     pub fn insert(&self, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        headers.entry(REFERRER_POLICY).or_insert(SAME_ORIGIN);
         if let Some(policy) = &self.frame_policy
             && !is_image(headers)
         {
