@@ -29,6 +29,7 @@ mod guest_target;
 mod harness;
 mod kubernetes;
 mod link_down;
+mod logins;
 mod network_peers;
 mod nginx;
 mod recipes;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
     let nginx = missing_programs(&["nginx"]);
     let ffmpeg = missing_programs(&["ffmpeg", "ffprobe"]);
     let opencv = Requirements::python_modules(&["cv2"]).missing();
+    let requests = Requirements::python_modules(&["requests"]).missing();
+    let home_assistant = Requirements::python_modules(&["aiohttp", "requests"]).missing();
     let flask = network_peers::missing_flask();
     let screen = missing_programs(&["ffmpeg", "Xvfb"]);
     let python3 = missing_programs(&["python3"]);
@@ -104,6 +107,10 @@ fn main() -> ExitCode {
     trials.push(trial("vlc_plays_a_clip", &missing_programs(&["cvlc"]), clip::vlc_plays_it));
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),
+        trial("login_of_octoprint_works", &requests, logins::octoprint),
+        trial("login_of_home_assistant_works", &home_assistant, logins::home_assistant),
+        trial("login_of_opencv_works", &opencv, logins::opencv),
+        trial("login_of_ffmpeg_works", &missing_programs(&["ffmpeg"]), logins::ffmpeg),
         trial("nginx_forwards_page_snapshots_and_streams", &nginx, nginx::forwards_page_snapshots_and_streams),
         trial("nginx_lets_only_own_pages_set_controls", &nginx, nginx::only_own_pages_set_controls),
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
