@@ -63,7 +63,7 @@ for url in sys.argv[1:]:
 "#;
 
 /// A server with a user, and a token for its camera.
-struct Login {
+pub struct Login {
     server: Server,
     token: String,
     _folder: tempfile::TempDir,
@@ -75,7 +75,7 @@ const PASSWORD: &str = "a password";
 const PASSWORD_IN_URL: &str = "a%20password";
 
 impl Login {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let file = folder.path().join(name);
@@ -91,6 +91,11 @@ impl Login {
         let server = Server::start(&["--camera", "front=emulated,fps=20", "--users", users.to_str().unwrap()]);
         let token = Token { id: "0a".to_owned(), expires: u64::MAX, cameras: vec!["front".to_owned()] };
         Self { server, token: TokenKey::new(SECRET).unwrap().sign(&token), _folder: folder }
+    }
+
+    /// The URL of the page with the login in front of the host.
+    pub fn page_url(&self) -> String {
+        format!("http://{USER}:{PASSWORD_IN_URL}@{}/", self.server.address)
     }
 
     /// The URL of a path with the login in front of the host, and with the token as a parameter.

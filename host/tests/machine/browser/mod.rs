@@ -4,6 +4,7 @@ mod appearance;
 mod connections;
 mod helpers;
 mod https;
+mod login;
 mod page;
 mod proxy;
 mod results;
@@ -18,7 +19,7 @@ type Test = (&'static str, fn(Kind));
 
 /// The tests of the page.
 pub fn trials() -> Vec<Trial> {
-    let tests: [Test; 19] = [
+    let tests: [Test; 20] = [
         ("shows_live_images", page::shows_live_images),
         ("is_live_after_each_of_five_reloads", page::is_live_after_five_reloads),
         ("is_live_after_being_hidden_and_shown_five_times", page::is_live_after_being_hidden_five_times),
@@ -26,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         ("stays_live_while_the_focus_moves_among_eight_cameras", page::focus_and_full_screen),
         ("streams_only_the_cameras_in_view", page::streams_only_cameras_in_view),
         ("reloads_the_page_when_the_guest_is_replaced", page::reloads_when_the_guest_is_replaced),
+        ("logs_in_with_a_password", login::logs_in),
         ("shows_the_state_of_cameras", page::shows_the_state_of_cameras),
         ("sets_controls", page::sets_controls),
         ("turns_pictures_with_an_orientation", page::turns_pictures),
