@@ -68,6 +68,10 @@ soak MINUTES="60":
 acceptance-trees VIEWERS="3000" RATE="5":
     cargo bench --bench trees -- {{VIEWERS}} {{RATE}}
 
+# Build a release into target/dist: static binaries, Debian packages, a container image (needs the tools in docs/install.md)
+dist *ARCHITECTURES:
+    packaging/dist {{ARCHITECTURES}}
+
 # Check the licences, sources and known vulnerabilities of all dependencies (needs cargo-deny)
 deny:
     cargo deny check
