@@ -16,7 +16,7 @@ mod token_scope;
 mod private_file;
 // Where `token` expects it.
 mod process {
-    pub use crate::private_file;
+    pub(crate) use crate::private_file;
 }
 
 use credentials::{Credentials, take_credentials};
