@@ -93,9 +93,10 @@ impl Login {
         Self { server, token: TokenKey::new(SECRET).unwrap().sign(&token), _folder: folder }
     }
 
-    /// The URL of the page with the login in front of the host.
-    pub fn page_url(&self) -> String {
-        format!("http://{USER}:{PASSWORD_IN_URL}@{}/", self.server.address)
+    /// The URL of the page with the login in front of the host, and without it.
+    pub fn page_urls(&self) -> [String; 2] {
+        let address = self.server.address;
+        [format!("http://{USER}:{PASSWORD_IN_URL}@{address}/"), format!("http://{address}/")]
     }
 
     /// The URL of a path with the login in front of the host, and with the token as a parameter.
