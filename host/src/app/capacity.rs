@@ -22,8 +22,9 @@ const IDLE_CONNECTIONS: usize = 1000;
 const MIN_CONNECTIONS: usize = 4;
 
 /// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
-/// test request; idle ones of the current and the previous guest; their workers; and two publishers per channel, while
-/// one takes over from the other. Cameras with a driver need up to three each, and two for each filter.
+/// test request; idle ones of the current and the previous guest; their workers and those of their middleware; and two
+/// publishers per channel, while one takes over from the other. Cameras with a driver need up to three each, and two for
+/// each filter.
 pub(super) fn instances(args: &ServeArgs) -> u32 {
     let is_component = |camera: &&CameraSpec| matches!(camera.source, SourceSpec::Component(_));
     let drivers = args.cameras.iter().filter(is_component).count() as u32;
@@ -32,7 +33,7 @@ pub(super) fn instances(args: &ServeArgs) -> u32 {
     2 * args.max_requests
         + 1
         + 2 * MAX_IDLE_INSTANCES
-        + MAX_WORKERS
+        + MAX_WORKERS * (1 + args.middleware.len() as u32)
         + publishers
         + drivers * MAX_DRIVER_INSTANCES
         + filters

@@ -437,7 +437,8 @@ pub struct ServeArgs {
     /// Middleware in front of the guest, a WebAssembly component (repeatable)
     ///
     /// Requests pass through the first one first. Middleware imports and exports
-    /// wasi:http/incoming-handler. It stays when the guest is replaced.
+    /// wasi:http/incoming-handler. One that exports hotshoe:server/worker works beside
+    /// the guest. Middleware stays when the guest is replaced.
     #[arg(long = "wrap", value_name = "FILE", help_heading = "Guest", verbatim_doc_comment)]
     pub middleware: Vec<PathBuf>,
 

@@ -41,6 +41,7 @@ mod store;
 mod wasmtime_error;
 
 pub use call::error::{COMPUTE_LIMIT, CallError, Party, ResponseAborted};
+pub use call::exports::WorkerExport;
 pub use call::guest_body::GuestBody;
 pub use call::idle_instances::MAX_IDLE_INSTANCES;
 pub use call::instances::Instances;

@@ -1,4 +1,5 @@
-//! Workers: one instance of each generation works without being asked, if the guest exports `worker`.
+//! Workers: one instance of each generation works without being asked, if the guest exports `worker`. Each middleware
+//! that exports it has an instance of its own.
 //!
 //! A worker never affects how its guest is judged: a guest that serves well is not rolled back because its worker
 //! fails.
@@ -7,28 +8,29 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::active_guest::ActiveGuest;
 use super::generation::Generation;
 use crate::process::supervisor::{Backoff, Restarts};
-use crate::sandbox::Phase;
+use crate::sandbox::{LoadedGuest, Phase, WorkerExport};
 
-/// The most workers at once: that of the current generation, and that of the one before until the drain limit. With
-/// every replacement, the older one ends.
+/// The most workers of a guest or of one middleware at once: that of the current generation, and that of the one before
+/// until the drain limit. With every replacement, the older one ends.
 pub const MAX_WORKERS: u32 = 2;
 
-/// A worker with its restarts. Dropping it ends the instance.
+/// The workers of a generation with their restarts. Dropping it ends the instances.
 type WorkerRun = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs the worker of the current generation, and of each that follows, until the future is dropped.
+/// Runs the workers of the current generation, and of each that follows, until the future is dropped.
 pub async fn run_workers(active_guest: ActiveGuest) {
     let mut previous: Option<WorkerRun> = None;
     loop {
         let generation = active_guest.current();
         let (number, replaced) = (generation.lifecycle.number, generation.lifecycle.clone().reaches(Phase::Replaced));
-        let mut current: Option<WorkerRun> = Some(Box::pin(run_worker(active_guest.clone(), generation)));
+        let mut current: Option<WorkerRun> = Some(Box::pin(run_all(active_guest.clone(), generation)));
         let mut replaced = Box::pin(replaced);
         loop {
             tokio::select! {
@@ -46,7 +48,7 @@ pub async fn run_workers(active_guest: ActiveGuest) {
     }
 }
 
-/// Runs a worker to its end. Without one, never returns.
+/// Runs workers to their end. Without any, never returns.
 async fn run_to_end(run: &mut Option<WorkerRun>) {
     match run {
         Some(run) => run.await,
@@ -54,26 +56,29 @@ async fn run_to_end(run: &mut Option<WorkerRun>) {
     }
 }
 
-/// Runs the worker of a generation until it returns or the generation ends. Restarts it when it fails, unless the
-/// generation was replaced.
-async fn run_worker(active_guest: ActiveGuest, generation: Arc<Generation>) {
-    let Generation { guest, lifecycle, .. } = &*generation;
-    if !guest.has_worker() {
-        return;
-    }
+/// Runs the workers of a generation until they return or the generation ends.
+async fn run_all(active_guest: ActiveGuest, generation: Arc<Generation>) {
+    let run = |worker: &WorkerExport| run_worker(&active_guest, &generation, worker.clone());
+    join_all(generation.guest.workers.iter().map(run)).await;
+}
+
+/// Runs a worker until it returns or its generation ends. Restarts it when it fails, unless the generation was replaced.
+async fn run_worker(active_guest: &ActiveGuest, generation: &Generation, worker: WorkerExport) {
+    let Generation { guest, lifecycle, .. } = generation;
     let number = lifecycle.number;
+    let name = name(guest, &worker);
     let work = async {
         let mut restarts = Restarts::new(Backoff::DEFAULT);
         loop {
             let started = Instant::now();
-            let Err(error) = active_guest.invoker().work(guest, lifecycle.clone()).await else {
-                return info!(generation = number, "the worker has finished");
+            let Err(error) = active_guest.invoker().work(guest, worker.clone(), lifecycle.clone()).await else {
+                return info!(generation = number, "{name} has finished");
             };
             if *lifecycle.phase.borrow() > Phase::Serving {
-                return warn!(generation = number, "the worker failed: {error}");
+                return warn!(generation = number, "{name} failed: {error}");
             }
             let delay = restarts.next_delay(started.elapsed());
-            warn!(generation = number, "the worker failed, restarting in {} s: {error}", delay.as_secs_f64());
+            warn!(generation = number, "{name} failed, restarting in {} s: {error}", delay.as_secs_f64());
             tokio::select! {
                 () = sleep(delay) => {}
                 () = lifecycle.clone().reaches(Phase::Replaced) => return,
@@ -83,5 +88,14 @@ async fn run_worker(active_guest: ActiveGuest, generation: Arc<Generation>) {
     tokio::select! {
         () = work => {}
         () = lifecycle.clone().reaches(Phase::Ended) => {}
+    }
+}
+
+/// What the log calls a worker.
+fn name(guest: &LoadedGuest, worker: &WorkerExport) -> String {
+    let composition = guest.composition.as_ref();
+    match worker.middleware.and_then(|index| composition?.middleware.get(index)) {
+        Some(file) => format!("the worker of {}", file.path.display()),
+        None => "the worker".to_owned(),
     }
 }

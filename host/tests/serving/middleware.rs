@@ -108,7 +108,7 @@ fn a_component_that_cannot_be_middleware_is_an_error_that_names_the_file() {
     assert_error(
         "no-export.wasm",
         &no_export,
-        "does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot be middleware",
+        "does not export wasi:http/incoming-handler or wasi:http/handler, nor hotshoe:server/worker, so it cannot be",
     );
     let no_import = "does not import the interface of requests that it exports";
     assert_error("no-import.wasm", &guests::serving(guests::TRAPS), no_import);
@@ -171,6 +171,45 @@ fn a_guest_that_replaces_another_is_behind_the_same_middleware() {
     server.wait_for_log("generation 3: serving the built-in guest behind ");
     assert_serves(&server);
     assert_eq!(server.generations()["current"]["middleware"], first);
+}
+
+#[test]
+fn workers_of_middleware_run_beside_that_of_the_guest() {
+    const WAITS: &str = "(call $block (call $timer (i64.const 3600000000000)))";
+    let folder = tempfile::tempdir().unwrap();
+    let guest = write(folder.path(), "guest.wasm", &guests::working("(call $print_working)"));
+    let waiting = write(folder.path(), "waiting.wasm", &guests::working_beside("watching", WAITS));
+    let failing = write(folder.path(), "failing.wasm", &guests::working_beside("failing", "unreachable"));
+    let printing = write(folder.path(), "printing.wasm", &middleware(PRINTS, "passing on"));
+    let files = [&waiting, &printing, &failing].map(|file| file.to_str().unwrap());
+    let [waiting, printing, failing] = files;
+    let server = Server::start(&[
+        "--camera",
+        "emulated",
+        "--guest",
+        guest.to_str().unwrap(),
+        "--wrap",
+        waiting,
+        "--wrap",
+        printing,
+        "--wrap",
+        failing,
+    ]);
+    server.wait_for_log("generation 1: the worker has finished");
+    server.wait_for_log("generation 1: guest stdout: watching");
+    // Each is restarted by itself.
+    server.wait_for_logs(&format!("generation 1: the worker of {failing} failed, restarting in "), 2);
+    assert_eq!(server.log().matches("guest stdout: watching").count(), 1);
+    assert_eq!(server.log().matches("guest stdout: working").count(), 1);
+    // Requests pass through the middleware that has a handler.
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+    server.wait_for_logs("guest stdout: passing on", 2);
+    // Without middleware that has a handler, they reach the guest, and the built-in one has no worker.
+    let server = Server::start(&["--camera", "emulated,fps=20", "--wrap", waiting]);
+    server.wait_for_log("generation 1: guest stdout: watching");
+    assert_serves(&server);
+    assert_eq!(server.put_guest(&guests::serving(guests::TRAPS)).status, 200);
+    server.wait_for_log("generation 2: guest stdout: watching");
 }
 
 #[test]

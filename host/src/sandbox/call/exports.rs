@@ -1,6 +1,7 @@
-//! The exports of a guest besides its handler. Each is of WASI 0.2 or 0.3, whatever the handler is.
+//! The exports of a guest besides its handler, and the workers of its middleware. Each is of WASI 0.2 or 0.3, whatever
+//! the handler is.
 
-use wasmtime::component::InstancePre;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
 use wasmtime::{Result, Store};
 
 use crate::channels::Publisher;
@@ -42,35 +43,45 @@ impl PublisherExport {
     }
 }
 
-/// The export `worker`.
+/// The interface with the work of a guest. The host calls the newer one if a component exports both.
+const WORKER: [&str; 2] = ["hotshoe:server/worker@0.3.0", "hotshoe:server/worker@0.2.0"];
+
+/// Whether this is the name of the interface with the work of a component.
+pub(in crate::sandbox) fn is_worker(interface: &str) -> bool {
+    WORKER.contains(&interface)
+}
+
+/// The name under which a composed component exports the worker of the middleware with this index.
+pub(in crate::sandbox) fn worker_of_middleware(index: usize) -> String {
+    format!("worker{index}")
+}
+
+/// An export `worker`.
 #[derive(Clone)]
-pub(in crate::sandbox) enum WorkerExport {
-    /// `hotshoe:server/worker@0.2.0`.
-    V0_2(v0_2::working::WorkingPre<GuestState>),
-    /// `hotshoe:server/worker@0.3.0`.
-    V0_3(v0_3::working::WorkingPre<GuestState>),
+pub struct WorkerExport {
+    component: InstancePre<GuestState>,
+    run: ComponentExportIndex,
+    /// The index of the middleware whose worker this is. `None` if it is that of the guest.
+    pub middleware: Option<usize>,
 }
 
 impl WorkerExport {
-    /// Returns the newer one if a component exports both, and `None` if it exports neither.
-    pub(in crate::sandbox) fn of(guest: &InstancePre<GuestState>) -> Option<Self> {
-        // Fail only if the export is missing or has a wrong type.
-        let newer = v0_3::working::WorkingPre::new(guest.clone()).map(Self::V0_3);
-        newer.or_else(|_| v0_2::working::WorkingPre::new(guest.clone()).map(Self::V0_2)).ok()
+    /// Returns the worker of a guest, if it has one, followed by those of its middleware, which has this many parts.
+    pub(in crate::sandbox) fn all(component: &InstancePre<GuestState>, parts: usize) -> Vec<Self> {
+        let find = |interface: &str, middleware| {
+            let interface = component.component().get_export_index(None, interface)?;
+            let run = component.component().get_export_index(Some(&interface), "run")?;
+            Some(Self { component: component.clone(), run, middleware })
+        };
+        let guest = WORKER.iter().find_map(|interface| find(interface, None));
+        let middleware = (0..parts).filter_map(|index| find(&worker_of_middleware(index), Some(index)));
+        guest.into_iter().chain(middleware).collect()
     }
 
-    /// Runs the worker in a new instance, until the guest returns or traps.
+    /// Runs the worker in a new instance, until it returns or traps.
     pub(super) async fn run(self, mut store: Store<GuestState>) -> Result<()> {
-        match self {
-            Self::V0_2(working) => {
-                let instance = working.instantiate_async(&mut store).await?;
-                instance.hotshoe_server_worker().call_run(&mut store).await
-            }
-            Self::V0_3(working) => {
-                let instance = working.instantiate_async(&mut store).await?;
-                let worker = instance.hotshoe_server_worker();
-                store.run_concurrent(async |accessor| worker.call_run(accessor).await).await.flatten()
-            }
-        }
+        let instance = self.component.instantiate_async(&mut store).await?;
+        let run = instance.get_typed_func::<(), ()>(&mut store, self.run)?;
+        run.call_async(&mut store, ()).await
     }
 }

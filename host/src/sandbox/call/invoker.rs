@@ -19,6 +19,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::error::CallError;
 use super::exclusive_body::ExclusiveBody;
+use super::exports::WorkerExport;
 use super::guest_body::GuestBody;
 use super::idle_instances::{IdleInstance, IdleInstances};
 use super::instances::Instances;
@@ -105,13 +106,12 @@ impl Invoker {
         .await
     }
 
-    /// Runs the worker of `guest` in a new instance, as part of the generation of `lifecycle`. Limits how much it
-    /// computes to `WORKER_SHARE` (`throttle.rs`). Returns at once if there is no worker.
+    /// Runs one of the workers of `guest` in a new instance, as part of the generation of `lifecycle`. Limits how much
+    /// it computes to `WORKER_SHARE` (`throttle.rs`).
     ///
     /// Returns when the worker has returned, or with an error if it failed. Dropping the future ends the instance.
-    pub async fn work(&self, guest: &LoadedGuest, lifecycle: Lifecycle) -> Result<(), CallError> {
-        let Some(export) = guest.worker.clone() else { return Ok(()) };
-        let work = export.run(new_store(&self.host, guest, lifecycle));
+    pub async fn work(&self, guest: &LoadedGuest, worker: WorkerExport, lifecycle: Lifecycle) -> Result<(), CallError> {
+        let work = worker.run(new_store(&self.host, guest, lifecycle));
         throttled(work).await.map_err(|error| CallError::from_wasmtime(&error))
     }
 

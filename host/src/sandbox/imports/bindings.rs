@@ -38,19 +38,3 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     require_store_data_send: true,
 });
-
-/// The export of guests with a worker. A component may lack it, so it has a world of its own.
-pub mod working {
-    wasmtime::component::bindgen!({
-        path: "../wit/server",
-        inline: "
-            package hotshoe:host;
-
-            world working {
-                export hotshoe:server/worker@0.2.0;
-            }
-        ",
-        exports: { default: async },
-        require_store_data_send: true,
-    });
-}

@@ -11,13 +11,15 @@
 //! ```
 //!
 //! The requests pass through the middleware, so the composed component exports the handler of the outermost middleware.
-//! Everything else that the guest exports is exported unchanged. Everything that the parts import is imported once,
-//! even if they import different compatible versions.
+//! Everything else that the guest exports is exported unchanged. Middleware without a handler is not in the chain. The
+//! workers of middleware are exported beside that of the guest. Everything that the parts import is imported once, even
+//! if they import different compatible versions.
 
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
 use super::compatibility::{handler, is_handler, passed_handler};
+use crate::sandbox::call::exports::{is_worker, worker_of_middleware};
 
 /// Composes components: the middleware, outermost first, and the guest last. The result is not validated, since it is
 /// compiled next.
@@ -30,37 +32,39 @@ pub(super) fn compose(components: Vec<Vec<u8>>) -> wasmtime::Result<Vec<u8>> {
         packages.push(graph.register_package(package).map_err(describe)?);
     }
     // The handler of WASI 0.2 or 0.3: the same for all parts.
-    let version = packages.first().and_then(|outermost| {
-        let world = &graph.types()[graph[*outermost].ty()];
+    let version = packages.iter().find_map(|package| {
+        let world = &graph.types()[graph[*package].ty()];
         passed_handler(world.imports.keys().map(String::as_str), world.exports.keys().map(String::as_str))
     });
-    let find = |names: &[String]| {
-        names.iter().find(|name| version.is_some() && handler(name) == version).cloned().unwrap_or_default()
-    };
+    // Without middleware that has a handler, every handler of the guest remains.
+    let is_in_chain = |name: &String| version.is_some() && handler(name) == version;
     // What is behind the current component: its handler.
-    let mut inner: Option<NodeId> = None;
-    let mut outermost = String::new();
-    for package in packages.into_iter().rev() {
+    let mut inner: Option<(NodeId, String)> = None;
+    let guest = packages.len().saturating_sub(1);
+    for (index, package) in packages.into_iter().enumerate().rev() {
         let instance = graph.instantiate(package);
         let exports = exports(&graph, package);
-        outermost = find(&exports);
-        match inner {
-            Some(inner) => {
-                let import = find(&imports(&graph, package));
-                graph.set_instantiation_argument(instance, &import, inner).map_err(describe)?;
+        let export = |graph: &mut CompositionGraph, name: &str, exported: &str| {
+            let export = graph.alias_instance_export(instance, name).map_err(describe)?;
+            graph.export(export, exported).map_err(describe)
+        };
+        if index == guest {
+            // Not another handler of the guest: requests would bypass the middleware.
+            for name in exports.iter().filter(|name| version.is_none() || !is_handler(name)) {
+                export(&mut graph, name, name)?;
             }
-            None => {
-                // Not another handler of the guest: requests would bypass the middleware.
-                for name in exports.iter().filter(|name| !is_handler(name)) {
-                    let export = graph.alias_instance_export(instance, name).map_err(describe)?;
-                    graph.export(export, name).map_err(describe)?;
-                }
-            }
+        } else if let Some(worker) = exports.iter().find(|name| is_worker(name)) {
+            export(&mut graph, worker, &worker_of_middleware(index))?;
         }
-        inner = Some(graph.alias_instance_export(instance, &outermost).map_err(describe)?);
+        let Some(name) = exports.into_iter().find(is_in_chain) else { continue };
+        if let Some((inner, _)) = inner {
+            let import = imports(&graph, package).into_iter().find(is_in_chain).unwrap_or_default();
+            graph.set_instantiation_argument(instance, &import, inner).map_err(describe)?;
+        }
+        inner = Some((graph.alias_instance_export(instance, &name).map_err(describe)?, name));
     }
-    if let Some(handler) = inner {
-        graph.export(handler, outermost).map_err(describe)?;
+    if let Some((handler, name)) = inner {
+        graph.export(handler, name).map_err(describe)?;
     }
     let options = EncodeOptions { define_components: true, validate: false, processor: None };
     graph.encode(options).map_err(describe)

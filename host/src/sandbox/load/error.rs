@@ -78,7 +78,10 @@ pub enum LoadError {
         reason: String,
     },
     /// It is to be middleware but cannot be called.
-    #[error("{0} does not export wasi:http/incoming-handler or wasi:http/handler, so it cannot be middleware (--wrap)")]
+    #[error(
+        "{0} does not export wasi:http/incoming-handler or wasi:http/handler, nor hotshoe:server/worker, so it cannot be \
+         middleware (--wrap)"
+    )]
     NotMiddleware(Origin),
     /// There is middleware, and it cannot call the guest.
     #[error(

@@ -39,8 +39,8 @@ pub struct LoadedGuest {
     pub(in crate::sandbox) handler: Handler,
     /// `None` if it does not export `publisher`.
     pub(in crate::sandbox) publisher: Option<PublisherExport>,
-    /// `None` if it does not export `worker`.
-    pub(in crate::sandbox) worker: Option<WorkerExport>,
+    /// Its worker and those of its middleware, if any.
+    pub workers: Vec<WorkerExport>,
     /// Where it comes from.
     pub origin: Origin,
     /// The SHA-256 of the component, in hexadecimal digits.
@@ -56,11 +56,6 @@ impl LoadedGuest {
     /// reused together with those of the guest, and the guest cannot know whether they are sound after a request.
     pub(in crate::sandbox) fn may_be_reused(&self) -> bool {
         self.composition.is_none()
-    }
-
-    /// Whether it exports `worker`.
-    pub fn has_worker(&self) -> bool {
-        self.worker.is_some()
     }
 
     /// Whether this is the digest of the component, or of a part of it.
@@ -100,7 +95,8 @@ pub fn load_guest(
     let component = compiled(candidate, sandbox, priority, cancellation)?;
     // This also compares the types of the imports, which requires the compiled component.
     let linked = linker.instantiate_pre(&component).map_err(link_error)?;
-    let (publisher, worker) = (PublisherExport::of(&linked), WorkerExport::of(&linked));
+    let parts = candidate.composition.as_ref().map_or(0, |composition| composition.middleware.len());
+    let (publisher, workers) = (PublisherExport::of(&linked), WorkerExport::all(&linked, parts));
     // Both fail only if the export is missing or has a wrong type.
     let handler = match ServicePre::new(linked.clone()) {
         Ok(service) => Handler::Shared(service),
@@ -110,7 +106,7 @@ pub fn load_guest(
     Ok(LoadedGuest {
         handler,
         publisher,
-        worker,
+        workers,
         origin: origin(),
         digest,
         length,

@@ -1,7 +1,8 @@
 //! Middleware: components that every request passes through before it reaches the guest.
 //!
-//! Middleware imports and exports the request handler. The guest and its middleware are composed to one component,
-//! which is then checked, compiled, replaced and rolled back like any other.
+//! Middleware imports and exports the request handler. It may also export a worker, or only that: it then works beside
+//! the guest. The guest and its middleware are composed to one component, which is then checked, compiled, replaced and
+//! rolled back like any other.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use super::error::LoadError;
 use super::interfaces::Interfaces;
 use super::linker::linker;
 use super::origin::Origin;
+use crate::sandbox::call::exports::is_worker;
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::wasmtime_error::one_line;
 
@@ -61,7 +63,7 @@ impl Middleware {
             Some(composition) => composition.middleware.clone(),
             None => self.read(sandbox)?,
         };
-        check_versions(middleware.iter().map(|file| &file.component).chain([&guest]))?;
+        check_versions(&middleware, &guest)?;
         let origin = Origin::Wrapped { guest: guest.origin.clone().into(), middleware: self.0.clone() };
         let parts = middleware.iter().map(|file| &file.component);
         let components: Vec<_> = parts.chain([&guest]).map(Candidate::bytes).collect();
@@ -77,18 +79,22 @@ impl Middleware {
 fn check(part: &Candidate, sandbox: &Sandbox) -> Result<(), LoadError> {
     let origin = || part.origin.clone();
     let mut interfaces = part.interfaces()?;
-    let passes_on = passed_handler_of(&interfaces).is_some();
+    // A component that only has a worker stands beside the guest, and requests do not pass through it.
+    let is_beside = !interfaces.exports.iter().any(|export| is_handler(export));
+    let passes_on = is_beside || passed_handler_of(&interfaces).is_some();
     // The next component provides it.
     interfaces.imports.retain(|import| !is_handler(&import.name));
     let linker =
         linker(sandbox.engine()).map_err(|error| LoadError::Link { origin: origin(), reason: one_line(&error) })?;
-    compatibility::check(&interfaces, linker, is_handler).map_err(|incompatible| match incompatible {
-        Incompatible::NoExport => LoadError::NotMiddleware(origin()),
-        Incompatible::MissingImports { missing, has_export } => {
-            let lacking_export = (!has_export).then_some(HANDLER_NAMES);
-            LoadError::MissingImports { origin: origin(), missing, lacking_export }
-        }
-    })?;
+    compatibility::check(&interfaces, linker, |export| is_handler(export) || is_worker(export)).map_err(
+        |incompatible| match incompatible {
+            Incompatible::NoExport => LoadError::NotMiddleware(origin()),
+            Incompatible::MissingImports { missing, has_export } => {
+                let lacking_export = (!has_export).then_some(HANDLER_NAMES);
+                LoadError::MissingImports { origin: origin(), missing, lacking_export }
+            }
+        },
+    )?;
     if passes_on { Ok(()) } else { Err(LoadError::BypassesGuest(origin())) }
 }
 
@@ -98,14 +104,17 @@ fn passed_handler_of(interfaces: &Interfaces) -> Option<&'static str> {
     passed_handler(imports, interfaces.exports.iter().map(String::as_str))
 }
 
-/// Checks that all parts have a handler for the same version of WASI. The guest is last.
-fn check_versions<'a>(mut parts: impl Iterator<Item = &'a Candidate>) -> Result<(), LoadError> {
-    let Some(outermost) = parts.next() else { return Ok(()) };
-    let Some(passed) = passed_handler_of(&outermost.interfaces()?) else { return Ok(()) };
-    for part in parts {
-        if !part.interfaces()?.exports.iter().any(|name| handler(name) == Some(passed)) {
-            return Err(LoadError::NotWrappable { origin: part.origin.clone(), handler: passed });
+/// Checks that all parts with a handler have one for the same version of WASI. The guest is last, and must have one.
+fn check_versions(middleware: &[MiddlewareFile], guest: &Candidate) -> Result<(), LoadError> {
+    let mut passed = None;
+    for (part, is_guest) in middleware.iter().map(|file| (&file.component, false)).chain([(guest, true)]) {
+        let interfaces = part.interfaces()?;
+        let handlers: Vec<_> = interfaces.exports.iter().filter_map(|name| handler(name)).collect();
+        if let Some(handler) = passed.filter(|passed| (is_guest || !handlers.is_empty()) && !handlers.contains(passed))
+        {
+            return Err(LoadError::NotWrappable { origin: part.origin.clone(), handler });
         }
+        passed = passed.or_else(|| passed_handler_of(&interfaces));
     }
     Ok(())
 }
