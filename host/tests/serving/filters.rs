@@ -187,12 +187,36 @@ fn snapshot(address: SocketAddr) -> Vec<u8> {
     }
 }
 
+/// Requests the clip of the last second, and checks all of its pictures but the last, which it returns.
+fn clip(address: SocketAddr) -> Vec<u8> {
+    loop {
+        let reply = get(address, "/clip/front?seconds=1");
+        thread::sleep(Duration::from_millis(50));
+        // Before two frames have passed the filter, there is none.
+        if reply.status != 200 {
+            continue;
+        }
+        let is_start = |at: &usize| reply.body[*at..].starts_with(&[0xFF, 0xD8, 0xFF]);
+        let starts: Vec<_> = (0..reply.body.len()).filter(is_start).collect();
+        let ends = starts.iter().skip(1).copied().chain([reply.body.len()]);
+        let mut pictures: Vec<_> = starts.iter().zip(ends).map(|(start, end)| &reply.body[*start..end]).collect();
+        let last = pictures.pop().expect("a clip has pictures").to_vec();
+        pictures.into_iter().for_each(|picture| assert_eq!(check(picture), Seen::Masked));
+        return last;
+    }
+}
+
 #[test]
 fn the_mask_never_fails_open() {
-    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=200");
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=200,remember=1s");
     let address = setup.server.address;
     let (stop, masked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-    let mut clients = vec![read(move || snapshot(address), stop.clone(), Arc::default())];
+    let mut clients = vec![
+        read(move || snapshot(address), stop.clone(), Arc::default()),
+        read(move || clip(address), stop.clone(), Arc::default()),
+    ];
+    let mut all = Viewer::watch(address, "/pictures");
+    clients.push(read(move || all.part().jpeg, stop.clone(), Arc::default()));
     for _ in 0..2 {
         let mut viewer = Viewer::watch(address, "/stream");
         clients.push(read(move || viewer.part().jpeg, stop.clone(), masked.clone()));
