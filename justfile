@@ -89,6 +89,10 @@ screenshots:
     mkdir -p docs
     HOTSHOE_SCREENSHOTS={{justfile_directory()}}/docs cargo test --test machine -- --exact the_page_is_accessible
 
+# Take the pictures in docs/gallery.md
+gallery-pictures:
+    HOTSHOE_SCREENSHOTS={{justfile_directory()}}/docs cargo test --test machine -- --exact gallery_pictures_show_each_component
+
 # Build the documentation without warnings
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace

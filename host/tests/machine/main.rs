@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         ),
         compile("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
     ]);
-    laned.extend(gallery::trials(&target, &javascript));
+    laned.extend(gallery::trials(&target, &javascript, &python));
     let in_vm = |name, test: fn()| trial_in(&MACHINES, name, &vm, test);
     laned.extend([
         in_vm("usb_camera_that_was_unplugged_comes_back", camera_vm::usb_camera),

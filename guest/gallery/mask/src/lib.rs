@@ -8,6 +8,7 @@
 
 use std::cell::OnceCell;
 
+use areas::Polygon;
 use bindings::exports::hotshoe::camera::filter::{Frame, Guest};
 use bindings::hotshoe::camera::frames::{Dimensions, Image};
 use bindings::hotshoe::camera::pixels::{self, Area, ErrorCode, Format, Scale};
@@ -44,7 +45,7 @@ impl Guest for Component {
 }
 
 struct Mask {
-    polygons: Vec<Vec<(f64, f64)>>,
+    polygons: Vec<Polygon>,
     /// The side of a tile, in pixels.
     tile: Option<u32>,
     quality: u8,
@@ -57,7 +58,7 @@ impl Mask {
             Some(value.parse().unwrap_or_else(|_| panic!("{key}={value}: use a number")))
         };
         let areas = std::env::var("areas").expect("set areas=, for example areas=0x0_0.5x0_0.5x0.5");
-        let polygons: Vec<_> = areas.split('+').map(polygon).collect();
+        let polygons = Polygon::parse_all(&areas);
         let tile = number("mosaic").map(|tiles: u8| 8 * u32::from(tiles.max(1)));
         Self { polygons, tile, quality: number("quality").unwrap_or(85) }
     }
@@ -68,7 +69,7 @@ impl Mask {
         let tiles = self.tile.map(|tile| Tiles::new(image, tile)).transpose()?;
         for polygon in &self.polygons {
             for top in 0..size.height {
-                for (left, right) in spans(polygon, top, size) {
+                for (left, right) in polygon.spans(top, size.width, size.height) {
                     let line: Vec<u8> = (left..right)
                         .flat_map(|x| tiles.as_ref().map_or(BLACK, |tiles| tiles.colour(x, top)))
                         .collect();
@@ -79,36 +80,6 @@ impl Mask {
         }
         picture.encode(self.quality)
     }
-}
-
-fn polygon(text: &str) -> Vec<(f64, f64)> {
-    let corner = |text: &str| {
-        let (x, y) = text.split_once('x')?;
-        let (x, y): (f64, f64) = (x.parse().ok()?, y.parse().ok()?);
-        (x.is_finite() && y.is_finite()).then_some((x, y))
-    };
-    let corners: Option<Vec<_>> = text.split('_').map(corner).collect();
-    match corners {
-        Some(corners) if corners.len() >= 3 => corners,
-        _ => panic!("areas={text}: use at least three corners, for example 0x0_0.5x0_0.5x0.5"),
-    }
-}
-
-/// The pixels of a row that are inside a polygon, rounded outwards.
-fn spans(polygon: &[(f64, f64)], row: u32, size: Dimensions) -> Vec<(u32, u32)> {
-    let y = (f64::from(row) + 0.5) / f64::from(size.height);
-    let width = f64::from(size.width);
-    let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
-    let mut crossings: Vec<f64> = edges
-        .filter(|(from, to)| (from.1 <= y) != (to.1 <= y))
-        .map(|(from, to)| (from.0 + (y - from.1) / (to.1 - from.1) * (to.0 - from.0)) * width)
-        .collect();
-    crossings.sort_by(f64::total_cmp);
-    let inside = |pair: &[f64]| {
-        let (left, right) = ((pair[0] - 1.0).clamp(0.0, width), (pair[1] + 1.0).ceil().clamp(0.0, width));
-        (left as u32, right as u32)
-    };
-    crossings.chunks_exact(2).map(inside).filter(|(left, right)| left < right).collect()
 }
 
 /// The colours of the tiles of a mosaic: for each, the mean of its first 8x8 pixels.

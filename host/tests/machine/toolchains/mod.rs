@@ -133,7 +133,7 @@ fn componentize_js() -> PathBuf {
 }
 
 /// Returns the program componentize-py, which `.ci/run` sets.
-fn componentize_py() -> String {
+pub fn componentize_py() -> String {
     std::env::var("HOTSHOE_COMPONENTIZE_PY").unwrap_or_else(|_| "componentize-py".to_owned())
 }
 

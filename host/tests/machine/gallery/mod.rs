@@ -1,18 +1,24 @@
 //! The components in `guest/gallery`, built as its README says.
 
+mod detectors;
+mod documentation;
+mod pictures;
+mod sequence;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hotshoe::camera::JpegImage;
 use hotshoe::camera::pixels::{Decoder, Format, Scale};
+use hotshoe_conformance::browser::Kind;
 use hotshoe_test_support::client::{Reply, Viewer, connect, get, send};
 use hotshoe_test_support::guests::{DRIVES, built_in, driver, driver_file, variant};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
 use libtest_mimic::Trial;
 
-use crate::harness::{COMPILERS, run_successfully, trial_in};
+use crate::harness::{COMPILERS, missing_programs, run_successfully, trial_in};
 use crate::toolchains;
 
 const TARGET: &str = "wasm32-wasip2";
@@ -24,11 +30,15 @@ const BOB_IN_LOWER_CASE: (&str, &str) = ("authorization", "basic Ym9iOnBhc3M6d8O
 /// Two users. One password contains a colon, a letter beyond ASCII and a space at its end.
 const USERS: &str = "alice:secret\nbob:pass:w\u{f6}rd \n";
 
-/// Returns the tests. `target` and `javascript` list the tools that are missing for the gallery and for guests in
-/// JavaScript.
-pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial> {
-    let both: Vec<_> = [javascript, target].into_iter().flatten().cloned().collect();
-    let both = (!both.is_empty()).then(|| both.join(", "));
+/// Returns the tests. `target`, `javascript` and `python` list the tools that are missing for the gallery and for guests
+/// in these languages.
+pub fn trials(target: &Option<String>, javascript: &Option<String>, python: &Option<String>) -> Vec<Trial> {
+    let both = |one: &Option<String>| {
+        let both: Vec<_> = [one, target].into_iter().flatten().cloned().collect();
+        (!both.is_empty()).then(|| both.join(", "))
+    };
+    let in_browser = both(&missing_programs(&[&Kind::Chromium.programs()[..], &["ffmpeg"]].concat()));
+    let with_ffmpeg = both(&missing_programs(&["ffmpeg", "ffprobe"]));
     let gallery = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
     vec![
         gallery("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
@@ -40,7 +50,14 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>) -> Vec<Trial
             swapping_the_emulated_camera,
         ),
         gallery("gallery_mask_hides_areas", target, mask),
-        gallery("gallery_works_in_front_of_a_javascript_guest", &both, in_front_of_a_javascript_guest),
+        gallery("gallery_motion_is_found_where_it_is", target, detectors::motion_is_found_where_it_is),
+        gallery("gallery_faces_are_found_where_they_are", &with_ffmpeg, detectors::faces_are_found_where_they_are),
+        gallery("gallery_overlay_writes_a_line", target, pictures::overlay_writes_a_line),
+        gallery("gallery_timelapse_keeps_a_film", &with_ffmpeg, pictures::timelapse_keeps_a_film),
+        gallery("gallery_table_has_a_million_rows", target, pictures::table_has_a_million_rows),
+        gallery("gallery_table_in_python_is_the_same", &both(python), pictures::table_in_python_is_the_same),
+        gallery("gallery_pictures_show_each_component", &in_browser, documentation::show_each_component),
+        gallery("gallery_works_in_front_of_a_javascript_guest", &both(javascript), in_front_of_a_javascript_guest),
     ]
 }
 
