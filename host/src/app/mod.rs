@@ -3,14 +3,17 @@
 //! * `capacity`: how many connections, requests and guest instances there can be.
 //! * `admin_listener`: the admin listener. `listeners`: what all listeners share. `users`: who has access. `signals`:
 //!   shutting down and reloading.
-//! * `error`: the errors that end the server.
+//! * `confinement`: which rights the server keeps.
+//! * `error`: the errors that end the server. `watchdog`: tells systemd that it works.
 
 mod admin_listener;
 mod capacity;
+mod confinement;
 mod error;
 mod listeners;
 mod signals;
 mod users;
+mod watchdog;
 
 use std::io;
 use std::path::PathBuf;
@@ -42,7 +45,7 @@ use crate::http::stream::FanOuts;
 use crate::http::tls::{CertificateResolver, reload_when_changed};
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
-use crate::process::{heap, open_files};
+use crate::process::{heap, open_files, service_manager};
 use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Pixels, Sandbox, State};
 use crate::swap::ActiveGuest;
 use crate::swap::active_guest::{GuestFile, MiddlewareFile};
@@ -102,6 +105,7 @@ fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppErro
     }
     info!("grants: {grants}");
     let candidate = Candidate::read(args.guest.as_deref())?;
+    confinement::apply(args, cache_folder(args));
     Ok(Parts {
         cameras,
         certificates,
@@ -171,7 +175,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         () = &mut shutdown_signal => return Ok(()),
     };
 
-    let (listeners, admin_listener) = {
+    let (mut listeners, admin_listener) = {
         // A runtime wakes only sockets that were created inside it.
         let _requests = requests.enter();
         // A reverse proxy runs as another user. Its group may connect to a Unix socket.
@@ -188,6 +192,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), drivers, admin_access);
     }
 
+    confinement::warn_if_root();
     listeners::warn_about_unused(&binder);
     if let Some(certificates) = certificates {
         let reload = move || reload_when_changed(certificates.clone());
@@ -198,8 +203,17 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let connections = Connections::new(limits, TrustedProxies::new(&args.trusted_proxy));
     let stalled = connections.clone();
     tasks.spawn_restarting("the connection timeouts", move || stalled.clone().close_stalled(), requests);
-    for url in listeners.urls() {
+    let urls: Vec<_> = listeners.urls().collect();
+    for url in &urls {
         info!("open {url}");
+    }
+    if let Some(timeout) = service_manager::watchdog_timeout() {
+        let (connector, streams) = (Arc::new(listeners.self_connector()), streams.clone());
+        let feed = move || {
+            let (connector, streams) = (connector.clone(), streams.clone());
+            async move { watchdog::feed_while_serving(&connector, &streams, timeout).await }
+        };
+        tasks.spawn_restarting("the watchdog", feed, requests);
     }
     let service = Arc::new(viewer_service(
         args,
@@ -215,12 +229,14 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     });
     let shutdown = async move {
         shutdown_signal.await;
+        service_manager::stopping();
         // Streams do not end on their own. They end here, each after a whole part.
         channels.shut_down();
         active_guest.shut_down();
     };
     let serving = server::serve(listeners, handler, connections, HalfClose::Answer, shutdown);
     let mut serving = requests.spawn(catch_panic(serving));
+    service_manager::ready(&format!("serving at {}", urls.join(" ")));
     tokio::select! {
         served = &mut serving => {
             let panicked = |panicked| TaskEnded::Panicked { name: "the server".to_owned(), panicked };
@@ -310,12 +326,17 @@ fn request_guard(args: &ServeArgs) -> RequestGuard {
     RequestGuard::new(hosts.clone(), CsrfProtection::new(origins, hosts, proxies))
 }
 
+/// The folder for compiled guests, if there is one.
+fn cache_folder(args: &ServeArgs) -> Option<PathBuf> {
+    if args.no_cache { None } else { args.cache.clone().or_else(default_cache_dir) }
+}
+
 /// Opens the compile cache. If there is none, the log says why.
 fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
     if args.no_cache {
         return None;
     }
-    let Some(folder) = args.cache.clone().or_else(default_cache_dir) else {
+    let Some(folder) = cache_folder(args) else {
         warn!("compiled guests are not cached: HOME is not set; see --cache");
         return None;
     };

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::users::UsersFile;
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
+use crate::process::service_manager;
 use crate::sandbox::Candidate;
 use crate::swap::ActiveGuest;
 
@@ -71,6 +72,7 @@ pub(super) async fn reload_on_sighup(
             0 => info!("received SIGHUP, reloading the guest"),
             _ => info!("received SIGHUP, reloading the guest and the drivers"),
         }
+        service_manager::reloading();
         let file = file.clone();
         users.reload().await;
         // The outcomes are logged.
@@ -80,7 +82,10 @@ pub(super) async fn reload_on_sighup(
         for filter in filters.iter() {
             let _ = filter.reload().await;
         }
-        let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await else { continue };
-        let _ = active_guest.reload(candidate).await;
+        // Reading fails only if it panics.
+        if let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await {
+            let _ = active_guest.reload(candidate).await;
+        }
+        service_manager::reloaded();
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
+//! * [`confinement`]: takes rights that are not needed. [`service_manager`]: what systemd is told.
 //! * [`private_file`]: reads files with secrets. [`file_changes`]: detects changes of a file.
 
+pub mod confinement;
 pub mod file_changes;
 pub mod heap;
 pub mod open_files;
 pub mod private_file;
 pub mod runtimes;
+pub mod service_manager;
 pub mod supervisor;

@@ -36,6 +36,7 @@ mod recipes;
 mod toolchains;
 mod trees;
 mod turned;
+mod units;
 mod wasi_0_3;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     let home_assistant = Requirements::python_modules(&["aiohttp", "requests"]).missing();
     let flask = network_peers::missing_flask();
     let screen = missing_programs(&["ffmpeg", "Xvfb"]);
+    let systemd = missing_programs(&["systemd-analyze"]);
     let python3 = missing_programs(&["python3"]);
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
@@ -114,6 +116,8 @@ fn main() -> ExitCode {
         trial("nginx_forwards_page_snapshots_and_streams", &nginx, nginx::forwards_page_snapshots_and_streams),
         trial("nginx_lets_only_own_pages_set_controls", &nginx, nginx::only_own_pages_set_controls),
         trial("nginx_forwards_host_names_that_are_checked", &nginx, nginx::host_names_are_checked),
+        trial("systemd_service_is_hardened", &systemd, units::service_is_hardened),
+        trial("systemd_units_are_valid", &systemd, units::units_are_valid),
         trial("ffmpeg_is_a_camera", &missing_programs(&["ffmpeg"]), network_peers::ffmpeg),
         trial("python_http_server_is_a_camera", &python3, network_peers::python_http_server),
         trial("flask_tutorial_is_a_camera", &flask, network_peers::flask),

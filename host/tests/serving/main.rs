@@ -20,6 +20,7 @@ mod clips;
 mod compatibility;
 mod compile_cache;
 mod compiler;
+mod confinement;
 mod connections;
 mod controls;
 mod core_instances;

@@ -218,6 +218,13 @@ impl Server {
         self.log.lines.lock().unwrap().join("\n")
     }
 
+    /// Returns the warnings so far, but for the one that all servers of root give.
+    pub fn warnings(&self) -> Vec<String> {
+        let log = self.log();
+        let warnings = log.lines().filter(|line| line.contains(" WARN ") && !line.contains("WARN running as root"));
+        warnings.map(str::to_owned).collect()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
