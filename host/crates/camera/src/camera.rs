@@ -1,6 +1,7 @@
 //! A camera, shared by all its readers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
@@ -10,7 +11,7 @@ use super::controls::{Control, ControlError};
 use super::error::SourceError;
 use super::filter::{Filter, FilterReport};
 use super::filtering::Filters;
-use super::frame::Frame;
+use super::frame::{Frame, monotonic_now};
 use super::frame_counts::FrameCounts;
 use super::frame_tracker::FrameTracker;
 use super::history::FrameRecord;
@@ -43,6 +44,7 @@ pub struct Camera {
     pub(super) tracker: Arc<FrameTracker>,
     pub(super) memory: Memory,
     pub(super) linger: Linger,
+    openings: AtomicU64,
     controls: Arc<AsyncMutex<()>>,
     /// Incremented when the state or the mode changes. [`Cameras`](super::Cameras) shares one among all cameras.
     state_changes: Arc<watch::Sender<u64>>,
@@ -61,6 +63,7 @@ impl Camera {
             tracker: Arc::default(),
             memory: Memory::default(),
             linger,
+            openings: AtomicU64::new(0),
             controls: Arc::default(),
             state_changes: Arc::default(),
         }
@@ -117,6 +120,26 @@ impl Camera {
         self.tracker.counts()
     }
 
+    /// Returns the rate of the frames of the last seconds, in frames per second.
+    pub fn rate(&self) -> f64 {
+        self.tracker.rate(monotonic_now())
+    }
+
+    /// Returns how many readers the camera has.
+    pub fn readers(&self) -> usize {
+        *self.readers.borrow()
+    }
+
+    /// Returns how many times the device was opened since the host started.
+    pub fn openings(&self) -> u64 {
+        self.openings.load(Ordering::Relaxed)
+    }
+
+    /// Counts an opening of the device.
+    pub(super) fn add_opening(&self) {
+        self.openings.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Returns up to `limit` records of past frames, oldest first, starting at index `first` or at the oldest record,
     /// whichever is later.
     pub fn history(&self, first: u64, limit: usize) -> Vec<FrameRecord> {
@@ -149,7 +172,8 @@ impl Camera {
     /// long as the device takes to respond.
     pub fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
         let value = self.source.set_control(name, value)?;
-        info!(camera = self.name, "set {name} to {value}");
+        // For the log of the program, which may keep a record of who changed what.
+        info!(target: "audit", camera = self.name, "set {name} to {value}");
         Ok(value)
     }
 

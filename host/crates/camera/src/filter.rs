@@ -46,6 +46,10 @@ pub struct FilterReport {
     pub rate: f64,
     /// The mean time for a frame, recently.
     pub cost: Duration,
+    /// The frames that it filtered since the host started.
+    pub frames: u64,
+    /// The time that it took for them.
+    pub busy: Duration,
 }
 
 /// Formats as `mask.wasm (29.9 fps, 12.3 ms per frame)`.
@@ -69,6 +73,8 @@ struct Measurements {
     current: Option<(Instant, u32, Duration)>,
     /// When the last measurement ended, and its result.
     last: Option<(Instant, f64, Duration)>,
+    /// All frames since the host started, and how long they took.
+    total: (u64, Duration),
 }
 
 impl FilterMeter {
@@ -77,7 +83,10 @@ impl FilterMeter {
         let mut measurements = self.lock();
         let (begin, mut count, mut busy) = measurements.current.unwrap_or((started, 0, Duration::ZERO));
         count += 1;
-        busy += ended.saturating_duration_since(started);
+        let time = ended.saturating_duration_since(started);
+        busy += time;
+        measurements.total.0 += 1;
+        measurements.total.1 += time;
         let elapsed = ended.saturating_duration_since(begin);
         measurements.current = if elapsed < MEASURED_TIME {
             Some((begin, count, busy))
@@ -94,6 +103,11 @@ impl FilterMeter {
             Some((_, _, cost)) => (0.0, cost),
             None => (0.0, Duration::ZERO),
         }
+    }
+
+    /// Returns how many frames were filtered since the host started, and how long they took.
+    pub(super) fn total(&self) -> (u64, Duration) {
+        self.lock().total
     }
 
     /// Ignores poisoning: no critical section can leave the measurements inconsistent.
@@ -120,5 +134,6 @@ mod tests {
         assert!((19.0..=21.0).contains(&rate), "{rate}");
         assert_eq!(cost, 10 * MS);
         assert_eq!(meter.report(start + 10_000 * MS), (0.0, 10 * MS));
+        assert_eq!(meter.total(), (26, 260 * MS));
     }
 }

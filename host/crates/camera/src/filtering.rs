@@ -33,7 +33,8 @@ impl Filters {
         let now = Instant::now();
         let report = |(filter, meter): &(Arc<dyn Filter>, FilterMeter)| {
             let (rate, cost) = meter.report(now);
-            FilterReport { description: filter.description(), rate, cost }
+            let (frames, busy) = meter.total();
+            FilterReport { description: filter.description(), rate, cost, frames, busy }
         };
         self.0.iter().map(report).collect()
     }

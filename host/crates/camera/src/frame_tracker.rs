@@ -1,6 +1,7 @@
 //! Numbers, counts and records the frames of a camera.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::frame::Frame;
 use super::frame_counts::{FrameCounts, LostFrames};
@@ -71,6 +72,11 @@ impl FrameTracker {
     /// Returns the counts so far.
     pub(super) fn counts(&self) -> FrameCounts {
         self.state().counts
+    }
+
+    /// Returns the rate of recent frames, like [`History::rate`].
+    pub(super) fn rate(&self, now: Duration) -> f64 {
+        self.state().history.rate(now)
     }
 
     /// Returns up to `limit` records, like [`History::records`].

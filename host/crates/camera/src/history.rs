@@ -9,6 +9,9 @@ use super::frame::{Frame, Timestamp};
 /// allocates as they are filled.
 pub const CAPACITY: usize = 100_000;
 
+/// The time over which the rate is measured. Long enough for a slow camera, short enough to show a change soon.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
+
 /// The record of a frame that was delivered to readers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FrameRecord {
@@ -88,6 +91,23 @@ impl History {
         records.map(|(index, record)| record.with_index(index))
     }
 
+    /// Returns the rate of the frames captured in the [`RATE_WINDOW`] before `now`, a reading of `CLOCK_MONOTONIC`, in
+    /// frames per second. 0 with fewer than two.
+    pub fn rate(&self, now: Duration) -> f64 {
+        let start = u64::try_from(now.saturating_sub(RATE_WINDOW).as_nanos()).unwrap_or(u64::MAX);
+        let recent = self.records.iter().rev().map(|record| record.monotonic).take_while(|time| *time >= start);
+        let (mut count, mut newest, mut oldest) = (0_u32, 0, 0);
+        for time in recent {
+            if count == 0 {
+                newest = time;
+            }
+            oldest = time;
+            count += 1;
+        }
+        let elapsed = Duration::from_nanos(newest.saturating_sub(oldest)).as_secs_f64();
+        if elapsed > 0.0 { f64::from(count - 1) / elapsed } else { 0.0 }
+    }
+
     /// Returns the record of the frame with this number.
     pub fn record_of(&self, sequence: u64) -> Option<FrameRecord> {
         let position = self.records.binary_search_by_key(&sequence, |record| record.sequence).ok()?;
@@ -146,6 +166,15 @@ mod tests {
         assert_eq!(indices(&history, 1, 1), [1]);
         assert!(indices(&history, 3, 10).is_empty() && indices(&history, u64::MAX, 10).is_empty());
         assert!(indices(&History::default(), 0, 10).is_empty());
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds() {
+        // A frame for each millisecond, from 0 to 9,999.
+        let history = history_of(10_000);
+        let rate = |milliseconds| history.rate(Duration::from_millis(milliseconds)).round();
+        assert_eq!([rate(9_999), rate(14_000), rate(15_100)], [1000.0, 1000.0, 0.0]);
+        assert_eq!(history_of(1).rate(Duration::ZERO), 0.0);
     }
 
     #[test]

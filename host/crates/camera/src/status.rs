@@ -33,6 +33,11 @@ impl OutageCause {
         (Self::Failed, "failed"),
     ];
 
+    /// Returns the name in the WIT, such as `not-found`.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(cause, _)| *cause == self).map_or("failed", |(_, name)| name)
+    }
+
     /// Returns the cause with this name in the WIT, such as `not-found`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, found)| *found == name).map(|(cause, _)| *cause)

@@ -125,6 +125,9 @@ impl Supervisor {
                 changed = thread.progress.changed() => match changed {
                     Ok(()) => {
                         let progress = thread.progress.borrow_and_update().clone();
+                        if progress.is_open() && !is_open {
+                            self.camera.add_opening();
+                        }
                         is_open = progress.is_open();
                         let has_image = matches!(progress, Progress::Frame(..) | Progress::Unread(_));
                         // After an outage, log success only once the camera delivers images again.
