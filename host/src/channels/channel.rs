@@ -10,6 +10,7 @@ use std::time::Instant;
 use slab::Slab;
 use tokio::sync::watch;
 
+use super::channel_totals::ChannelTotals;
 use super::part::Part;
 use super::viewer_stats::ViewerStats;
 
@@ -21,6 +22,7 @@ pub struct ChannelId(u64);
 pub struct Channel {
     id: ChannelId,
     name: String,
+    totals: Arc<ChannelTotals>,
     state: watch::Sender<ChannelState>,
     viewer_count: watch::Sender<usize>,
     viewer_stats: Mutex<Slab<Arc<ViewerStats>>>,
@@ -40,12 +42,13 @@ pub struct ChannelState {
 }
 
 impl Channel {
-    /// Creates a channel without parts or viewers.
-    pub(super) fn new(name: String) -> Self {
+    /// Creates a channel without parts or viewers, which counts what is sent in these totals.
+    pub(super) fn new(name: String, totals: Arc<ChannelTotals>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
             id: ChannelId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             name,
+            totals,
             state: watch::Sender::default(),
             viewer_count: watch::Sender::default(),
             viewer_stats: Mutex::default(),
@@ -60,6 +63,11 @@ impl Channel {
     /// Returns the channel's name, unique among open channels.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns what counts everything that is sent through channels of this name.
+    pub(super) fn totals(&self) -> &Arc<ChannelTotals> {
+        &self.totals
     }
 
     /// Returns the number of viewers.
@@ -171,6 +179,7 @@ impl Publisher {
             state.newest = Some(Arc::new(part));
             state.number += 1;
             state.publisher = self.number;
+            self.channel.totals.add_pushed();
             true
         });
     }
@@ -188,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_later_publisher_takes_over_with_its_first_push() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Arc::default()));
         let (first, second) = (channel.publisher(1), channel.publisher(2));
         let newest = || channel.state().newest.unwrap().head.clone();
         first.push(part("1"));

@@ -8,13 +8,14 @@
 //! * [`channel`]: the newest part, its publisher, and the number of viewers.
 //! * [`viewer`]: one viewer of one channel; [`merged`]: one viewer of several channels; [`subscription`]: either.
 //! * [`pacing`]: which parts a viewer is sent.
-//! * [`viewer_stats`]: the label and the rate of a viewer.
+//! * [`viewer_stats`]: the label and the rate of a viewer; [`channel_totals`]: what all viewers were sent.
 //! * [`registry`]: all channels by name, and their limits.
 //!
 //! This module knows neither where parts come from nor how they are sent: [`http::stream`](crate::http::stream) does
 //! that.
 
 pub mod channel;
+pub mod channel_totals;
 pub mod merged;
 pub mod pacing;
 pub mod part;
@@ -24,9 +25,10 @@ pub mod viewer;
 pub mod viewer_stats;
 
 pub use channel::{Channel, ChannelId, ChannelState, Publisher};
+pub use channel_totals::ChannelReport;
 pub use merged::MergedViewer;
 pub use pacing::{LONGEST_PAUSE, Pacing};
 pub use part::Part;
-pub use registry::{Channels, JoinError};
+pub use registry::{Channels, JoinError, OTHER_CHANNELS};
 pub use subscription::Subscription;
 pub use viewer::{Viewer, ViewerOptions};

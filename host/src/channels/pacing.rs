@@ -36,13 +36,23 @@ impl Pacing {
     /// Returns whether to send this part: it is new, not empty, and within the rate limit. Marks it as considered.
     pub fn is_due(&mut self, part: &Part, number: u64) -> bool {
         let is_new = self.seen != number && !part.is_empty();
+        if self.seen > 0 {
+            self.count_skipped(number.saturating_sub(self.seen + 1));
+        }
         self.seen = number;
         is_new && self.rate_limit.as_mut().is_none_or(|limit| limit.is_due(part.pushed_at))
     }
 
     /// Marks the part with this number as considered, because it is sent in place of another, or again.
     pub fn set_seen(&mut self, number: u64) {
+        self.count_skipped(number.saturating_sub(self.seen));
         self.seen = number;
+    }
+
+    fn count_skipped(&self, parts: u64) {
+        if parts > 0 {
+            self.stats.count_skipped(parts);
+        }
     }
 
     /// Returns when a part was last sent, or when the viewer joined.
@@ -58,6 +68,11 @@ impl Pacing {
     /// Counts a part in the viewer's statistics.
     pub fn count(&self, part: &Part) {
         self.stats.count(part.pushed_at);
+    }
+
+    /// Counts bytes that the viewer was sent.
+    pub fn count_bytes(&self, bytes: usize) {
+        self.stats.count_bytes(bytes);
     }
 }
 

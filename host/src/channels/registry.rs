@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use super::channel::Channel;
+use super::channel_totals::{ChannelReport, ChannelTotals};
 use super::merged::MergedViewer;
 use super::viewer::{Viewer, ViewerOptions};
 
@@ -22,6 +23,10 @@ const NAME_LIMIT: usize = 64;
 
 /// The longest viewer label accepted, in bytes. Enough for a UUID with a prefix.
 const LABEL_LIMIT: usize = 64;
+
+/// The name under which channels are reported together once the server has seen as many names as can be open at a time.
+/// Guests choose the names, so their number would have no limit. It is not a valid name.
+pub const OTHER_CHANNELS: &str = "(other)";
 
 /// Why a channel cannot be joined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -40,8 +45,19 @@ pub enum JoinError {
 #[derive(Default)]
 struct OpenChannels {
     by_name: HashMap<String, Arc<Channel>>,
+    /// What was sent since the server started, by name.
+    totals: HashMap<String, Arc<ChannelTotals>>,
     /// Whether the server is shutting down. Then no channel can be opened.
     is_shut_down: bool,
+}
+
+impl OpenChannels {
+    /// What counts for channels of this name, if there are at most `limit` names.
+    fn totals_of(&mut self, name: &str, limit: usize) -> Arc<ChannelTotals> {
+        let is_known = self.totals.contains_key(name);
+        let name = if is_known || self.totals.len() < limit { name } else { OTHER_CHANNELS };
+        self.totals.entry(name.to_owned()).or_default().clone()
+    }
 }
 
 /// All open channels. Clones share them.
@@ -85,7 +101,8 @@ impl Channels {
             Some(channel) => channel.clone(),
             None if open.by_name.len() >= self.limit as usize => return Err(JoinError::TooMany(self.limit)),
             None => {
-                let channel = Arc::new(Channel::new(name.to_owned()));
+                let totals = open.totals_of(name, self.limit as usize);
+                let channel = Arc::new(Channel::new(name.to_owned(), totals));
                 if open.is_shut_down {
                     channel.close();
                 } else {
@@ -123,6 +140,24 @@ impl Channels {
     /// Whether any channel has viewers, or had some a moment ago.
     pub fn is_any_open(&self) -> bool {
         !self.lock().by_name.is_empty()
+    }
+
+    /// Returns all channels that are or were open, ordered by name, with what was sent through them. There are at most
+    /// as many as can be open at a time, and [`OTHER_CHANNELS`].
+    pub fn report(&self) -> Vec<ChannelReport> {
+        let (open, totals): (Vec<_>, Vec<_>) = {
+            let open = self.lock();
+            let totals = open.totals.iter().map(|(name, totals)| (name.clone(), totals.clone())).collect();
+            (open.by_name.values().cloned().collect(), totals)
+        };
+        let report = |(name, totals): (String, Arc<ChannelTotals>)| {
+            let channels = open.iter().filter(|channel| Arc::ptr_eq(channel.totals(), &totals));
+            let viewers = channels.map(|channel| channel.viewers()).sum();
+            totals.report(name, viewers)
+        };
+        let mut reports: Vec<_> = totals.into_iter().map(report).collect();
+        reports.sort_by(|a, b| a.name.cmp(&b.name));
+        reports
     }
 
     /// Returns the number of viewers of the channel with this name. 0 if it is not open.
@@ -166,5 +201,29 @@ impl Channels {
     fn lock(&self) -> MutexGuard<'_, OpenChannels> {
         // No code that runs under the lock can leave the data inconsistent.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn channels_beyond_as_many_names_as_can_be_open_are_reported_together() {
+        let (channels, mut new_channels) = Channels::new(0);
+        for number in 0..=CHANNELS + 1 {
+            let viewer = channels.join(&format!("channel-{number:02}"), ViewerOptions::default()).unwrap();
+            let channel = new_channels.try_recv().unwrap();
+            let part = super::super::Part::new("part".into(), bytes::Bytes::new(), bytes::Bytes::new());
+            channel.publisher(1).push(part);
+            drop(viewer);
+            assert!(channels.end_unwatched(&channel));
+        }
+        let _again = channels.join("channel-00", ViewerOptions::default()).unwrap();
+        let reports = channels.report();
+        assert_eq!(reports.len(), CHANNELS as usize + 1);
+        let of = |name: &str| reports.iter().find(|report| report.name == name).unwrap();
+        assert_eq!((of("channel-00").viewers, of("channel-00").pushed), (1, 1));
+        assert_eq!((of(OTHER_CHANNELS).viewers, of(OTHER_CHANNELS).pushed), (0, 2));
     }
 }

@@ -37,6 +37,7 @@ pub struct Viewer {
     opening: Option<Bytes>,
     /// Empty once sent.
     closing: Bytes,
+    stats: Arc<ViewerStats>,
     /// `None` once handed over.
     pacing: Option<Pacing>,
     /// The viewer's key in the channel's list of viewers.
@@ -50,15 +51,20 @@ pub struct Viewer {
 impl Viewer {
     pub(super) fn new(channel: Arc<Channel>, options: ViewerOptions) -> Self {
         let ViewerOptions { opening, closing, max_rate, label } = options;
-        let stats = Arc::new(ViewerStats::new(label));
+        let stats = Arc::new(ViewerStats::new(label, channel.totals().clone()));
         let key = channel.add_viewer(stats.clone());
-        let pacing = Some(Pacing::new(max_rate, stats));
-        Self { channel, opening: Some(opening), closing, pacing, key, changed: None, resend: None }
+        let pacing = Some(Pacing::new(max_rate, stats.clone()));
+        Self { channel, opening: Some(opening), closing, stats, pacing, key, changed: None, resend: None }
     }
 
     /// Returns the channel.
     pub fn channel(&self) -> &Arc<Channel> {
         &self.channel
+    }
+
+    /// Returns the statistics of this viewer.
+    pub fn stats(&self) -> &Arc<ViewerStats> {
+        &self.stats
     }
 
     /// Returns whether the viewer has been sent a part.
@@ -75,8 +81,10 @@ impl Viewer {
         let Some(part) = ready!(self.poll_part(context)) else {
             return Poll::Ready(self.take_closing());
         };
+        let opening = self.opening.take().unwrap_or_default();
+        self.stats.count_bytes(opening.len() + part.len());
         let mut bytes = BufList::default();
-        self.opening.take().into_iter().for_each(|opening| bytes.push(opening));
+        bytes.push(opening);
         part.pieces().into_iter().for_each(|piece| bytes.push(piece.clone()));
         Poll::Ready(Some(bytes))
     }
@@ -92,7 +100,11 @@ impl Viewer {
 
     fn take_closing(&mut self) -> Option<BufList> {
         let closing = std::mem::take(&mut self.closing);
-        (self.has_started() && !closing.is_empty()).then(|| closing.into())
+        if !self.has_started() || closing.is_empty() {
+            return None;
+        }
+        self.stats.count_bytes(closing.len());
+        Some(closing.into())
     }
 
     /// Waits for the next part to send. Returns `None` at the end of the stream, and once the pacing is handed over.
@@ -132,6 +144,7 @@ impl Viewer {
             let state = self.channel.state();
             if let Some(part) = state.newest.filter(|part| !part.is_empty() && !state.is_closed) {
                 pacing.set_seen(state.number);
+                pacing.count(&part);
                 pacing.set_last_sent(now);
                 return Poll::Ready(Some(part));
             }
@@ -178,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_viewer_is_sent_the_opening_then_the_newest_part_then_the_closing_bytes() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Arc::default()));
         let publisher = channel.publisher(1);
         let mut viewer = viewer(&channel);
         assert!(is_pending(&mut viewer));
@@ -196,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_viewer_that_was_sent_no_part_is_sent_no_closing_bytes() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Arc::default()));
         let mut viewer = viewer(&channel);
         channel.close();
         assert_eq!(next(&mut viewer).await, None);
@@ -204,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_viewer_whose_pacing_is_handed_over_is_sent_only_the_closing_bytes() {
-        let channel = Arc::new(Channel::new("c".to_owned()));
+        let channel = Arc::new(Channel::new("c".to_owned(), Arc::default()));
         channel.publisher(1).push(part("1"));
         let mut viewer = viewer(&channel);
         assert_eq!(next(&mut viewer).await.unwrap(), "opening 1");

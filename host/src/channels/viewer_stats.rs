@@ -1,17 +1,22 @@
-//! Statistics of one viewer: its label and its rate.
+//! Statistics of one viewer: its label, its rate, and what it was sent.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::channel_totals::ChannelTotals;
 
 /// How long parts are counted before their rate is computed.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// A viewer's label, and how many parts per second it is sent.
+/// A viewer's label, how many parts per second it is sent, and how many bytes.
 #[derive(Debug)]
 pub struct ViewerStats {
     label: String,
     /// Contended only by requests for statistics.
     window: Mutex<Window>,
+    bytes: AtomicU64,
+    totals: Arc<ChannelTotals>,
 }
 
 #[derive(Debug)]
@@ -25,9 +30,10 @@ struct Window {
 }
 
 impl ViewerStats {
-    /// Creates the statistics of a new viewer.
-    pub fn new(label: String) -> Self {
-        Self { label, window: Mutex::new(Window { start: None, parts: 0, rate: 0.0 }) }
+    /// Creates the statistics of a new viewer, which also counts in these totals.
+    pub fn new(label: String, totals: Arc<ChannelTotals>) -> Self {
+        let window = Mutex::new(Window { start: None, parts: 0, rate: 0.0 });
+        Self { label, window, bytes: AtomicU64::new(0), totals }
     }
 
     /// Returns the label.
@@ -35,8 +41,25 @@ impl ViewerStats {
         &self.label
     }
 
+    /// Counts bytes that the viewer was sent.
+    pub fn count_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.totals.add_bytes(bytes as u64);
+    }
+
+    /// Counts parts that the viewer has missed.
+    pub fn count_skipped(&self, parts: u64) {
+        self.totals.add_skipped(parts);
+    }
+
+    /// Returns how many bytes the viewer was sent.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Counts a part that was pushed at this time.
     pub fn count(&self, pushed_at: Instant) {
+        self.totals.add_sent();
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = window.start.map(|start| pushed_at.saturating_duration_since(start));
         if let Some(elapsed) = elapsed.filter(|elapsed| *elapsed >= WINDOW) {
@@ -66,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_that_of_the_last_second_and_falls_when_no_parts_come() {
-        let stats = ViewerStats::new(String::new());
+        let stats = ViewerStats::new(String::new(), Arc::default());
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         for number in 0..20 {
@@ -81,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_stream_slower_than_one_part_per_second_has_a_rate() {
-        let stats = ViewerStats::new(String::new());
+        let stats = ViewerStats::new(String::new(), Arc::default());
         let start = Instant::now();
         for number in 0..5 {
             stats.count(start + Duration::from_secs(2 * number));

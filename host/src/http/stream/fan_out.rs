@@ -130,7 +130,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let socket: Socket = listener.accept().await.unwrap().0.into();
-        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new())));
+        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new(), Arc::default())));
         (client, fan_out.lend(WriteHalf::new(Arc::new(socket)), pacing))
     }
 

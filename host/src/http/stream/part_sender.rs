@@ -128,6 +128,7 @@ impl Sending {
             if self.sent == 0 {
                 pacing.count(self.chunk.part());
             }
+            pacing.count_bytes(count);
             self.sent += count;
         }
         if self.sent < length {
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn a_part_is_sent_and_flushed_completely_before_the_newest_or_the_end() {
         let sink = Arc::new(BufferingSink::default());
-        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new())));
+        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new(), Arc::default())));
         let mut sender = PartSender::new(WriteHalf::new(sink.clone()), pacing);
         let mut send = |offer: &Offer| sender.send(offer, &mut 0, || Waker::noop().clone()).unwrap();
         let set = |window, can_flush| {

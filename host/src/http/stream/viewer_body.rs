@@ -13,6 +13,7 @@ use super::connection::SharedWriter;
 use super::fan_out::{FanOut, FanOuts};
 use super::lent_writer::LentWriter;
 use crate::buf_list::BufList;
+use crate::channels::viewer_stats::ViewerStats;
 use crate::channels::{MergedViewer, Subscription, Viewer};
 
 /// The body of a response that sends the parts of one channel or of several.
@@ -42,6 +43,15 @@ enum Lending {
 }
 
 impl ViewerBody {
+    /// Returns the statistics of the viewer of one channel. They count what the fan-out sends, which does not pass
+    /// through the body.
+    pub fn viewer_stats(&self) -> Option<&Arc<ViewerStats>> {
+        match self {
+            Self::Single(body) => Some(body.viewer.stats()),
+            Self::Merged(_) => None,
+        }
+    }
+
     /// Creates the body of a viewer's response. `writer` is that of its connection, if it may be lent: see
     /// [`is_chunked`].
     pub fn new(subscription: Subscription, writer: Option<SharedWriter>, fan_outs: &FanOuts) -> Self {
