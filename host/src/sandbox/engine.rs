@@ -6,6 +6,7 @@ use wasmtime::{Config, Engine, PoolingAllocationConfig};
 use super::epoch_ticker;
 use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
 use super::load::compile_cache::CompileCache;
+use super::usage::{UsageByRole, UsageReport};
 
 /// How many freed slots the pool keeps and reuses before it takes slots that were never used. The kernel still has page
 /// tables for freed slots.
@@ -27,6 +28,7 @@ pub struct Sandbox {
     engine: Engine,
     memory_bytes: usize,
     cache: Option<CompileCache>,
+    usage: UsageByRole,
 }
 
 impl Sandbox {
@@ -50,7 +52,16 @@ impl Sandbox {
         });
         let engine = engine.map_err(SandboxError::Engine)?;
         epoch_ticker::start(&engine).map_err(SandboxError::Thread)?;
-        Ok(Self { engine, memory_bytes, cache })
+        Ok(Self { engine, memory_bytes, cache, usage: UsageByRole::default() })
+    }
+
+    /// What the instances use at this moment, for each role of components.
+    pub fn usage(&self) -> [UsageReport; 3] {
+        self.usage.report()
+    }
+
+    pub(super) fn usage_by_role(&self) -> &UsageByRole {
+        &self.usage
     }
 
     pub(super) fn engine(&self) -> &Engine {

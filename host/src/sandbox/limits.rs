@@ -1,7 +1,10 @@
 //! Limits on the resources of one instance.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
 
+use super::usage::Usage;
 use super::wasmtime_error::is_system_error;
 
 /// The most resources (streams, headers, images, …) that one instance may hold. A streaming guest holds about ten.
@@ -23,17 +26,24 @@ pub(super) const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// instances; those from interpreted languages have more, since each extension module is one. NumPy needs 34.
 pub(super) const MAX_CORE_INSTANCES: u32 = 200;
 
-/// What an instance may still allocate. A guest sees a failed `memory.grow` or `table.grow` and can handle it.
+/// What an instance may still allocate, and what it uses until it is dropped. A guest sees a failed `memory.grow` or `table.grow` and can handle it.
 pub(super) struct InstanceLimits {
     memory_limit: usize,
     memory_left: usize,
     table_elements_left: usize,
+    usage: Arc<Usage>,
 }
 
 impl InstanceLimits {
-    /// Limits all linear memories of an instance together to this number of bytes.
-    pub(super) fn new(memory_limit: usize) -> Self {
-        Self { memory_limit, memory_left: memory_limit, table_elements_left: MAX_TABLE_ELEMENTS }
+    /// Limits all linear memories of an instance together to this number of bytes. The instance counts in `usage`.
+    pub(super) fn new(memory_limit: usize, usage: Arc<Usage>) -> Self {
+        usage.add_instance();
+        Self { memory_limit, memory_left: memory_limit, table_elements_left: MAX_TABLE_ELEMENTS, usage }
+    }
+
+    /// What the instance counts in.
+    pub(super) fn usage(&self) -> &Arc<Usage> {
+        &self.usage
     }
 
     /// How much linear memory the instance has, in bytes.
@@ -44,7 +54,12 @@ impl InstanceLimits {
 
 impl ResourceLimiter for InstanceLimits {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(reserve(&mut self.memory_left, desired.saturating_sub(current)))
+        let growth = desired.saturating_sub(current);
+        let may_grow = reserve(&mut self.memory_left, growth);
+        if may_grow {
+            self.usage.add_memory(growth);
+        }
+        Ok(may_grow)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -68,6 +83,12 @@ impl ResourceLimiter for InstanceLimits {
 
     fn tables(&self) -> usize {
         MAX_CORE_INSTANCES as usize
+    }
+}
+
+impl Drop for InstanceLimits {
+    fn drop(&mut self) {
+        self.usage.remove_instance(self.memory_used());
     }
 }
 

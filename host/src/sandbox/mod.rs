@@ -38,6 +38,7 @@ mod pixels;
 mod shared;
 mod state;
 mod store;
+mod usage;
 mod wasmtime_error;
 
 pub use call::error::{COMPUTE_LIMIT, CallError, Party, ResponseAborted};
@@ -70,3 +71,4 @@ pub use load::loader::{LoadedGuest, describe_imports, load_guest};
 pub use load::middleware::Middleware;
 pub use load::origin::Origin;
 pub use pixels::Pixels;
+pub use usage::UsageReport;

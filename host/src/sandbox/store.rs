@@ -57,6 +57,12 @@ pub(super) fn component_store(
     can_publish: bool,
     may_be_reused: bool,
 ) -> Store<GuestState> {
+    let usage = host.sandbox.usage_by_role();
+    let usage = match &author {
+        Author::Guest(_) => &usage.guests,
+        // Drivers import less than guests, and have stores of their own.
+        Author::Camera { .. } => &usage.filters,
+    };
     let state = GuestState {
         cameras: host.cameras.clone(),
         allow_control: host.allow_control,
@@ -79,7 +85,7 @@ pub(super) fn component_store(
         interruptions: Arc::default(),
         may_be_reused,
         reuse_allowed: false,
-        limits: InstanceLimits::new(host.sandbox.memory_bytes()),
+        limits: InstanceLimits::new(host.sandbox.memory_bytes(), usage.clone()),
         wasi: wasi_context(&host.grants, &author),
         author,
         http: WasiHttpCtx::new(),

@@ -87,6 +87,38 @@ impl CallError {
         }
     }
 
+    /// The results of [`kind`](Self::kind).
+    pub const KINDS: [&str; 11] = [
+        "invalid_request",
+        "request_body",
+        "out_of_resources",
+        "trapped",
+        "no_response",
+        "error_code",
+        "timed_out",
+        "unfinished",
+        "replaced",
+        "no_publisher",
+        "compute_limit",
+    ];
+
+    /// Names the kind of the error, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::RequestBodyTimedOut | Self::RequestBodyAborted => "request_body",
+            Self::OutOfResources(_) | Self::PoolExhausted => "out_of_resources",
+            Self::Trapped(_) => "trapped",
+            Self::NoResponse => "no_response",
+            Self::ErrorCode(_) => "error_code",
+            Self::TimedOut(_) => "timed_out",
+            Self::Unfinished => "unfinished",
+            Self::Replaced => "replaced",
+            Self::NoPublisher => "no_publisher",
+            Self::ComputeLimit => "compute_limit",
+        }
+    }
+
     /// Classifies an error of wasmtime from instantiating or calling a guest.
     pub(in crate::sandbox) fn from_wasmtime(error: &wasmtime::Error) -> Self {
         if error.is::<PoolConcurrencyLimitError>() {
@@ -132,6 +164,7 @@ mod tests {
         let mut last = None;
         while let Some((error, party)) = next(last.as_ref()) {
             assert_eq!(error.caused_by(), party, "{error:?}");
+            assert!(CallError::KINDS.contains(&error.kind()), "{error:?}");
             last = Some(error);
         }
     }

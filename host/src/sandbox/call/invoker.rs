@@ -77,6 +77,11 @@ impl Invoker {
         &self.host.sandbox
     }
 
+    /// What guests have found in frames.
+    pub fn results(&self) -> &Results {
+        &self.host.results
+    }
+
     /// What guests may use besides cameras.
     pub fn grants(&self) -> &Grants {
         &self.host.grants
@@ -95,9 +100,10 @@ impl Invoker {
         let Some(export) = guest.publisher.clone() else { return Err(CallError::NoPublisher) };
         let store = new_store(&self.host, guest, lifecycle);
         let interruptions = store.data().interruptions.clone();
+        let usage = store.data().limits.usage().clone();
         let call =
             async move { export.publish(store, publisher).await.map_err(|error| CallError::from_wasmtime(&error)) };
-        let mut call = RunningCall::new(Box::pin(call), interruptions);
+        let mut call = RunningCall::new(Box::pin(call), interruptions, usage);
         let mut limit = YieldLimit::new();
         std::future::poll_fn(|context| match limit.poll(&mut call, context) {
             Poll::Pending if call.exceeds_compute_limit() => Poll::Ready(Err(CallError::ComputeLimit)),
@@ -111,8 +117,9 @@ impl Invoker {
     ///
     /// Returns when the worker has returned, or with an error if it failed. Dropping the future ends the instance.
     pub async fn work(&self, guest: &LoadedGuest, worker: WorkerExport, lifecycle: Lifecycle) -> Result<(), CallError> {
-        let work = worker.run(new_store(&self.host, guest, lifecycle));
-        throttled(work).await.map_err(|error| CallError::from_wasmtime(&error))
+        let store = new_store(&self.host, guest, lifecycle);
+        let usage = store.data().limits.usage().clone();
+        throttled(usage.measure(worker.run(store))).await.map_err(|error| CallError::from_wasmtime(&error))
     }
 
     /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Uses one of `instances`, which must be
@@ -183,6 +190,7 @@ impl Invoker {
         let request = store.data_mut().http().new_incoming_request(scheme, request).map_err(invalid)?;
         let outparam = store.data_mut().http().new_response_outparam(sender).map_err(invalid)?;
         let interruptions = store.data().interruptions.clone();
+        let usage = store.data().limits.usage().clone();
         let subscription = store.data().subscription.clone();
         let handler_pre = handler.clone();
         let call = async move {
@@ -202,7 +210,7 @@ impl Invoker {
             }
             Ok(IdleInstance { store, proxy, requests: requests + 1 })
         };
-        let mut call = RunningCall::new(Box::pin(call), interruptions);
+        let mut call = RunningCall::new(Box::pin(call), interruptions, usage);
         let response = self.with_answer_timeout(response_start(&mut call, receiver, &monitor), &monitor).await?;
         if let Some(subscription) = subscription.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Reuse the instance only if its call has returned. Otherwise drop it, because nothing polls the call from

@@ -13,6 +13,7 @@ use futures_util::task::AtomicWaker;
 
 use super::error::{COMPUTE_LIMIT, CallError};
 use crate::sandbox::store::IGNORED_INTERRUPTIONS;
+use crate::sandbox::usage::Usage;
 
 /// The future of a call. It owns the instance.
 pub(in crate::sandbox) type CallFuture<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
@@ -33,17 +34,19 @@ pub(in crate::sandbox) struct RunningCall<T> {
     interruptions: Arc<AtomicU32>,
     /// How long the guest has computed without waiting for anything. Zero while it waits.
     busy_time: Duration,
+    usage: Arc<Usage>,
 }
 
 impl<T> RunningCall<T> {
-    pub(in crate::sandbox) fn new(future: CallFuture<T>, interruptions: Arc<AtomicU32>) -> Self {
+    pub(in crate::sandbox) fn new(future: CallFuture<T>, interruptions: Arc<AtomicU32>, usage: Arc<Usage>) -> Self {
         let guest_waker = Arc::new(GuestWaker {
             was_woken: AtomicBool::new(true),
             has_yielded: AtomicBool::new(false),
             task: AtomicWaker::new(),
         });
         let waker = Waker::from(guest_waker.clone());
-        Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time: Duration::ZERO }
+        let busy_time = Duration::ZERO;
+        Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time, usage }
     }
 
     /// Runs the guest until it waits for something. Ready when it has trapped or returned. May be polled again after it
@@ -59,8 +62,10 @@ impl<T> RunningCall<T> {
         POLLED.set(Arc::as_ptr(&self.guest_waker));
         let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
         POLLED.set(ptr::null());
+        let run_time = started.elapsed();
+        self.usage.add_run_time(run_time);
         if self.interruptions.swap(0, Ordering::Relaxed) > IGNORED_INTERRUPTIONS {
-            self.busy_time += started.elapsed();
+            self.busy_time += run_time;
         } else {
             self.busy_time = Duration::ZERO;
         }

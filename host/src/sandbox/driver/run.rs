@@ -67,6 +67,7 @@ impl DriverRun {
         let newest = SharedImage::new(newest);
         let (closing, is_closing) = watch::channel(false);
         let interruptions = Arc::<AtomicU32>::default();
+        let usage = sandbox.usage_by_role().drivers.clone();
         let author = Author::Camera { role: LoadedDriver::ROLE, camera: settings.camera.clone() };
         let state = DriverState {
             newest: newest.clone(),
@@ -76,7 +77,7 @@ impl DriverRun {
             open_files: None,
             wasi: wasi_context(&settings.grants, &author),
             author,
-            limits: InstanceLimits::new(sandbox.memory_bytes()),
+            limits: InstanceLimits::new(sandbox.memory_bytes(), usage.clone()),
             interruptions: interruptions.clone(),
             http: WasiHttpCtx::new(),
             hooks: HttpHooks { requests: settings.grants.outgoing.instance() },
@@ -102,7 +103,7 @@ impl DriverRun {
             polled
         });
         let call = async move {
-            let result: wasmtime::Result<Result<(), String>> = throttled(observed).await;
+            let result: wasmtime::Result<Result<(), String>> = throttled(usage.measure(observed)).await;
             match result {
                 Ok(Ok(())) => DriverError::Returned,
                 Ok(Err(reason)) => DriverError::Reported(printable_reason(&reason)),

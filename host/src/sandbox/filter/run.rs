@@ -21,6 +21,7 @@ use crate::sandbox::load::filter::LoadedFilter;
 use crate::sandbox::pixels::Pixels;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::store::{HostContext, component_store};
+use crate::sandbox::usage::Usage;
 
 /// How long a filter may take for a frame, including the creation of its instance. A frame of the largest size takes
 /// half a second to decode and encode, on a slow machine several times that; and the camera cannot close meanwhile.
@@ -39,6 +40,7 @@ pub struct FilterSettings {
 pub struct FilterRun {
     store: Store<GuestState>,
     filter: Filtering,
+    usage: Arc<Usage>,
 }
 
 impl FilterRun {
@@ -50,6 +52,7 @@ impl FilterRun {
         settings: &FilterSettings,
         pixels: Pixels,
     ) -> Result<Self, FilterError> {
+        let usage = sandbox.usage_by_role().filters.clone();
         let (channels, _) = Channels::new(0);
         let cameras = Cameras::new(Vec::new());
         let host = HostContext {
@@ -66,18 +69,19 @@ impl FilterRun {
         let (_, lifecycle) = Lifecycle::begin(0, filter.identity().digest.clone());
         let mut store = component_store(&host, author, lifecycle, false, false);
         let instantiating = filter.filter.instantiate_async(&mut store);
-        let filter = in_time(instantiating).await?;
-        Ok(Self { store, filter })
+        let filter = in_time(usage.clone().measure(instantiating)).await?;
+        Ok(Self { store, filter, usage })
     }
 
     /// Filters a frame. After an error, the instance cannot be used any more.
     pub async fn apply(&mut self, frame: &Frame) -> Result<Option<JpegImage>, FilterError> {
-        let Self { store, filter } = self;
+        let Self { store, filter, usage } = self;
         let state = store.data_mut();
         state.interruptions.store(0, Ordering::Relaxed);
         let frame = state.push_frame(frame).map_err(|error| FilterError::from_wasmtime(&error))?;
         let exports = filter.hotshoe_camera_filter();
-        let Some(frame) = in_time(exports.call_apply(&mut *store, frame)).await? else { return Ok(None) };
+        let applying = usage.clone().measure(exports.call_apply(&mut *store, frame));
+        let Some(frame) = in_time(applying).await? else { return Ok(None) };
         let image = store.data_mut().take_image(frame.image).map_err(|error| FilterError::from_wasmtime(&error))?;
         Ok(Some(image))
     }

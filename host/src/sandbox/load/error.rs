@@ -119,6 +119,25 @@ pub enum LoadError {
     NoHandler(Origin),
 }
 
+impl LoadError {
+    /// Names the kind of the error, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "unreadable",
+            Self::TooLarge(_) => "too_large",
+            Self::CoreModule(_) | Self::Precompiled(_) | Self::NotComponent(_) | Self::Invalid { .. } => "invalid",
+            Self::Compile { .. } | Self::Compose { .. } => "not_compiled",
+            Self::MissingImports { .. } | Self::Link { .. } => "imports",
+            Self::NotMiddleware(_)
+            | Self::NotWrappable { .. }
+            | Self::BypassesGuest(_)
+            | Self::NotDriver(_)
+            | Self::NotFilter(_)
+            | Self::NoHandler(_) => "exports",
+        }
+    }
+}
+
 /// What to do if a handler is missing among others.
 fn advice(missing: &str) -> &'static str {
     let is_middleware = ["wasi:http/incoming-handler@", "wasi:http/handler@"].iter().any(|name| missing.contains(name));

@@ -52,8 +52,9 @@ pub(super) fn spawn(
     limit_resources(&mut store, MAX_SHARED_RESOURCES);
     store.data_mut().max_live_requests = MAX_LIVE_REQUESTS as u32;
     let interruptions = store.data().interruptions.clone();
+    let usage = store.data().limits.usage().clone();
     let running = run(store, service, mailbox.clone(), idle_room.clone());
-    let call = RunningCall::new(Box::pin(running), interruptions);
+    let call = RunningCall::new(Box::pin(running), interruptions, usage);
     tokio::spawn(drive(call, EndOnDrop(mailbox), idle_room));
 }
 
