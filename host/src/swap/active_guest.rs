@@ -14,8 +14,12 @@ use super::deployment::{Deployment, FIRST_GENERATION, NoRollbackTarget, log_unch
 use super::drain::{DrainableBody, ServedBody};
 use super::generation::{Generation, InFlightRequest};
 use super::report::Report;
+use super::rollback_targets::Health;
 use super::watch::Watched;
-use crate::sandbox::{CallError, Candidate, Composition, Invoker, LoadError, Middleware, Priority, ResponseBody};
+use crate::results::Results;
+use crate::sandbox::{
+    CallError, Candidate, Composition, Invoker, LoadError, Middleware, Priority, ResponseBody, UsageReport,
+};
 
 /// The guest that serves now. Clones share it, and all see a replacement at once.
 #[derive(Clone)]
@@ -124,7 +128,7 @@ impl ActiveGuest {
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &result {
-            self.deployment.record_refusal(error.to_string());
+            self.deployment.record_refusal(error);
         }
         result
     }
@@ -176,6 +180,22 @@ impl ActiveGuest {
         self.deployment.report(self.invoker.grants().clone())
     }
 
+    /// Whether the current guest may answer requests: it has not failed its probation. It then still gets them if there
+    /// is no other guest.
+    pub fn is_healthy(&self) -> bool {
+        self.current().health() != Health::Failed
+    }
+
+    /// What guests have found in frames.
+    pub fn results(&self) -> &Results {
+        self.invoker.results()
+    }
+
+    /// What the instances of all components use, for each of their roles.
+    pub fn usage(&self) -> [UsageReport; 3] {
+        self.invoker.sandbox().usage()
+    }
+
     /// Whether the component with this digest is the current guest, or a part of it.
     fn contains(&self, digest: &str) -> bool {
         self.current().guest.contains(digest)
@@ -184,6 +204,11 @@ impl ActiveGuest {
     /// The generation that answers requests.
     pub(super) fn current(&self) -> Arc<Generation> {
         self.deployment.current()
+    }
+
+    /// Counts a call to a guest that has failed, without effect on its probation.
+    pub(super) fn count_failure(&self, error: &CallError) {
+        self.deployment.count_failure(error);
     }
 
     pub(super) fn invoker(&self) -> &Invoker {

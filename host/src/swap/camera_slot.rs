@@ -12,12 +12,13 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tracing::{info, warn};
 
 use super::check::{SwapError, on_thread};
+use super::counts::{Refusal, Refusals, SwapCounts, unix_time};
 use super::deployment::{FIRST_GENERATION, NoRollbackTarget};
 use super::deployment_state::{DeploymentState, Failover, Transition};
 use super::generation::{Generation, InFlightRequest};
-use super::report::{Refusal, unix_time};
 use super::watch::Watched;
 use crate::camera::{Outage, OutageCause};
+use crate::logging::AUDIT_TARGET;
 use crate::sandbox::{CameraComponent, Cancellation, Candidate, Identity, LoadError, Origin, Phase, Priority, Sandbox};
 
 /// The component of one camera. Clones share it.
@@ -37,8 +38,7 @@ struct Inner<C: CameraComponent> {
 struct State<C> {
     /// `None` until a component could be loaded.
     deployment: Option<DeploymentState<C>>,
-    /// The last candidate that was refused, or component that failed its probation.
-    refused: Option<Refusal>,
+    refusals: Refusals,
     /// The digest of what the file contained when it could not be loaded, and why. Compiling it again would fail again.
     unloadable: Option<(Arc<str>, Outage)>,
 }
@@ -73,7 +73,7 @@ impl<C: CameraComponent> Opening<C> {
 impl<C: CameraComponent> CameraSlot<C> {
     /// Creates the slot of the camera with this name. Its component is loaded from `file` when it is needed.
     pub fn new(camera: &str, file: PathBuf, sandbox: Arc<Sandbox>) -> Self {
-        let state = State { deployment: None, refused: None, unloadable: None };
+        let state = State { deployment: None, refusals: Refusals::default(), unloadable: None };
         Self(Arc::new(Inner {
             camera: camera.into(),
             file,
@@ -238,11 +238,11 @@ impl<C: CameraComponent> CameraSlot<C> {
                 return false;
             }
             let Failover::To(transition) = deployment.fail_over(number, &identity.digest) else { return false };
-            state.refused = Some(Refusal::now(reason.clone()));
+            state.refusals.last = Some(Refusal::now(reason.clone()));
             transition
         };
         let target = transition.restores.map(|number| format!(" to that of generation {number}")).unwrap_or_default();
-        warn!(camera = self.camera(), generation = number, "{reason}; rolling back{target}");
+        warn!(target: AUDIT_TARGET, camera = self.camera(), generation = number, "{reason}; rolling back{target}");
         self.complete(&transition);
         true
     }
@@ -253,7 +253,8 @@ impl<C: CameraComponent> CameraSlot<C> {
             let mut state = self.state();
             state.deployment.as_mut().and_then(DeploymentState::roll_back).ok_or(NoRollbackTarget)?
         };
-        info!(camera = self.camera(), "rolling back from generation {}", transition.from.lifecycle.number);
+        let number = transition.from.lifecycle.number;
+        info!(target: AUDIT_TARGET, camera = self.camera(), "rolling back from generation {number}");
         self.complete(&transition);
         Ok(())
     }
@@ -280,7 +281,8 @@ impl<C: CameraComponent> CameraSlot<C> {
             current,
             previous: previous
                 .map(|target| Previous { generation: target.number, component: component(target.guest.identity()) }),
-            refused: state.refused.clone(),
+            refused: state.refusals.last.clone(),
+            swaps: state.refusals.counted_in(deployment.map(DeploymentState::counts).unwrap_or_default()),
         }
     }
 
@@ -288,11 +290,11 @@ impl<C: CameraComponent> CameraSlot<C> {
         let reason = error.to_string();
         let number = {
             let mut state = self.state();
-            state.refused = Some(Refusal::now(reason.clone()));
+            state.refusals.add(error.kind(), reason.clone());
             state.deployment.as_ref().map(|deployment| deployment.current.lifecycle.number)
         };
         let continues = number.map(|number| format!(", generation {number} continues")).unwrap_or_default();
-        warn!(camera = self.camera(), "{} not replaced{continues}: {reason}", C::ROLE);
+        warn!(target: AUDIT_TARGET, camera = self.camera(), "{} not replaced{continues}: {reason}", C::ROLE);
     }
 
     /// Completes a change of generations, and returns the new one.
@@ -306,7 +308,8 @@ impl<C: CameraComponent> CameraSlot<C> {
     fn log_start(&self, generation: &Generation<C>) {
         let Identity { origin, digest, .. } = generation.guest.identity();
         let number = generation.lifecycle.number;
-        info!(camera = self.camera(), generation = number, "{} {origin}, sha256 {digest}", C::ROLE);
+        let camera = self.camera();
+        info!(target: AUDIT_TARGET, camera, generation = number, "{} {origin}, sha256 {digest}", C::ROLE);
     }
 
     fn current(&self) -> Option<Arc<Generation<C>>> {
@@ -358,6 +361,8 @@ pub struct SlotReport {
     pub previous: Option<Previous>,
     /// The last component that was refused, or rolled back, since the server started.
     pub refused: Option<Refusal>,
+    /// How often the component was replaced, refused and rolled back since the server started.
+    pub swaps: SwapCounts,
 }
 
 /// The component that runs whenever the camera is open.

@@ -49,6 +49,21 @@ pub enum SwapError {
     Panicked(Origin),
 }
 
+impl SwapError {
+    /// The results of [`kind`](Self::kind).
+    pub const KINDS: [&str; 8] =
+        ["unreadable", "too_large", "invalid", "not_compiled", "imports", "exports", "test_request", "internal"];
+
+    /// Names the kind of the error, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Load(error) => error.kind(),
+            Self::TestRequest { .. } => "test_request",
+            Self::Thread(_) | Self::Panicked(_) => "internal",
+        }
+    }
+}
+
 /// Puts middleware in front of a candidate: `kept`, or else what its files contain now. Holds the lock as [`compile`]
 /// does.
 pub(super) async fn wrap(

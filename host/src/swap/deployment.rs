@@ -1,14 +1,18 @@
 //! The current deployment: the state of all generations behind a lock, and what happens when the current one changes.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::check::SwapError;
+use super::counts::Refusal;
 use super::deployment_state::{DeploymentState, Failover, Transition};
 use super::generation::{Generation, InFlightRequest};
 use super::probation::Probation;
-use super::report::{Refusal, Report};
+use super::report::Report;
+use crate::logging::AUDIT_TARGET;
 use crate::sandbox::{CallError, Grants, LoadedGuest, Party, Phase};
 
 /// The number of the generation that the server starts with.
@@ -20,6 +24,8 @@ pub(super) struct Deployment {
     drain_limit: Duration,
     /// Locked only to read or change the state.
     state: Mutex<DeploymentState>,
+    /// How many calls to guests have failed since the server started, by the kind of the error.
+    failures: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// There is no guest to roll back to: the current guest is the first, or the previous guest failed its probation.
@@ -33,7 +39,7 @@ impl Deployment {
         let digest = guest.digest.clone();
         let current = Generation::start(FIRST_GENERATION, guest, digest, false);
         log_start(&current);
-        Self { drain_limit, state: Mutex::new(DeploymentState::new(current)) }
+        Self { drain_limit, state: Mutex::new(DeploymentState::new(current)), failures: Mutex::default() }
     }
 
     /// The generation that answers requests.
@@ -59,24 +65,26 @@ impl Deployment {
     /// Rolls back to the previous guest. Must be called inside a Tokio runtime.
     pub(super) fn roll_back(&self) -> Result<(), NoRollbackTarget> {
         let transition = self.state().roll_back().ok_or(NoRollbackTarget)?;
-        info!("rolling back from generation {}{}", transition.from.lifecycle.number, target(&transition));
+        info!(target: AUDIT_TARGET, "rolling back from generation {}{}", transition.from.lifecycle.number, target(&transition));
         self.complete(transition);
         Ok(())
     }
 
     /// Records that a candidate was refused, for the log and the report.
-    pub(super) fn record_refusal(&self, reason: String) {
+    pub(super) fn record_refusal(&self, error: &SwapError) {
+        let reason = error.to_string();
         let number = {
             let mut state = self.state();
-            state.refused = Some(Refusal::now(reason.clone()));
+            state.refusals.add(error.kind(), reason.clone());
             state.current.lifecycle.number
         };
-        warn!("guest not replaced, generation {number} continues: {reason}");
+        warn!(target: AUDIT_TARGET, "guest not replaced, generation {number} continues: {reason}");
     }
 
     /// Records that a request got no response from the guest, or an incomplete one. If the guest has now failed its
     /// probation, rolls back to the last guest that did not. Must be called inside a Tokio runtime.
     pub(super) fn record_failure(&self, request: &InFlightRequest, error: &CallError) {
+        self.count_failure(error);
         if error.caused_by() != Party::Guest {
             request.exclude_from_probation();
             return;
@@ -90,17 +98,22 @@ impl Deployment {
         let mut state = self.state();
         let failover = state.fail_over(number, &generation.lifecycle.digest);
         if matches!(failover, Failover::To(_)) {
-            state.refused = Some(Refusal::now(reason.clone()));
+            state.refusals.last = Some(Refusal::now(reason.clone()));
         }
         drop(state);
         match failover {
             Failover::NotCurrent => {}
             Failover::NoTarget => warn!(generation = number, "{reason}; there is no earlier guest to roll back to"),
             Failover::To(transition) => {
-                warn!(generation = number, "{reason}; rolling back{}", target(&transition));
+                warn!(target: AUDIT_TARGET, generation = number, "{reason}; rolling back{}", target(&transition));
                 self.complete(transition);
             }
         }
+    }
+
+    /// Counts a call to a guest that has failed.
+    pub(super) fn count_failure(&self, error: &CallError) {
+        *self.failures().entry(error.kind()).or_default() += 1;
     }
 
     /// Whether guests are writing responses.
@@ -120,11 +133,13 @@ impl Deployment {
 
     /// The state of all generations at this moment, and these grants.
     pub(super) fn report(&self, grants: Grants) -> Report {
-        let (current, previous, draining, refused) = {
+        let (current, previous, draining, refusals, counts) = {
             let state = self.state();
-            (state.current.clone(), state.targets.previous().cloned(), state.draining(), state.refused.clone())
+            let (previous, refusals) = (state.targets.previous().cloned(), state.refusals.clone());
+            (state.current.clone(), previous, state.draining(), refusals, state.counts())
         };
-        Report::new(&current, previous.as_ref(), &draining, refused, grants)
+        let counts = refusals.counted_in(counts);
+        Report::new(&current, previous.as_ref(), &draining, refusals.last, counts, self.failures().clone(), grants)
     }
 
     /// Tells the old generation that it was replaced, and ends it at the drain limit.
@@ -149,6 +164,11 @@ impl Deployment {
         });
     }
 
+    fn failures(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        // No code that holds the lock can leave the map inconsistent.
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn state(&self) -> MutexGuard<'_, DeploymentState> {
         // No code that holds the lock can leave the state inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -166,5 +186,5 @@ pub(super) fn log_unchanged(current: &Generation) {
 
 fn log_start(generation: &Generation) {
     let Generation { guest, lifecycle, .. } = generation;
-    info!(generation = lifecycle.number, "serving {}, sha256 {}", guest.origin, guest.digest);
+    info!(target: AUDIT_TARGET, generation = lifecycle.number, "serving {}, sha256 {}", guest.origin, guest.digest);
 }

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Weak};
 
+use super::counts::{Refusals, SwapCounts};
 use super::generation::Generation;
-use super::report::Refusal;
 use super::rollback_targets::{RollbackTarget, RollbackTargets};
 use crate::sandbox::LoadedGuest;
 
@@ -14,8 +14,8 @@ pub(super) struct DeploymentState<G = LoadedGuest> {
     pub(super) targets: RollbackTargets<G>,
     /// Replaced generations, which may have responses in flight.
     replaced: Vec<Weak<Generation<G>>>,
-    /// The last candidate that was refused, or guest that failed its probation.
-    pub(super) refused: Option<Refusal>,
+    pub(super) refusals: Refusals,
+    counts: SwapCounts,
 }
 
 /// A change from one generation to the next. The caller completes it without the lock.
@@ -43,11 +43,12 @@ impl<G: Clone> DeploymentState<G> {
     /// The state when the server has just started.
     pub(super) fn new(current: Arc<Generation<G>>) -> Self {
         let targets = RollbackTargets::new(current.rollback_target());
-        Self { current, targets, replaced: Vec::new(), refused: None }
+        Self { current, targets, replaced: Vec::new(), refusals: Refusals::default(), counts: SwapCounts::default() }
     }
 
     /// Replaces the current guest.
     pub(super) fn replace(&mut self, guest: G, digest: Arc<str>) -> Transition<G> {
+        self.counts.replaced += 1;
         let old_targets = self.targets.clone();
         self.targets.record_replacement(self.current.rollback_target(), &digest);
         let has_answered = self.targets.has_answered(&digest);
@@ -58,6 +59,7 @@ impl<G: Clone> DeploymentState<G> {
     pub(super) fn roll_back(&mut self) -> Option<Transition<G>> {
         let old_targets = self.targets.clone();
         let target = self.targets.roll_back(self.current.rollback_target())?;
+        self.counts.rolled_back += 1;
         Some(self.restore(target, old_targets))
     }
 
@@ -74,7 +76,10 @@ impl<G: Clone> DeploymentState<G> {
         }
         let old_targets = self.targets.clone();
         match self.targets.fail_over(digest) {
-            Some(target) => Failover::To(self.restore(target, old_targets)),
+            Some(target) => {
+                self.counts.failed_over += 1;
+                Failover::To(self.restore(target, old_targets))
+            }
             None => Failover::NoTarget,
         }
     }
@@ -97,6 +102,11 @@ impl<G: Clone> DeploymentState<G> {
         self.replaced.retain(|generation| generation.strong_count() > 0);
         self.replaced.push(Arc::downgrade(&from));
         Transition { from, to, restores, _old_targets: old_targets }
+    }
+
+    /// How often the guest was replaced and rolled back, without refusals.
+    pub(super) fn counts(&self) -> SwapCounts {
+        self.counts.clone()
     }
 
     /// The replaced generations that have responses in flight.

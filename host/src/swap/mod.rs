@@ -12,6 +12,7 @@
 //! * `probation`: counts the failures among a generation's first requests.
 //! * `generation`: the period during which one guest answers requests, and the requests in flight.
 //! * `rollback_targets`: the guests that a rollback can return to.
+//! * [`counts`]: how often components were replaced, refused and rolled back.
 //! * [`report`]: the state of all generations, as the admin listener shows it.
 //! * `deployment_state`: which guest is current and which guests drain, without locks or tasks.
 //! * `deployment`: the same behind a lock, with the log lines and timers that a change needs.
@@ -27,6 +28,7 @@
 pub mod active_guest;
 pub mod camera_slot;
 mod check;
+pub mod counts;
 mod deployment;
 mod deployment_state;
 mod drain;
@@ -42,5 +44,6 @@ pub mod workers;
 pub use active_guest::ActiveGuest;
 pub use camera_slot::{CameraSlot, Opening, SlotReport};
 pub use check::SwapError;
+pub use counts::SwapCounts;
 pub use deployment::NoRollbackTarget;
 pub use drain::{DrainableBody, ServedBody};

@@ -1,10 +1,11 @@
 //! The state of all generations at one moment, as the admin listener shows it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::counts::{Refusal, SwapCounts, unix_time};
 use super::generation::Generation;
 use super::rollback_targets::RollbackTarget;
 use crate::sandbox::{Grants, LoadedGuest};
@@ -20,6 +21,11 @@ pub struct Report {
     pub draining: Vec<Draining>,
     /// The last candidate that was refused, or guest that failed its probation, since the server started.
     pub refused: Option<Refusal>,
+    /// How often the guest was replaced, refused and rolled back since the server started.
+    pub swaps: SwapCounts,
+    /// The calls to guests that failed since the server started, by the kind of the error
+    /// ([`CallError::kind`](crate::sandbox::CallError::kind)).
+    pub failed_calls: BTreeMap<&'static str, u64>,
     /// What guests may use besides cameras, without secrets.
     pub grants: Grants,
 }
@@ -83,27 +89,14 @@ pub struct Draining {
     pub under_way: usize,
 }
 
-/// Why a guest does not serve.
-#[derive(Clone, Debug, Serialize)]
-pub struct Refusal {
-    /// The reason, in one line.
-    pub reason: String,
-    /// When it happened, in seconds since 1970.
-    pub at: f64,
-}
-
-impl Refusal {
-    pub(super) fn now(reason: String) -> Self {
-        Self { reason, at: unix_time(SystemTime::now()) }
-    }
-}
-
 impl Report {
     pub(super) fn new(
         current: &Generation,
         previous: Option<&RollbackTarget<LoadedGuest>>,
         draining: &[Arc<Generation>],
         refused: Option<Refusal>,
+        swaps: SwapCounts,
+        failed_calls: BTreeMap<&'static str, u64>,
         grants: Grants,
     ) -> Self {
         Self {
@@ -124,6 +117,8 @@ impl Report {
                 })
                 .collect(),
             refused,
+            swaps,
+            failed_calls,
             grants,
         }
     }
@@ -143,10 +138,4 @@ fn guest(guest: &LoadedGuest) -> Guest {
         bytes: guest.length,
         middleware: middleware.collect(),
     }
-}
-
-/// Seconds since 1970, rounded to milliseconds. A clock that shows an earlier time was never set, and counts as 0.
-pub(super) fn unix_time(time: SystemTime) -> f64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    (since.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -74,6 +74,7 @@ async fn run_worker(active_guest: &ActiveGuest, generation: &Generation, worker:
             let Err(error) = active_guest.invoker().work(guest, worker.clone(), lifecycle.clone()).await else {
                 return info!(generation = number, "{name} has finished");
             };
+            active_guest.count_failure(&error);
             if *lifecycle.phase.borrow() > Phase::Serving {
                 return warn!(generation = number, "{name} failed: {error}");
             }
