@@ -4,8 +4,10 @@
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
 //! * [`confinement`]: takes rights that are not needed. [`service_manager`]: what systemd is told.
 //! * [`private_file`]: reads files with secrets. [`file_changes`]: detects changes of a file.
+//! * [`figures`]: what this process uses.
 
 pub mod confinement;
+pub mod figures;
 pub mod file_changes;
 pub mod heap;
 pub mod open_files;
