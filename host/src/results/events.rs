@@ -118,6 +118,11 @@ impl Events {
         events
     }
 
+    /// Returns how many events have begun so far.
+    pub(super) fn count_begun(&self) -> u64 {
+        self.state().last_id
+    }
+
     /// Returns the image of an event.
     pub(super) fn image(&self, id: u64) -> Option<JpegImage> {
         let state = self.state();

@@ -99,6 +99,17 @@ impl Results {
         EventChanges::new(self.events.clone())
     }
 
+    /// Returns how many times results were attached to frames of the camera with this name since the server started. 0
+    /// if there is no such camera.
+    pub fn count_attached(&self, camera: &str) -> u64 {
+        self.of_camera(camera).map_or(0, |results| *results.newest.borrow())
+    }
+
+    /// Returns how many events have begun since the server started.
+    pub fn count_events(&self) -> u64 {
+        self.events.count_begun()
+    }
+
     fn of_camera(&self, name: &str) -> Option<&Arc<CameraResults>> {
         self.cameras.iter().find(|results| results.camera.name() == name)
     }
