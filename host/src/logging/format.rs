@@ -1,21 +1,36 @@
-//! Formats an event as a line of text.
+//! Formats an event as a line.
 
 use std::fmt::{self, Write as _};
 
+use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
+use super::targets::AUDIT_TARGET;
+
 /// The longest text of a line at `info` and above, in bytes. Clients and guests can influence the text.
 const MAX_LENGTH: usize = 2048;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Style {
+    /// Time, level and text.
+    Text {
+        /// Whether levels are coloured.
+        is_coloured: bool,
+    },
+    /// A JSON object for each line.
+    Json,
+}
 
 /// A log line.
 pub(super) struct LogLine {
     time: String,
     level: Level,
-    /// What the line is about, and the message.
-    pub(super) text: String,
+    target: &'static str,
+    fields: Fields,
 }
 
 impl LogLine {
@@ -23,38 +38,84 @@ impl LogLine {
     pub(super) fn from_event(event: &Event<'_>) -> Self {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let level = *event.metadata().level();
-        let mut text = fields.subject + &fields.message + &fields.others;
-        if level <= Level::INFO {
-            text = one_line(&text);
-        }
-        Self::now(level, text)
+        let metadata = event.metadata();
+        Self { time: utc_now(), level: *metadata.level(), target: metadata.target(), fields }
     }
 
-    /// A line with the current time and this text.
-    pub(super) fn now(level: Level, text: String) -> Self {
-        let mut time = String::new();
-        // Writing to a string cannot fail.
-        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
-        Self { time, level, text }
+    /// A line with the current time and this message.
+    pub(super) fn now(level: Level, message: String) -> Self {
+        let fields = Fields { message, ..Fields::default() };
+        Self { time: utc_now(), level, target: module_path!(), fields }
     }
 
-    /// Renders the line with its newline.
-    pub(super) fn render(&self, is_coloured: bool) -> String {
-        let Self { time, level, text } = self;
-        if !is_coloured {
-            return format!("{time} {level:>5} {text}\n");
-        }
-        let colour = match *level {
-            Level::ERROR => 31,
-            Level::WARN => 33,
-            Level::INFO => 32,
-            Level::DEBUG => 34,
-            Level::TRACE => 35,
-        };
-        // ECMA-48, SGR: faint, and foreground colours.
-        format!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m {text}\n")
+    /// What the line is about, and the message.
+    pub(super) fn text(&self) -> String {
+        let audit = if self.target == AUDIT_TARGET { "audit: " } else { "" };
+        let Fields { subject, message, others, .. } = &self.fields;
+        self.limited(&format!("{audit}{subject}{message}{others}"))
     }
+
+    /// Renders the line with its newline. For the journal, adds the priority (sd-daemon(3)), and leaves out what the
+    /// journal has anyway.
+    pub(super) fn render(&self, style: Style, is_for_journal: bool) -> String {
+        let Self { time, level, .. } = self;
+        match style {
+            Style::Json if is_for_journal => format!("<{}>{}\n", self.priority(), self.json()),
+            Style::Json => self.json() + "\n",
+            Style::Text { .. } if is_for_journal => {
+                let prefix = format!("<{}>", self.priority());
+                // At `debug`, a text may have several lines.
+                self.text().lines().map(|line| format!("{prefix}{line}\n")).collect()
+            }
+            Style::Text { is_coloured: false } => format!("{time} {level:>5} {}\n", self.text()),
+            Style::Text { is_coloured: true } => {
+                let colour = match *level {
+                    Level::ERROR => 31,
+                    Level::WARN => 33,
+                    Level::INFO => 32,
+                    Level::DEBUG => 34,
+                    Level::TRACE => 35,
+                };
+                // ECMA-48, SGR: faint, and foreground colours.
+                format!("\x1b[2m{time}\x1b[0m \x1b[{colour}m{level:>5}\x1b[0m {}\n", self.text())
+            }
+        }
+    }
+
+    fn json(&self) -> String {
+        let mut object = Map::new();
+        let mut add = |name: &str, value: &str| object.insert(name.to_owned(), Value::from(value));
+        add("time", &self.time);
+        add("level", &self.level.to_string().to_ascii_lowercase());
+        add("target", self.target);
+        add("message", &self.limited(&self.fields.message));
+        for (name, value) in &self.fields.all {
+            add(name, &self.limited(value));
+        }
+        Value::from(object).to_string()
+    }
+
+    fn limited(&self, text: &str) -> String {
+        if self.level <= Level::INFO { one_line(text) } else { text.to_owned() }
+    }
+
+    /// The priority of syslog(3).
+    fn priority(&self) -> u8 {
+        match self.level {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        }
+    }
+}
+
+/// The time of day: `2026-11-27T00:41:07.123456Z`.
+pub fn utc_now() -> String {
+    let mut time = String::new();
+    // Writing to a string cannot fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    time
 }
 
 /// Truncates a text, and replaces characters that would start another line or control a terminal.
@@ -75,17 +136,24 @@ struct Fields {
     message: String,
     /// ` name=value` for each other field.
     others: String,
+    /// All fields but the message.
+    all: Vec<(&'static str, String)>,
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let result = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            name @ ("camera" | "channel" | "generation") => write!(self.subject, "{name} {value:?}: "),
-            "request" => write!(self.subject, "{value:?}: "),
             // Fields that the `log` crate adds to each record.
             name if name.starts_with("log.") => Ok(()),
-            name => write!(self.others, " {name}={value:?}"),
+            name => {
+                self.all.push((name, format!("{value:?}")));
+                match name {
+                    "camera" | "channel" | "generation" => write!(self.subject, "{name} {value:?}: "),
+                    "request" => write!(self.subject, "{value:?}: "),
+                    _ => write!(self.others, " {name}={value:?}"),
+                }
+            }
         };
         // Fails only if the value's `Debug` implementation does.
         let _ = result;
@@ -100,6 +168,16 @@ impl Visit for Fields {
 mod tests {
     use super::*;
 
+    fn line(level: Level, target: &'static str, message: &str) -> LogLine {
+        let fields = Fields {
+            subject: "camera front: ".to_owned(),
+            message: message.to_owned(),
+            others: String::new(),
+            all: vec![("camera", "front".to_owned())],
+        };
+        LogLine { time: "12:00".to_owned(), level, target, fields }
+    }
+
     #[test]
     fn a_line_has_no_line_breaks_and_a_limited_length() {
         assert_eq!(one_line("a\nb\u{1b}[31mc"), "a b [31mc");
@@ -109,8 +187,32 @@ mod tests {
 
     #[test]
     fn levels_are_aligned_and_coloured_only_on_request() {
-        let line = LogLine { time: "12:00".to_owned(), level: Level::WARN, text: "camera front: lost".to_owned() };
-        assert_eq!(line.render(false), "12:00  WARN camera front: lost\n");
-        assert!(line.render(true).contains("\x1b[33m WARN\x1b[0m camera front"));
+        let line = line(Level::WARN, "hotshoe", "lost");
+        assert_eq!(line.render(Style::Text { is_coloured: false }, false), "12:00  WARN camera front: lost\n");
+        let coloured = line.render(Style::Text { is_coloured: true }, false);
+        assert!(coloured.contains("\x1b[33m WARN\x1b[0m camera front"));
+    }
+
+    #[test]
+    fn lines_for_the_journal_have_a_priority_each() {
+        let text = Style::Text { is_coloured: false };
+        assert_eq!(line(Level::WARN, "hotshoe", "lost").render(text, true), "<4>camera front: lost\n");
+        assert_eq!(line(Level::DEBUG, "hotshoe", "a\nb").render(text, true), "<7>camera front: a\n<7>b\n");
+        assert!(line(Level::ERROR, "hotshoe", "lost").render(Style::Json, true).starts_with("<3>{"));
+    }
+
+    #[test]
+    fn a_line_of_json_has_the_fields_of_the_event() {
+        let line = line(Level::INFO, AUDIT_TARGET, "a \"b\"\nc").render(Style::Json, false);
+        let value: Value = serde_json::from_str(&line).unwrap();
+        let expected =
+            [("time", "12:00"), ("level", "info"), ("target", "audit"), ("message", "a \"b\" c"), ("camera", "front")];
+        assert_eq!(value.as_object().unwrap().len(), expected.len());
+        expected.iter().for_each(|(name, text)| assert_eq!(value[name], *text));
+    }
+
+    #[test]
+    fn lines_of_the_audit_log_are_marked() {
+        assert_eq!(line(Level::INFO, AUDIT_TARGET, "set").text(), "audit: camera front: set");
     }
 }

@@ -16,8 +16,7 @@ use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
-/// The target of what guests print, for `RUST_LOG` and for this limiter, which allows more of it.
-pub const GUEST_TARGET: &str = "guest";
+use super::targets::{AUDIT_TARGET, GUEST_TARGET};
 
 /// The time over which lines are counted.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
@@ -28,6 +27,10 @@ const MAX_LINES: u64 = 20;
 
 /// The same for lines that guests print: about a second's worth of a guest that prints a line per request.
 const MAX_GUEST_LINES: u64 = 500;
+
+/// The same for lines of the audit log: more than operators cause, and enough to see what somebody did who changes
+/// controls again and again.
+const MAX_AUDIT_LINES: u64 = 500;
 
 /// How many keys are tracked. The source has some dozens of callsites, and there are about a hundred channels at a
 /// time, but guests choose the names of channels.
@@ -96,7 +99,11 @@ impl RateLimiter {
         let mut subject = SubjectHasher::default();
         event.record(&mut subject);
         let key = Key { callsite: metadata.callsite(), subject: subject.0.finish() };
-        let limit = if metadata.target() == GUEST_TARGET { MAX_GUEST_LINES } else { MAX_LINES };
+        let limit = match metadata.target() {
+            GUEST_TARGET => MAX_GUEST_LINES,
+            AUDIT_TARGET => MAX_AUDIT_LINES,
+            _ => MAX_LINES,
+        };
         self.count(key, *metadata.level(), limit, now)
     }
 

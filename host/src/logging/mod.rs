@@ -6,21 +6,30 @@
 //! ```
 //!
 //! * `limiter`: limits similar lines, and so what clients and guests can cause.
-//! * `format`: formats an event as a line of text.
+//! * `format`: formats an event as a line of text or JSON; `journal`: whether the journal of systemd reads it.
 //! * `queue`: holds lines for the thread that writes them. If standard error is a pipe that nobody reads, only that
 //!   thread blocks.
 //!
+//! * `targets`: targets of events that `RUST_LOG` can name.
+//! * `line_output`: lines on standard output, such as the access log.
+//!
 //! Events carry what they are about as fields, which precede the message: `camera`, `channel`, `generation`, `request`.
+//! Events with the target [`AUDIT_TARGET`] say who changed what.
 
 mod format;
+mod journal;
 mod limiter;
+mod line_output;
 mod queue;
+mod targets;
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::panic;
+use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,11 +39,35 @@ use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
-use format::LogLine;
+use format::{LogLine, Style};
 use limiter::{Decision, RateLimiter};
 use queue::LogQueue;
 
-pub use limiter::GUEST_TARGET;
+pub use format::utc_now;
+pub use line_output::LineOutput;
+pub use targets::{AUDIT_TARGET, GUEST_TARGET};
+
+/// The value of `--log-format`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// A JSON object for each line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(value: &str) -> Result<Self, &'static str> {
+        match value {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("use text or json"),
+        }
+    }
+}
 
 /// Targets with a level of their own, unless `RUST_LOG` names them. At `debug`, the compiler logs 20,000 lines about a
 /// small guest.
@@ -75,7 +108,9 @@ impl Log {
         let state = Arc::new(State {
             limiter: RateLimiter::default(),
             queue: LogQueue::default(),
+            is_json: AtomicBool::new(false),
             is_coloured: io::stderr().is_terminal(),
+            is_journal: journal::is_stderr(),
         });
         let writer = state.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all(stderr))?;
@@ -93,9 +128,18 @@ impl Log {
         Ok(Self { state })
     }
 
-    /// Writes a line as it is, without time and level.
-    pub fn print(&self, text: &str) {
-        self.state.queue.push(format!("{text}\n"));
+    /// Sets the format of the lines that follow.
+    pub fn set_format(&self, format: LogFormat) {
+        self.state.is_json.store(format == LogFormat::Json, Ordering::Relaxed);
+    }
+
+    /// Writes the error that ends the program, as text without time and level.
+    pub fn print_error(&self, text: &str) {
+        let line = LogLine::now(Level::ERROR, text.to_owned());
+        match self.state.style() {
+            Style::Text { .. } if !self.state.is_journal => self.state.queue.push(format!("error: {text}\n")),
+            _ => self.state.push(&line),
+        }
     }
 }
 
@@ -108,6 +152,14 @@ impl Drop for Log {
 
 /// Reads `RUST_LOG`. If it is invalid, returns the default filter and the error.
 fn filter() -> (Targets, Option<ParseError>) {
+    let (filter, invalid) = requested_filter();
+    let names_audit = filter.iter().any(|(target, _)| target == AUDIT_TARGET);
+    // `RUST_LOG=hotshoe=debug` must not turn off the audit log.
+    let filter = if names_audit { filter } else { filter.with_target(AUDIT_TARGET, LevelFilter::INFO) };
+    (filter, invalid)
+}
+
+fn requested_filter() -> (Targets, Option<ParseError>) {
     let default = || Targets::new().with_default(LevelFilter::INFO).with_targets(DEFAULT_LEVELS);
     let variable = std::env::var("RUST_LOG").ok();
     match variable.as_deref().map(str::parse::<Targets>) {
@@ -123,11 +175,25 @@ fn filter() -> (Targets, Option<ParseError>) {
 struct State {
     limiter: RateLimiter,
     queue: LogQueue,
+    is_json: AtomicBool,
     /// Whether levels are coloured, because standard error is a terminal.
     is_coloured: bool,
+    /// Whether the journal of systemd reads standard error.
+    is_journal: bool,
 }
 
 impl State {
+    fn style(&self) -> Style {
+        match self.is_json.load(Ordering::Relaxed) {
+            true => Style::Json,
+            false => Style::Text { is_coloured: self.is_coloured },
+        }
+    }
+
+    fn push(&self, line: &LogLine) {
+        self.queue.push(line.render(self.style(), self.is_journal));
+    }
+
     /// Writes lines forever.
     fn write_all(&self, mut stderr: File) {
         loop {
@@ -136,7 +202,7 @@ impl State {
             let batch = self.queue.take(timeout);
             if batch.dropped > 0 {
                 let text = format!("{} log lines were dropped: standard error was not read fast enough", batch.dropped);
-                self.queue.push(LogLine::now(Level::WARN, text).render(self.is_coloured));
+                self.push(&LogLine::now(Level::WARN, text));
             }
             // There is nowhere to report an error: the reader is gone.
             let _ = stderr.write_all(batch.text.as_bytes());
@@ -149,7 +215,7 @@ impl State {
     fn report_suppressed(&self, now: Option<Instant>) {
         for summary in self.limiter.summaries(now) {
             let text = format!("+{} more like this: {}", summary.count, summary.example);
-            self.queue.push(LogLine::now(summary.level, text).render(self.is_coloured));
+            self.push(&LogLine::now(summary.level, text));
         }
     }
 }
@@ -159,13 +225,13 @@ struct LogLayer(Arc<State>);
 
 impl<S: Subscriber> Layer<S> for LogLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let State { limiter, queue, is_coloured } = &*self.0;
-        match limiter.check(event, Instant::now()) {
-            Decision::Write => queue.push(LogLine::from_event(event).render(*is_coloured)),
+        let state = &*self.0;
+        match state.limiter.check(event, Instant::now()) {
+            Decision::Write => state.push(&LogLine::from_event(event)),
             Decision::SuppressFirst(key) => {
-                limiter.set_example(key, LogLine::from_event(event).text);
+                state.limiter.set_example(key, LogLine::from_event(event).text());
                 // So that the thread waits no longer than the window.
-                queue.wake();
+                state.queue.wake();
             }
             Decision::Suppress => {}
         }
