@@ -14,6 +14,7 @@
 //! * [`drivers`]: cameras whose driver is a component.
 //! * [`filters`]: components between a camera and its viewers.
 //! * [`http`]: connections and requests.
+//! * [`status`]: what the server does at one moment, for people, programs and Prometheus.
 //! * [`admin`]: shows and replaces the guest and the drivers of cameras over HTTP.
 //! * [`config`]: the command line and what it means.
 //! * [`commands`]: the commands other than serving. [`app`]: the server, put together.
@@ -36,4 +37,5 @@ pub mod origin;
 pub mod process;
 pub mod results;
 pub mod sandbox;
+pub mod status;
 pub mod swap;

@@ -32,7 +32,10 @@ fn main() -> ExitCode {
     // Before any thread starts.
     let inherited = InheritedSockets::from_environment();
     let log = match Log::start() {
-        Ok(log) => log,
+        Ok(log) => {
+            log.set_format(cli.serve.log_format);
+            log
+        }
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         // Not `eprintln!`, which would block if the reader of standard error has stopped.
-        log.print(&format!("error: {error}"));
+        log.print_error(&error);
         ExitCode::FAILURE
     })
 }

@@ -14,19 +14,23 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::access::{Access, Denied};
 use super::denial_log::DenialLog;
 use crate::drivers::{DriverSlot, Drivers};
 use crate::http::auth::{self, Rate, Throttle};
+use crate::http::health::Health;
 use crate::http::limits::client_network;
 use crate::http::peer::Peer;
 use crate::http::policy::SecurityHeaders;
+use crate::logging::AUDIT_TARGET;
 use crate::sandbox::{
     BodyError, BodyLimits, COMPONENT_LIMIT, CameraComponent as _, Candidate, LoadError, LoadedDriver, Origin,
     RequestBody,
 };
+use crate::status::Collector;
+use crate::status::responses::{self, METRICS_PATH};
 use crate::swap::{ActiveGuest, SwapError};
 
 /// How many uploads may be in progress: each can hold [`COMPONENT_LIMIT`] of memory.
@@ -54,6 +58,8 @@ pub struct AdminApi {
     active_guest: ActiveGuest,
     drivers: Drivers,
     access: Access,
+    collector: Collector,
+    health: Health,
     uploads: Semaphore,
     throttle: Throttle,
     denial_log: DenialLog,
@@ -68,12 +74,14 @@ struct ErrorBody {
 type AdminResponse = Response<Full<Bytes>>;
 
 impl AdminApi {
-    /// Serves requests that have `access`.
-    pub fn new(active_guest: ActiveGuest, drivers: Drivers, access: Access) -> Self {
+    /// Serves requests that have `access`, among them what `collector` collects. Everyone may check the health.
+    pub fn new(collector: Collector, health: Health, access: Access) -> Self {
         Self {
-            active_guest,
-            drivers,
+            active_guest: collector.active_guest.clone(),
+            drivers: collector.drivers.clone(),
             access,
+            collector,
+            health,
             uploads: Semaphore::new(MAX_UPLOADS),
             throttle: Throttle::new(GUESSES),
             denial_log: DenialLog::new(),
@@ -84,10 +92,14 @@ impl AdminApi {
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<AdminResponse, Infallible> {
         let (mut head, body) = request.into_parts();
         let mut body = RequestBody::new(body, UPLOAD_LIMITS);
-        let mut response = match self.admit(&mut head).await {
-            Ok(()) => self.respond(&head, &mut body).await,
-            Err(response) => response,
+        let mut response = match self.health.answer(&head) {
+            Some(response) => response,
+            None => match self.admit(&mut head).await {
+                Ok(()) => self.respond(&head, &mut body).await,
+                Err(response) => response,
+            },
         };
+        audit(&head, response.status());
         SecurityHeaders::new().insert(response.headers_mut());
         // A client that waits for `100 Continue` has not sent the body.
         if !head.headers.contains_key(EXPECT) {
@@ -117,13 +129,15 @@ impl AdminApi {
                 Err(reason) => error(StatusCode::CONFLICT, reason),
             },
             ("/guest/rollback", _) => method_not_allowed("POST"),
+            ("/status", method) => responses::status(&self.collector, method),
+            (METRICS_PATH, method) => responses::metrics(&self.collector, method),
             ("/cameras", &Method::GET | &Method::HEAD) => self.report_drivers(),
             ("/cameras", _) => method_not_allowed("GET, HEAD"),
             _ => match path.strip_prefix("/cameras/") {
                 Some(rest) => self.respond_for_camera(rest, head, body).await,
                 None => error(
                     StatusCode::NOT_FOUND,
-                    "not found; this server has /guest, /guest/rollback, /cameras and /cameras/NAME",
+                    "not found; this server has /status, /metrics, /guest, /guest/rollback, /cameras and /cameras/NAME",
                 ),
             },
         }
@@ -156,9 +170,9 @@ impl AdminApi {
             self.throttle.record_failure(network);
         }
         if let Some(suppressed) = self.denial_log.permit() {
-            let path: String = head.uri.path().chars().take(LOGGED_PATH_LENGTH).collect();
+            let path = logged_path(head);
             let more = if suppressed > 0 { format!(" (and {suppressed} more before)") } else { String::new() };
-            warn!("admin: denied {} {}: {denied}{more}", head.method, path.escape_debug());
+            warn!(target: AUDIT_TARGET, "admin: denied {} {path}: {denied}{more}", head.method);
         }
         match denied {
             Denied::Request(reason) => error(reason.status(), reason),
@@ -253,6 +267,25 @@ impl AdminApi {
             }
         }
     }
+}
+
+/// Logs a request that may have changed something, and from whom it came.
+fn audit(head: &Parts, status: StatusCode) {
+    if !matches!(head.method, Method::GET | Method::HEAD) && !is_denied(status) {
+        let client = head.extensions.get::<Peer>().map(ToString::to_string).unwrap_or_default();
+        let path = logged_path(head);
+        info!(target: AUDIT_TARGET, "admin: {} {path} from {client}: {}", head.method, status.as_u16());
+    }
+}
+
+/// Whether a request had no access. Such requests are logged elsewhere, and anyone can send any number of them.
+fn is_denied(status: StatusCode) -> bool {
+    [401, 403, 421, 429].contains(&status.as_u16())
+}
+
+fn logged_path(head: &Parts) -> String {
+    let path: String = head.uri.path().chars().take(LOGGED_PATH_LENGTH).collect();
+    path.escape_debug().to_string()
 }
 
 /// An upload that was not received.

@@ -2,6 +2,8 @@
 //!
 //! | | |
 //! | --- | --- |
+//! | `GET /status`, `GET /metrics` | what the server does at this moment, as JSON or for Prometheus |
+//! | `GET /healthz`, `GET /readyz` | health checks, which need no token |
 //! | `GET /guest` | the current generation, the guest before it, what drains, and what was refused |
 //! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
 //! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |

@@ -13,15 +13,15 @@ use super::error::AppError;
 use crate::admin::{Access, AdminApi};
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
-use crate::drivers::Drivers;
 use crate::http::auth::{Authenticator, Role};
+use crate::http::health::Health;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Binder, ListenAddress, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
 use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
 use crate::process::supervisor::BackgroundTasks;
-use crate::swap::ActiveGuest;
+use crate::status::Collector;
 
 /// The address of the admin listener without `--admin`.
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5001);
@@ -86,15 +86,15 @@ pub(super) fn spawn(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
     listeners: Listeners,
-    active_guest: ActiveGuest,
-    drivers: Drivers,
+    collector: Collector,
+    health: Health,
     access: Access,
 ) {
     let limits = Limits { total: ADMIN_CONNECTIONS, per_address: ADMIN_CONNECTIONS };
     let connections = Connections::new(limits, TrustedProxies::default());
     let stalled = connections.clone();
     tasks.spawn_restarting("the admin listener's timeouts", move || stalled.clone().close_stalled(), runtime);
-    let api = Arc::new(AdminApi::new(active_guest, drivers, access));
+    let api = Arc::new(AdminApi::new(collector, health, access));
     let handler = service_fn(move |request| api.clone().handle(request));
     // Abandon: an upload whose client has left changes nothing.
     let serving = server::serve(listeners, handler, connections, HalfClose::Abandon, pending());

@@ -3,6 +3,7 @@
 use tracing::warn;
 
 use crate::channels::Channels;
+use crate::config::admin_address::AdminAddress;
 use crate::config::camera_spec::{CameraSpec, SourceSpec};
 use crate::config::cli::ServeArgs;
 use crate::drivers::MAX_DRIVER_INSTANCES;
@@ -14,6 +15,9 @@ use crate::swap::workers::MAX_WORKERS;
 
 /// The most connections to the admin listener. Enough for a few uploads and some clients that read the report.
 pub(super) const ADMIN_CONNECTIONS: usize = 8;
+
+/// The most connections to the listener for metrics. Enough for two servers of Prometheus, health checks and a person.
+pub(super) const METRICS_CONNECTIONS: usize = 16;
 
 /// The default number of connections without a request, which browsers keep open.
 const IDLE_CONNECTIONS: usize = 1000;
@@ -46,8 +50,9 @@ pub(super) fn connection_limits(args: &ServeArgs, cameras: usize) -> Limits {
         None => 2 * args.max_requests as usize + IDLE_CONNECTIONS,
     };
     let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
+    let metrics = if matches!(args.metrics, Some(AdminAddress::Listen(_))) { METRICS_CONNECTIONS } else { 0 };
     let guest_files = if args.grants.guest_dir.is_some() { open_files::for_guests() } else { 0 };
-    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + outgoing + guest_files);
+    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files);
     if left < requested {
         let advice = "raise the limit on open files (`ulimit -n`, or LimitNOFILE= in a systemd unit)";
         warn!("at most {left} connections instead of {requested}; {advice}");

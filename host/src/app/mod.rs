@@ -1,8 +1,8 @@
 //! The server: builds all parts from the options, connects them, and runs until a signal ends it.
 //!
 //! * `capacity`: how many connections, requests and guest instances there can be.
-//! * `admin_listener`: the admin listener. `listeners`: what all listeners share. `users`: who has access. `signals`:
-//!   shutting down and reloading.
+//! * `admin_listener`: the admin listener. `metrics_listener`: the listener for Prometheus. `listeners`: what all
+//!   listeners share. `users`: who has access. `signals`: shutting down and reloading.
 //! * `confinement`: which rights the server keeps.
 //! * `error`: the errors that end the server. `watchdog`: tells systemd that it works.
 
@@ -11,6 +11,7 @@ mod capacity;
 mod confinement;
 mod error;
 mod listeners;
+mod metrics_listener;
 mod signals;
 mod users;
 mod watchdog;
@@ -35,8 +36,10 @@ use crate::config::{default_cache_dir, find_cameras};
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
 use crate::http::auth::Authenticator;
+use crate::http::health::Health;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Binder, InheritedSockets, SocketAccess};
+use crate::http::observe::{AccessLog, Recorder};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
 use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
@@ -47,6 +50,7 @@ use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, open_files, service_manager};
 use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Pixels, Sandbox, State};
+use crate::status::Collector;
 use crate::swap::ActiveGuest;
 use crate::swap::active_guest::{GuestFile, MiddlewareFile};
 use crate::swap::publishers::publish_all;
@@ -175,22 +179,20 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         () = &mut shutdown_signal => return Ok(()),
     };
 
-    let (mut listeners, admin_listener) = {
+    let (mut listeners, admin_listener, metrics_listener) = {
         // A runtime wakes only sockets that were created inside it.
         let _requests = requests.enter();
         // A reverse proxy runs as another user. Its group may connect to a Unix socket.
-        (binder.bind(&args.listen, "--listen", SocketAccess::Group)?, admin_listener::bind(args, &binder)?)
+        let viewers = binder.bind(&args.listen, "--listen", SocketAccess::Group)?;
+        (viewers, admin_listener::bind(args, &binder)?, metrics_listener::bind(args, &binder)?)
     };
     let publishing = publish_all(channels.clone(), new_channels, active_guest.clone());
     tasks.spawn("the channel publisher", publishing, streams);
     let guest = active_guest.clone();
     tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
     let authenticator = users.authenticator.clone();
-    let reloaded = Reloaded { users, drivers: drivers.clone(), filters };
+    let reloaded = Reloaded { users, drivers: drivers.clone(), filters: filters.clone() };
     spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &reloaded);
-    if let Some(listener) = admin_listener {
-        admin_listener::spawn(&mut tasks, requests, listener, active_guest.clone(), drivers, admin_access);
-    }
 
     confinement::warn_if_root();
     listeners::warn_about_unused(&binder);
@@ -203,6 +205,23 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let connections = Connections::new(limits, TrustedProxies::new(&args.trusted_proxy));
     let stalled = connections.clone();
     tasks.spawn_restarting("the connection timeouts", move || stalled.clone().close_stalled(), requests);
+    let health = Health::new(active_guest.clone(), cameras.clone());
+    let recorder = Recorder::new(AccessLog::open(args.access_log, TrustedProxies::new(&args.trusted_proxy))?);
+    let collector = Collector {
+        cameras,
+        channels: channels.clone(),
+        active_guest: active_guest.clone(),
+        drivers,
+        filters,
+        connections: connections.clone(),
+        requests: recorder.stats().clone(),
+    };
+    if let Some(listener) = admin_listener {
+        admin_listener::spawn(&mut tasks, requests, listener, collector.clone(), health.clone(), admin_access);
+    }
+    if let Some(listener) = metrics_listener {
+        metrics_listener::spawn(&mut tasks, requests, listener, collector, health.clone(), guard.clone());
+    }
     let urls: Vec<_> = listeners.urls().collect();
     for url in &urls {
         info!("open {url}");
@@ -215,14 +234,10 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         };
         tasks.spawn_restarting("the watchdog", feed, requests);
     }
-    let service = Arc::new(viewer_service(
-        args,
-        limits,
-        guard,
-        authenticator,
-        active_guest.clone(),
-        FanOuts::new(streams.clone()),
-    ));
+    let observers = (health.clone(), recorder);
+    let fan_outs = FanOuts::new(streams.clone());
+    let service =
+        Arc::new(viewer_service(args, limits, guard, authenticator, active_guest.clone(), fan_outs, observers));
     let handler = service_fn(move |request| {
         let service = service.clone();
         async move { service.answer(request).await }
@@ -230,6 +245,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let shutdown = async move {
         shutdown_signal.await;
         service_manager::stopping();
+        health.shut_down();
         // Streams do not end on their own. They end here, each after a whole part.
         channels.shut_down();
         active_guest.shut_down();
@@ -306,13 +322,26 @@ fn viewer_service(
     authenticator: Arc<Authenticator>,
     active_guest: ActiveGuest,
     fan_outs: FanOuts,
+    (health, recorder): (Health, Recorder),
 ) -> Service {
     let origins = AllowedOrigins::new(&args.allow_origin);
     let security_headers =
         if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };
     let admission = capacity::admission(args, limits);
     let proxies = TrustedProxies::new(&args.trusted_proxy);
-    Service::new(active_guest, fan_outs, admission, proxies, guard, authenticator, Cors::new(origins), security_headers)
+    let cors = Cors::new(origins);
+    Service::new(
+        active_guest,
+        fan_outs,
+        admission,
+        proxies,
+        guard,
+        authenticator,
+        cors,
+        security_headers,
+        health,
+        recorder,
+    )
 }
 
 /// The checks that every request must pass.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::status::StatusError;
 use crate::config::CamerasError;
 use crate::config::grant_args::GrantsError;
 use crate::http::auth::{HashingError, TokenKeyError, UserError};
@@ -58,6 +59,9 @@ pub enum CommandError {
     /// The token cannot be made.
     #[error(transparent)]
     Token(#[from] TokenKeyError),
+    /// The status of a server cannot be shown.
+    #[error(transparent)]
+    Status(#[from] StatusError),
     /// The system refuses what the program needs, such as a thread.
     #[error("cannot start: {0}")]
     System(io::Error),

@@ -10,6 +10,7 @@ mod guest_save;
 mod output;
 mod passwd;
 mod probe;
+mod status;
 pub mod supervise;
 mod token;
 
@@ -24,6 +25,7 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
     match command {
         Command::Cameras => cameras::run()?,
         Command::Probe(args) => probe::run(args)?,
+        Command::Status(args) => status::run(args)?,
         Command::Guest { command: GuestCommand::Imports { file, grants } } => {
             guest_imports::run(file.as_deref(), grants)?
         }

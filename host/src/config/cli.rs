@@ -19,8 +19,10 @@ use super::grant_args::GrantArgs;
 use super::lifetime::parse_lifetime;
 use crate::http::auth::Role;
 use crate::http::listen::ListenAddress;
+use crate::http::observe::AccessLogFormat;
 use crate::http::policy::{AllowedHost, AllowedOrigin};
 use crate::http::proxies::TrustedProxy;
+use crate::logging::LogFormat;
 
 /// The longest duration an option accepts: a year. Sums of longer ones with the current time could overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 86_400);
@@ -85,6 +87,8 @@ pub enum Command {
     ///
     /// Prints the token. It needs no password, opens nothing but pictures, and expires.
     Token(TokenArgs),
+    /// Show what a running server does, read from its admin listener
+    Status(StatusArgs),
     /// Create, inspect or save a guest
     Guest {
         /// What to do.
@@ -188,6 +192,22 @@ pub struct ProbeArgs {
     /// Accept JPEG images without an end marker, for cameras that never send one
     #[arg(long)]
     pub allow_truncated: bool,
+}
+
+/// Which server's status to show, and how.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Address of the admin listener of the server, such as 192.168.1.7:5001 or unix:PATH
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5001")]
+    pub admin: ListenAddress,
+
+    /// File with the token of the admin listener
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of the hidden command with which a server runs the program of a camera.
@@ -508,6 +528,23 @@ pub struct ServeArgs {
     /// role admin. Requests carry the token as `Authorization: Bearer TOKEN`.
     #[arg(long, value_name = "FILE", help_heading = "Administration", verbatim_doc_comment)]
     pub admin_token_file: Option<PathBuf>,
+
+    /// Address of a listener with metrics for Prometheus, or `off` [default: off]
+    ///
+    /// Takes the same addresses as --listen. Everyone who can connect can read the metrics, at
+    /// /metrics. The admin listener has them as well.
+    #[arg(long, value_name = "ADDRESS|off", help_heading = "Observation", verbatim_doc_comment)]
+    pub metrics: Option<AdminAddress>,
+
+    /// Log of requests on standard output: off, text or json
+    ///
+    /// `text` is the combined log format of Apache and nginx. A stream is logged when it ends.
+    #[arg(long, value_name = "FORMAT", default_value = "off", help_heading = "Observation")]
+    pub access_log: AccessLogFormat,
+
+    /// Format of the log on standard error: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Observation")]
+    pub log_format: LogFormat,
 }
 
 /// Parses a number of seconds, with optional decimals.

@@ -8,15 +8,18 @@
 //! * [`auth`]: who is asking, and what they may do.
 //! * [`server`], [`service`]: connections, and the requests on them; [`service_body`]: the bodies of responses;
 //!   [`host_response`]: responses that do not come from the guest.
+//! * [`health`]: health checks; [`observe`]: counting and logging requests.
 //! * [`stream`]: sending streams, and everything else that relies on how hyper reads and writes.
 //! * [`tls`]: encrypted connections, and the certificate.
 //! * [`socket`]: a client's socket; `send_queue`: its unacknowledged bytes; [`stall_detector`]: detects clients that
 //!   have stopped reading.
 
 pub mod auth;
+pub mod health;
 pub mod host_response;
 pub mod limits;
 pub mod listen;
+pub mod observe;
 pub mod peer;
 pub mod policy;
 pub mod proxies;

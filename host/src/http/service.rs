@@ -13,14 +13,17 @@ use hyper::body::Incoming;
 use tracing::{debug, warn};
 
 use super::auth::{Authenticator, Caller, Denied, Role};
+use super::health::Health;
 use super::host_response;
 use super::limits::{Admission, AdmissionError, client_network};
+use super::observe::{RecordedBody, Recorder, Recording};
 use super::peer::Peer;
 use super::policy::{Cors, RequestGuard, SecurityHeaders};
 use super::proxies::{TrustedProxies, forwarded_for};
 use super::service_body::ServiceBody;
 use super::stream::viewer_body::is_chunked;
 use super::stream::{FanOuts, SharedWriter, ViewerBody};
+use crate::logging::AUDIT_TARGET;
 use crate::swap::{ActiveGuest, ServedBody};
 
 /// The most characters of a path that are logged.
@@ -36,12 +39,14 @@ pub struct Service {
     authenticator: Arc<Authenticator>,
     cors: Cors,
     security_headers: SecurityHeaders,
+    health: Health,
+    recorder: Recorder,
 }
 
 impl Service {
     /// Creates the service. It answers the requests that pass `guard` and `authenticator`, and that `admission` has
     /// capacity for. Requests forwarded by `proxies` count for the proxies' clients. Parts of channels are sent by
-    /// `fan_outs`.
+    /// `fan_outs`. `health` answers health checks, and `recorder` records all requests.
     #[allow(clippy::too_many_arguments, reason = "each is a step that a request passes")]
     pub fn new(
         active_guest: ActiveGuest,
@@ -52,20 +57,34 @@ impl Service {
         authenticator: Arc<Authenticator>,
         cors: Cors,
         security_headers: SecurityHeaders,
+        health: Health,
+        recorder: Recorder,
     ) -> Self {
-        Self { active_guest, fan_outs, admission, proxies, guard, authenticator, cors, security_headers }
+        Self {
+            active_guest,
+            fan_outs,
+            admission,
+            proxies,
+            guard,
+            authenticator,
+            cors,
+            security_headers,
+            health,
+            recorder,
+        }
     }
 
     /// Answers one request. If the guest has no answer, the response says why.
-    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<ServiceBody>, Infallible> {
+    pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<RecordedBody>, Infallible> {
         let (head, body) = request.into_parts();
+        let mut recording = self.recorder.begin(&head);
         let label = label(&head);
-        let mut response = match self.refuse(&head, &label) {
+        let mut response = match self.refuse(&head, &label).or_else(|| self.health.answer(&head)) {
             Some(response) => response.map(ServiceBody::Host),
-            None => self.answer_allowed(Request::from_parts(head, body), &label).await,
+            None => self.answer_allowed(Request::from_parts(head, body), &label, &mut recording).await,
         };
         self.security_headers.insert(response.headers_mut());
-        Ok(response)
+        Ok(RecordedBody::wrap(response, recording))
     }
 
     /// Returns the address that a reverse proxy's client counts under. `None` for other clients, which count by their
@@ -86,7 +105,12 @@ impl Service {
     }
 
     /// Answers a request that the guard let pass.
-    async fn answer_allowed(&self, request: Request<Incoming>, label: &str) -> Response<ServiceBody> {
+    async fn answer_allowed(
+        &self,
+        request: Request<Incoming>,
+        label: &str,
+        recording: &mut Recording,
+    ) -> Response<ServiceBody> {
         if let Some(response) = self.cors.preflight(&request) {
             return response.map(ServiceBody::Host);
         }
@@ -97,7 +121,12 @@ impl Service {
         let (mut head, body) = request.into_parts();
         let role = Role::required_for(&head.method);
         let mut response = match self.authenticator.authorize(&mut head, role).await {
-            Ok(caller) => self.answer_by_guest(Request::from_parts(head, body), label, caller).await,
+            Ok(caller) => {
+                if caller.role().is_some() {
+                    recording.set_user(&caller.to_string());
+                }
+                self.answer_by_guest(Request::from_parts(head, body), label, caller).await
+            }
             Err(denied) => {
                 self.log_denied(label, &head, denied);
                 denied.response().map(ServiceBody::Host)
@@ -113,7 +142,7 @@ impl Service {
         let client = self.authenticator.client(head);
         match denied {
             Denied::LoginRequired => debug!(request = label, "{status}, {denied}, from {client}"),
-            _ => warn!(request = label, "{status}, {denied}, from {client}"),
+            _ => warn!(target: AUDIT_TARGET, request = label, "{status}, {denied}, from {client}"),
         }
     }
 

@@ -32,6 +32,7 @@ mod link_down;
 mod logins;
 mod network_peers;
 mod nginx;
+mod prometheus;
 mod recipes;
 mod toolchains;
 mod trees;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     let screen = missing_programs(&["ffmpeg", "Xvfb"]);
     let systemd = missing_programs(&["systemd-analyze"]);
     let python3 = missing_programs(&["python3"]);
+    let promtool = missing_programs(&[prometheus::PROMTOOL]);
     let fakecam = hotshoe_test_support::fakecam::missing().map(str::to_owned);
     let vm = camera_vm::missing().map(str::to_owned);
     let target = (!guest_target::is_installed()).then(|| "wasm32-wasip2".to_owned());
@@ -149,6 +151,8 @@ fn main() -> ExitCode {
             &missing_as_root(&hotshoe_test_support::tree::PROGRAMS),
             trees::keeps_its_promises,
         ),
+        trial("prometheus_finds_nothing_wrong_with_the_metrics", &promtool, prometheus::metrics_are_clean),
+        trial("alert_rules_in_the_documentation_are_valid", &promtool, prometheus::alert_rules_are_valid),
         trial("ffmpeg_turns_pictures_with_an_orientation", &ffmpeg, turned::ffmpeg_turns_pictures),
         trial("opencv_turns_snapshots_with_an_orientation", &opencv, turned::opencv_turns_snapshots_only),
         trial("recipe_for_rtsp_through_ffmpeg_works", &ffmpeg, recipes::rtsp_through_ffmpeg),

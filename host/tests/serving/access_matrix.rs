@@ -30,7 +30,9 @@ const CREDENTIALS: [&str; 10] = [
 type Row = (&'static str, &'static str, &'static str);
 
 /// What viewers can reach: the paths of the built-in guest, and one that does not exist.
-const VIEWER: [Row; 61] = [
+const VIEWER: [Row; 63] = [
+    ("GET", "/healthz", "++++++++++"),
+    ("GET", "/readyz", "++++++++++"),
     ("GET", "/", "111+++3311"),
     ("HEAD", "/", "111+++3311"),
     ("OPTIONS", "/", "111+++3311"),
@@ -95,7 +97,11 @@ const VIEWER: [Row; 61] = [
 ];
 
 /// What the admin listener offers.
-const ADMIN: [Row; 12] = [
+const ADMIN: [Row; 16] = [
+    ("GET", "/healthz", "++++++++++"),
+    ("GET", "/readyz", "++++++++++"),
+    ("GET", "/status", "11133+3311"),
+    ("GET", "/metrics", "11133+3311"),
     ("GET", "/guest", "11133+3311"),
     ("HEAD", "/guest", "11133+3311"),
     ("PUT", "/guest", "11133+3311"),

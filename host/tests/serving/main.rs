@@ -8,9 +8,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod access_log;
 mod access_matrix;
 mod addresses;
 mod admin;
+mod audit;
 mod auth;
 mod bad_input;
 mod cameras;
@@ -35,12 +37,14 @@ mod folders;
 mod generate;
 mod ghost_viewers;
 mod grants;
+mod health;
 mod hosts;
 mod instances;
 mod limits;
 mod log;
 mod logging;
 mod memory;
+mod metrics;
 mod middleware;
 mod misbehaving_guests;
 mod modules;
@@ -59,6 +63,7 @@ mod results;
 mod rollback;
 mod shutdown;
 mod slow_readers;
+mod status;
 mod streams;
 mod systemd;
 mod tls;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The top-level modules of the host. Each may use those before it.
 const ORDER: &[&str] = &[
     "logging", "process", "buf_list", "origin", "channels", "results", "sandbox", "swap", "drivers", "filters", "http",
-    "admin", "config", "commands", "app",
+    "status", "admin", "config", "commands", "app",
 ];
 
 /// The fewest crate roots that the test must find. With fewer, it looks in the wrong place.

@@ -167,12 +167,12 @@ impl Server {
         });
         let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), admin: None };
         let line = server.wait_for_log_within("open http", time);
-        let address = line.split_once("://").unwrap().1.trim_end_matches('/');
+        let address = line.split_once("://").unwrap().1.split('/').next().unwrap();
         server.address = address.parse().unwrap();
         let log = server.log();
         let admin = log.lines().find_map(|line| {
             let url = line.split_once("admin at http")?.1;
-            url.split_once("://")?.1.strip_suffix("/guest")
+            Some(url.split_once("://")?.1.split_once("/guest")?.0)
         });
         server.admin = admin.map(|admin| admin.parse().unwrap());
         server

@@ -106,6 +106,11 @@ impl ConnectionTable {
         if self.close_longest_idle() { Ok(Capacity::Pending) } else { Err(LimitReached::Total) }
     }
 
+    /// The number of connections.
+    pub(super) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Adds an idle connection and returns its id.
     pub(super) fn insert(&mut self, connection: &Connection, peer: Peer, client: Option<IpAddr>) -> u64 {
         let id = self.next_number();

@@ -56,6 +56,11 @@ impl Connections {
         }
     }
 
+    /// Returns the number of open connections.
+    pub fn count(&self) -> usize {
+        self.table().len()
+    }
+
     /// Sets the task that serves the connection with this id. Closing the connection aborts it.
     pub fn set_task(&self, id: u64, task: AbortHandle) {
         self.table().set_task(id, task);

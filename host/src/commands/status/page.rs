@@ -1,0 +1,246 @@
+//! The status as a page of text.
+
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::status::Status;
+use crate::status::report::{Camera, Channel, Component, Guest, Process, Refusal, Swaps};
+
+/// The most characters of a cell, so that a long name does not make the table wide.
+const MAX_CELL: usize = 60;
+
+/// Columns that contain texts.
+const TEXT_COLUMNS: [&str; 2] = ["state", "mode"];
+
+/// Formats the status for people.
+pub(super) fn render(status: &Status) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let mut page = format!("hotshoe {}\n", status.version);
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "  {}\n", process(&status.process, now));
+    page += &cameras(&status.cameras);
+    page += &channels(&status.channels);
+    page += &guest(&status.guest, now);
+    for component in &status.components {
+        page += &self::component(component, now);
+    }
+    let requests = &status.requests;
+    let by_status: Vec<_> = requests.by_status.iter().map(|(status, count)| format!("{count} with {status}")).collect();
+    let by_status = if by_status.is_empty() { "none ended".to_owned() } else { by_status.join(", ") };
+    let _ = writeln!(
+        page,
+        "Requests\n  {} connections, {} in progress; {by_status}",
+        requests.connections, requests.in_progress
+    );
+    let mean = requests.first_byte.sum / requests.first_byte.count as f64;
+    if mean.is_finite() {
+        let _ = writeln!(page, "  {:.1} ms to the first byte on average", mean * 1000.0);
+    }
+    let instances = status.instances.iter().filter(|usage| usage.count > 0 || usage.run_seconds > 0.0);
+    let instances: Vec<_> = instances
+        .map(|usage| {
+            let memory = bytes(usage.memory as u64);
+            vec![usage.role.clone(), usage.count.to_string(), memory, duration(usage.run_seconds)]
+        })
+        .collect();
+    page + "\n" + &table(&["Instances of", "count", "memory", "have run"], &instances)
+}
+
+fn process(process: &Process, now: f64) -> String {
+    let mut parts = vec![format!("process {}", process.pid)];
+    parts.extend(process.started.map(|started| format!("up {}", duration(now - started))));
+    parts.extend(process.cpu_seconds.map(|seconds| format!("{} of processor time", duration(seconds))));
+    parts.extend(process.resident_bytes.map(|size| format!("{} of memory", bytes(size))));
+    parts.extend(process.threads.map(|count| format!("{count} threads")));
+    parts.extend(process.open_files.map(|count| match process.max_open_files {
+        Some(limit) => format!("{count} of {limit} files"),
+        None => format!("{count} files"),
+    }));
+    parts.join(", ")
+}
+
+fn cameras(cameras: &[Camera]) -> String {
+    let rows: Vec<_> = cameras
+        .iter()
+        .map(|camera| {
+            let lost: u64 = camera.lost.values().sum();
+            vec![
+                camera.name.clone(),
+                camera.state.clone(),
+                format!("{:.1}", camera.rate),
+                camera.age.map_or_else(|| "-".to_owned(), |age| format!("{age:.2} s")),
+                camera.frames.to_string(),
+                lost.to_string(),
+                camera.readers.to_string(),
+                camera.mode.clone().unwrap_or_else(|| "-".to_owned()),
+            ]
+        })
+        .collect();
+    let mut text = table(&["Camera", "state", "fps", "age", "frames", "lost", "readers", "mode"], &rows);
+    for camera in cameras {
+        if let Some(outage) = &camera.outage {
+            let _ = writeln!(text, "  {}: {}", camera.name, printable(&outage.message));
+        }
+        for filter in &camera.filters {
+            let cost = filter.cost * 1000.0;
+            let description = printable(&filter.description);
+            let _ = writeln!(
+                text,
+                "  {}: filtered by {description}, {:.1} fps, {cost:.1} ms per frame",
+                camera.name, filter.rate
+            );
+        }
+        if camera.results > 0 {
+            let _ = writeln!(text, "  {}: results for {} frames", camera.name, camera.results);
+        }
+    }
+    text + "\n"
+}
+
+fn channels(channels: &[Channel]) -> String {
+    let rows: Vec<_> = channels
+        .iter()
+        .map(|channel| {
+            let Channel { name, viewers, pushed, sent, skipped, bytes: size } = channel;
+            vec![
+                name.clone(),
+                viewers.to_string(),
+                pushed.to_string(),
+                sent.to_string(),
+                skipped.to_string(),
+                bytes(*size),
+            ]
+        })
+        .collect();
+    match rows.is_empty() {
+        true => String::new(),
+        false => table(&["Channel", "viewers", "parts", "sent", "skipped", "bytes"], &rows) + "\n",
+    }
+}
+
+fn guest(guest: &Guest, now: f64) -> String {
+    let Guest { generation, from, since, requests, failures, draining, .. } = guest;
+    let mut text = format!(
+        "Guest\n  generation {generation}, {}, for {}: {requests} requests, {failures} failures\n",
+        printable(from),
+        duration(now - since)
+    );
+    if !guest.healthy {
+        text += "  it has failed its probation, and there is no other guest\n";
+    }
+    if *draining > 0 {
+        let _ = writeln!(text, "  {draining} earlier generations still respond");
+    }
+    text + &history(&guest.swaps, guest.refused.as_ref(), now) + "\n"
+}
+
+fn component(component: &Component, now: f64) -> String {
+    let Component { camera, role, from, generation, refused, swaps } = component;
+    let current = match (generation, from) {
+        (Some(generation), Some(from)) => format!("generation {generation}, {}", printable(from)),
+        _ => "not loaded".to_owned(),
+    };
+    format!("The {role} of camera {camera}\n  {current}\n{}\n", history(swaps, refused.as_ref(), now))
+}
+
+/// How often a component was replaced, and why the last one was refused.
+fn history(swaps: &Swaps, refused: Option<&Refusal>, now: f64) -> String {
+    let refusals: u64 = swaps.refused.values().sum();
+    let rollbacks = swaps.rolled_back + swaps.failed_over;
+    let mut text = String::new();
+    if swaps.replaced + rollbacks + refusals > 0 {
+        let _ = writeln!(text, "  replaced {}, rolled back {rollbacks}, refused {refusals} times", swaps.replaced);
+    }
+    if let Some(Refusal { reason, at }) = refused {
+        let _ = writeln!(text, "  refused {} ago: {}", duration(now - at), printable(reason));
+    }
+    text
+}
+
+/// Formats a table with a heading, whose rows are indented. Columns with texts are aligned to the left, others to the
+/// right.
+fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
+    let heading: Vec<String> = heading.iter().map(|text| (*text).to_owned()).collect();
+    let rows = rows.iter().map(|row| {
+        let mut row: Vec<_> = row.iter().map(|text| limited(&printable(text))).collect();
+        if let Some(first) = row.first_mut() {
+            first.insert_str(0, "  ");
+        }
+        row
+    });
+    let rows: Vec<Vec<String>> = [heading.clone()].into_iter().chain(rows).collect();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).max().unwrap_or_default()
+    };
+    let columns: Vec<_> = heading.iter().enumerate().map(|(index, name)| (name.as_str(), width(index))).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(&columns).enumerate().map(|(index, (text, (name, width)))| {
+            let is_text = index == 0 || TEXT_COLUMNS.contains(name);
+            if is_text { format!("{text:width$}") } else { format!("{text:>width$}") }
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn limited(text: &str) -> String {
+    match text.chars().count() > MAX_CELL {
+        true => text.chars().take(MAX_CELL - 1).chain(['…']).collect(),
+        false => text.to_owned(),
+    }
+}
+
+/// Replaces characters that would control the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+fn bytes(count: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let name = units.get(unit).copied().unwrap_or_default();
+    if unit == 0 { format!("{count} B") } else { format!("{value:.1} {name}") }
+}
+
+fn duration(seconds: f64) -> String {
+    // Clocks of two machines may differ, and negative numbers become 0.
+    let whole = seconds as u64;
+    let (days, hours, minutes) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60);
+    match whole {
+        0..10 => format!("{:.1} s", seconds.max(0.0)),
+        10..60 => format!("{whole} s"),
+        60..3600 => format!("{minutes} min {} s", whole % 60),
+        3600..86_400 => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let row = |texts: [&str; 3]| texts.map(str::to_owned).to_vec();
+        let text = table(&["Camera", "fps", "mode"], &[row(["front", "29.9", "640x480"]), row(["a", "5", "\u{1b}-"])]);
+        assert_eq!(text, "Camera    fps  mode\n  front  29.9  640x480\n  a         5   -\n");
+    }
+
+    #[test]
+    fn numbers_have_units() {
+        assert_eq!(
+            [bytes(999), bytes(1000), bytes(999_999), bytes(12_345_678)],
+            ["999 B", "1.0 kB", "1.0 MB", "12.3 MB"]
+        );
+        let durations = [0.25, 59.9, 61.0, 7265.0, 200_000.0, -5.0].map(duration);
+        assert_eq!(durations, ["0.2 s", "59 s", "1 min 1 s", "2 h 1 min", "2 d 7 h", "0.0 s"]);
+    }
+}
