@@ -91,7 +91,7 @@ impl History {
         records.map(|(index, record)| record.with_index(index))
     }
 
-    /// Returns the rate of the frames captured in the [`RATE_WINDOW`] before `now`, a reading of `CLOCK_MONOTONIC`, in
+    /// Returns the rate of the frames captured in the five seconds before `now`, a reading of `CLOCK_MONOTONIC`, in
     /// frames per second. 0 with fewer than two.
     pub fn rate(&self, now: Duration) -> f64 {
         let start = u64::try_from(now.saturating_sub(RATE_WINDOW).as_nanos()).unwrap_or(u64::MAX);
