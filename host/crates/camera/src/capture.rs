@@ -194,9 +194,13 @@ impl Output {
         match self {
             Self::Readers(progress, tracker) => {
                 let WaitingFrame { frame, mode, lost_before } = frame;
+                let sequence = frame.sequence;
+                if tracker.is_withdrawn(sequence) {
+                    return;
+                }
                 // Recorded before readers can see it.
                 tracker.add_frame(&frame, lost_before);
-                progress.send_replace(Progress::Frame(mode, Arc::new(frame)));
+                send_unless_withdrawn(progress, tracker, sequence, Progress::Frame(mode, Arc::new(frame)));
             }
             Self::Filters(input, tracker) => {
                 if input.put(frame) {
@@ -205,6 +209,18 @@ impl Output {
             }
         }
     }
+}
+
+/// Reports what became of an image, unless it is withdrawn. That is decided under the lock of the channel, so that a
+/// late result never replaces the report of what happened since.
+fn send_unless_withdrawn(progress: &watch::Sender<Progress>, tracker: &FrameTracker, sequence: u64, report: Progress) {
+    progress.send_if_modified(|current| {
+        let is_valid = !tracker.is_withdrawn(sequence);
+        if is_valid {
+            *current = report;
+        }
+        is_valid
+    });
 }
 
 impl CaptureThread {
@@ -287,7 +303,7 @@ impl Worker {
                     && reported_outage.as_ref() != Some(outage)
                 {
                     reported_outage = Some(outage.clone());
-                    self.progress.send_replace(Progress::Outage(capture.mode(), outage.clone()));
+                    self.withdraw(&output, encoding.as_ref(), Progress::Outage(capture.mode(), outage.clone()));
                 }
                 continue;
             };
@@ -317,18 +333,26 @@ impl Worker {
                     }
                 }
                 ImageData::Jpeg(_) | ImageData::Raw(_) => {
-                    if let Some(encoding) = &encoding {
-                        encoding.clear();
-                    }
-                    if let Output::Filters(input, _) = &output {
-                        input.clear();
-                    }
-                    // Withdraws the last frame, so that the next reader does not get an old one.
-                    self.progress.send_replace(Progress::Unread(mode));
+                    // The next reader must not get an old frame.
+                    self.withdraw(&output, encoding.as_ref(), Progress::Unread(mode));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Withdraws the last frame and all images that are being encoded or filtered, and reports why.
+    fn withdraw(&self, output: &Output, encoding: Option<&EncodingThread>, report: Progress) {
+        if let Some(encoding) = encoding {
+            encoding.clear();
+        }
+        if let Output::Filters(input, _) = output {
+            input.clear();
+        }
+        self.progress.send_modify(|progress| {
+            self.tracker.withdraw();
+            *progress = report;
+        });
     }
 
     fn has_readers(&self) -> bool {
@@ -345,11 +369,11 @@ impl Worker {
         if self.filters.is_empty() {
             return Ok(None);
         }
-        let (progress, output) = (self.progress.clone(), self.readers());
+        let (progress, tracker, output) = (self.progress.clone(), self.tracker.clone(), self.readers());
         let on_result = move |result| match result {
             Filtered::Frame(frame) => output.deliver(frame),
-            Filtered::Failed(mode, outage) => {
-                progress.send_replace(Progress::FilterFailed(mode, outage));
+            Filtered::Failed { sequence, mode, outage } => {
+                send_unless_withdrawn(&progress, &tracker, sequence, Progress::FilterFailed(mode, outage));
             }
         };
         let name = thread_name(FILTER_THREAD, &self.camera);

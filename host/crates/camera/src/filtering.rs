@@ -52,8 +52,8 @@ pub(super) struct WaitingFrame {
 pub(super) enum Filtered {
     /// A frame for readers.
     Frame(WaitingFrame),
-    /// A filter has failed.
-    Failed(Option<StreamMode>, Outage),
+    /// A filter has failed, for the frame with this number.
+    Failed { sequence: u64, mode: Option<StreamMode>, outage: Outage },
 }
 
 /// A running filter thread. Dropping it waits for the thread to end, which takes at most as long as one frame.
@@ -133,7 +133,7 @@ fn filter_all(waiting: &Mailbox<WaitingFrame>, filters: &Filters, on_result: &dy
                 }
                 Err(outage) => {
                     kept += 1;
-                    on_result(Filtered::Failed(mode, outage));
+                    on_result(Filtered::Failed { sequence: frame.sequence, mode, outage });
                     continue 'frames;
                 }
             }

@@ -22,6 +22,8 @@ struct State {
     next_sequence: u64,
     /// Frames lost since the last numbered image.
     lost: u64,
+    /// The frames with lower numbers are withdrawn.
+    first_valid: u64,
 }
 
 /// The position of an image in its camera's stream.
@@ -55,6 +57,18 @@ impl FrameTracker {
         state.next_sequence = state.next_sequence.saturating_add(1);
         state.lost = 0;
         position
+    }
+
+    /// Withdraws the images that were numbered so far and are still being encoded or filtered: the camera has an outage,
+    /// or had no readers, since they were captured.
+    pub(super) fn withdraw(&self) {
+        let mut state = self.state();
+        state.first_valid = state.next_sequence;
+    }
+
+    /// Whether the image with this number is withdrawn, so that no reader may get it.
+    pub(super) fn is_withdrawn(&self, sequence: u64) -> bool {
+        sequence < self.state().first_valid
     }
 
     /// Counts a numbered image that was replaced before it was encoded.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -261,4 +261,73 @@ async fn filtered_images_are_turned_like_the_originals() {
     assert_eq!(jpeg::orientation(&frame.image.bytes), Some(turned));
     assert!(is_black(&frame.image));
     assert_eq!(jpeg::orientation(&black().bytes), None);
+}
+
+/// Delivers one white image, and then reports an outage.
+struct Fails {
+    has_delivered: bool,
+    outage: Outage,
+    /// Whether the filter has begun with the image.
+    has_begun: Arc<AtomicBool>,
+}
+
+impl Capture for Fails {
+    fn mode(&self) -> Option<StreamMode> {
+        OpenWhite { image: black(), is_raw: false }.mode()
+    }
+
+    fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
+        sleep(Duration::from_millis(2));
+        if self.has_delivered {
+            return Ok(CaptureOutcome::default());
+        }
+        self.has_delivered = true;
+        OpenWhite { image: picture(255).encode(80).unwrap(), is_raw: false }.next(deadline)
+    }
+
+    fn outage(&self) -> Option<&Outage> {
+        (self.has_delivered && self.has_begun.load(Ordering::Relaxed)).then_some(&self.outage)
+    }
+}
+
+struct FailingSource(Arc<AtomicBool>);
+
+impl Source for FailingSource {
+    fn description(&self) -> String {
+        "fails".to_owned()
+    }
+
+    fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
+        Ok(Box::new(Fails { has_delivered: false, outage: outage(), has_begun: self.0.clone() }))
+    }
+}
+
+#[tokio::test]
+async fn a_frame_that_a_filter_returns_after_an_outage_does_not_hide_the_outage() {
+    let (has_begun, may_return) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (begun, returns) = (has_begun.clone(), may_return.clone());
+    let slow = filter(move |_, _| {
+        begun.store(true, Ordering::Relaxed);
+        while !returns.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(1));
+        }
+        Ok(Some(black()))
+    });
+    let linger = Linger::For(Duration::ZERO);
+    let camera = Camera::new("fails".to_owned(), Arc::new(FailingSource(has_begun)), linger);
+    let camera = Arc::new(camera.with_filters(vec![slow]));
+    tokio::spawn(camera.clone().supervise());
+    let _feed = camera.feed();
+    let has_outage = || matches!(camera.status().state, State::Lost(_));
+    let started = Instant::now();
+    while !has_outage() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(started.elapsed() < DEADLINE);
+    }
+    may_return.store(true, Ordering::Relaxed);
+    // The thread needs a moment to pass on the frame.
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(has_outage(), "{:?}", camera.status().state);
+    }
 }
