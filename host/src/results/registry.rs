@@ -7,7 +7,7 @@ use super::entries::Entry;
 use super::events::{Event, EventChanges, Events};
 use super::findings::{Findings, FindingsError};
 use super::reader::Reader;
-use crate::camera::{Camera, Cameras, JpegImage};
+use crate::camera::{Camera, Cameras, JpegImage, Timestamp};
 
 /// Why results cannot be attached.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -52,12 +52,10 @@ impl Results {
         image: Option<JpegImage>,
         generation: u64,
     ) -> Result<(), AttachError> {
-        let results = self.of_camera(camera).ok_or(AttachError::UnknownCamera)?;
-        let findings = findings.checked()?;
-        let record = results.camera.record_of(sequence).ok_or(AttachError::UnknownFrame)?;
+        let (results, findings, timestamp) = self.validate(camera, sequence, findings)?;
         let attached = {
             let mut entries = results.entries();
-            let attached = entries.attach(sequence, record.timestamp, findings, generation)?;
+            let attached = entries.attach(sequence, timestamp, findings, generation)?;
             // Under the lock, so that the number never decreases.
             results.newest.send_replace(entries.revision());
             attached
@@ -67,6 +65,27 @@ impl Results {
             self.events.observe(results.camera.name(), &entry, image);
         }
         Ok(())
+    }
+
+    /// Checks whether results can be attached to a frame that has none, and attaches nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::attach`].
+    pub fn check(&self, camera: &str, sequence: u64, findings: Findings) -> Result<(), AttachError> {
+        self.validate(camera, sequence, findings).map(drop)
+    }
+
+    fn validate(
+        &self,
+        camera: &str,
+        sequence: u64,
+        findings: Findings,
+    ) -> Result<(&CameraResults, Findings, Timestamp), AttachError> {
+        let results = self.of_camera(camera).ok_or(AttachError::UnknownCamera)?;
+        let findings = findings.checked()?;
+        let record = results.camera.record_of(sequence).ok_or(AttachError::UnknownFrame)?;
+        Ok((results, findings, record.timestamp))
     }
 
     /// Starts to read the results of the camera with this name. Returns `None` if there is no such camera.

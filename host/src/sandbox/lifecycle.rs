@@ -27,13 +27,21 @@ pub struct Lifecycle {
     pub digest: Arc<str>,
     /// Its current phase.
     pub phase: watch::Receiver<Phase>,
+    /// Whether it is only tested so far: it may be refused, so it must not affect what others have done.
+    pub is_candidate: bool,
 }
 
 impl Lifecycle {
     /// Begins a generation now. Send later phases with the sender. Dropping it counts as [`Phase::Ended`].
     pub fn begin(number: u64, digest: Arc<str>) -> (watch::Sender<Phase>, Self) {
         let (sender, phase) = watch::channel(Phase::Serving);
-        (sender, Self { number, since: SystemTime::now(), digest, phase })
+        (sender, Self { number, since: SystemTime::now(), digest, phase, is_candidate: false })
+    }
+
+    /// Like [`Self::begin`], for a guest that is tested and would become this generation.
+    pub fn begin_test(number: u64, digest: Arc<str>) -> (watch::Sender<Phase>, Self) {
+        let (sender, lifecycle) = Self::begin(number, digest);
+        (sender, Self { is_candidate: true, ..lifecycle })
     }
 
     /// Whether responses in progress are ended.

@@ -126,7 +126,7 @@ pub(super) async fn on_thread<T: Send + 'static>(
 pub(super) async fn send_test_request(invoker: &Invoker, guest: &LoadedGuest, number: u64) -> Result<(), SwapError> {
     let failed = |failure| SwapError::TestRequest { origin: guest.origin.clone(), failure };
     // Held to the end: dropping the sender ends the lifecycle.
-    let (_phase, lifecycle) = Lifecycle::begin(number, guest.digest.clone());
+    let (_phase, lifecycle) = Lifecycle::begin_test(number, guest.digest.clone());
     let mut request = Request::new(Empty::<Bytes>::new());
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
     let instances = Instances::default();

@@ -76,6 +76,19 @@ fn clients_receive_one_entry_for_each_frame_in_step_with_the_stream() {
 }
 
 #[test]
+fn a_refused_guest_that_attaches_results_does_not_replace_the_worker() {
+    let server = serve(guests::ATTACHES_ALL, "emulated,fps=20");
+    let mut results = Results::watch(&server, "/results/emulated", &[]);
+    let before = results.entry()["sequence"].as_u64().unwrap();
+    let refused = server.put_guest(&guests::attaching_and_trapping());
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let newest = get(server.address, "/state/emulated").json()["result"]["source"]["sequence"].as_u64();
+    let newest = newest.unwrap_or(before + 100);
+    while results.entry()["sequence"].as_u64().unwrap() <= newest {}
+    assert_eq!(results.entry()["boxes"][0]["score"], 0.875);
+}
+
+#[test]
 fn the_accept_header_or_a_parameter_selects_server_sent_events() {
     let server = serve(guests::ATTACHES_ALL, "emulated,fps=20");
     for (path, headers) in [

@@ -25,8 +25,13 @@ impl wit::Host for GuestState {
         image: Option<Resource<JpegImage>>,
     ) -> Result<Result<(), wit::ErrorCode>> {
         let image = image.map(|image| self.table.get(&image).cloned()).transpose()?;
-        let generation = self.lifecycle.number;
-        Ok(self.results.attach(&camera, sequence, from_wit(findings), image, generation).map_err(error_code))
+        let (findings, generation) = (from_wit(findings), self.lifecycle.number);
+        let attached = if self.lifecycle.is_candidate {
+            self.results.check(&camera, sequence, findings)
+        } else {
+            self.results.attach(&camera, sequence, findings, image, generation)
+        };
+        Ok(attached.map_err(error_code))
     }
 
     fn get_entry(&mut self, camera: String, sequence: u64) -> Result<Result<Option<wit::Entry>, wit::ErrorCode>> {

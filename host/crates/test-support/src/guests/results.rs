@@ -71,6 +71,15 @@ pub const ATTACHES_ALL: &str = "
   (call $set_text (i32.const 1184) (i32.const 5))
   (if (call $attach_to (local.get $sequence) (i32.const 1) (i32.const 1) (i32.const 1)) (then unreachable))";
 
+/// Returns a component that attaches a box to a frame and then traps, whatever the request.
+pub fn attaching_and_trapping() -> Vec<u8> {
+    let handler = r#"(func $misbehave (param $out i32)
+          (call $set_box (f64.const 1) (f64.const 0))
+          (if (call $attach_to (call $next (call $open)) (i32.const 1) (i32.const 0) (i32.const 0)) (then (return)))
+          unreachable)"#;
+    encode(&module_with(IMPORTS, &format!("{RESULTS} {handler}"), false), "guest")
+}
+
 /// Returns a component that executes `attempts` for a request and responds with what they stored at `$at`, which is one
 /// character for each. `$sequence` is the number of a frame.
 pub fn attaching_in_handler(attempts: &str) -> Vec<u8> {
