@@ -20,6 +20,13 @@ use crate::swap::Opening;
 /// the time that there is.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
 
+/// How long a filter may get frames and return none until that counts as a failure. Viewers would see an old picture, or
+/// none, without a reason.
+const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The most that one pause between two frames adds to the silence of a filter. Without readers, there are no frames.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How many threads there may be for decoding, encoding and file access. A filter waits for each.
 const MAX_BLOCKING_THREADS: usize = 2;
 
@@ -74,6 +81,24 @@ struct OpenComponentFilter {
 struct Running {
     opening: Opening<LoadedFilter>,
     run: FilterRun,
+    silence: Silence,
+}
+
+/// How long a filter has got frames and returned none.
+#[derive(Default)]
+struct Silence {
+    duration: Duration,
+    /// When it got the last frame for which it returned none.
+    last: Option<Instant>,
+}
+
+impl Silence {
+    /// The filter has returned nothing for a frame. Returns whether it has been silent for too long.
+    fn continue_until(&mut self, now: Instant) -> bool {
+        let interval = self.last.replace(now).map(|last| now.saturating_duration_since(last)).unwrap_or_default();
+        self.duration += interval.min(LONGEST_INTERVAL);
+        self.duration > SILENCE_LIMIT
+    }
 }
 
 impl OpenFilter for OpenComponentFilter {
@@ -100,20 +125,27 @@ impl OpenFilter for OpenComponentFilter {
 impl OpenComponentFilter {
     fn try_apply(&mut self, frame: &Frame) -> Result<Option<JpegImage>, Outage> {
         loop {
-            let Some(Running { opening, mut run }) = self.running.take() else {
+            let Some(Running { opening, mut run, mut silence }) = self.running.take() else {
                 let opening = self.slot.open()?;
                 match self.start(&opening) {
-                    Ok(run) => self.running = Some(Running { opening, run }),
+                    Ok(run) => self.running = Some(Running { opening, run, silence: Silence::default() }),
                     Err(error) => self.fail(&opening, &error)?,
                 }
                 continue;
             };
             let (runtime, _) = self.runtime()?;
             match runtime.block_on(run.apply(frame)) {
-                Ok(image) => {
+                Ok(Some(image)) => {
                     opening.record_picture();
-                    self.running = Some(Running { opening, run });
-                    return Ok(image);
+                    self.running = Some(Running { opening, run, silence: Silence::default() });
+                    return Ok(Some(image));
+                }
+                Ok(None) if silence.continue_until(Instant::now()) => {
+                    self.fail(&opening, &FilterError::Silent(SILENCE_LIMIT))?;
+                }
+                Ok(None) => {
+                    self.running = Some(Running { opening, run, silence });
+                    return Ok(None);
                 }
                 // The instance is dropped.
                 Err(error) => self.fail(&opening, &error)?,
@@ -141,8 +173,10 @@ impl OpenComponentFilter {
             return Ok(());
         }
         let cause = match error {
-            FilterError::Late(_) => OutageCause::Stalled,
-            FilterError::Trapped(_) | FilterError::OutOfResources(_) => OutageCause::Failed,
+            FilterError::Late(_) | FilterError::Silent(_) => OutageCause::Stalled,
+            FilterError::Trapped(_) | FilterError::OutOfResources(_) | FilterError::TooManyImages(_) => {
+                OutageCause::Failed
+            }
         };
         let message = format!("the filter {} {error}", opening.component().identity().origin).into();
         Err(Outage { cause, message })

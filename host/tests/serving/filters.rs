@@ -13,7 +13,8 @@ use hotshoe::camera::Dimensions;
 use hotshoe::camera::pixels::{Area, Format, Picture};
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::guests::{
-    LEAKS_IMAGES, MASKS_ALWAYS, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE, TRAPS_AT_TIMES, masking, variant,
+    HOARDS_IMAGES, LEAKS_IMAGES, MASKS_ALWAYS, RETURNS_NOTHING, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE,
+    TRAPS_AT_TIMES, masking, variant,
 };
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
@@ -125,6 +126,7 @@ fn a_filter_that_fails_shows_the_placeholder_with_a_reason() {
         (masking(TRAPS_AT_ONCE), "filter.wasm trapped: wasm trap: wasm `unreachable` instruction executed"),
         (b"no component".to_vec(), "filter.wasm is not a WebAssembly component"),
         (masking(LEAKS_IMAGES), "filter.wasm trapped"),
+        (masking(HOARDS_IMAGES), "filter.wasm holds more than 16 images; drop those of earlier frames"),
     ] {
         let setup = Setup::new(&filter, ",fps=30");
         let mut viewer = Viewer::watch(setup.server.address, "/stream");
@@ -153,6 +155,21 @@ fn a_filter_that_fails_at_its_first_frame_is_rolled_back() {
         check(&viewer.part().jpeg);
     }
     wait_until("the former filter masks", || check(&viewer.part().jpeg) == Seen::Masked);
+}
+
+#[test]
+fn a_filter_that_returns_nothing_is_an_outage_and_never_replaces_one_that_works() {
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=30");
+    let mut viewer = Viewer::watch(setup.server.address, "/stream");
+    assert_eq!(check(&viewer.part().jpeg), Seen::Masked);
+    setup.replace(&masking(RETURNS_NOTHING));
+    setup.server.wait_for_log("filter.wasm has returned no frame for 10 seconds, before its first picture");
+    wait_until("the former filter masks", || check(&viewer.part().jpeg) == Seen::Masked);
+
+    let setup = Setup::new(&masking(RETURNS_NOTHING), ",fps=30");
+    let mut viewer = Viewer::watch(setup.server.address, "/stream");
+    wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
+    assert!(setup.server.log().contains("filter.wasm has returned no frame for 10 seconds"), "{}", setup.server.log());
 }
 
 /// The frames that each client reads. `HOTSHOE_MASK_FRAMES=100000 cargo test --test serving mask_never_fails_open` reads

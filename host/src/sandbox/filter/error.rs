@@ -16,6 +16,12 @@ pub enum FilterError {
     /// It takes too long.
     #[error("takes longer than {} seconds for a frame", .0.as_secs())]
     Late(Duration),
+    /// It returns no frames.
+    #[error("has returned no frame for {} seconds", .0.as_secs())]
+    Silent(Duration),
+    /// It has kept too many images of earlier frames. The payload is their maximum number.
+    #[error("holds more than {0} images; drop those of earlier frames")]
+    TooManyImages(u32),
 }
 
 impl FilterError {

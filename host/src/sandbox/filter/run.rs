@@ -15,6 +15,7 @@ use crate::results::Results;
 use crate::sandbox::author::Author;
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
+use crate::sandbox::imports::frames::MAX_IMAGES;
 use crate::sandbox::lifecycle::Lifecycle;
 use crate::sandbox::load::camera_component::CameraComponent as _;
 use crate::sandbox::load::filter::LoadedFilter;
@@ -78,6 +79,9 @@ impl FilterRun {
         let Self { store, filter, usage } = self;
         let state = store.data_mut();
         state.interruptions.store(0, Ordering::Relaxed);
+        if !state.may_hold_image() {
+            return Err(FilterError::TooManyImages(MAX_IMAGES));
+        }
         let frame = state.push_frame(frame).map_err(|error| FilterError::from_wasmtime(&error))?;
         let exports = filter.hotshoe_camera_filter();
         let applying = usage.clone().measure(exports.call_apply(&mut *store, frame));

@@ -18,7 +18,7 @@ use crate::sandbox::state::GuestState;
 
 /// The maximum number of images that one instance may hold for each request that it handles at the same time. Each can
 /// occupy several megabytes of the host's memory.
-const MAX_IMAGES: u32 = 16;
+pub(in crate::sandbox) const MAX_IMAGES: u32 = 16;
 
 impl wit::Host for GuestState {}
 
@@ -53,6 +53,11 @@ impl GuestState {
         let limit = MAX_IMAGES * self.max_live_requests;
         let streams = u32::try_from(Arc::strong_count(&self.image_streams) - 1).unwrap_or(u32::MAX);
         if self.images_held.saturating_add(streams) < limit { Ok(()) } else { Err(ErrorCode::TooManyImages(limit)) }
+    }
+
+    /// Whether the guest may receive another image before it drops one.
+    pub(in crate::sandbox) fn may_hold_image(&self) -> bool {
+        self.check_images_held().is_ok()
     }
 
     /// Passes an image to the guest.

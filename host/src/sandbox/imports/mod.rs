@@ -7,7 +7,7 @@ mod channels;
 mod controls;
 mod events;
 pub(super) mod files;
-mod frames;
+pub(super) mod frames;
 mod generations;
 mod history;
 mod instances;

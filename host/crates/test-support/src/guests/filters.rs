@@ -59,6 +59,12 @@ pub const SPINS_AT_TIMES: &str = "(if (i32.eq (global.get $calls) (i32.const 5))
 pub const SKIPS_FRAMES: &str = "(if (i32.eqz (i32.rem_u (global.get $calls) (i32.const 3)))
   (then (call $drop_image (local.get $image)) (return (i32.const 512))))";
 
+/// Returns nothing.
+pub const RETURNS_NOTHING: &str = "(call $drop_image (local.get $image)) (return (i32.const 512))";
+
+/// Returns nothing, and keeps the images of all frames.
+pub const HOARDS_IMAGES: &str = "(return (i32.const 512))";
+
 /// Keeps all images.
 pub const LEAKS_IMAGES: &str = "(drop (call $mask (local.get $image)))";
 
