@@ -110,7 +110,7 @@ fn mask() {
     let range = row.iter().max().unwrap() - row.iter().min().unwrap();
     assert!(range < 12, "a tile is not even: {row:?}");
 
-    for wrong in ["", "?areas=", "?areas=0x0_1x1", "?areas=0x0_1x0_1xNaN"] {
+    for wrong in ["", "?areas=", "?areas=0x0_1x1", "?areas=0x0_1x0_1xNaN", "?areas=20x10_50x10_50x60"] {
         let server = serve(wrong);
         let mut viewer = Viewer::watch(server.address, "/stream");
         // The placeholder has no colour.
