@@ -51,7 +51,8 @@ fn embed() -> Result<(), String> {
     };
     let path = out.join("guest.wasm");
     fs::write(&path, component).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    println!("cargo::rustc-env=HOTSHOE_GUEST={}", path.display());
+    // Not the name of an option: cargo also passes the variable to tests, and so to the servers that they start.
+    println!("cargo::rustc-env=HOTSHOE_BUILT_IN_GUEST={}", path.display());
     list_new_guests(workspace, &out).map_err(|error| format!("cannot list the sources of new guests: {error}"))
 }
 

@@ -1,11 +1,12 @@
 //! The `hotshoe` program: parses the command line and runs the command. Everything else is in the library.
 
+use std::env;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use hotshoe::app::{self, AppError};
 use hotshoe::commands;
-use hotshoe::config::cli::{Cli, Command};
+use hotshoe::config::cli::Command;
+use hotshoe::config::{LoadError, first_paragraph, load};
 use hotshoe::http::listen::InheritedSockets;
 use hotshoe::logging::Log;
 
@@ -13,12 +14,12 @@ use hotshoe::logging::Log;
 const USAGE_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match load(env::args_os(), |name| env::var_os(name)) {
         Ok(cli) => cli,
         // `--help` and `--version`.
-        Err(output) if !output.use_stderr() => output.exit(),
+        Err(LoadError::CommandLine(output)) if !output.use_stderr() => output.exit(),
         Err(error) => {
-            eprintln!("{}; see `hotshoe --help`", first_paragraph(&error));
+            eprintln!("{}", describe(&error));
             return ExitCode::from(USAGE_ERROR);
         }
     };
@@ -56,9 +57,10 @@ fn main() -> ExitCode {
     })
 }
 
-/// The error in one line, without the tips and the usage that clap adds.
-fn first_paragraph(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines = text.lines().take_while(|line| !line.is_empty());
-    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+/// The error in one line. The errors of a configuration file have a line each.
+fn describe(error: &LoadError) -> String {
+    match error {
+        LoadError::CommandLine(error) => format!("{}; see `hotshoe --help`", first_paragraph(error)),
+        error => format!("error: {error}"),
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::status::StatusError;
 use crate::config::CamerasError;
+use crate::config::file::ConfigError;
 use crate::config::grant_args::GrantsError;
 use crate::http::auth::{HashingError, TokenKeyError, UserError};
 use crate::sandbox::LoadError;
@@ -15,6 +16,9 @@ pub enum CommandError {
     /// The guest cannot be read.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The configuration file cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// An option that grants something cannot be used.
     #[error(transparent)]
     Grants(#[from] GrantsError),

@@ -2,6 +2,7 @@
 
 mod cameras;
 pub mod compile;
+mod config;
 mod error;
 mod generate;
 mod guest_imports;
@@ -16,7 +17,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use crate::config::cli::{Command, GenerateCommand, GuestCommand};
+use crate::config::cli::{Command, ConfigCommand, GenerateCommand, GuestCommand};
 
 pub use self::error::CommandError;
 
@@ -26,6 +27,8 @@ pub fn run(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Cameras => cameras::run()?,
         Command::Probe(args) => probe::run(args)?,
         Command::Status(args) => status::run(args)?,
+        Command::Config { command: ConfigCommand::Check { file } } => config::check(file)?,
+        Command::Config { command: ConfigCommand::Example } => config::print_example()?,
         Command::Guest { command: GuestCommand::Imports { file, grants } } => {
             guest_imports::run(file.as_deref(), grants)?
         }

@@ -50,6 +50,7 @@ pub struct Cli {
 
 const AFTER_LONG_HELP: &str = "\
 Environment:
+  HOTSHOE_OPTION   Default of an option, such as HOTSHOE_LISTEN; one line for each value
   RUST_LOG         Log level: error, warn, info (the default), debug or trace
   CACHE_DIRECTORY  Default of --cache; systemd sets it from CacheDirectory=
 
@@ -89,6 +90,12 @@ pub enum Command {
     Token(TokenArgs),
     /// Show what a running server does, read from its admin listener
     Status(StatusArgs),
+    /// Check a configuration file, or print an example of one
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Create, inspect or save a guest
     Guest {
         /// What to do.
@@ -223,6 +230,22 @@ pub struct SuperviseArgs {
     pub command: Vec<OsString>,
 }
 
+/// What to do with configuration files.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Report all errors of a configuration file, with their lines
+    ///
+    /// Checks the values as the server does, but opens no camera and no file that they name. The
+    /// exit code is 1 if there are errors.
+    #[command(verbatim_doc_comment)]
+    Check {
+        /// File to check
+        file: PathBuf,
+    },
+    /// Print a configuration file with all keys and their defaults, as comments
+    Example,
+}
+
 /// What to do with a guest.
 #[derive(Debug, Subcommand)]
 pub enum GuestCommand {
@@ -284,6 +307,14 @@ pub enum Language {
 /// How to serve.
 #[derive(Args, Debug)]
 pub struct ServeArgs {
+    /// Configuration file, in TOML
+    ///
+    /// Keys are the names of options with `_` for `-`, and a section [cameras.NAME] is a camera.
+    /// Options of the command line and variables of the environment replace those of the file.
+    /// `hotshoe config example` prints a file with all keys.
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    pub config: Option<PathBuf>,
+
     /// Camera to serve, such as /dev/video0,fps=30 (repeatable)
     ///
     /// A camera is [NAME=]SOURCE[,OPTION]... Its name appears in paths, such as /snapshot/front.

@@ -1,5 +1,6 @@
 //! Configuration: what the user typed, and what it means on this machine.
 //!
+//! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]).
 //! [`cli`] defines the command line, and [`grant_args`] the options for grants, which two commands share.
 //! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`users`] has the users and tokens. [`find_cameras`] turns the camera options into
 //! cameras, and [`default_cache_dir`] returns the default of `--cache`.
@@ -14,10 +15,14 @@ pub mod camera_spec;
 mod cameras;
 pub mod cli;
 mod drivers;
+pub mod file;
 pub mod grant_args;
 pub mod label;
 mod lifetime;
+mod load;
 pub mod users;
 
 pub use self::cache_dir::default_cache_dir;
 pub use self::cameras::{CamerasError, CommonOptions, find_cameras};
+pub use self::file::first_paragraph;
+pub use self::load::{LoadError, load};

@@ -22,6 +22,7 @@ mod clips;
 mod compatibility;
 mod compile_cache;
 mod compiler;
+mod config;
 mod confinement;
 mod connections;
 mod controls;

@@ -17,7 +17,7 @@ use super::interfaces::Interfaces;
 use super::origin::Origin;
 
 /// The guest that is compiled into this program; see `build.rs`.
-static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_GUEST"));
+static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_BUILT_IN_GUEST"));
 
 /// The first 8 bytes of a component and of a core module: `\0asm`, version, layer.
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";

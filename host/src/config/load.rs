@@ -1,0 +1,158 @@
+//! What applies: the command line, then the environment, then the configuration file, then the defaults.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::cli::Cli;
+use super::file::{ConfigError, ConfigFile, OptionKind, ServeOption, serve_options};
+
+/// The option for the configuration file, and its variable.
+const CONFIG: &str = "config";
+const CONFIG_VARIABLE: &str = "HOTSHOE_CONFIG";
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The command line, or a variable of the environment that stands for an option, is invalid. Or it is `--help` or
+    /// `--version`.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// A variable of the environment is not Unicode.
+    #[error("the variable {0} is not Unicode")]
+    Variable(String),
+    /// The configuration file cannot be used.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+}
+
+/// Parses the command line, and adds what the environment and the configuration file say about serving. `arguments`
+/// begins with the name of the program. Blocks while it reads the file.
+///
+/// A repeatable option replaces the values of a lower layer. In the environment, each of its values is a line.
+pub fn load(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Cli, LoadError> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let command = Cli::command();
+    let matches = command.clone().try_get_matches_from(&arguments)?;
+    if matches.subcommand_name().is_some() {
+        return Ok(Cli::from_arg_matches(&matches)?);
+    }
+    let options = serve_options();
+    let mut given: Vec<String> =
+        options.iter().filter(|option| is_given(&matches, option.id())).map(|option| option.id().to_owned()).collect();
+    let mut lower = Vec::new();
+    let mut in_environment = Vec::new();
+    for option in &options {
+        let name = option.variable();
+        let Some(value) = variable(&name).filter(|value| !value.is_empty()) else { continue };
+        if is_overridden(&command, &given, option.id()) {
+            continue;
+        }
+        lower.extend(arguments_of(option, value.to_str().ok_or(LoadError::Variable(name))?));
+        in_environment.push(option.id().to_owned());
+    }
+    given.extend(in_environment);
+    let path = matches.get_one::<PathBuf>(CONFIG).cloned();
+    if let Some(path) = path.or_else(|| variable(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(Into::into)) {
+        let file = ConfigFile::read(&path)?;
+        lower.extend(file.arguments(|id| is_overridden(&command, &given, id)).cloned());
+    }
+    let mut arguments = arguments.into_iter();
+    let program = arguments.next().unwrap_or_else(|| OsStr::new("hotshoe").to_owned());
+    let all = std::iter::once(program).chain(lower).chain(arguments);
+    Ok(Cli::from_arg_matches(&command.try_get_matches_from(all)?)?)
+}
+
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Whether one of the options that were given is this one, or excludes it.
+fn is_overridden(command: &Command, given: &[String], id: &str) -> bool {
+    let excludes = |one: &str, other: &str| {
+        let arg = command.get_arguments().find(|arg| arg.get_id() == one);
+        arg.is_some_and(|arg| command.get_arg_conflicts_with(arg).iter().any(|arg| arg.get_id() == other))
+    };
+    given.iter().any(|given| given == id || excludes(given, id) || excludes(id, given))
+}
+
+/// The arguments that a variable stands for.
+fn arguments_of(option: &ServeOption, value: &str) -> Vec<OsString> {
+    match option.kind {
+        OptionKind::Flag => match value.to_lowercase().as_str() {
+            "0" | "false" | "no" | "off" => Vec::new(),
+            _ => vec![option.flag()],
+        },
+        OptionKind::Single => vec![option.argument(value)],
+        OptionKind::Repeatable => {
+            value.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| option.argument(line)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// What applies with these arguments, variables and lines of a file.
+    fn applies(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Cli, LoadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hotshoe.toml");
+        std::fs::write(&path, file).unwrap();
+        let config = ["--config".into(), path.into_os_string()];
+        let arguments = ["hotshoe".into()].into_iter().chain(config).chain(arguments.iter().map(OsString::from));
+        let variables: HashMap<_, _> = variables.iter().copied().collect();
+        load(arguments, |name| variables.get(name).map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_overrides_the_environment_which_overrides_the_file() {
+        let file = "max_requests = 7\nlinger = 3\nanswer_timeout = 4\nlisten = [\":1\", \":2\"]\nwatch = true";
+        let variables = [("HOTSHOE_LINGER", "5"), ("HOTSHOE_MAX_REQUESTS", "8"), ("HOTSHOE_LISTEN", "")];
+        let serve = applies(&["--max-requests", "9"], &variables, file).unwrap().serve;
+        assert_eq!((serve.max_requests, serve.linger.as_secs(), serve.answer_timeout.as_secs()), (9, 5, 4));
+        assert_eq!((serve.listen.len(), serve.watch), (2, true));
+        let serve = applies(&["--listen", ":3"], &[("HOTSHOE_WATCH", "0")], file).unwrap().serve;
+        assert_eq!((serve.listen.len(), serve.watch), (1, false));
+        let serve = applies(&[], &[("HOTSHOE_LISTEN", ":4\n:5\n:6")], file).unwrap().serve;
+        assert_eq!(serve.listen.len(), 3);
+    }
+
+    #[test]
+    fn cameras_replace_those_of_a_lower_layer() {
+        let file = "[cameras.a]\nsource = \"emulated\"\n[cameras.b]\nsource = \"emulated\"";
+        assert_eq!(applies(&[], &[], file).unwrap().serve.cameras.len(), 2);
+        assert_eq!(applies(&["--camera", "auto"], &[], file).unwrap().serve.cameras.len(), 1);
+        let with_spaces = [("HOTSHOE_CAMERA", "c=exec:cat a b.jpg")];
+        assert_eq!(applies(&[], &with_spaces, file).unwrap().serve.cameras.len(), 1);
+    }
+
+    #[test]
+    fn an_option_replaces_those_that_it_excludes() {
+        let serve = applies(&["--no-cache"], &[], "cache = \"folder\"").unwrap().serve;
+        assert_eq!((serve.cache, serve.no_cache), (None, true));
+        let serve = applies(&["--cache", "folder"], &[], "no_cache = true").unwrap().serve;
+        assert_eq!((serve.cache, serve.no_cache), (Some("folder".into()), false));
+    }
+
+    #[test]
+    fn the_environment_may_name_the_file() {
+        let missing = |name: &str| (name == CONFIG_VARIABLE).then(|| OsString::from("/nowhere/hotshoe.toml"));
+        let error = load(["hotshoe".into()], missing).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the configuration /nowhere/hotshoe.toml: "), "{error}");
+    }
+
+    #[test]
+    fn commands_ignore_the_environment() {
+        let invalid = |_: &str| Some(OsString::from("nonsense"));
+        assert!(load(["hotshoe".into(), "cameras".into()], invalid).is_ok());
+        assert!(load(["hotshoe".into()], invalid).is_err());
+    }
+}

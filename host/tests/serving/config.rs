@@ -1,0 +1,82 @@
+//! The configuration file: `--config`, the environment, and `hotshoe config`.
+
+use std::fs;
+use std::path::Path;
+
+use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::server::{Server, command, run, start_failing};
+
+/// Runs `hotshoe config check` with a file of this text. Returns whether it is valid, and the output.
+fn check(folder: &Path, text: &str) -> (bool, String) {
+    let file = folder.join("hotshoe.toml");
+    fs::write(&file, text).unwrap();
+    let output = run(["config", "check", file.to_str().unwrap()]);
+    let [printed, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.success(), printed + &errors)
+}
+
+#[test]
+fn a_server_is_configured_by_a_file_and_overridden_by_environment_and_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hotshoe.toml");
+    let text = "linger = 0.1\nallow_control = true\nmax_requests = 7\n[cameras.yard]\nsource = \"emulated\"\nfps = 20\n\
+                label = \"Yard, east\"\n[cameras.front]\nsource = \"emulated:test-pattern\"\n";
+    fs::write(&file, text).unwrap();
+    let server = Server::start(&["--config", file.to_str().unwrap()]);
+    let page = get(server.address, "/").text();
+    let [yard, front] = ["Yard, east", "data-camera=\"front\""].map(|text| page.find(text).unwrap());
+    assert!(yard < front, "in the order of the file");
+    Viewer::watch(server.address, "/video_feed/yard").part();
+
+    let mut in_environment = command();
+    in_environment.env("HOTSHOE_CONFIG", &file).env("HOTSHOE_CAMERA", "porch=emulated\nshed=emulated");
+    let server = Server::start_command(in_environment);
+    assert_eq!(get(server.address, "/snapshot/porch").status, 200);
+    assert_eq!(get(server.address, "/snapshot/yard").status, 404);
+
+    let mut overridden = command();
+    overridden.env("HOTSHOE_CONFIG", &file).env("HOTSHOE_CAMERA", "porch=emulated").args(["--camera", "hall=emulated"]);
+    let server = Server::start_command(overridden);
+    assert_eq!(get(server.address, "/snapshot/hall").status, 200);
+    assert_eq!(get(server.address, "/snapshot/porch").status, 404);
+}
+
+#[test]
+fn errors_of_the_configuration_have_their_line_and_the_nearest_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        "# Cameras\nlisten = \":5000\"\nmax_request = 5\n\n[cameras.front]\nsource = \"emulated\"\nflips = \"both\"\n";
+    let (valid, output) = check(folder.path(), text);
+    assert!(!valid);
+    let file = folder.path().join("hotshoe.toml");
+    let expected = [
+        format!("{}, line 3: unknown key `max_request`; did you mean `max_requests`?", file.display()),
+        format!("{}, line 7: unknown key `flips`; did you mean `flip`?", file.display()),
+    ];
+    assert_eq!(output.trim_end(), format!("error: {}", expected.join("\n")));
+    // The server reports the same, and does not start.
+    let failed = start_failing(["--config", file.to_str().unwrap()]);
+    assert_eq!(failed.status.code(), Some(2));
+    assert_eq!(String::from_utf8(failed.stderr).unwrap(), output);
+    let (valid, output) = check(folder.path(), "linger = 3\n");
+    assert!(valid && output.ends_with(": valid\n"), "{output}");
+}
+
+#[test]
+fn the_example_of_a_configuration_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = String::from_utf8(run(["config", "example"]).stdout).unwrap();
+    assert!(example.contains("\n#max_requests = 1000\n") && example.contains("\n#[cameras.front]\n"), "{example}");
+    let (valid, output) = check(folder.path(), &example);
+    assert!(valid, "{output}");
+    let (valid, output) = check(folder.path(), &example.replace("\n#[", "\n[").replace("\n#source", "\nsource"));
+    assert!(valid, "{output}");
+}
+
+#[test]
+fn an_invalid_variable_of_the_environment_is_an_error() {
+    let mut server = command();
+    let output = server.env("HOTSHOE_LINGER", "soon").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("invalid value 'soon' for '--linger <SECONDS>'"), "{error}");
+}
