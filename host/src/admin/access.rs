@@ -150,6 +150,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use http::header::HOST;
 
     use super::*;
     use crate::http::auth::Rules;
@@ -199,7 +200,7 @@ mod tests {
         let check = async |token: Option<&str>, is_remote: bool| {
             let mut access = access(token, Some(RequestGuard::default()));
             access.is_remote = is_remote;
-            access.check(&mut Request::get("/guest").body(()).unwrap().into_parts().0).await
+            access.check(&mut Request::get("/guest").header(HOST, "localhost").body(()).unwrap().into_parts().0).await
         };
         assert_eq!(check(None, false).await, Ok(()));
         assert_eq!(check(None, true).await, Err(Denied::User(auth::Denied::LoginRequired)));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use tracing::{info, warn};
 
+use crate::camera::v4l2::start_user_lookup;
 use crate::config::admin_address::AdminAddress;
 use crate::config::camera_spec::{CameraSpec, SourceSpec};
 use crate::config::cli::ServeArgs;
@@ -18,14 +19,14 @@ pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>) {
         info!("confinement: off, because the program of a camera would inherit it");
         return;
     }
-    let admin = match &args.admin {
-        Some(AdminAddress::Listen(address)) => Some(address),
-        Some(AdminAddress::Off) | None => None,
-    };
+    let (admin, metrics) = (listen_address(args.admin.as_ref()), listen_address(args.metrics.as_ref()));
     let allowed = Allowed {
         writable: cache.into_iter().chain(args.guest_store.clone()).collect(),
-        sockets: args.listen.iter().chain(admin).filter_map(socket_folder).collect(),
+        sockets: args.listen.iter().chain(admin).chain(metrics).filter_map(socket_folder).collect(),
     };
+    if let Err(error) = start_user_lookup() {
+        warn!("the programs that use a busy camera will not be named: {error}");
+    }
     match confine(&allowed) {
         Ok(Confinement::Full) => info!("confinement: no file but the server's own can be written, no program started"),
         Ok(Confinement::Partial) => {
@@ -48,6 +49,14 @@ pub(super) fn warn_if_root() {
 /// Whether a camera needs a program, whose needs are unknown.
 fn runs_program(camera: &CameraSpec) -> bool {
     matches!(camera.source, SourceSpec::Exec(_) | SourceSpec::Rpicam(_))
+}
+
+/// The address of a listener that may be off.
+fn listen_address(option: Option<&AdminAddress>) -> Option<&ListenAddress> {
+    match option? {
+        AdminAddress::Listen(address) => Some(address),
+        AdminAddress::Off => None,
+    }
 }
 
 /// The folder in which the server creates a socket at this address.

@@ -226,14 +226,7 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     for url in &urls {
         info!("open {url}");
     }
-    if let Some(timeout) = service_manager::watchdog_timeout() {
-        let (connector, streams) = (Arc::new(listeners.self_connector()), streams.clone());
-        let feed = move || {
-            let (connector, streams) = (connector.clone(), streams.clone());
-            async move { watchdog::feed_while_serving(&connector, &streams, timeout).await }
-        };
-        tasks.spawn_restarting("the watchdog", feed, requests);
-    }
+    let self_connector = Arc::new(listeners.self_connector());
     let observers = (health.clone(), recorder);
     let fan_outs = FanOuts::new(streams.clone());
     let service =
@@ -253,6 +246,15 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let serving = server::serve(listeners, handler, connections, HalfClose::Answer, shutdown);
     let mut serving = requests.spawn(catch_panic(serving));
     service_manager::ready(&format!("serving at {}", urls.join(" ")));
+    // Only a service that is ready has a watchdog.
+    if let Some(timeout) = service_manager::watchdog_timeout() {
+        let streams = streams.clone();
+        let feed = move || {
+            let (connector, streams) = (self_connector.clone(), streams.clone());
+            async move { watchdog::feed_while_serving(&connector, &streams, timeout).await }
+        };
+        tasks.spawn_restarting("the watchdog", feed, requests);
+    }
     tokio::select! {
         served = &mut serving => {
             let panicked = |panicked| TaskEnded::Panicked { name: "the server".to_owned(), panicked };

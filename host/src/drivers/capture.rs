@@ -93,7 +93,9 @@ impl DriverCapture {
             }
             self.running.opening = opening;
             self.successor = None;
-        } else if !self.successor.as_ref().is_some_and(is_same) {
+        } else if let Some(successor) = self.successor.as_mut().filter(|successor| is_same(successor)) {
+            successor.opening = opening;
+        } else {
             self.successor = Some(Running::start(&self.slot, opening, &self.settings, &self.input));
         }
     }
@@ -101,7 +103,6 @@ impl DriverCapture {
     /// Runs the drivers until one has an image or has ended, or until the deadline.
     fn run_until(&mut self, deadline: Instant) {
         let Self { runtime: Some(runtime), running, successor, retiring, .. } = self else { return };
-        retiring.take_if(|(run, until)| run.has_ended() || *until < Instant::now());
         let run = poll_fn(|context| {
             let mut polled = running.run.poll(context);
             if let Some(successor) = successor
@@ -116,6 +117,8 @@ impl DriverCapture {
         });
         // An expired deadline is not an error.
         let _ = runtime.block_on(async { timeout_at(deadline.into(), run).await });
+        // Only now, so that it was polled at least once after it was told to end.
+        retiring.take_if(|(run, until)| run.has_ended() || *until < Instant::now());
     }
 
     /// Lets the successor take over if it has a picture.

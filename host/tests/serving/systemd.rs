@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hotshoe_test_support::client::{Viewer, connect, get, read_head, send_over};
 use hotshoe_test_support::server::{Server, command, end, program, set_environment};
-use hotshoe_test_support::{DEADLINE, guests};
+use hotshoe_test_support::{DEADLINE, guests, wait_until};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -210,10 +210,15 @@ fn the_watchdog_is_fed_when_the_limit_on_connections_is_reached() {
     let notifications = Notifications::new(command.env("WATCHDOG_USEC", "400000"));
     let server = Server::start_command(command);
     notifications.expect("READY=1");
-    let busy: Vec<_> = (0..4).map(|_| connect(server.address)).collect();
-    for mut stream in &busy {
-        write!(stream, "GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    }
+    // One after the other: a connection without a request would make room for that of the watchdog.
+    let _busy: Vec<_> = (1..=4)
+        .map(|count| {
+            let mut stream = connect(server.address);
+            write!(stream, "GET /bad HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            wait_until("the request is in progress", || server.generations()["current"]["under_way"] == count);
+            stream
+        })
+        .collect();
     server.wait_for_log("503, server at capacity (--max-connections)");
     while notifications.next(Duration::from_millis(1)).is_some() {}
     (0..5).for_each(|_| drop(notifications.expect("WATCHDOG=1")));

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::controls::{Control, ControlError};
 use super::error::SourceError;
+use super::frame::monotonic_now;
 use super::orientation::Orientation;
 use super::rate_limit::RateLimit;
 use super::source::{Capture, CaptureOutcome, CapturedImage, ImageData, Source};
@@ -77,7 +78,8 @@ impl Capture for AdjustedCapture {
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
         let CaptureOutcome { image, lost } = self.capture.next(deadline)?;
-        let image = image.filter(|image| self.limit.admits(image.timestamp.monotonic));
+        // By the time of arrival: drivers and servers choose the times of capture.
+        let image = image.filter(|_| self.limit.admits(monotonic_now()));
         let image = image.map(|CapturedImage { data, timestamp }| {
             let data = match data {
                 ImageData::Jpeg(image) => ImageData::Jpeg(image.turned(self.orientation)),

@@ -1,14 +1,19 @@
-//! The frames of the last seconds, kept by reference.
+//! The frames of the last seconds.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::frame::{Frame, monotonic_now};
+use bytes::Bytes;
+
+use super::frame::{Frame, JpegImage, monotonic_now};
 
 /// The most bytes of images that a camera remembers, whatever the duration. Ten seconds of 1080p at 30 frames per
 /// second take about 60 MB.
 pub const MAX_BYTES: usize = 128 << 20;
+
+/// What a frame takes besides its image, in bytes, at most. So tiny images are limited as well.
+const FRAME_BYTES: usize = 512;
 
 /// The frames of the last seconds.
 #[derive(Debug, Default)]
@@ -38,14 +43,17 @@ impl Memory {
             return;
         }
         let newest = frame.timestamp.monotonic;
+        // A copy, because the image may be a small part of a large allocation, with what a camera has sent around it.
+        let image = JpegImage { bytes: Bytes::copy_from_slice(&frame.image.bytes), ..frame.image.clone() };
+        let copy = Arc::new(Frame { image, ..(**frame).clone() });
         let mut state = self.state();
-        state.bytes += frame.image.bytes.len();
-        state.frames.push_back(frame.clone());
+        state.bytes += bytes_of(&copy);
+        state.frames.push_back(copy);
         while state.bytes > MAX_BYTES
             || state.frames.front().is_some_and(|oldest| oldest.timestamp.monotonic + self.duration < newest)
         {
             let Some(forgotten) = state.frames.pop_front() else { return };
-            state.bytes -= forgotten.image.bytes.len();
+            state.bytes -= bytes_of(&forgotten);
         }
     }
 
@@ -68,14 +76,16 @@ impl Memory {
     }
 }
 
+fn bytes_of(frame: &Frame) -> usize {
+    FRAME_BYTES + frame.image.bytes.len()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
 
-    use bytes::Bytes;
-
     use super::*;
-    use crate::frame::{JpegImage, Timestamp};
+    use crate::frame::Timestamp;
 
     fn frame(sequence: u64, age: Duration) -> Arc<Frame> {
         let image = JpegImage::new(Bytes::from_static(include_bytes!("../../../../frames/1.jpg"))).unwrap();
@@ -111,9 +121,22 @@ mod tests {
     }
 
     #[test]
+    fn padding_around_a_remembered_image_is_freed() {
+        let mut padded = include_bytes!("../../../../frames/1.jpg").to_vec();
+        padded.resize(8 << 20, 0);
+        let image = JpegImage::new(padded.into()).unwrap();
+        let timestamp = Timestamp { monotonic: monotonic_now(), wall: SystemTime::UNIX_EPOCH };
+        let memory = Memory::new(Duration::from_secs(3600));
+        memory.add(&Arc::new(Frame { image: image.clone(), timestamp, sequence: 1 }));
+        let remembered = memory.get(1).unwrap();
+        assert_eq!(remembered.image.bytes, image.bytes);
+        assert_ne!(remembered.image.bytes.as_ptr(), image.bytes.as_ptr(), "it shares the allocation");
+    }
+
+    #[test]
     fn the_oldest_frames_make_room_for_new_ones() {
         let memory = Memory::new(Duration::from_secs(3600));
-        let length = frame(0, Duration::ZERO).image.bytes.len();
+        let length = bytes_of(&frame(0, Duration::ZERO));
         let fitting = (MAX_BYTES / length) as u64;
         for sequence in 0..fitting + 2 {
             memory.add(&frame(sequence, Duration::ZERO));

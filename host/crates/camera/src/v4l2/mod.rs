@@ -30,4 +30,5 @@ mod turn;
 pub use camera::{CameraOptions, DEFAULT_QUALITY, V4l2Camera};
 pub use device_info::{DeviceInfo, FormatInfo};
 pub use devices::Devices;
+pub use kernel::start_user_lookup;
 pub use streaming::DEFAULT_BUFFERS;

@@ -30,6 +30,7 @@ use tokio::sync::watch;
 
 use self::hotplug::HotplugWatcher;
 use self::node::Node;
+pub use self::nodes::start_user_lookup;
 use super::device::{DEV, Device, System};
 use crate::error::DeviceUser;
 

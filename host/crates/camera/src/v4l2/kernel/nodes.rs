@@ -1,7 +1,10 @@
 //! Lists device nodes, and the programs that have them open.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+use std::{fs, io, thread};
 
 use crate::error::DeviceUser;
 use crate::v4l2::device::DEV;
@@ -28,8 +31,44 @@ pub(super) fn index(path: &Path) -> Option<u32> {
     fs::read_to_string(index).ok()?.trim().parse().ok()
 }
 
-/// Lists the other processes that have the node at `path` open (proc_pid_fd(5)). Only root sees those of other users.
+/// How long the thread of [`start_user_lookup`] may take. Reading the files of all processes takes milliseconds.
+const LOOKUP_TIME: Duration = Duration::from_secs(1);
+
+/// A node whose users to list, and where to send them.
+type Lookup = (PathBuf, Sender<Vec<DeviceUser>>);
+
+/// The entrance to the thread of [`start_user_lookup`].
+static LOOKUPS: OnceLock<Sender<Lookup>> = OnceLock::new();
+
+/// Starts a thread that lists the users of devices from now on. To be called before the process restricts itself with
+/// Landlock: a restricted thread cannot see the files of other processes (landlock(7), ptrace(2)).
+///
+/// # Errors
+///
+/// If the system refuses a thread. The users of devices are then unknown once the process is restricted.
+pub fn start_user_lookup() -> io::Result<()> {
+    let (sender, lookups) = channel::<Lookup>();
+    thread::Builder::new().name("device-users".to_owned()).spawn(move || {
+        for (path, reply) in lookups {
+            // Fails if the answer comes too late.
+            let _ = reply.send(find_users(&path));
+        }
+    })?;
+    // Fails if there is such a thread already. This one then ends.
+    let _ = LOOKUPS.set(sender);
+    Ok(())
+}
+
+/// Lists the other processes that have the node at `path` open. Only root sees those of other users.
 pub(super) fn users(path: &Path) -> Vec<DeviceUser> {
+    let Some(lookups) = LOOKUPS.get() else { return find_users(path) };
+    let (reply, found) = channel();
+    let sent = lookups.send((path.to_owned(), reply)).is_ok();
+    if sent { found.recv_timeout(LOOKUP_TIME).unwrap_or_default() } else { Vec::new() }
+}
+
+/// Does it in this thread (proc_pid_fd(5)).
+fn find_users(path: &Path) -> Vec<DeviceUser> {
     let Ok(device) = fs::canonicalize(path) else { return Vec::new() };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -61,7 +100,7 @@ mod tests {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
         // Between fork and exec, the child has the name of this process.
         let mut found = users(&file);
         while found.iter().all(|user| user.name != "sleep") && std::time::Instant::now() < deadline {
