@@ -11,7 +11,9 @@ use hotshoe_test_support::{built_in_pictures, pictures, wait_until};
 fn the_log_names_the_cameras_the_guest_and_the_address() {
     let server = Server::start(&["--camera", "front=emulated", "--camera", "yard=emulated"]);
     let log = server.log();
-    let lines: Vec<_> = log.lines().map(|line| line.split_once(" INFO ").expect(line).1).collect();
+    let lines = log.lines().filter_map(|line| Some(line.split_once(" INFO ")?.1));
+    // What the kernel confines differs from machine to machine.
+    let lines: Vec<_> = lines.filter(|line| !line.starts_with("confinement: ")).collect();
     assert_eq!(lines.len(), 6, "{log}");
     assert_eq!(lines[0], "camera front: emulated: 3 built-in pictures");
     assert_eq!(lines[1], "camera yard: emulated: 3 built-in pictures");
