@@ -51,8 +51,8 @@ pub fn read_by_the_guest() {
     // The same bytes as a viewer would be sent, to the end.
     let copy = get(server.address, "/channel/copy/returns").text();
     let parts = copy.strip_prefix("OPENING\n").unwrap().strip_suffix("CLOSING\n").unwrap();
-    // On a busy machine, the guest may skip the second part.
-    let are_parts = |numbers: Vec<u32>| numbers == [0, 1, 2] || numbers == [0, 2];
+    // On a busy machine, the guest may skip any part but the last one.
+    let are_parts = |numbers: Vec<u32>| numbers.is_sorted_by(|one, next| one < next) && numbers.last() == Some(&2);
     assert!(are_parts(numbers(parts, "RETURNS")), "{copy}");
     // The bytes that were read before are not sent again, and no others are lost.
     let rest = get(server.address, "/channel/rest/returns").text();
