@@ -18,7 +18,7 @@ fn the_log_names_the_cameras_the_guest_and_the_address() {
     assert_eq!(lines[0], "camera front: emulated: 3 built-in pictures");
     assert_eq!(lines[1], "camera yard: emulated: 3 built-in pictures");
     assert_eq!(lines[2], "grants: none");
-    assert!(lines[3].starts_with("generation 1: serving the built-in guest, sha256 "), "{log}");
+    assert!(lines[3].starts_with("audit: generation 1: serving the built-in guest, sha256 "), "{log}");
     assert_eq!(lines[4], format!("admin at http://{}/guest", server.admin.unwrap()));
     assert_eq!(lines[5], format!("open http://{}/", server.address));
 }
