@@ -1,17 +1,14 @@
 //! From a section `[cameras.NAME]` to the value of `--camera`.
 
-use std::borrow::Cow;
-
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::value::{scalar, unknown_key};
+use super::value::{in_order, texts, unknown_key};
 
 /// The key of the source.
 const SOURCE: &str = "source";
 
 /// The keys of cameras. Those of a driver are its own.
-pub(super) const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     SOURCE,
     "size",
     "fps",
@@ -33,10 +30,8 @@ pub(super) const KEYS: [&str; 21] = [
     "filter",
     "label",
     "remember",
+    "keep_open",
 ];
-
-/// A key that is not in [`KEYS`] because it has no value.
-pub(super) const KEEP_OPEN: &str = "keep_open";
 
 /// Why a section is no camera, and the offset of the place in the file, if it is a certain one.
 pub(super) type CameraError = (Option<usize>, String);
@@ -48,52 +43,27 @@ pub(super) fn camera_spec(name: &str, section: &DeTable<'_>) -> Result<String, C
         text(SOURCE).ok_or_else(|| (None, format!("the camera needs a source, such as {SOURCE} = \"auto\"")))?;
     let is_component = source.starts_with("component:");
     let mut spec = format!("{name}={}", escape(source));
-    let mut keys: Vec<_> = section.iter().filter(|(key, _)| key.get_ref() != SOURCE).collect();
-    keys.sort_by_key(|(key, _)| key.span().start);
-    for (key, value) in keys {
-        let at = Some(key.span().start);
-        let key = key.get_ref().as_ref();
-        let is_known = KEYS.contains(&key) || key == KEEP_OPEN;
+    for (key, value) in in_order(section) {
+        let (at, key) = (Some(key.span().start), key.get_ref().as_ref());
+        if key == SOURCE {
+            continue;
+        }
+        let is_known = KEYS.contains(&key);
         if !is_known && !is_component {
-            let known = KEYS.iter().copied().chain([KEEP_OPEN]);
-            return Err((at, unknown_key(key, known)));
+            return Err((at, unknown_key(key, KEYS.into_iter())));
         }
         // What a driver calls its options is its own affair.
         let option = if is_known { key.replace('_', "-") } else { key.to_owned() };
-        for value in values(value.get_ref()).map_err(|message| (at, format!("`{key}` {message}")))? {
-            match value {
-                Value::Flag(true) => spec.push_str(&format!(",{option}")),
-                Value::Flag(false) => {}
-                Value::Text(value) => spec.push_str(&format!(",{option}={}", escape(&value))),
+        match value.get_ref() {
+            DeValue::Boolean(true) => spec.push_str(&format!(",{option}")),
+            DeValue::Boolean(false) => {}
+            value => {
+                let values = texts(value, ':').map_err(|message| (at, format!("`{key}` {message}")))?;
+                values.iter().for_each(|value| spec.push_str(&format!(",{option}={}", escape(value))));
             }
         }
     }
     Ok(spec)
-}
-
-/// The value of an option.
-enum Value {
-    Flag(bool),
-    Text(String),
-}
-
-/// The values that a key stands for: several for an array, and `KEY:VALUE` for each entry of a table.
-fn values(value: &DeValue<'_>) -> Result<Vec<Value>, String> {
-    if let Some(flag) = value.as_bool() {
-        return Ok(vec![Value::Flag(flag)]);
-    }
-    match value {
-        DeValue::Array(values) => values.iter().map(|value| Ok(Value::Text(scalar(value.get_ref())?))).collect(),
-        DeValue::Table(table) => {
-            let mut entries: Vec<_> = table.iter().collect();
-            entries.sort_by_key(|(key, _)| key.span().start);
-            let pair = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
-                Ok(Value::Text(format!("{}:{}", key.get_ref(), scalar(value.get_ref())?)))
-            };
-            entries.into_iter().map(pair).collect()
-        }
-        value => Ok(vec![Value::Text(scalar(value)?)]),
-    }
 }
 
 /// Doubles commas, which separate the options of `--camera`.

@@ -1,6 +1,5 @@
 //! From TOML to arguments.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -13,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::camera::camera_spec;
 use super::error::{ConfigError, Problem};
 use super::option::{OptionKind, ServeOption, first_paragraph, serve_options};
-use super::value::{scalar, unknown_key};
+use super::value::{Key, in_order, scalar, texts, unknown_key};
 use crate::config::cli::Cli;
 
 /// How much of a file is read, in bytes: enough for thousands of cameras and users.
@@ -24,8 +23,6 @@ const CAMERA: &str = "camera";
 
 /// The sections of cameras.
 const CAMERAS: &str = "cameras";
-
-type Key<'a> = Spanned<Cow<'a, str>>;
 
 /// A valid configuration file.
 #[derive(Debug, Default)]
@@ -44,7 +41,8 @@ impl ConfigFile {
     /// Checks the text of a file. Returns all that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let (document, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Reader { text, file: Self::default(), problems: Vec::new(), options: serve_options() };
+        let options = serve_options();
+        let mut reader = Reader { text, file: Self::default(), problems: Vec::new(), options: &options };
         for error in errors {
             let at = error.span().map(|span| span.start);
             reader.add_problem(at, error.message().trim_end().replace('\n', ", "));
@@ -80,7 +78,7 @@ struct Reader<'t> {
     text: &'t str,
     file: ConfigFile,
     problems: Vec<Problem>,
-    options: Vec<ServeOption>,
+    options: &'t [ServeOption],
 }
 
 impl Reader<'_> {
@@ -90,9 +88,7 @@ impl Reader<'_> {
     }
 
     fn read_document(&mut self, document: &DeTable<'_>) {
-        let mut keys: Vec<_> = document.iter().collect();
-        keys.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in keys {
+        for (key, value) in in_order(document) {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (CAMERAS, DeValue::Table(cameras)) => self.read_cameras(cameras),
                 _ => self.read_option(key, value),
@@ -102,39 +98,31 @@ impl Reader<'_> {
 
     fn read_option(&mut self, key: &Key<'_>, value: &Spanned<DeValue<'_>>) {
         let (at, key) = (key.span().start, key.get_ref().as_ref());
-        let mut options = std::mem::take(&mut self.options);
-        options.retain(|option| option.key != CAMERA);
-        match options.iter().find(|option| option.key == key) {
-            Some(option) => match arguments(option, value.get_ref()) {
-                Ok(arguments) => {
-                    for argument in &arguments {
-                        if let Err(message) = option.check(argument.clone(), key) {
-                            self.add_problem(Some(at), message);
-                        }
+        let options = self.options.iter().filter(|option| option.key != CAMERA);
+        let Some(option) = options.clone().find(|option| option.key == key) else {
+            let message = match key {
+                CAMERA => format!("`{CAMERA}` is not a key; write a section [{CAMERAS}.NAME] for each camera"),
+                key => unknown_key(key, options.map(|option| option.key.as_str()).chain([CAMERAS])),
+            };
+            return self.add_problem(Some(at), message);
+        };
+        match arguments(option, value.get_ref()) {
+            Ok(arguments) => {
+                for argument in &arguments {
+                    if let Err(message) = option.check(argument.clone(), key) {
+                        self.add_problem(Some(at), message);
                     }
-                    self.file.options.push((option.id().to_owned(), arguments));
                 }
-                Err(message) => self.add_problem(Some(at), message),
-            },
-            None => {
-                let known = options.iter().map(|option| option.key.as_str()).chain([CAMERAS]);
-                let message = match key {
-                    CAMERA => format!("`{CAMERA}` is not a key; write a section [{CAMERAS}.NAME] for each camera"),
-                    key => unknown_key(key, known),
-                };
-                self.add_problem(Some(at), message);
+                self.file.options.push((option.id().to_owned(), arguments));
             }
+            Err(message) => self.add_problem(Some(at), format!("`{key}` {message}")),
         }
-        self.options = options;
     }
 
     fn read_cameras(&mut self, cameras: &DeTable<'_>) {
-        let mut sections: Vec<_> = cameras.iter().collect();
-        sections.sort_by_key(|(name, _)| name.span().start);
-        let command_line = serve_options();
-        let Some(option) = command_line.iter().find(|option| option.key == CAMERA) else { return };
+        let Some(option) = self.options.iter().find(|option| option.key == CAMERA) else { return };
         let mut arguments = Vec::new();
-        for (name, section) in sections {
+        for (name, section) in in_order(cameras) {
             let at = name.span().start;
             let Some(section) = section.get_ref().as_table() else {
                 self.add_problem(Some(at), format!("a camera is a section [{CAMERAS}.NAME]"));
@@ -165,27 +153,16 @@ impl Reader<'_> {
     }
 }
 
-/// The arguments that a value stands for: several for an array, and `KEY=VALUE` for each entry of a table.
+/// The arguments that a value stands for. An error is what follows the key in a sentence.
 fn arguments(option: &ServeOption, value: &DeValue<'_>) -> Result<Vec<OsString>, String> {
-    let key = &option.key;
-    let text = |value: &DeValue<'_>| scalar(value).map_err(|message| format!("`{key}` {message}"));
-    match (option.kind, value) {
-        (OptionKind::Flag, DeValue::Boolean(true)) => Ok(vec![option.flag()]),
-        (OptionKind::Flag, DeValue::Boolean(false)) => Ok(Vec::new()),
-        (OptionKind::Flag, _) => Err(format!("`{key}` must be true or false")),
-        (OptionKind::Repeatable, DeValue::Array(values)) => {
-            values.iter().map(|value| Ok(option.argument(&text(value.get_ref())?))).collect()
-        }
-        (OptionKind::Repeatable, DeValue::Table(table)) => {
-            let mut entries: Vec<_> = table.iter().collect();
-            entries.sort_by_key(|(name, _)| name.span().start);
-            let argument = |(name, value): (&Key<'_>, &Spanned<DeValue<'_>>)| {
-                Ok(option.argument(&format!("{}={}", name.get_ref(), text(value.get_ref())?)))
-            };
-            entries.into_iter().map(argument).collect()
-        }
-        (_, value) => Ok(vec![option.argument(&text(value)?)]),
-    }
+    let texts = match (option.kind, value) {
+        (OptionKind::Flag, DeValue::Boolean(true)) => return Ok(vec![option.flag()]),
+        (OptionKind::Flag, DeValue::Boolean(false)) => return Ok(Vec::new()),
+        (OptionKind::Flag, _) => return Err("must be true or false".to_owned()),
+        (OptionKind::Repeatable, value) => texts(value, '=')?,
+        (OptionKind::Single, value) => vec![scalar(value)?],
+    };
+    Ok(texts.iter().map(|text| option.argument(text)).collect())
 }
 
 #[cfg(test)]

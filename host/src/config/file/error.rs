@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +34,10 @@ pub struct Problem {
     pub message: String,
 }
 
-fn lines(path: &std::path::Path, problems: &[Problem]) -> String {
-    let line = |problem: &Problem| match problem.line {
-        Some(line) => format!("{}, line {line}: {}", path.display(), problem.message),
-        None => format!("{}: {}", path.display(), problem.message),
+fn lines(path: &Path, problems: &[Problem]) -> String {
+    let line = |problem: &Problem| {
+        let separator = if problem.line.is_some() { ", " } else { ": " };
+        format!("{}{separator}{problem}", path.display())
     };
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -47,7 +47,10 @@ impl ServeOption {
 
     /// An argument with this value.
     pub fn argument(&self, value: &str) -> OsString {
-        format!("--{}={value}", self.key.replace('_', "-")).into()
+        let mut argument = self.flag();
+        argument.push("=");
+        argument.push(value);
+        argument
     }
 
     /// The argument of a flag.
@@ -57,12 +60,11 @@ impl ServeOption {
 
     /// Whether an argument is valid on its own. If not, returns what is wrong with it, and calls it `name`.
     pub fn check(&self, argument: OsString, name: &str) -> Result<(), String> {
-        use clap::error::ErrorKind::{ArgumentConflict, DisplayHelp, DisplayVersion, MissingRequiredArgument};
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
         match Cli::command().try_get_matches_from([OsString::from("hotshoe"), argument]) {
             Ok(_) => Ok(()),
             // Other options decide about these.
             Err(error) if matches!(error.kind(), ArgumentConflict | MissingRequiredArgument) => Ok(()),
-            Err(error) if matches!(error.kind(), DisplayHelp | DisplayVersion) => Ok(()),
             Err(error) => {
                 let text = first_paragraph(&error);
                 let text = text.strip_prefix("error: ").unwrap_or(&text);

@@ -1,9 +1,37 @@
 //! Values, and keys that do not exist.
 
-use toml::de::DeValue;
+use std::borrow::Cow;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A key with its place in the file.
+pub(super) type Key<'a> = Spanned<Cow<'a, str>>;
 
 /// How similar a key must be to another for it to be suggested, from 0 to 1. Enough for two swapped letters of three.
 const SIMILARITY: f64 = 0.6;
+
+/// The entries of a table in the order of the file.
+pub(super) fn in_order<'t, 'd>(table: &'t DeTable<'d>) -> Vec<(&'t Key<'d>, &'t Spanned<DeValue<'d>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// The texts that a value of a repeatable option stands for: several for an array, and the name, `separator` and the
+/// value for each entry of a table.
+pub(super) fn texts(value: &DeValue<'_>, separator: char) -> Result<Vec<String>, String> {
+    match value {
+        DeValue::Array(values) => values.iter().map(|value| scalar(value.get_ref())).collect(),
+        DeValue::Table(table) => {
+            let pair = |(name, value): (&Key<'_>, &Spanned<DeValue<'_>>)| {
+                Ok(format!("{}{separator}{}", name.get_ref(), scalar(value.get_ref())?))
+            };
+            in_order(table).into_iter().map(pair).collect()
+        }
+        value => Ok(vec![scalar(value)?]),
+    }
+}
 
 /// A string or a number as text.
 pub(super) fn scalar(value: &DeValue<'_>) -> Result<String, String> {
