@@ -1,25 +1,22 @@
 //! The admin listener: where it listens, who has access, and its tasks.
 
-use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use hyper::service::service_fn;
 use tokio::runtime::Handle;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::capacity::ADMIN_CONNECTIONS;
 use super::error::AppError;
+use super::side_listener;
 use crate::admin::{Access, AdminApi};
 use crate::config::admin_address::AdminAddress;
 use crate::config::cli::ServeArgs;
 use crate::http::auth::{Authenticator, Role};
 use crate::http::health::Health;
-use crate::http::limits::{Connections, Limits};
 use crate::http::listen::{Binder, ListenAddress, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
-use crate::http::proxies::TrustedProxies;
-use crate::http::server::{self, HalfClose};
+use crate::http::server::HalfClose;
 use crate::process::supervisor::BackgroundTasks;
 use crate::status::Collector;
 
@@ -64,12 +61,7 @@ pub(super) fn bind(args: &ServeArgs, binder: &Binder) -> Result<Option<Listeners
     };
     match binder.bind(&[address], "--admin", SocketAccess::Owner) {
         Ok(listeners) => {
-            for url in listeners.urls() {
-                match url.strip_suffix('/') {
-                    Some(url) => info!("admin at {url}/guest"),
-                    None => info!("admin at {url}"),
-                }
-            }
+            side_listener::log_addresses(&listeners, "admin", "/guest");
             Ok(Some(listeners))
         }
         // The user did not ask for it, and another server on this machine may use the address.
@@ -90,13 +82,9 @@ pub(super) fn spawn(
     health: Health,
     access: Access,
 ) {
-    let limits = Limits { total: ADMIN_CONNECTIONS, per_address: ADMIN_CONNECTIONS };
-    let connections = Connections::new(limits, TrustedProxies::default());
-    let stalled = connections.clone();
-    tasks.spawn_restarting("the admin listener's timeouts", move || stalled.clone().close_stalled(), runtime);
     let api = Arc::new(AdminApi::new(collector, health, access));
-    let handler = service_fn(move |request| api.clone().handle(request));
+    let handle = move |request| api.clone().handle(request);
     // Abandon: an upload whose client has left changes nothing.
-    let serving = server::serve(listeners, handler, connections, HalfClose::Abandon, pending());
-    tasks.spawn("the admin listener", serving, runtime);
+    let half_close = HalfClose::Abandon;
+    side_listener::spawn(tasks, runtime, "the admin listener", listeners, ADMIN_CONNECTIONS, half_close, handle);
 }

@@ -1,8 +1,8 @@
 //! The server: builds all parts from the options, connects them, and runs until a signal ends it.
 //!
 //! * `capacity`: how many connections, requests and guest instances there can be.
-//! * `admin_listener`: the admin listener. `metrics_listener`: the listener for Prometheus. `listeners`: what all
-//!   listeners share. `users`: who has access. `signals`: shutting down and reloading.
+//! * `admin_listener`: the admin listener. `metrics_listener`: the listener for Prometheus. `side_listener`: what these
+//!   two share. `listeners`: what all listeners share. `users`: who has access. `signals`: shutting down and reloading.
 //! * `confinement`: which rights the server keeps.
 //! * `error`: the errors that end the server. `watchdog`: tells systemd that it works.
 
@@ -12,6 +12,7 @@ mod confinement;
 mod error;
 mod listeners;
 mod metrics_listener;
+mod side_listener;
 mod signals;
 mod users;
 mod watchdog;
@@ -329,21 +330,18 @@ fn viewer_service(
     let origins = AllowedOrigins::new(&args.allow_origin);
     let security_headers =
         if args.allow_control { SecurityHeaders::restrict_framing(&origins) } else { SecurityHeaders::new() };
-    let admission = capacity::admission(args, limits);
-    let proxies = TrustedProxies::new(&args.trusted_proxy);
-    let cors = Cors::new(origins);
-    Service::new(
+    Service {
         active_guest,
         fan_outs,
-        admission,
-        proxies,
+        admission: capacity::admission(args, limits),
+        proxies: TrustedProxies::new(&args.trusted_proxy),
         guard,
         authenticator,
-        cors,
+        cors: Cors::new(origins),
         security_headers,
         health,
         recorder,
-    )
+    }
 }
 
 /// The checks that every request must pass.

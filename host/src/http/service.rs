@@ -31,49 +31,29 @@ const LOGGED_PATH: usize = 200;
 
 /// Answers requests with the active guest, within limits.
 pub struct Service {
-    active_guest: ActiveGuest,
-    fan_outs: FanOuts,
-    admission: Admission,
-    proxies: TrustedProxies,
-    guard: RequestGuard,
-    authenticator: Arc<Authenticator>,
-    cors: Cors,
-    security_headers: SecurityHeaders,
-    health: Health,
-    recorder: Recorder,
+    /// The guest.
+    pub active_guest: ActiveGuest,
+    /// Send the parts of channels.
+    pub fan_outs: FanOuts,
+    /// Has capacity for some requests.
+    pub admission: Admission,
+    /// Requests that they forward count for their clients.
+    pub proxies: TrustedProxies,
+    /// Checks every request.
+    pub guard: RequestGuard,
+    /// Decides which users and tokens are admitted.
+    pub authenticator: Arc<Authenticator>,
+    /// Which pages of other sites may read responses.
+    pub cors: Cors,
+    /// Headers that every response gets.
+    pub security_headers: SecurityHeaders,
+    /// Answers health checks.
+    pub health: Health,
+    /// Records all requests.
+    pub recorder: Recorder,
 }
 
 impl Service {
-    /// Creates the service. It answers the requests that pass `guard` and `authenticator`, and that `admission` has
-    /// capacity for. Requests forwarded by `proxies` count for the proxies' clients. Parts of channels are sent by
-    /// `fan_outs`. `health` answers health checks, and `recorder` records all requests.
-    #[allow(clippy::too_many_arguments, reason = "each is a step that a request passes")]
-    pub fn new(
-        active_guest: ActiveGuest,
-        fan_outs: FanOuts,
-        admission: Admission,
-        proxies: TrustedProxies,
-        guard: RequestGuard,
-        authenticator: Arc<Authenticator>,
-        cors: Cors,
-        security_headers: SecurityHeaders,
-        health: Health,
-        recorder: Recorder,
-    ) -> Self {
-        Self {
-            active_guest,
-            fan_outs,
-            admission,
-            proxies,
-            guard,
-            authenticator,
-            cors,
-            security_headers,
-            health,
-            recorder,
-        }
-    }
-
     /// Answers one request. If the guest has no answer, the response says why.
     pub async fn answer(&self, request: Request<Incoming>) -> Result<Response<RecordedBody>, Infallible> {
         let (head, body) = request.into_parts();
