@@ -1,6 +1,5 @@
 //! Decides who a request comes from, and whether it is admitted.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -15,8 +14,7 @@ use super::role::Role;
 use super::rules::Rules;
 use super::token_scope;
 use crate::http::limits::client_network;
-use crate::http::peer::Peer;
-use crate::http::proxies::{TrustedProxies, forwarded_for};
+use crate::http::proxies::{TrustedProxies, client_address};
 
 /// Decides who a request comes from, and whether it is admitted. One for all listeners, so that they count guesses
 /// together.
@@ -68,13 +66,8 @@ impl Authenticator {
 
     /// The client of a request, for the log: an address, that of the proxy's client behind a trusted proxy.
     pub fn client(&self, head: &Parts) -> String {
-        self.address(head).map_or_else(|| "a local client".to_owned(), |address| address.to_string())
-    }
-
-    /// The address of a request's client. `None` for clients of Unix sockets.
-    fn address(&self, head: &Parts) -> Option<IpAddr> {
-        let peer = head.extensions.get::<Peer>()?;
-        forwarded_for(&head.headers, *peer, &self.proxies).or(peer.ip())
+        let address = client_address(head, &self.proxies);
+        address.map_or_else(|| "a local client".to_owned(), |address| address.to_string())
     }
 
     async fn identify(&self, head: &mut Parts, required: Role) -> Result<Caller, Denied> {
@@ -85,7 +78,7 @@ impl Authenticator {
         }
         match take_credentials(&mut head.headers, &mut head.uri)?.ok_or(Denied::LoginRequired)? {
             Credentials::Basic { name, password } => {
-                let network = self.address(head).map(client_network);
+                let network = client_address(head, &self.proxies).map(client_network);
                 self.logins.check(&rules.users, &name, password, network).await?;
                 let user = rules.users.get(&name).ok_or(Denied::WrongPassword)?;
                 if user.role < required {
@@ -119,6 +112,7 @@ mod tests {
 
     use super::*;
     use crate::http::auth::{PasswordHash, Token, TokenKey, Tokens, User, Users};
+    use crate::http::peer::Peer;
 
     fn key() -> TokenKey {
         TokenKey::new(&"k".repeat(32)).unwrap()

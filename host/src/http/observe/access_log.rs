@@ -2,13 +2,11 @@
 
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use http::request::Parts;
 
 use super::entry::Entry;
-use crate::http::peer::Peer;
-use crate::http::proxies::{TrustedProxies, forwarded_for};
+use crate::http::proxies::{TrustedProxies, client_address};
 use crate::logging::{LineOutput, utc_now};
 
 /// The value of `--access-log`.
@@ -36,11 +34,10 @@ impl FromStr for AccessLogFormat {
     }
 }
 
-/// Writes a line for each request to standard output. Clones share it.
-#[derive(Clone)]
+/// Writes a line for each request to standard output.
 pub struct AccessLog {
     format: AccessLogFormat,
-    output: Arc<LineOutput>,
+    output: LineOutput,
     proxies: TrustedProxies,
 }
 
@@ -54,14 +51,12 @@ impl AccessLog {
         if format == AccessLogFormat::Off {
             return Ok(None);
         }
-        Ok(Some(Self { format, output: Arc::new(LineOutput::stdout("access log")?), proxies }))
+        Ok(Some(Self { format, output: LineOutput::stdout("access log")?, proxies }))
     }
 
     /// The entry of a request that has just arrived.
     pub(super) fn entry(&self, head: &Parts) -> Entry {
-        let peer = head.extensions.get::<Peer>().copied();
-        let client = peer.and_then(|peer| forwarded_for(&head.headers, peer, &self.proxies).or(peer.ip()));
-        Entry::new(head, utc_now(), client)
+        Entry::new(head, utc_now(), client_address(head, &self.proxies))
     }
 
     /// Writes a line for a response that has ended. Never blocks.

@@ -20,13 +20,13 @@ const CLIENT_LEFT: u16 = 499;
 #[derive(Clone, Default)]
 pub struct Recorder {
     stats: Arc<RequestStats>,
-    access_log: Option<AccessLog>,
+    access_log: Option<Arc<AccessLog>>,
 }
 
 impl Recorder {
     /// Records requests in this log as well, if there is one.
     pub fn new(access_log: Option<AccessLog>) -> Self {
-        Self { stats: Arc::default(), access_log }
+        Self { stats: Arc::default(), access_log: access_log.map(Arc::new) }
     }
 
     /// The counts.

@@ -3,12 +3,20 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::FORWARDED;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use super::trusted_proxies::TrustedProxies;
 use crate::http::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Returns the address of the client that made a request, whether directly or through trusted proxies. `None` for a Unix
+/// socket without such a proxy.
+pub fn client_address(head: &Parts, proxies: &TrustedProxies) -> Option<IpAddr> {
+    let peer = *head.extensions.get::<Peer>()?;
+    forwarded_for(&head.headers, peer, proxies).or(peer.ip())
+}
 
 /// Returns the address of the client that made a request through trusted proxies: the last address in
 /// `X-Forwarded-For`, or else in `Forwarded` (RFC 7239), that does not belong to a trusted proxy. Each proxy appends

@@ -7,5 +7,5 @@
 mod forwarded_for;
 mod trusted_proxies;
 
-pub use self::forwarded_for::forwarded_for;
+pub use self::forwarded_for::{client_address, forwarded_for};
 pub use self::trusted_proxies::{TrustedProxies, TrustedProxy};
