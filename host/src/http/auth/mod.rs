@@ -4,7 +4,7 @@
 //! * `credentials` takes the credentials out of a request; [`Caller`] is who it comes from, and what the guest learns
 //!   about that; [`Denied`] is why it is not admitted.
 //! * [`Users`] have a [`Role`] and a [`PasswordHash`]. `logins` checks passwords: `recent` remembers which were right,
-//!   and [`Throttle`] slows down guessing.
+//!   and [`Throttle`] slows down guessing; `make_room` bounds both.
 //! * [`Token`]s open pictures of cameras, which `token_scope` decides about.
 //! * [`Lease`] ends streams of viewers who may no longer watch.
 
@@ -15,6 +15,7 @@ mod denied;
 mod leaky_bucket;
 mod lease;
 mod logins;
+mod make_room;
 mod password;
 mod recent;
 mod role;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::make_room::make_room;
+
 /// A keyed digest of credentials.
 pub(super) type Digest = [u8; 32];
 
@@ -41,15 +43,7 @@ impl Recent {
 
     fn insert_at(&self, digest: Digest, now: Instant) {
         let mut expiries = self.expiries();
-        if expiries.len() >= self.capacity {
-            expiries.retain(|_, expiry| *expiry > now);
-            let next = expiries.iter().min_by_key(|(_, expiry)| **expiry).map(|(digest, _)| *digest);
-            if expiries.len() >= self.capacity
-                && let Some(next) = next
-            {
-                expiries.remove(&next);
-            }
-        }
+        make_room(&mut expiries, self.capacity, now, |expiry| *expiry);
         expiries.insert(digest, now + self.lifetime);
     }
 

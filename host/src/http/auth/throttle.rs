@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::leaky_bucket::{LeakyBucket, Rate};
+use super::make_room::make_room;
 
 /// The most client networks that are remembered, of about 64 bytes each. Beyond that, the one is forgotten that could
 /// guess again soonest. An attacker with more networks is limited by the time that a hash takes.
@@ -44,14 +45,8 @@ impl Throttle {
 
     fn record_failure_at(&self, network: Option<IpAddr>, now: Instant) {
         let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        if networks.len() >= MAX_NETWORKS && !networks.contains_key(&network) {
-            networks.retain(|_, bucket| bucket.empty_at() > now);
-            let soonest = networks.iter().min_by_key(|(_, bucket)| bucket.empty_at()).map(|(network, _)| *network);
-            if networks.len() >= MAX_NETWORKS
-                && let Some(soonest) = soonest
-            {
-                networks.remove(&soonest);
-            }
+        if !networks.contains_key(&network) {
+            make_room(&mut networks, MAX_NETWORKS, now, LeakyBucket::empty_at);
         }
         networks.entry(network).or_insert_with(|| LeakyBucket::new(now)).fill(now, self.rate);
     }
