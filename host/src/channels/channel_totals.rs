@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 /// Counts what was sent through all channels of one name since the server started. They only ever increase.
 #[derive(Debug, Default)]
 pub struct ChannelTotals {
@@ -47,7 +49,8 @@ impl ChannelTotals {
 }
 
 /// A channel at one moment, with what was sent through channels of this name since the server started.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The field names are those of the JSON of `GET /status`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ChannelReport {
     /// The name, or [`OTHER_CHANNELS`](super::OTHER_CHANNELS).
     pub name: String,

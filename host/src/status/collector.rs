@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::report::{
-    Camera, Channel, Component, Filter, FirstByte, Guest, Instances, Outage, Process, Refusal, Requests, Status, Swaps,
-};
+use super::report::{Camera, Component, Filter, FirstByte, Guest, Instances, Outage, Process, Requests, Status, Swaps};
 use crate::camera::frame::monotonic_now;
 use crate::camera::{self, Cameras, State};
-use crate::channels::{ChannelReport, Channels};
+use crate::channels::Channels;
 use crate::drivers::{DriverSlot, Drivers};
 use crate::filters::{FilterSlot, FilterSlots};
 use crate::http::limits::Connections;
@@ -48,7 +46,7 @@ impl Collector {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: process(),
             cameras: self.cameras.iter().map(camera).collect(),
-            channels: self.channels.report().into_iter().map(channel).collect(),
+            channels: self.channels.report(),
             requests: requests(self.connections.count(), self.requests.counts()),
             guest: guest(&self.active_guest),
             components: drivers.chain(filters).map(component).collect(),
@@ -118,11 +116,6 @@ fn report_camera(camera: &camera::Camera, results: u64) -> Camera {
     }
 }
 
-fn channel(report: ChannelReport) -> Channel {
-    let ChannelReport { name, viewers, pushed, sent, skipped, bytes } = report;
-    Channel { name, viewers, pushed, sent, skipped, bytes }
-}
-
 fn requests(connections: usize, counts: RequestCounts) -> Requests {
     let times = counts.first_bytes;
     Requests {
@@ -150,7 +143,7 @@ fn guest(active_guest: &ActiveGuest) -> Guest {
         requests: current.requests,
         failures: current.failures,
         draining: report.draining.len(),
-        refused: report.refused.map(|refusal| Refusal { reason: refusal.reason, at: refusal.at }),
+        refused: report.refused,
         swaps: swaps(report.swaps),
         failed_calls: with_zeros(&report.failed_calls, &CallError::KINDS),
     }
@@ -163,7 +156,7 @@ fn component(report: SlotReport) -> Component {
         role: report.role.to_owned(),
         from,
         generation,
-        refused: report.refused.map(|refusal| Refusal { reason: refusal.reason, at: refusal.at }),
+        refused: report.refused,
         swaps: swaps(report.swaps),
     }
 }

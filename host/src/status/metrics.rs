@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::exposition::{Exposition, Kind};
-use super::report::{Camera, Channel, Guest, Instances, Process, Requests, Status, Swaps};
+use super::report::{Camera, Guest, Instances, Process, Requests, Status, Swaps};
+use crate::channels::ChannelReport;
 
 /// The states of a camera.
 const CAMERA_STATES: [&str; 4] = ["idle", "starting", "live", "lost"];
@@ -118,8 +119,8 @@ fn filters(out: &mut Exposition, cameras: &[Camera]) {
     }
 }
 
-fn channels(out: &mut Exposition, channels: &[Channel]) {
-    let mut figure = |name, kind, help: &str, value: &dyn Fn(&Channel) -> u64| {
+fn channels(out: &mut Exposition, channels: &[ChannelReport]) {
+    let mut figure = |name, kind, help: &str, value: &dyn Fn(&ChannelReport) -> u64| {
         out.metric(name, kind, help);
         for channel in channels {
             out.sample(&[("channel", &channel.name)], value(channel) as f64);

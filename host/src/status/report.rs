@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::channels::ChannelReport;
+use crate::swap::Refusal;
+
 /// The status of the server at one moment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Status {
@@ -15,7 +18,7 @@ pub struct Status {
     /// The cameras, in the order of their configuration.
     pub cameras: Vec<Camera>,
     /// The channels that are or were open, ordered by name.
-    pub channels: Vec<Channel>,
+    pub channels: Vec<ChannelReport>,
     /// The requests of viewers.
     pub requests: Requests,
     /// The guest.
@@ -106,23 +109,6 @@ pub struct Filter {
     pub busy: f64,
 }
 
-/// A channel.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Channel {
-    /// Its name. `(other)` stands for all channels beyond the first hundred or so.
-    pub name: String,
-    /// Its viewers.
-    pub viewers: usize,
-    /// Parts that publishers pushed.
-    pub pushed: u64,
-    /// Parts that viewers were sent, all together.
-    pub sent: u64,
-    /// Parts that viewers missed because they, or the server, were too slow.
-    pub skipped: u64,
-    /// Bytes that viewers were sent, all together.
-    pub bytes: u64,
-}
-
 /// The requests of viewers.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Requests {
@@ -187,15 +173,6 @@ pub struct Swaps {
     pub failed_over: u64,
     /// Refused candidates, by reason.
     pub refused: BTreeMap<String, u64>,
-}
-
-/// Why a component does not run.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Refusal {
-    /// The reason.
-    pub reason: String,
-    /// When it was refused.
-    pub at: f64,
 }
 
 /// A driver or a filter of a camera.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How often a component was replaced, refused and rolled back since the server started.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -19,7 +19,7 @@ pub struct SwapCounts {
 }
 
 /// Why a component does not run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Refusal {
     /// The reason, in one line.
     pub reason: String,

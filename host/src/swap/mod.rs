@@ -44,6 +44,6 @@ pub mod workers;
 pub use active_guest::ActiveGuest;
 pub use camera_slot::{CameraSlot, Opening, SlotReport};
 pub use check::SwapError;
-pub use counts::SwapCounts;
+pub use counts::{Refusal, SwapCounts};
 pub use deployment::NoRollbackTarget;
 pub use drain::{DrainableBody, ServedBody};

@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::channels::ChannelReport;
 use crate::status::Status;
-use crate::status::report::{Camera, Channel, Component, Guest, Process, Refusal, Swaps};
+use crate::status::report::{Camera, Component, Guest, Process, Swaps};
+use crate::swap::Refusal;
 
 /// The most characters of a cell, so that a long name does not make the table wide.
 const MAX_CELL: usize = 60;
@@ -97,11 +99,11 @@ fn cameras(cameras: &[Camera]) -> String {
     text + "\n"
 }
 
-fn channels(channels: &[Channel]) -> String {
+fn channels(channels: &[ChannelReport]) -> String {
     let rows: Vec<_> = channels
         .iter()
         .map(|channel| {
-            let Channel { name, viewers, pushed, sent, skipped, bytes: size } = channel;
+            let ChannelReport { name, viewers, pushed, sent, skipped, bytes: size } = channel;
             vec![
                 name.clone(),
                 viewers.to_string(),
