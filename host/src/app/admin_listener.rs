@@ -11,7 +11,7 @@ use super::error::AppError;
 use super::side_listener;
 use crate::admin::{Access, AdminApi};
 use crate::config::admin_address::AdminAddress;
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::http::auth::{Authenticator, Role};
 use crate::http::health::Health;
 use crate::http::listen::{Binder, ListenAddress, Listeners, SocketAccess};

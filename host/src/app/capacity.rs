@@ -5,7 +5,7 @@ use tracing::warn;
 use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
 use crate::config::camera_spec::{CameraSpec, SourceSpec};
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::filters::MAX_FILTER_INSTANCES;
 use crate::http::limits::{Admission, Limits};

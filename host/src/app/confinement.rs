@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::camera::v4l2::start_user_lookup;
 use crate::config::admin_address::AdminAddress;
 use crate::config::camera_spec::{CameraSpec, SourceSpec};
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::http::listen::ListenAddress;
 use crate::process::confinement::{Allowed, Confinement, confine};
 

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::error::AppError;
 use crate::config::admin_address::AdminAddress;
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::http::listen::{Binder, InheritedSockets, ListenAddress};
 use crate::http::tls::{CertificateFiles, CertificateResolver, TlsConfig};
 

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use super::capacity::METRICS_CONNECTIONS;
 use super::side_listener;
 use crate::config::admin_address::AdminAddress;
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::http::health::Health;
 use crate::http::listen::{Binder, ListenError, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;

@@ -32,7 +32,7 @@ use crate::admin::Access;
 use crate::camera::Cameras;
 use crate::channels::Channels;
 use crate::config::camera_spec::SourceSpec;
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::config::{default_cache_dir, find_cameras};
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::error::AppError;
-use crate::config::cli::ServeArgs;
+use crate::config::serve_args::ServeArgs;
 use crate::config::users::read_users;
 use crate::http::auth::Authenticator;
 use crate::http::proxies::TrustedProxies;

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
-use super::cli::ServeArgs;
 use super::drivers::{DriverGrantsError, driver_settings};
+use super::serve_args::ServeArgs;
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
 use crate::camera::emulated::{DEFAULT_RATE, Emulated, TestPattern};

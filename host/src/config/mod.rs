@@ -1,9 +1,9 @@
 //! Configuration: what the user typed, and what it means on this machine.
 //!
-//! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]).
-//! [`cli`] defines the command line, and [`grant_args`] the options for grants, which two commands share.
-//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`users`] has the users and tokens. [`find_cameras`] turns the camera options into
-//! cameras, and [`default_cache_dir`] returns the default of `--cache`.
+//! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]). [`cli`] defines the
+//! command line, [`serve_args`] the options for serving, and [`grant_args`] those for grants, which two commands share.
+//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`users`] has the users and tokens. [`find_cameras`]
+//! turns the camera options into cameras, and [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
 //! [`ListenAddress`](crate::http::listen::ListenAddress)) parse themselves; nothing in `http` depends on this module.
@@ -20,6 +20,7 @@ pub mod grant_args;
 pub mod label;
 mod lifetime;
 mod load;
+pub mod serve_args;
 pub mod users;
 
 pub use self::cache_dir::default_cache_dir;
