@@ -1,8 +1,8 @@
-//! Tells systemd that the server works, and is silent if it does not.
+//! Notifies the watchdog of systemd as long as the server works.
 //!
 //! A timer would only prove that a timer runs. So the server connects to itself: the connection is accepted, served by
 //! hyper, and answered like that of any client. A task on the runtime of the streams must have run as well. If one of
-//! them hangs, systemd hears nothing and restarts the server.
+//! them hangs, the notifications stop, and systemd restarts the server.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +21,8 @@ const REQUEST: &[u8] = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: cl
 /// What every response begins with.
 const RESPONSE: &[u8] = b"HTTP/1.1 ";
 
-/// How often systemd is told within the time after which it would restart the server (sd_watchdog_enabled(3)).
+/// How many notifications to send in the time after which systemd restarts the server, as sd_watchdog_enabled(3)
+/// recommends.
 const FEEDS_PER_TIMEOUT: u32 = 2;
 
 /// Feeds the watchdog as long as the server serves, until the future is dropped. Must run on the runtime of requests;

@@ -14,7 +14,8 @@ use super::queue::LogQueue;
 /// How long to wait at the end until the last lines are written.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Lines on standard output. Writing one never blocks: if nobody reads, lines are dropped, and the log says how many.
+/// Lines on standard output. Writing one never blocks: if the reader is too slow, lines are dropped,
+/// and the log says how many.
 pub struct LineOutput {
     queue: Arc<LogQueue>,
 }

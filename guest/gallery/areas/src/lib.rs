@@ -29,9 +29,9 @@ impl Polygon {
         }
     }
 
-    /// The pixels of a row that the polygon covers, even if it covers only a part of them, in a picture of this size:
-    /// pairs of the first one and the one after the last. One pixel more on each side hides what the encoder spreads over
-    /// an edge. What the polygon surrounds several times is inside as well.
+    /// The pixels of a row that the polygon covers, even in part, in a picture of this size: pairs of the first one and
+    /// the one after the last. One pixel more on each side hides what the encoder spreads over an edge. What the polygon
+    /// surrounds several times is inside as well.
     pub fn spans(&self, row: u32, width: u32, height: u32) -> Vec<(u32, u32)> {
         let (width, height) = (f64::from(width), f64::from(height));
         let (top, bottom) = ((f64::from(row) - 1.0) / height, (f64::from(row) + 2.0) / height);
