@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::header::ALLOW;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::Full;
 
 use super::host_response;
@@ -50,15 +49,11 @@ impl Health {
             READINESS_PATH => self.check(head.uri.query()).map(|()| "ready"),
             _ => return None,
         };
-        if !matches!(head.method, Method::GET | Method::HEAD) {
-            let mut response = host_response::text(StatusCode::METHOD_NOT_ALLOWED, "allowed methods: GET, HEAD");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Some(response);
-        }
-        Some(match readiness {
+        let respond = || match &readiness {
             Ok(text) => host_response::text(StatusCode::OK, text),
-            Err(reason) => host_response::text(StatusCode::SERVICE_UNAVAILABLE, &reason),
-        })
+            Err(reason) => host_response::text(StatusCode::SERVICE_UNAVAILABLE, reason),
+        };
+        Some(host_response::only_read(&head.method).unwrap_or_else(respond))
     }
 
     /// Whether the server can serve. The reason contains nothing that strangers should not know.

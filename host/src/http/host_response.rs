@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 
 use crate::sandbox::CallError;
@@ -29,6 +29,16 @@ pub fn text(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     response
+}
+
+/// Returns the response to a request with this method for something that can only be read. `None` for GET and HEAD.
+pub fn only_read(method: &Method) -> Option<Response<Full<Bytes>>> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "allowed methods: GET, HEAD");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Some(response)
 }
 
 /// Returns the response to a request with the method CONNECT.
