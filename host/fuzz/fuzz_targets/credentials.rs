@@ -14,6 +14,8 @@ mod token_scope;
 #[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/process/private_file.rs"]
 mod private_file;
+#[path = "../../src/process/regular_file.rs"]
+mod regular_file;
 // Where `token` expects it.
 mod process {
     pub(crate) use crate::private_file;

@@ -2,8 +2,9 @@
 //!
 //! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
-//! * [`confinement`]: takes rights that are not needed. [`service_manager`]: what systemd is told.
-//! * [`private_file`]: reads files with secrets. [`file_changes`]: detects changes of a file.
+//! * [`confinement`]: takes rights that are not needed. [`service_manager`]: notifications to systemd.
+//! * [`regular_file`]: opens files, but no pipes. [`private_file`]: reads files with secrets. [`file_changes`]: detects
+//!   changes of a file.
 //! * [`figures`]: what this process uses.
 
 pub mod confinement;
@@ -12,6 +13,7 @@ pub mod file_changes;
 pub mod heap;
 pub mod open_files;
 pub mod private_file;
+pub mod regular_file;
 pub mod runtimes;
 pub mod service_manager;
 pub mod supervisor;

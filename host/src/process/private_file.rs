@@ -1,11 +1,13 @@
 //! Files with secrets, which no other user may access.
 
-use std::fs::{self, File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
+
+use super::regular_file::open_regular_file;
 
 /// The permission bits of everybody except the file's owner. None may be set.
 const OTHERS: u32 = 0o077;
@@ -68,11 +70,7 @@ pub fn is_private(metadata: &Metadata) -> bool {
 /// `role` says in errors what the file is, such as `admin token file`. Blocks while it reads.
 pub fn read_private_file(role: &'static str, path: &Path, limit: u64) -> Result<String, PrivateFileError> {
     let failed = |source| PrivateFileError::Read { role, path: path.to_owned(), source };
-    // Opening a named pipe without a writer would block.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("it is not a regular file")));
-    }
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open_regular_file(path).map_err(failed)?;
     // Check the file that was opened; the path may lead to another one by now.
     let metadata = file.metadata().map_err(failed)?;
     let user = geteuid().as_raw();

@@ -1,7 +1,6 @@
 //! The certificate of the server and its private key.
 
 use std::fmt;
-use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,6 +14,7 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use crate::process::private_file::{PrivateFileError, read_private_file};
+use crate::process::regular_file::open_regular_file;
 
 /// How much of each file is read, in bytes. A chain of ten certificates has about 20 kB.
 const FILE_LIMIT: u64 = 256 << 10;
@@ -89,12 +89,8 @@ impl CertificateFiles {
 
 /// Reads a file of at most [`FILE_LIMIT`] bytes. What follows is ignored.
 fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
-    // Opening a named pipe without a writer would block.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_LIMIT).read_to_end(&mut bytes)?;
+    open_regular_file(path)?.take(FILE_LIMIT).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -173,6 +169,7 @@ impl ResolvesServerCert for CertificateResolver {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -1,20 +1,18 @@
 //! The bytes of a component that may become the guest.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use super::error::{COMPONENT_LIMIT, LoadError};
 use super::interfaces::Interfaces;
 use super::origin::Origin;
+use crate::process::regular_file::open_regular_file;
 
 /// The guest that is compiled into this program; see `build.rs`.
 static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_BUILT_IN_GUEST"));
@@ -75,7 +73,8 @@ impl Candidate {
     fn read_as(origin: Origin, path: &Path) -> Result<Self, LoadError> {
         let mut bytes = Vec::new();
         // One byte beyond the limit shows that the file is too large, even if it is still growing.
-        let read = open_file(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
+        let read =
+            open_regular_file(path).and_then(|file| file.take(COMPONENT_LIMIT as u64 + 1).read_to_end(&mut bytes));
         match read {
             Ok(_) => Self::new(origin, bytes),
             Err(source) => Err(LoadError::Read { origin, source }),
@@ -117,14 +116,4 @@ impl Candidate {
         Interfaces::parse(&self.bytes)
             .map_err(|error| LoadError::Invalid { origin: origin(), reason: error.to_string() })
     }
-}
-
-/// Opens a regular file. Does not block on a named pipe that nobody writes to.
-fn open_file(path: &Path) -> io::Result<File> {
-    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    Ok(file)
 }
