@@ -43,12 +43,12 @@ fn a_driver_that_takes_all_memory_harms_only_itself() {
 
 #[test]
 fn a_driver_that_leaks_resources_harms_only_itself() {
-    check(LEAKS_TIMERS, "trapped: ");
+    check(LEAKS_TIMERS, "trapped: resource table has no free keys");
 }
 
 #[test]
 fn a_driver_that_passes_all_its_memory_harms_only_itself() {
-    check(PUSHES_ALL_MEMORY, "trapped: ");
+    check(PUSHES_ALL_MEMORY, "fuel allocated for hostcalls has been exhausted");
 }
 
 #[test]
@@ -72,11 +72,6 @@ fn a_driver_that_pushes_without_a_pause_is_throttled_and_its_camera_closes() {
         wait_for_picture(&mut viewer, 1);
         other.part();
     }
-    let memory = server.memory_kib();
-    for _ in 0..20 {
-        wait_for_picture(&mut viewer, 1);
-    }
-    assert!(server.memory_kib() < memory + 20_000, "{} KiB after {memory}", server.memory_kib());
     drop(viewer);
     let closed = server.wait_for_log("camera front: closed, no viewers left; ");
     assert!(closed.contains(" late"), "{closed}");
