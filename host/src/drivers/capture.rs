@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
+use tracing::debug;
 
 use super::slots::DriverSlot;
 use crate::camera::image_input::{InputState, NewestImage};
@@ -48,6 +49,8 @@ pub(super) struct DriverCapture {
     retiring: Option<(DriverRun, Instant)>,
     /// Changes when the driver is replaced.
     changes: watch::Receiver<()>,
+    /// Why the camera has failed, once the frames lost before that were reported.
+    failed: Option<SourceError>,
 }
 
 /// A running driver, and its generation.
@@ -75,7 +78,17 @@ impl DriverCapture {
                 SourceError::External(Outage { cause: OutageCause::Failed, message })
             })?;
         let running = start(&slot, &settings, &input).map_err(SourceError::External)?;
-        Ok(Self { slot, settings, input, runtime: Some(runtime), running, successor: None, retiring: None, changes })
+        Ok(Self {
+            slot,
+            settings,
+            input,
+            runtime: Some(runtime),
+            running,
+            successor: None,
+            retiring: None,
+            changes,
+            failed: None,
+        })
     }
 
     /// Starts the driver of a newer generation beside the one that runs.
@@ -121,25 +134,28 @@ impl DriverCapture {
         retiring.take_if(|(run, until)| run.has_ended() || *until < Instant::now());
     }
 
-    /// Lets the successor take over if it has a picture.
-    fn take_from_successor(&mut self) -> Option<CaptureOutcome> {
-        let successor = self.successor.as_ref()?;
-        let outcome = successor.run.take();
-        if outcome.image.is_none() {
-            if let Some(error) = successor.run.failure()
-                && let Some(Running { opening, .. }) = self.successor.take()
-            {
-                // It may be current although it cannot be rolled back. The camera keeps the driver that works.
-                self.slot.record_failure(&opening, &reason(&error));
+    /// Lets the successor take over if it has a picture. Returns the picture, if there is one, and the frames lost before
+    /// it.
+    fn take_from_successor(&mut self) -> CaptureOutcome {
+        let Some(mut successor) = self.successor.take() else { return CaptureOutcome::default() };
+        let mut outcome = successor.run.take();
+        if outcome.image.is_some() {
+            successor.opening.record_picture();
+            std::mem::swap(&mut self.running, &mut successor);
+            let replaced = successor.run;
+            outcome.lost += replaced.take_lost();
+            replaced.close();
+            self.retiring = Some((replaced, Instant::now() + CLOSE_TIME));
+        } else if let Some(error) = successor.run.failure() {
+            let has_rolled_back = self.slot.record_failure(&successor.opening, &reason(&error));
+            // Otherwise another driver is current, which is started next.
+            if !has_rolled_back {
+                debug!(camera = self.slot.camera(), "a replaced driver {}, before its first picture", reason(&error));
             }
-            return None;
+        } else {
+            self.successor = Some(successor);
         }
-        let successor = self.successor.take()?;
-        successor.opening.record_picture();
-        let Running { run, .. } = std::mem::replace(&mut self.running, successor);
-        run.close();
-        self.retiring = Some((run, Instant::now() + CLOSE_TIME));
-        Some(outcome)
+        outcome
     }
 }
 
@@ -149,12 +165,17 @@ impl Capture for DriverCapture {
     }
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         self.follow_changes();
         self.run_until(deadline);
-        if let Some(outcome) = self.take_from_successor() {
-            return Ok(outcome);
+        let of_successor = self.take_from_successor();
+        if of_successor.image.is_some() {
+            return Ok(of_successor);
         }
-        let outcome = self.running.run.take();
+        let mut outcome = self.running.run.take();
+        outcome.lost += of_successor.lost;
         if outcome.image.is_some() {
             self.running.opening.record_picture();
             return Ok(outcome);
@@ -166,7 +187,7 @@ impl Capture for DriverCapture {
             self.changes.mark_unchanged();
             self.running = start(&self.slot, &self.settings, &self.input).map_err(SourceError::External)?;
         } else {
-            return Err(SourceError::External(outage(&error, &self.running)));
+            self.failed = Some(SourceError::External(outage(&error, &self.running)));
         }
         Ok(outcome)
     }

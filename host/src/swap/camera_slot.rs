@@ -1,7 +1,8 @@
 //! The component of one camera: which one runs now, how it is replaced, and which one a rollback returns to.
 //!
 //! It has generations like the guest. What a request is for the guest is an opening for a camera, and what an answer is
-//! is a picture: a component is on probation until its first picture, and one failure before that rolls it back.
+//! is a picture: each generation is on probation until its first picture, and one failure before that rolls it back,
+//! even if its component has delivered pictures in an earlier generation.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -224,7 +225,7 @@ impl<C: CameraComponent> CameraSlot<C> {
     }
 
     /// Records that an opening has failed for this reason, which continues a sentence about the component. If its
-    /// component is current and has never delivered a picture, rolls back to another one if there is one, and returns
+    /// generation is current and has delivered no picture, rolls back to another component if there is one, and returns
     /// `true`.
     pub fn record_failure(&self, opening: &Opening<C>, reason: &str) -> bool {
         let generation = opening.0.generation();
@@ -233,8 +234,8 @@ impl<C: CameraComponent> CameraSlot<C> {
         let transition = {
             let mut state = self.state();
             let Some(deployment) = &mut state.deployment else { return false };
-            let is_proven = generation.has_answered() || deployment.current.lifecycle.number != number;
-            if is_proven || !deployment.targets.has_other(&identity.digest) {
+            let is_on_probation = !generation.has_answered_now() && deployment.current.lifecycle.number == number;
+            if !is_on_probation || !deployment.targets.has_other(&identity.digest) {
                 return false;
             }
             let Failover::To(transition) = deployment.fail_over(number, &identity.digest) else { return false };
@@ -269,7 +270,7 @@ impl<C: CameraComponent> CameraSlot<C> {
                 generation: generation.lifecycle.number,
                 component: component(generation.guest.identity()),
                 since: unix_time(generation.lifecycle.since),
-                delivered: generation.has_answered(),
+                delivered: generation.has_answered_now(),
                 openings: generation.requests(),
             }
         });
@@ -375,7 +376,7 @@ pub struct Current {
     pub component: Component,
     /// When its generation began, in seconds since 1970.
     pub since: f64,
-    /// Whether it has delivered a picture, which ends its probation.
+    /// Whether it has delivered a picture in this generation, which ends its probation.
     pub delivered: bool,
     /// How often it was started.
     pub openings: u64,

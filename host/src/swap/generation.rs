@@ -18,16 +18,19 @@ pub(super) struct Generation<G = LoadedGuest> {
     pub(super) instances: Instances,
     phase: watch::Sender<Phase>,
     probation: Probation,
-    /// Whether the guest has answered a client's request successfully, in this generation or an earlier one.
-    has_answered: AtomicBool,
+    /// Whether the guest has answered a client's request successfully in an earlier generation.
+    had_answered: bool,
+    /// Whether it has done so in this generation.
+    has_answered_now: AtomicBool,
     requests: AtomicU64,
     failures: AtomicU64,
     in_flight: AtomicUsize,
 }
 
 impl<G> Generation<G> {
-    /// Starts the generation with this number.
-    pub(super) fn start(number: u64, guest: G, digest: Arc<str>, has_answered: bool) -> Arc<Self> {
+    /// Starts the generation with this number. `had_answered` says whether the guest has answered a request successfully
+    /// in an earlier generation.
+    pub(super) fn start(number: u64, guest: G, digest: Arc<str>, had_answered: bool) -> Arc<Self> {
         let (phase, lifecycle) = Lifecycle::begin(number, digest);
         Arc::new(Self {
             guest,
@@ -35,7 +38,8 @@ impl<G> Generation<G> {
             instances: Instances::default(),
             phase,
             probation: Probation::default(),
-            has_answered: AtomicBool::new(has_answered),
+            had_answered,
+            has_answered_now: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
@@ -53,7 +57,12 @@ impl<G> Generation<G> {
 
     /// Whether the guest has answered a request successfully, in this generation or an earlier one.
     pub(super) fn has_answered(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed)
+        self.had_answered || self.has_answered_now()
+    }
+
+    /// Whether the guest has answered a request successfully in this generation.
+    pub(super) fn has_answered_now(&self) -> bool {
+        self.has_answered_now.load(Ordering::Relaxed)
     }
 
     /// How well the guest has served so far.
@@ -115,8 +124,8 @@ impl<G> InFlightRequest<G> {
     /// Records that the guest has started a successful response.
     pub(super) fn record_success(&self) {
         // Read first: the flag is written once and read by every request.
-        if !self.generation.has_answered() {
-            self.generation.has_answered.store(true, Ordering::Relaxed);
+        if !self.generation.has_answered_now() {
+            self.generation.has_answered_now.store(true, Ordering::Relaxed);
         }
     }
 

@@ -152,6 +152,12 @@ impl NewestImage {
         CaptureOutcome { image: checked.map(captured), lost }
     }
 
+    /// Discards the newest image, which is late then, and returns the frames lost since the last one was taken.
+    pub fn take_lost(&mut self) -> LostFrames {
+        self.lost.late += u64::from(self.newest.take().is_some());
+        std::mem::take(&mut self.lost)
+    }
+
     /// Whether no image was taken for too long.
     pub fn silence(&self) -> Option<Silence> {
         let stalled_after = stall_timeout(self.rate);

@@ -16,7 +16,7 @@ use super::error::DriverError;
 use super::state::{DriverState, SharedImage};
 use crate::camera::image_input::NewestImage;
 use crate::camera::source::CaptureOutcome;
-use crate::camera::{Dimensions, StreamMode};
+use crate::camera::{Dimensions, LostFrames, StreamMode};
 use crate::sandbox::author::Author;
 use crate::sandbox::call::throttle::throttled;
 use crate::sandbox::engine::Sandbox;
@@ -128,6 +128,11 @@ impl DriverRun {
     /// Takes the newest image, and the frames lost before it.
     pub fn take(&self) -> CaptureOutcome {
         self.newest.lock().take()
+    }
+
+    /// Discards the newest image, and returns the frames lost until now.
+    pub fn take_lost(&self) -> LostFrames {
+        self.newest.lock().take_lost()
     }
 
     /// The mode, which is known with the first image.

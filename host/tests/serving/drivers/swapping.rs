@@ -4,9 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use hotshoe_test_support::client::{Reply, Viewer, get, send};
-use hotshoe_test_support::guests::{
-    DRIVES, REPORTS, RETURNS, TRAPS_WITHOUT_A_PICTURE, built_in, driver, driver_file, variant,
-};
+use hotshoe_test_support::guests::{DRIVES, built_in, driver, driver_file, variant};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until};
 use rustix::process::Signal;
@@ -14,17 +12,17 @@ use serde_json::Value;
 
 use super::{serve, wait_for_picture};
 
-fn put_driver(server: &Server, camera: &str, component: &[u8]) -> Reply {
+pub(super) fn put_driver(server: &Server, camera: &str, component: &[u8]) -> Reply {
     send(server.admin.unwrap(), "PUT", &format!("/cameras/{camera}"), &[], component)
 }
 
-fn report(server: &Server) -> Value {
+pub(super) fn report(server: &Server) -> Value {
     get(server.admin.unwrap(), "/cameras/front").json()
 }
 
 /// Receives parts until this picture arrives. All of them must be pictures with increasing numbers.
 #[track_caller]
-fn wait_for_picture_without_outage(viewer: &mut Viewer, number: usize) {
+pub(super) fn wait_for_picture_without_outage(viewer: &mut Viewer, number: usize) {
     let mut last = viewer.part().sequence();
     wait_until(&format!("picture {number} arrives"), || {
         let part = viewer.part();
@@ -64,48 +62,6 @@ fn an_uploaded_driver_takes_over_without_a_gap() {
     assert_eq!((rolled_back.status, rolled_back.json()["current"]["generation"].as_u64()), (200, Some(6)));
     viewers.iter_mut().for_each(|viewer| wait_for_picture_without_outage(viewer, 1));
     assert_eq!(server.capture_threads(), 1);
-}
-
-#[test]
-fn a_driver_that_fails_before_its_first_picture_is_rolled_back_and_viewers_notice_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(DRIVES, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
-    for (count, (instructions, reason)) in (1..).zip([
-        (TRAPS_WITHOUT_A_PICTURE, "trapped: wasm trap: wasm `unreachable` instruction executed"),
-        (REPORTS, "reported: the lens cap is on"),
-        (RETURNS, "has returned although the camera is open"),
-    ]) {
-        assert_eq!(put_driver(&server, "front", &driver(instructions, 2)).status, 200);
-        let log = server.wait_for_logs("before its first picture; rolling back to that of generation ", count);
-        assert!(log.contains(reason), "{log}");
-        let report = report(&server);
-        assert!(report["refused"]["reason"].as_str().unwrap().contains(reason), "{report}");
-        assert!(report["current"]["from"].as_str().unwrap().ends_with("driver.wasm"), "{report}");
-        for _ in 0..5 {
-            wait_for_picture_without_outage(&mut viewer, 1);
-        }
-    }
-    assert!(!server.log().contains("(retrying)"), "{}", server.log());
-    assert_eq!(put_driver(&server, "front", &driver(DRIVES, 3)).status, 200);
-    wait_for_picture_without_outage(&mut viewer, 3);
-}
-
-#[test]
-fn a_driver_that_was_uploaded_while_the_camera_was_closed_is_rolled_back_when_it_fails() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(DRIVES, 1));
-    server.wait_for_log("camera front: generation 1: driver ");
-    assert_eq!(put_driver(&server, "front", &driver(DRIVES, 2)).status, 200);
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    assert_eq!(viewer.part().jpeg, built_in_pictures()[1]);
-    drop(viewer);
-    server.wait_for_log("camera front: closed, no viewers left; ");
-    assert_eq!(put_driver(&server, "front", &driver(TRAPS_WITHOUT_A_PICTURE, 3)).status, 200);
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    assert_eq!(viewer.part().jpeg, built_in_pictures()[1]);
-    server.wait_for_log("before its first picture; rolling back to that of generation 2");
 }
 
 #[test]

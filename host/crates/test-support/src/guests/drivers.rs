@@ -96,6 +96,15 @@ pub const TRUNCATES: &str = "(loop $again
 /// Delivers pictures without a pause, and never looks whether the camera closes.
 pub const FLOODS: &str = "(loop $again (drop (call $push (global.get $picture) (global.get $length))) (br $again))";
 
+/// Delivers five truncated pictures, and traps.
+pub const TRUNCATES_AND_TRAPS: &str = "(local $left i32) (local.set $left (i32.const 5))
+  (loop $again
+    (drop (call $push (global.get $picture) (i32.sub (global.get $length) (i32.const 1000))))
+    (call $pause (i64.const 20))
+    (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+    (br_if $again (local.get $left)))
+  unreachable";
+
 /// Delivers more bytes than the host accepts, then a picture every 20 ms if that was refused.
 pub const PUSHES_TOO_MUCH: &str = "(drop (memory.grow (i32.const 160)))
   (if (i32.eqz (call $push (i32.const 0) (i32.const 9000000))) (then unreachable))
@@ -148,6 +157,22 @@ pub fn driver_importing(wit_imports: &str, imports: &str, instructions: &str, pi
          world tested {{ include hotshoe:camera/driver@0.2.0; import wasi:cli/stdout@0.2.12; {wit_imports} }}"
     );
     encode_module(&module, "wit/server", &wit, "tested")
+}
+
+/// Like [`driver`]. The driver drives, unless its directory (`dir=`) contains a file `broken` when it starts. Then it
+/// traps.
+pub fn driver_that_a_file_breaks(picture: usize) -> Vec<u8> {
+    let wit = "import wasi:filesystem/preopens@0.2.12; import wasi:filesystem/types@0.2.12;";
+    let imports = r#"
+      (import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $directories (param i32)))
+      (import "wasi:filesystem/types@0.2.12" "[method]descriptor.stat-at" (func $stat (param i32 i32 i32 i32 i32)))"#;
+    let instructions = r#"
+      (call $directories (i32.const 256))
+      (i64.store (i32.const 1100) (i64.const 0x6e656b6f7262)) ;; "broken"
+      (call $stat (i32.load (i32.load (i32.const 256))) (i32.const 0) (i32.const 1100) (i32.const 6) (i32.const 1200))
+      (if (i32.eqz (i32.load8_u (i32.const 1200))) (then unreachable))
+      (call $stream (global.get $picture) (global.get $length))"#;
+    driver_importing(wit, imports, instructions, picture)
 }
 
 /// Writes a driver to `folder`. Returns its path, and the argument of `--camera` for a camera named `front`.
