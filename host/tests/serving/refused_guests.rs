@@ -121,9 +121,9 @@ fn a_component_that_needs_more_memory_than_allowed_is_refused() {
 }
 
 #[test]
-fn a_component_of_200_megabytes_is_refused_without_being_stored() {
+fn a_component_of_80_megabytes_is_refused_without_being_stored() {
     let mut candidate = guests::built_in();
-    candidate.resize(200 << 20, 0);
+    candidate.resize(80 << 20, 0);
     let server = Server::start(&["--camera", "emulated,fps=20"]);
     let before = server.peak_memory_kib();
     let reply = server.put_guest(&candidate);

@@ -46,10 +46,13 @@ fn numbers_and_times_of_capture_are_those_of_the_first_server() {
     let second = relay(&first, "/video_feed");
     let mut direct = Viewer::watch(origin.address, "/video_feed");
     let mut relayed = Viewer::watch(second.address, "/video_feed");
-    let relayed: Vec<Part> = (0..20).map(|_| relayed.part()).collect();
     let mut known: Vec<Part> = Vec::new();
-    let mut compared = 0;
-    for part in &relayed {
+    let (mut compared, mut last) = (0, 0);
+    while compared < 5 {
+        let part = relayed.part();
+        assert!(part.sequence() > last, "{} after {last}", part.sequence());
+        last = part.sequence();
+        assert!(last < 1000, "only {compared} frames could be compared");
         while known.last().is_none_or(|last| last.sequence() < part.sequence()) {
             known.push(direct.part());
         }
@@ -59,8 +62,6 @@ fn numbers_and_times_of_capture_are_those_of_the_first_server() {
             compared += 1;
         }
     }
-    assert!(compared >= 5, "only {compared} frames could be compared");
-    assert!(relayed.windows(2).all(|pair| pair[0].sequence() < pair[1].sequence()), "{relayed:?}");
 }
 
 #[test]
