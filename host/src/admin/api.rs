@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,10 +61,15 @@ pub struct AdminApi {
     access: Access,
     collector: Collector,
     health: Health,
+    reload: ReloadConfiguration,
     uploads: Semaphore,
     throttle: Throttle,
     denial_log: DenialLog,
 }
+
+/// Reloads the configuration. Returns a report of what has changed, or why nothing has.
+pub type ReloadConfiguration =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<serde_json::Value, String>> + Send>> + Send + Sync>;
 
 /// The body of an error response.
 #[derive(Serialize)]
@@ -75,13 +81,15 @@ type AdminResponse = Response<Full<Bytes>>;
 
 impl AdminApi {
     /// Serves requests that have `access`, among them what `collector` collects. Everyone may check the health.
-    pub fn new(collector: Collector, health: Health, access: Access) -> Self {
+    /// `reload` reloads the configuration.
+    pub fn new(collector: Collector, health: Health, access: Access, reload: ReloadConfiguration) -> Self {
         Self {
             active_guest: collector.active_guest.clone(),
             drivers: collector.drivers.clone(),
             access,
             collector,
             health,
+            reload,
             uploads: Semaphore::new(MAX_UPLOADS),
             throttle: Throttle::new(GUESSES),
             denial_log: DenialLog::new(),
@@ -129,6 +137,11 @@ impl AdminApi {
                 Err(reason) => error(StatusCode::CONFLICT, reason),
             },
             ("/guest/rollback", _) => method_not_allowed("POST"),
+            ("/config/reload", &Method::POST) => match (self.reload)().await {
+                Ok(report) => json(StatusCode::OK, &report),
+                Err(reason) => error(StatusCode::UNPROCESSABLE_ENTITY, reason),
+            },
+            ("/config/reload", _) => method_not_allowed("POST"),
             ("/status", method) => responses::status(&self.collector, method),
             (METRICS_PATH, method) => responses::metrics(&self.collector, method),
             ("/cameras", &Method::GET | &Method::HEAD) => self.report_drivers(),
@@ -137,7 +150,8 @@ impl AdminApi {
                 Some(rest) => self.respond_for_camera(rest, head, body).await,
                 None => error(
                     StatusCode::NOT_FOUND,
-                    "not found; this server has /status, /metrics, /guest, /guest/rollback, /cameras and /cameras/NAME",
+                    "not found; this server has /status, /metrics, /guest, /guest/rollback, /config/reload, /cameras and \
+                     /cameras/NAME",
                 ),
             },
         }

@@ -7,6 +7,7 @@
 //! | `GET /guest` | the current generation, the guest before it, what drains, and what was refused |
 //! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
 //! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |
+//! | `POST /config/reload` | reloads the configuration; responds with what has changed, or with 422 and the reason |
 //! | `GET /cameras`, `GET /cameras/NAME` | the drivers of all cameras that have one, or of this camera |
 //! | `PUT /cameras/NAME` | replaces the driver of a camera; responds like GET, or with 422 and the reason |
 //! | `POST /cameras/NAME/rollback` | rolls back to the previous driver; responds like GET, or with 409 |
@@ -23,4 +24,4 @@ pub mod api;
 mod denial_log;
 
 pub use access::{Access, TokenError};
-pub use api::AdminApi;
+pub use api::{AdminApi, ReloadConfiguration};

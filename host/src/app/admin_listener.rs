@@ -8,8 +8,9 @@ use tracing::warn;
 
 use super::capacity::ADMIN_CONNECTIONS;
 use super::error::AppError;
+use super::reload::Reloader;
 use super::side_listener;
-use crate::admin::{Access, AdminApi};
+use crate::admin::{Access, AdminApi, ReloadConfiguration};
 use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
 use crate::http::auth::{Authenticator, Role};
@@ -81,10 +82,23 @@ pub(super) fn spawn(
     collector: Collector,
     health: Health,
     access: Access,
+    reloader: Arc<Reloader>,
 ) {
-    let api = Arc::new(AdminApi::new(collector, health, access));
+    let api = Arc::new(AdminApi::new(collector, health, access, reload_configuration(reloader)));
     let handle = move |request| api.clone().handle(request);
     // Abandon: an upload whose client has left changes nothing.
     let half_close = HalfClose::Abandon;
     side_listener::spawn(tasks, runtime, "the admin listener", listeners, ADMIN_CONNECTIONS, half_close, handle);
+}
+
+/// What `POST /config/reload` does.
+fn reload_configuration(reloader: Arc<Reloader>) -> ReloadConfiguration {
+    Box::new(move || {
+        let reloader = reloader.clone();
+        Box::pin(async move {
+            let report = reloader.reload().await.map_err(|error| error.to_string())?;
+            // The report has only fields that JSON can represent, so this does not fail.
+            Ok(serde_json::to_value(report).unwrap_or_default())
+        })
+    })
 }

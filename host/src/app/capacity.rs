@@ -8,7 +8,7 @@ use crate::config::camera_spec::{CameraSpec, SourceSpec};
 use crate::config::serve_args::ServeArgs;
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::filters::MAX_FILTER_INSTANCES;
-use crate::http::limits::{Admission, Limits};
+use crate::http::limits::{Limits, RequestLimits};
 use crate::process::open_files;
 use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_OUTGOING_REQUESTS};
 use crate::swap::workers::MAX_WORKERS;
@@ -22,18 +22,59 @@ pub(super) const METRICS_CONNECTIONS: usize = 16;
 /// The default number of connections without a request, which browsers keep open.
 const IDLE_CONNECTIONS: usize = 1000;
 
+/// How many cameras a new configuration can add to a running server. Each reserves address space for its publishers.
+const SPARE_CAMERAS: usize = 8;
+
 /// The number of connections when too few files are left. With fewer, the server would be useless.
 const MIN_CONNECTIONS: usize = 4;
+
+/// The options that limit connections and requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct LimitOptions {
+    pub(super) max_requests: u32,
+    pub(super) max_connections: Option<u32>,
+    pub(super) max_connections_per_address: u32,
+}
+
+impl LimitOptions {
+    /// The names of the options in a configuration file.
+    pub(super) const MAX_REQUESTS: &str = "max_requests";
+    pub(super) const MAX_CONNECTIONS: &str = "max_connections";
+    pub(super) const MAX_CONNECTIONS_PER_ADDRESS: &str = "max_connections_per_address";
+
+    /// The names of the options with other values.
+    pub(super) fn differences(self, other: Self) -> Vec<&'static str> {
+        let is_different = [
+            (Self::MAX_REQUESTS, self.max_requests != other.max_requests),
+            (Self::MAX_CONNECTIONS, self.max_connections != other.max_connections),
+            (Self::MAX_CONNECTIONS_PER_ADDRESS, self.max_connections_per_address != other.max_connections_per_address),
+        ];
+        is_different.into_iter().filter(|(_, is_different)| *is_different).map(|(name, _)| name).collect()
+    }
+}
+
+impl From<&ServeArgs> for LimitOptions {
+    fn from(args: &ServeArgs) -> Self {
+        let ServeArgs { max_requests, max_connections, max_connections_per_address, .. } = *args;
+        Self { max_requests, max_connections, max_connections_per_address }
+    }
+}
+
+/// How many cameras there can be until the next start.
+pub(super) fn most_cameras(args: &ServeArgs) -> usize {
+    // Without a file, the cameras cannot change.
+    args.cameras.len() + if args.config.is_some() { SPARE_CAMERAS } else { 0 }
+}
 
 /// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
 /// test request; idle ones of the current and the previous guest; their workers and those of their middleware; and two
 /// publishers per channel, while one takes over from the other. Cameras with a driver need up to three each, and two for
-/// each filter.
-pub(super) fn instances(args: &ServeArgs) -> u32 {
+/// each filter. `most_cameras` is how many cameras there can be.
+pub(super) fn instances(args: &ServeArgs, most_cameras: usize) -> u32 {
     let is_component = |camera: &&CameraSpec| matches!(camera.source, SourceSpec::Component(_));
     let drivers = args.cameras.iter().filter(is_component).count() as u32;
     let filters = args.cameras.iter().map(|camera| camera.filters.len() as u32).sum::<u32>() * MAX_FILTER_INSTANCES;
-    let publishers = 2 * Channels::limit(args.cameras.len());
+    let publishers = 2 * Channels::limit(most_cameras);
     2 * args.max_requests
         + 1
         + 2 * MAX_IDLE_INSTANCES
@@ -43,27 +84,31 @@ pub(super) fn instances(args: &ServeArgs) -> u32 {
         + filters
 }
 
-/// The limits on connections: what the options ask for, as far as the limit on open files allows.
-pub(super) fn connection_limits(args: &ServeArgs, cameras: usize) -> Limits {
-    let requested = match args.max_connections {
-        Some(count) => count as usize,
-        None => 2 * args.max_requests as usize + IDLE_CONNECTIONS,
-    };
+/// How many connections the limit on open files allows. `cameras` is how many cameras there can be.
+pub(super) fn most_connections(args: &ServeArgs, cameras: usize) -> usize {
     let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
     let metrics = if matches!(args.metrics, Some(AdminAddress::Listen(_))) { METRICS_CONNECTIONS } else { 0 };
     let guest_files = if args.grants.guest_dir.is_some() { open_files::for_guests() } else { 0 };
-    let left = open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files);
-    if left < requested {
+    open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files)
+}
+
+/// The limits on connections: what the options ask for, but at most `most`.
+pub(super) fn connection_limits(options: LimitOptions, most: usize) -> Limits {
+    let requested = match options.max_connections {
+        Some(count) => count as usize,
+        None => 2 * options.max_requests as usize + IDLE_CONNECTIONS,
+    };
+    if most < requested {
         let advice = "raise the limit on open files (`ulimit -n`, or LimitNOFILE= in a systemd unit)";
-        warn!("at most {left} connections instead of {requested}; {advice}");
+        warn!("at most {most} connections instead of {requested}; {advice}");
     }
-    let total = requested.min(left).max(MIN_CONNECTIONS);
-    Limits { total, per_address: args.max_connections_per_address as usize }
+    let total = requested.min(most).max(MIN_CONNECTIONS);
+    Limits { total, per_address: options.max_connections_per_address as usize }
 }
 
 /// The limits on requests. Streams leave a quarter of the connections to other requests.
-pub(super) fn admission(args: &ServeArgs, limits: Limits) -> Admission {
-    let requests = args.max_requests as usize;
-    let streams = requests.min(limits.total - limits.total.div_ceil(4));
-    Admission::new(streams, requests, limits.per_address)
+pub(super) fn request_limits(options: LimitOptions, connections: Limits) -> RequestLimits {
+    let requests = options.max_requests as usize;
+    let streams = requests.min(connections.total - connections.total.div_ceil(4));
+    RequestLimits { streams, requests, per_client: connections.per_address }
 }

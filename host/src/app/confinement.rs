@@ -5,37 +5,44 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use tracing::{info, warn};
 
+use super::listeners::listen_addresses;
 use crate::camera::v4l2::start_user_lookup;
-use crate::config::admin_address::AdminAddress;
-use crate::config::camera_spec::{CameraSpec, SourceSpec};
+use crate::config::camera_spec::CameraSpec;
 use crate::config::serve_args::ServeArgs;
 use crate::http::listen::ListenAddress;
 use crate::process::confinement::{Allowed, Confinement, confine};
 
 /// Takes all rights from the server that it does not need, and logs what is in force. Must be called before the runtimes
-/// start. `cache` is the folder of compiled guests.
-pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>) {
-    if args.cameras.iter().any(runs_program) {
+/// start. `cache` is the folder of compiled guests. Returns whether cameras may start programs.
+pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>) -> bool {
+    if args.cameras.iter().any(CameraSpec::runs_program) {
         info!("confinement: off, because the program of a camera would inherit it");
-        return;
+        return true;
     }
-    let (admin, metrics) = (listen_address(args.admin.as_ref()), listen_address(args.metrics.as_ref()));
     let allowed = Allowed {
         writable: cache.into_iter().chain(args.guest_store.clone()).collect(),
-        sockets: args.listen.iter().chain(admin).chain(metrics).filter_map(socket_folder).collect(),
+        sockets: listen_addresses(args).filter_map(socket_folder).collect(),
     };
     if let Err(error) = start_user_lookup() {
         warn!("the programs that use a busy camera will not be named: {error}");
     }
     match confine(&allowed) {
-        Ok(Confinement::Full) => info!("confinement: no file but the server's own can be written, no program started"),
+        Ok(Confinement::Full) => {
+            info!("confinement: no file but the server's own can be written, no program started");
+            false
+        }
         Ok(Confinement::Partial) => {
             info!("confinement: as far as this kernel supports Landlock; all of it needs Linux 6.10");
+            false
         }
         Ok(Confinement::NoNewPrivileges) => {
             info!("confinement: no new privileges; this kernel has no Landlock to protect files");
+            true
         }
-        Err(error) => warn!("confinement: off: {error}"),
+        Err(error) => {
+            warn!("confinement: off: {error}");
+            true
+        }
     }
 }
 
@@ -43,19 +50,6 @@ pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>) {
 pub(super) fn warn_if_root() {
     if geteuid().is_root() {
         warn!("running as root: a user of its own in the group `video` would be safer, see SECURITY.md");
-    }
-}
-
-/// Whether a camera needs a program, whose needs are unknown.
-fn runs_program(camera: &CameraSpec) -> bool {
-    matches!(camera.source, SourceSpec::Exec(_) | SourceSpec::Rpicam(_))
-}
-
-/// The address of a listener that may be off.
-fn listen_address(option: Option<&AdminAddress>) -> Option<&ListenAddress> {
-    match option? {
-        AdminAddress::Listen(address) => Some(address),
-        AdminAddress::Off => None,
     }
 }
 

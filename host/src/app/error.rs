@@ -63,9 +63,6 @@ pub enum AppError {
     /// The users cannot be used.
     #[error("--users: {0}")]
     Users(#[from] UsersError),
-    /// A file that would leave the server open to everyone, surely by mistake.
-    #[error("the file of --users has neither users nor tokens; add a user with `hotshoe passwd`, or omit --users")]
-    NoUsers,
     /// Passwords cannot be checked.
     #[error(transparent)]
     Random(#[from] NoRandomNumbers),

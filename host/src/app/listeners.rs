@@ -10,14 +10,19 @@ use crate::config::serve_args::ServeArgs;
 use crate::http::listen::{Binder, InheritedSockets, ListenAddress};
 use crate::http::tls::{CertificateFiles, CertificateResolver, TlsConfig};
 
-/// Reads the certificate, if there is one. Fails if no address uses it.
-pub(super) fn certificates(args: &ServeArgs) -> Result<Option<Arc<CertificateResolver>>, AppError> {
-    let (Some(certificate), Some(key)) = (&args.tls_certificate, &args.tls_key) else { return Ok(None) };
+/// The addresses of all listeners that the options name.
+pub(super) fn listen_addresses(args: &ServeArgs) -> impl Iterator<Item = &ListenAddress> {
     let others = [&args.admin, &args.metrics].into_iter().filter_map(|address| match address {
         Some(AdminAddress::Listen(address)) => Some(address),
         Some(AdminAddress::Off) | None => None,
     });
-    if !args.listen.iter().chain(others).any(|address| matches!(address, ListenAddress::Tls(_))) {
+    args.listen.iter().chain(others)
+}
+
+/// Reads the certificate, if there is one. Fails if no address uses it.
+pub(super) fn certificates(args: &ServeArgs) -> Result<Option<Arc<CertificateResolver>>, AppError> {
+    let (Some(certificate), Some(key)) = (&args.tls_certificate, &args.tls_key) else { return Ok(None) };
+    if !listen_addresses(args).any(|address| matches!(address, ListenAddress::Tls(_))) {
         return Err(AppError::UnusedCertificate);
     }
     let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };

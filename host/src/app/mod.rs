@@ -1,80 +1,63 @@
 //! The server: builds all parts from the options, connects them, and runs until a signal ends it.
 //!
+//! * `parts`: what can be built before the runtimes start. `confinement`: which rights the server keeps.
 //! * `capacity`: how many connections, requests and guest instances there can be.
 //! * `admin_listener`: the admin listener. `metrics_listener`: the listener for Prometheus. `side_listener`: what these
-//!   two share. `listeners`: what all listeners share. `users`: who has access. `signals`: shutting down and reloading.
-//! * `confinement`: which rights the server keeps.
+//!   two share. `listeners`: what all listeners share.
+//! * `signals`: shutting down and reloading. `watchers`: the tasks that load again what has changed. `reload`: another
+//!   configuration for a running server. `camera_tasks`: the supervisors of cameras.
 //! * `error`: the errors that end the server. `watchdog`: tells systemd that it works.
 
 mod admin_listener;
+mod camera_tasks;
 mod capacity;
 mod confinement;
 mod error;
 mod listeners;
 mod metrics_listener;
+mod parts;
+mod reload;
 mod side_listener;
 mod signals;
-mod users;
 mod watchdog;
+mod watchers;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::service::service_fn;
-use tokio::runtime::Handle;
-use tokio::signal::unix::Signal as SignalStream;
-use tracing::{info, warn};
+use tokio::sync::mpsc;
+use tracing::info;
 
-use self::signals::{Reloaded, catch_sighup, reload_on_sighup, shutdown_signal};
-use self::users::UsersFile;
-use crate::admin::Access;
-use crate::camera::Cameras;
+use self::camera_tasks::supervise_all;
+use self::parts::{Parts, build};
+use self::reload::{AtStart, Reloadable, Reloader};
+use self::signals::{Reloaded, catch_sighup, shutdown_signal};
+use self::watchers::spawn_reloading;
 use crate::channels::Channels;
-use crate::config::camera_spec::SourceSpec;
+use crate::config::FoundCameras;
 use crate::config::serve_args::ServeArgs;
-use crate::config::{default_cache_dir, find_cameras};
-use crate::drivers::Drivers;
-use crate::filters::FilterSlots;
 use crate::http::auth::Authenticator;
 use crate::http::health::Health;
-use crate::http::limits::{Connections, Limits};
-use crate::http::listen::{Binder, InheritedSockets, SocketAccess};
+use crate::http::limits::{Admission, Connections};
+use crate::http::listen::{InheritedSockets, SocketAccess};
 use crate::http::observe::{AccessLog, Recorder};
-use crate::http::policy::{AllowedHosts, AllowedOrigins, Cors, CsrfProtection, RequestGuard, SecurityHeaders};
+use crate::http::policy::{AllowedOrigins, Cors, RequestGuard, SecurityHeaders};
 use crate::http::proxies::TrustedProxies;
 use crate::http::server::{self, HalfClose};
 use crate::http::service::Service;
 use crate::http::stream::FanOuts;
-use crate::http::tls::{CertificateResolver, reload_when_changed};
+use crate::http::tls::reload_when_changed;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
-use crate::process::{heap, open_files, service_manager};
-use crate::sandbox::{Candidate, CompileCache, Grants, Invoker, Middleware, Pixels, Sandbox, State};
+use crate::process::{heap, service_manager};
+use crate::sandbox::{Invoker, Middleware, Pixels};
 use crate::status::Collector;
 use crate::swap::ActiveGuest;
-use crate::swap::active_guest::{GuestFile, MiddlewareFile};
 use crate::swap::publishers::publish_all;
-use crate::swap::watch::{Watched, watch};
 use crate::swap::workers::run_workers;
 
 pub use self::error::AppError;
-
-/// What can be built before the runtimes start.
-struct Parts {
-    cameras: Cameras,
-    /// `None` without TLS.
-    certificates: Option<Arc<CertificateResolver>>,
-    binder: Binder,
-    guard: RequestGuard,
-    users: UsersFile,
-    admin_access: Access,
-    grants: Grants,
-    sandbox: Arc<Sandbox>,
-    drivers: Drivers,
-    filters: FilterSlots,
-    candidate: Candidate,
-}
 
 /// Serves until SIGINT (Ctrl-C) or SIGTERM. Blocks.
 pub fn serve(args: &ServeArgs, inherited: InheritedSockets) -> Result<(), AppError> {
@@ -87,60 +70,23 @@ pub fn serve(args: &ServeArgs, inherited: InheritedSockets) -> Result<(), AppErr
     Ok(())
 }
 
-fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppError> {
-    let has_driver = args.cameras.iter().any(|camera| matches!(camera.source, SourceSpec::Component(_)));
-    if args.watch && args.guest.is_none() && args.middleware.is_empty() && !has_driver {
-        return Err(AppError::NothingToWatch);
-    }
-    open_files::raise_limit();
-    heap::configure();
-    let sandbox = Arc::new(Sandbox::new(capacity::instances(args), args.guest_memory, open_cache(args))?);
-    let (cameras, drivers, filters) = find_cameras(&args.cameras, args.into(), &|| Ok(sandbox.clone()))?;
-    for camera in cameras.iter() {
-        info!(camera = camera.name(), "{}", camera.description());
-    }
-    let certificates = listeners::certificates(args)?;
-    let binder = listeners::binder(certificates.as_ref(), inherited)?;
-    let guard = request_guard(args);
-    let users = UsersFile::open(args)?;
-    let admin_access = admin_listener::access(args, &guard, &users.authenticator)?;
-    let mut grants = args.grants.grants()?;
-    if let Some(file) = &args.guest_store {
-        grants.state = State::open(file.clone())?;
-    }
-    info!("grants: {grants}");
-    let candidate = Candidate::read(args.guest.as_deref())?;
-    confinement::apply(args, cache_folder(args));
-    Ok(Parts {
-        cameras,
-        certificates,
-        binder,
-        guard,
-        users,
-        admin_access,
-        grants,
-        sandbox,
-        drivers,
-        filters,
-        candidate,
-    })
-}
-
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
     let Parts {
-        cameras,
+        found,
+        devices,
         certificates,
         binder,
+        proxies,
         guard,
-        users,
+        authenticator,
         admin_access,
         grants,
         sandbox,
-        drivers,
-        filters,
         candidate,
+        may_start_programs,
     } = parts;
+    let FoundCameras { cameras, configured, drivers, filters } = found;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
@@ -150,11 +96,13 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let mut tasks = BackgroundTasks::default();
     // Not with the requests: a low-priority thread that holds the allocator's lock would delay streams.
     tasks.spawn_restarting("the heap trimmer", heap::trim_when_grown, streams);
-    for camera in cameras.iter() {
-        let camera = camera.clone();
-        let name = format!("the supervisor of camera {}", camera.name());
-        tasks.spawn_restarting(&name, move || camera.clone().supervise(), streams);
+    let (new_cameras, supervised) = mpsc::unbounded_channel();
+    for camera in cameras.list().iter() {
+        // Cannot fail: the receiver exists.
+        let _ = new_cameras.send(camera.clone());
     }
+    tasks.spawn("the supervisors of cameras", supervise_all(supervised), streams);
+    let most_cameras = capacity::most_cameras(args);
 
     grants.outgoing.run_on(requests.clone());
     drivers.run_requests_on(requests);
@@ -164,9 +112,9 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         preloading.preload().await;
         preloading_filters.preload().await;
     });
-    let (channels, new_channels) = Channels::new(cameras.iter().count());
+    let (channels, new_channels) = Channels::new(most_cameras);
     let invoker = Invoker::new(
-        sandbox,
+        sandbox.clone(),
         cameras.clone(),
         args.allow_control,
         grants,
@@ -191,23 +139,37 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     tasks.spawn("the channel publisher", publishing, streams);
     let guest = active_guest.clone();
     tasks.spawn_restarting("the guest's worker", move || run_workers(guest.clone()), requests);
-    let authenticator = users.authenticator.clone();
-    let reloaded = Reloaded { users, drivers: drivers.clone(), filters: filters.clone() };
-    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &reloaded);
 
     confinement::warn_if_root();
     listeners::warn_about_unused(&binder);
-    if let Some(certificates) = certificates {
+    if let Some(certificates) = certificates.clone() {
         let reload = move || reload_when_changed(certificates.clone());
         tasks.spawn_restarting("the watcher of the TLS certificate", reload, requests);
     }
 
-    let limits = capacity::connection_limits(args, cameras.iter().count());
-    let connections = Connections::new(limits, TrustedProxies::new(&args.trusted_proxy));
+    let most_connections = capacity::most_connections(args, most_cameras);
+    let limits = capacity::connection_limits(args.into(), most_connections);
+    let connections = Connections::new(limits, proxies.clone());
+    let admission = Admission::new(capacity::request_limits(args.into(), limits));
     let stalled = connections.clone();
     tasks.spawn_restarting("the connection timeouts", move || stalled.clone().close_stalled(), requests);
     let health = Health::new(active_guest.clone(), cameras.clone());
-    let recorder = Recorder::new(AccessLog::open(args.access_log, TrustedProxies::new(&args.trusted_proxy))?);
+    let recorder = Recorder::new(AccessLog::open(args.access_log, proxies.clone())?);
+    let reloadable = Reloadable {
+        cameras: cameras.clone(),
+        new_cameras,
+        devices,
+        sandbox,
+        authenticator: authenticator.clone(),
+        certificates,
+        connections: connections.clone(),
+        admission: admission.clone(),
+    };
+    let start =
+        AtStart { configured, most_cameras, max_requests: args.max_requests, most_connections, may_start_programs };
+    let reloader = Arc::new(Reloader::new(args, reloadable, start));
+    let reloaded = Reloaded { reloader: reloader.clone(), drivers: drivers.clone(), filters: filters.clone() };
+    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &reloaded);
     let collector = Collector {
         cameras,
         channels: channels.clone(),
@@ -218,7 +180,15 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         requests: recorder.stats().clone(),
     };
     if let Some(listener) = admin_listener {
-        admin_listener::spawn(&mut tasks, requests, listener, collector.clone(), health.clone(), admin_access);
+        admin_listener::spawn(
+            &mut tasks,
+            requests,
+            listener,
+            collector.clone(),
+            health.clone(),
+            admin_access,
+            reloader,
+        );
     }
     if let Some(listener) = metrics_listener {
         metrics_listener::spawn(&mut tasks, requests, listener, collector, health.clone(), guard.clone());
@@ -230,8 +200,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let self_connector = Arc::new(listeners.self_connector());
     let observers = (health.clone(), recorder);
     let fan_outs = FanOuts::new(streams.clone());
-    let service =
-        Arc::new(viewer_service(args, limits, guard, authenticator, active_guest.clone(), fan_outs, observers));
+    let access = (guard, authenticator, admission, proxies);
+    let service = Arc::new(viewer_service(args, access, active_guest.clone(), fan_outs, observers));
     let handler = service_fn(move |request| {
         let service = service.clone();
         async move { service.answer(request).await }
@@ -270,59 +240,10 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     Ok(())
 }
 
-/// Spawns the tasks that reload the users, the guest, the drivers and the filters at SIGHUP and, with `--watch`, all but
-/// the users when their files or a file of middleware change. `digest` is that of the guest that was read from the file at the start.
-fn spawn_reloading(
-    tasks: &mut BackgroundTasks,
-    runtime: &Handle,
-    args: &ServeArgs,
-    hangups: SignalStream,
-    digest: Arc<str>,
-    active_guest: &ActiveGuest,
-    reloaded: &Reloaded,
-) {
-    let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
-    let all = reloaded.clone();
-    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), all.clone());
-    tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
-    if !args.watch {
-        return;
-    }
-    if let Some(file) = args.guest.clone() {
-        spawn_watcher(tasks, runtime, file, Some(digest), GuestFile(active_guest.clone()));
-    }
-    let composition = active_guest.composition();
-    for part in composition.iter().flat_map(|composition| composition.middleware.iter()) {
-        let digest = Some(part.component.digest.clone());
-        spawn_watcher(tasks, runtime, part.path.clone(), digest, MiddlewareFile(active_guest.clone()));
-    }
-    for driver in reloaded.drivers.iter() {
-        // A driver that is loaded already is not loaded again.
-        spawn_watcher(tasks, runtime, driver.file().to_owned(), None, driver.clone());
-    }
-    for filter in reloaded.filters.iter() {
-        spawn_watcher(tasks, runtime, filter.file().to_owned(), None, filter.clone());
-    }
-}
-
-fn spawn_watcher(
-    tasks: &mut BackgroundTasks,
-    runtime: &Handle,
-    file: PathBuf,
-    digest: Option<Arc<str>>,
-    component: impl Watched,
-) {
-    let component = Arc::new(component);
-    let name = format!("the watcher of {}", file.display());
-    tasks.spawn_restarting(&name, move || watch(file.clone(), digest.clone(), component.clone()), runtime);
-}
-
 /// The service for viewers.
 fn viewer_service(
     args: &ServeArgs,
-    limits: Limits,
-    guard: RequestGuard,
-    authenticator: Arc<Authenticator>,
+    (guard, authenticator, admission, proxies): (RequestGuard, Arc<Authenticator>, Admission, TrustedProxies),
     active_guest: ActiveGuest,
     fan_outs: FanOuts,
     (health, recorder): (Health, Recorder),
@@ -333,8 +254,8 @@ fn viewer_service(
     Service {
         active_guest,
         fan_outs,
-        admission: capacity::admission(args, limits),
-        proxies: TrustedProxies::new(&args.trusted_proxy),
+        admission,
+        proxies,
         guard,
         authenticator,
         cors: Cors::new(origins),
@@ -342,32 +263,4 @@ fn viewer_service(
         health,
         recorder,
     }
-}
-
-/// The checks that every request must pass.
-fn request_guard(args: &ServeArgs) -> RequestGuard {
-    let hosts = AllowedHosts::new(&args.allow_host);
-    let origins = AllowedOrigins::new(&args.allow_origin);
-    if args.allow_control && origins.allows_any() {
-        warn!("--allow-control with --allow-origin '*' lets every web page that a viewer opens set camera controls");
-    }
-    let proxies = TrustedProxies::new(&args.trusted_proxy);
-    RequestGuard::new(hosts.clone(), CsrfProtection::new(origins, hosts, proxies))
-}
-
-/// The folder for compiled guests, if there is one.
-fn cache_folder(args: &ServeArgs) -> Option<PathBuf> {
-    if args.no_cache { None } else { args.cache.clone().or_else(default_cache_dir) }
-}
-
-/// Opens the compile cache. If there is none, the log says why.
-fn open_cache(args: &ServeArgs) -> Option<CompileCache> {
-    if args.no_cache {
-        return None;
-    }
-    let Some(folder) = cache_folder(args) else {
-        warn!("compiled guests are not cached: HOME is not set; see --cache");
-        return None;
-    };
-    CompileCache::open(&folder).inspect_err(|error| warn!("compiled guests are not cached: {error}; see --cache")).ok()
 }

@@ -1,15 +1,17 @@
-//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the guest and the drivers of cameras.
+//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the configuration, the guest and the drivers of
+//! cameras.
 
 use std::future::pending;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
-use super::users::UsersFile;
+use super::reload::Reloader;
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
 use crate::process::service_manager;
@@ -38,19 +40,19 @@ pub(super) fn catch_sighup() -> io::Result<SignalStream> {
 /// What SIGHUP reloads besides the guest.
 #[derive(Clone)]
 pub(super) struct Reloaded {
-    pub(super) users: UsersFile,
+    pub(super) reloader: Arc<Reloader>,
     pub(super) drivers: Drivers,
     pub(super) filters: FilterSlots,
 }
 
-/// Reloads the users, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at each
-/// SIGHUP, until the future is dropped. The kernel also sends SIGHUP when the terminal closes in which the program was started. Then
-/// the program shuts down. `hangups` is `None` when the task is restarted.
+/// Reloads the configuration, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at
+/// each SIGHUP, until the future is dropped. The kernel also sends SIGHUP when the terminal closes in which the program
+/// was started. Then the program shuts down. `hangups` is `None` when the task is restarted.
 pub(super) async fn reload_on_sighup(
     hangups: Option<SignalStream>,
     file: Option<PathBuf>,
     active_guest: ActiveGuest,
-    Reloaded { users, drivers, filters }: Reloaded,
+    Reloaded { reloader, drivers, filters }: Reloaded,
 ) {
     let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
@@ -74,8 +76,8 @@ pub(super) async fn reload_on_sighup(
         }
         service_manager::reloading();
         let file = file.clone();
-        users.reload().await;
         // The outcomes are logged.
+        let _ = reloader.clone().reload().await;
         for driver in drivers.iter() {
             let _ = driver.reload().await;
         }

@@ -116,6 +116,29 @@ impl From<&ServeArgs> for CommonOptions {
     }
 }
 
+/// A camera, and what it was created from.
+#[derive(Clone)]
+pub struct ConfiguredCamera {
+    /// Its configuration.
+    pub spec: CameraSpec,
+    /// Its source without `auto`.
+    pub source: SourceSpec,
+    /// The camera.
+    pub camera: Arc<Camera>,
+}
+
+/// The cameras of the options.
+pub struct FoundCameras {
+    /// The cameras.
+    pub cameras: Cameras,
+    /// The same cameras, and what they were created from.
+    pub configured: Vec<ConfiguredCamera>,
+    /// The drivers of cameras.
+    pub drivers: Drivers,
+    /// The filters of cameras.
+    pub filters: FilterSlots,
+}
+
 /// Where drivers run. It is asked only if there are any.
 pub type GetSandbox<'a> = &'a dyn Fn() -> Result<Arc<Sandbox>, SandboxError>;
 
@@ -125,27 +148,50 @@ pub type GetSandbox<'a> = &'a dyn Fn() -> Result<Arc<Sandbox>, SandboxError>;
 pub fn find_cameras(
     specs: &[CameraSpec],
     common: CommonOptions,
+    devices: &Devices,
     sandbox: GetSandbox<'_>,
-) -> Result<(Cameras, Drivers, FilterSlots), CamerasError> {
+) -> Result<FoundCameras, CamerasError> {
+    let (mut drivers, mut filters) = (Drivers::default(), FilterSlots::default());
+    let cameras = Cameras::default();
+    let mut configured = Vec::with_capacity(specs.len());
+    for (spec, (source, name)) in specs.iter().zip(named_sources(specs, devices)?) {
+        let camera = create_camera(name, &source, spec, devices, common, sandbox, (&mut drivers, &mut filters))?;
+        configured.push(ConfiguredCamera { spec: spec.clone(), source, camera: cameras.adopt(camera) });
+    }
+    cameras.replace(configured.iter().map(|configured| configured.camera.clone()).collect());
+    Ok(FoundCameras { cameras, configured, drivers, filters })
+}
+
+/// Returns the source of each camera without `auto`, and its name, which is unique.
+pub(super) fn named_sources(
+    specs: &[CameraSpec],
+    devices: &Devices,
+) -> Result<Vec<(SourceSpec, String)>, CamerasError> {
     if specs.iter().filter(|spec| spec.source == SourceSpec::Stdin).count() > 1 {
         return Err(CamerasError::SeveralStdin);
     }
-    let devices = Devices::new();
-    let resolved = resolve_sources(specs, &devices);
+    let resolved = resolve_sources(specs, devices);
     let names = assign_names(specs.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
         .map_err(CamerasError::DuplicateName)?;
-    let mut cameras: Vec<Camera> = Vec::with_capacity(names.len());
-    let (mut drivers, mut filter_slots) = (Drivers::default(), FilterSlots::default());
-    for ((spec, resolved), name) in specs.iter().zip(&resolved).zip(names) {
-        let source = create_source(&name, resolved, spec, &devices, common, sandbox, &mut drivers)?;
-        let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
-        let label = spec.label.as_ref().map(ToString::to_string);
-        let memory = spec.memory.unwrap_or_default();
-        let filters = create_filters(&name, spec, sandbox, &mut filter_slots)?;
-        let camera = Camera::new(name, source, linger).with_label(label).with_memory(memory);
-        cameras.push(camera.with_filters(filters));
-    }
-    Ok((Cameras::new(cameras), drivers, filter_slots))
+    Ok(resolved.into_iter().zip(names).collect())
+}
+
+/// Creates a camera. `source` is its source without `auto`. Adds its driver and its filters to `components`.
+pub(super) fn create_camera(
+    name: String,
+    source: &SourceSpec,
+    spec: &CameraSpec,
+    devices: &Devices,
+    common: CommonOptions,
+    sandbox: GetSandbox<'_>,
+    (drivers, filter_slots): (&mut Drivers, &mut FilterSlots),
+) -> Result<Camera, CamerasError> {
+    let source = create_source(&name, source, spec, devices, common, sandbox, drivers)?;
+    let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
+    let label = spec.label.as_ref().map(ToString::to_string);
+    let memory = spec.memory.unwrap_or_default();
+    let filters = create_filters(&name, spec, sandbox, filter_slots)?;
+    Ok(Camera::new(name, source, linger).with_label(label).with_memory(memory).with_filters(filters))
 }
 
 /// Creates the filters of one camera.

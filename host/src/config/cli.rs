@@ -45,7 +45,7 @@ Environment:
 
 Signals:
   SIGINT, SIGTERM  Shut down
-  SIGHUP           Load the users, the guest and the drivers of cameras again
+  SIGHUP           Load the configuration, the guest and the drivers of cameras again
 
 Examples:
   Serve the first camera to this machine:

@@ -8,6 +8,7 @@ use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::cli::Cli;
 use super::file::{ConfigError, ConfigFile, OptionKind, ServeOption, serve_options};
+use super::option_values::OptionValues;
 
 /// The option for the configuration file, and its variable.
 const CONFIG: &str = "config";
@@ -58,14 +59,19 @@ pub fn load(
     }
     given.extend(in_environment);
     let path = matches.get_one::<PathBuf>(CONFIG).cloned();
-    if let Some(path) = path.or_else(|| variable(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(Into::into)) {
-        let file = ConfigFile::read(&path)?;
+    let path = path.or_else(|| variable(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
+    if let Some(path) = &path {
+        let file = ConfigFile::read(path)?;
         lower.extend(file.arguments(|id| is_overridden(&command, &given, id)).cloned());
     }
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_else(|| OsStr::new("hotshoe").to_owned());
     let all = std::iter::once(program).chain(lower).chain(arguments);
-    Ok(Cli::from_arg_matches(&command.try_get_matches_from(all)?)?)
+    let matches = command.try_get_matches_from(all)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.serve.config = path;
+    cli.serve.values = OptionValues::new(&matches, options.iter().map(|option| (option.id(), option.key.as_str())));
+    Ok(cli)
 }
 
 fn is_given(matches: &ArgMatches, id: &str) -> bool {

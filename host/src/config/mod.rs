@@ -3,13 +3,15 @@
 //! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]). [`cli`] defines the
 //! command line, [`serve_args`] the options for serving, and [`grant_args`] those for grants, which two commands share.
 //! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`users`] has the users and tokens. [`find_cameras`]
-//! turns the camera options into cameras, and [`default_cache_dir`] returns the default of `--cache`.
+//! turns the camera options into cameras, [`change_cameras`] does when the configuration is reloaded, and
+//! [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
 //! [`ListenAddress`](crate::http::listen::ListenAddress)) parse themselves; nothing in `http` depends on this module.
 
 pub mod admin_address;
 mod cache_dir;
+mod camera_changes;
 mod camera_names;
 pub mod camera_spec;
 mod cameras;
@@ -20,10 +22,13 @@ pub mod grant_args;
 pub mod label;
 mod lifetime;
 mod load;
+mod option_values;
 pub mod serve_args;
 pub mod users;
 
 pub use self::cache_dir::default_cache_dir;
-pub use self::cameras::{CamerasError, CommonOptions, find_cameras};
+pub use self::camera_changes::{CameraChanges, change_cameras};
+pub use self::cameras::{CamerasError, CommonOptions, ConfiguredCamera, FoundCameras, find_cameras};
 pub use self::file::first_paragraph;
 pub use self::load::{LoadError, load};
+pub use self::option_values::OptionValues;

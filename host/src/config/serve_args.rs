@@ -15,6 +15,7 @@ use clap::Args;
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use super::grant_args::GrantArgs;
+use super::option_values::OptionValues;
 use crate::http::listen::ListenAddress;
 use crate::http::observe::AccessLogFormat;
 use crate::http::policy::{AllowedHost, AllowedOrigin};
@@ -300,6 +301,10 @@ pub struct ServeArgs {
     /// Format of the log on standard error: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Observation")]
     pub log_format: LogFormat,
+
+    /// The values of all options, for a comparison.
+    #[arg(skip)]
+    pub values: OptionValues,
 }
 
 /// Parses a number of seconds, with optional decimals.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::serve_args::ServeArgs;
 use crate::http::auth::{
     PasswordHash, PasswordHashError, Role, Rules, TokenKey, TokenKeyError, Tokens, User, UserError,
 };
@@ -65,6 +66,9 @@ pub enum UsersError {
         /// What is wrong.
         message: String,
     },
+    /// A file that would leave the server open to everyone, surely by mistake.
+    #[error("{} has neither users nor tokens; add a user with `hotshoe passwd`, or omit --users", .0.display())]
+    Empty(PathBuf),
     /// A user is not valid.
     #[error(transparent)]
     User(#[from] UserError),
@@ -103,6 +107,12 @@ impl std::fmt::Debug for UserEntry {
     }
 }
 
+/// The users and tokens of the options. Without any, everyone is admitted. Blocks while it reads the files that the
+/// options name.
+pub fn users_of(args: &ServeArgs) -> Result<Rules, UsersError> {
+    Ok(args.users.as_deref().map(read_users).transpose()?.unwrap_or_default())
+}
+
 /// Reads a file with the sections `[users.NAME]` and `[tokens]`, which no other user of the machine may access. Blocks
 /// while it reads.
 pub fn read_users(path: &Path) -> Result<Rules, UsersError> {
@@ -112,7 +122,8 @@ pub fn read_users(path: &Path) -> Result<Rules, UsersError> {
         let line = before.matches('\n').count() + 1;
         UsersError::Syntax { path: path.to_owned(), line, message: without_values(error.message()) }
     })?;
-    rules(&file.users, file.tokens.as_ref())
+    let rules = rules(&file.users, file.tokens.as_ref())?;
+    if rules.admit_anyone() { Err(UsersError::Empty(path.to_owned())) } else { Ok(rules) }
 }
 
 /// An error's message without the value that has the wrong type, which may be a password.

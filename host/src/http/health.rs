@@ -68,7 +68,7 @@ impl Health {
         if parameters.any(|parameter| parameter.split('=').next() == Some(CAMERAS_PARAMETER)) {
             // A camera without viewers is closed, and ready to be opened.
             let is_without_picture = |state: &State| matches!(state, State::Starting | State::Lost(_));
-            let states: Vec<_> = self.cameras.iter().map(|camera| camera.status().state).collect();
+            let states: Vec<_> = self.cameras.list().iter().map(|camera| camera.status().state).collect();
             let count = states.iter().filter(|state| is_without_picture(state)).count();
             if count > 0 {
                 return Err(format!("{count} of {} cameras without a picture", states.len()));

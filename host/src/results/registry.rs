@@ -1,13 +1,13 @@
 //! The results of all cameras.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::camera_results::CameraResults;
 use super::entries::Entry;
 use super::events::{Event, EventChanges, Events};
 use super::findings::{Findings, FindingsError};
 use super::reader::Reader;
-use crate::camera::{Camera, Cameras, JpegImage, Timestamp};
+use crate::camera::{Cameras, JpegImage, Timestamp};
 
 /// Why results cannot be attached.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -26,16 +26,16 @@ pub enum AttachError {
 /// The results of all cameras. Clones share them.
 #[derive(Clone)]
 pub struct Results {
-    /// In the order of the cameras.
-    cameras: Arc<[Arc<CameraResults>]>,
+    cameras: Cameras,
+    /// Of the cameras whose results were asked for, as far as they exist.
+    of_cameras: Arc<Mutex<Vec<Arc<CameraResults>>>>,
     events: Arc<Events>,
 }
 
 impl Results {
     /// Creates the results of these cameras, which are empty.
     pub fn new(cameras: &Cameras) -> Self {
-        let of_camera = |camera: &Arc<Camera>| Arc::new(CameraResults::new(camera.clone()));
-        Self { cameras: cameras.iter().map(of_camera).collect(), events: Arc::default() }
+        Self { cameras: cameras.clone(), of_cameras: Arc::default(), events: Arc::default() }
     }
 
     /// Attaches results to a frame, for a guest of this generation. Those of an older generation than the last are
@@ -81,7 +81,7 @@ impl Results {
         camera: &str,
         sequence: u64,
         findings: Findings,
-    ) -> Result<(&CameraResults, Findings, Timestamp), AttachError> {
+    ) -> Result<(Arc<CameraResults>, Findings, Timestamp), AttachError> {
         let results = self.of_camera(camera).ok_or(AttachError::UnknownCamera)?;
         let findings = findings.checked()?;
         let record = results.camera.record_of(sequence).ok_or(AttachError::UnknownFrame)?;
@@ -90,7 +90,7 @@ impl Results {
 
     /// Starts to read the results of the camera with this name. Returns `None` if there is no such camera.
     pub fn reader(&self, camera: &str) -> Option<Reader> {
-        Some(Reader::new(self.of_camera(camera)?.clone()))
+        Some(Reader::new(self.of_camera(camera)?))
     }
 
     /// Returns the results of a frame: `None` if there is no such camera, `Some(None)` if there are none.
@@ -129,7 +129,17 @@ impl Results {
         self.events.count_begun()
     }
 
-    fn of_camera(&self, name: &str) -> Option<&Arc<CameraResults>> {
-        self.cameras.iter().find(|results| results.camera.name() == name)
+    /// The results of the camera with this name. They begin empty, and again when the camera is replaced.
+    fn of_camera(&self, name: &str) -> Option<Arc<CameraResults>> {
+        let camera = self.cameras.get(name)?;
+        // Nothing that runs under the lock can leave the list inconsistent.
+        let mut of_cameras = self.of_cameras.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(results) = of_cameras.iter().find(|results| Arc::ptr_eq(&results.camera, &camera)) {
+            return Some(results.clone());
+        }
+        of_cameras.retain(|results| !results.camera.is_removed());
+        let results = Arc::new(CameraResults::new(camera));
+        of_cameras.push(results.clone());
+        Some(results)
     }
 }

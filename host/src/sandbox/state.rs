@@ -1,6 +1,6 @@
 //! The data of stores.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex};
 
 use wasmtime::component::ResourceTable;
@@ -71,6 +71,9 @@ pub(super) struct GuestState {
     pub(super) max_live_requests: u32,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,
+    /// Whether the camera of a feed was removed, and the guest has asked for a frame of it since. The host then ends
+    /// the publisher, or the stream that the instance writes.
+    pub(super) camera_removed: Arc<AtomicBool>,
     /// The number of images that the guest holds.
     pub(super) images_held: u32,
     /// The pictures that the guest holds.

@@ -77,6 +77,7 @@ pub(super) fn component_store(
         listings: Arc::default(),
         max_live_requests: 1,
         feeds_held: 0,
+        camera_removed: Arc::default(),
         images_held: 0,
         pixels: InstancePixels::new(host.pixels.clone()),
         image_streams: Arc::default(),

@@ -45,7 +45,7 @@ impl Collector {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: process(),
-            cameras: self.cameras.iter().map(camera).collect(),
+            cameras: self.cameras.list().iter().map(camera).collect(),
             channels: self.channels.report(),
             requests: requests(self.connections.count(), self.requests.counts()),
             guest: guest(&self.active_guest),

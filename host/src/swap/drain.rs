@@ -48,7 +48,7 @@ impl ServedBody {
 
 /// A response body that the guest writes. It ends when its generation does: a stream after a whole part and with its
 /// closing delimiter, so that clients see a proper end and reconnect; any other body with an error, so that it does not
-/// look complete.
+/// look complete. A stream also ends when a camera is removed that its guest reads.
 pub struct DrainableBody {
     body: GuestBody,
     request: InFlightRequest,
@@ -101,6 +101,11 @@ impl DrainableBody {
         Poll::Ready(closing.map(|closing| Ok(Frame::data(closing.into()))))
     }
 
+    /// Whether this is a stream of a camera that was removed. Other bodies continue without its frames.
+    fn is_camera_removed(&self) -> bool {
+        self.is_endless && self.body.is_camera_removed()
+    }
+
     /// Whether the generation has ended. If not, wakes the task when it does.
     fn poll_generation_end(&mut self, context: &mut Context<'_>) -> bool {
         if self.generation_end.as_mut().is_some_and(|end| end.as_mut().poll(context).is_ready()) {
@@ -134,7 +139,7 @@ impl Body for DrainableBody {
         }
         match &polled {
             Poll::Pending => {
-                if this.poll_generation_end(context) {
+                if this.poll_generation_end(context) || this.is_camera_removed() {
                     if this.body.is_waiting(context) {
                         return this.end(this.is_endless);
                     }
@@ -144,7 +149,9 @@ impl Body for DrainableBody {
                     }
                 }
             }
-            Poll::Ready(Some(Ok(_))) if *this.request.generation().lifecycle.phase.borrow() == Phase::Ended => {
+            Poll::Ready(Some(Ok(_)))
+                if *this.request.generation().lifecycle.phase.borrow() == Phase::Ended || this.is_camera_removed() =>
+            {
                 if this.pieces_left == 0 {
                     return this.end(false);
                 }

@@ -97,7 +97,7 @@ const VIEWER: [Row; 63] = [
 ];
 
 /// What the admin listener offers.
-const ADMIN: [Row; 16] = [
+const ADMIN: [Row; 17] = [
     ("GET", "/healthz", "++++++++++"),
     ("GET", "/readyz", "++++++++++"),
     ("GET", "/status", "11133+3311"),
@@ -107,6 +107,7 @@ const ADMIN: [Row; 16] = [
     ("PUT", "/guest", "11133+3311"),
     ("DELETE", "/guest", "11133+3311"),
     ("POST", "/guest/rollback", "11133+3311"),
+    ("POST", "/config/reload", "11133+3311"),
     ("GET", "/cameras", "11133+3311"),
     ("GET", "/cameras/NAME", "11133+3311"),
     ("PUT", "/cameras/NAME", "11133+3311"),

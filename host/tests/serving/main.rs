@@ -58,6 +58,7 @@ mod pixels;
 mod probe;
 mod programs;
 mod refused_guests;
+mod reload;
 mod replacement;
 mod request_bodies;
 mod results;

@@ -11,7 +11,7 @@ use wac_graph::{CompositionGraph, EncodeOptions};
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.12";
 
 /// Returns the built-in guest with no export but the handler, as a tool composes it that knows only `wasi:http`.
-fn without_publisher() -> Vec<u8> {
+pub(crate) fn without_publisher() -> Vec<u8> {
     let mut graph = CompositionGraph::new();
     let package = Package::from_bytes("guest", None, guests::built_in(), graph.types_mut()).unwrap();
     let package = graph.register_package(package).unwrap();

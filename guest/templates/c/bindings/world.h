@@ -2086,7 +2086,7 @@ extern bool hotshoe_camera_cameras_static_feed_open(world_string_t *name, hotsho
 // Older frames that the feed has not returned are skipped. The first frame of a feed may have been captured
 // before the feed was opened, but not before the camera was last opened or lost.
 // 
-// Fails with `too-many-images`.
+// Fails with `unknown-camera` if the host has removed the camera, or with `too-many-images`.
 extern bool hotshoe_camera_cameras_method_feed_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
 // Like `next`, but blocks until there is a frame to return, or until `timeout` has elapsed. Returns `none` on
 // timeout.
@@ -2094,7 +2094,7 @@ extern bool hotshoe_camera_cameras_method_feed_next(hotshoe_camera_cameras_borro
 // Also returns `none` as soon as the camera enters the state `lost`, so that the caller can react. If the
 // camera is already lost, blocks until it delivers a frame or the timeout has elapsed.
 // 
-// Fails with `too-many-images`.
+// Fails with `unknown-camera` if the host has removed the camera, or with `too-many-images`.
 extern bool hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_duration_t timeout, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
 // Returns an image that tells viewers why there is no picture, or `none` if the camera is not `lost`. Does not
 // block.

@@ -46,6 +46,8 @@ pub struct Camera {
     pub(super) linger: Linger,
     openings: AtomicU64,
     controls: Arc<AsyncMutex<()>>,
+    /// Whether the host has removed the camera.
+    removed: watch::Sender<bool>,
     /// Incremented when the state or the mode changes. [`Cameras`](super::Cameras) shares one among all cameras.
     state_changes: Arc<watch::Sender<u64>>,
 }
@@ -65,6 +67,7 @@ impl Camera {
             linger,
             openings: AtomicU64::new(0),
             controls: Arc::default(),
+            removed: watch::Sender::default(),
             state_changes: Arc::default(),
         }
     }
@@ -103,6 +106,25 @@ impl Camera {
     pub fn description(&self) -> String {
         let filters: String = self.filters().iter().map(|filter| format!(", filtered by {filter}")).collect();
         self.source.description() + &filters
+    }
+
+    /// Removes the camera: [`supervise`](Self::supervise) closes it and returns, and its feeds get no more frames.
+    pub fn remove(&self) {
+        self.removed.send_replace(true);
+    }
+
+    /// Whether the camera was removed.
+    pub fn is_removed(&self) -> bool {
+        *self.removed.borrow()
+    }
+
+    /// Waits until the camera is removed.
+    pub fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut removed = self.removed.subscribe();
+        async move {
+            // Fails if the camera is gone, which counts as removed.
+            let _ = removed.wait_for(|removed| *removed).await;
+        }
     }
 
     /// Returns the present status.

@@ -33,6 +33,11 @@ impl Feed {
         &self.camera
     }
 
+    /// Waits until the camera is removed. From then on, there are no frames.
+    pub fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.camera.removed()
+    }
+
     /// Returns the newest frame, unless this feed has already returned it. Does not block.
     pub fn newest(&mut self) -> Option<Arc<Frame>> {
         let status = self.status.borrow_and_update();

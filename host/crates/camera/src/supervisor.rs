@@ -14,7 +14,7 @@ use super::camera::{Camera, Linger};
 use super::capture::{CaptureError, CaptureThread, Progress};
 use super::frame::Frame;
 use super::placeholder;
-use super::status::{Outage, State, Status};
+use super::status::{Outage, OutageCause, State, Status};
 use super::stream_mode::StreamMode;
 
 /// The first delay before a failed camera is retried: about the time that a USB device takes to come back. Then up to
@@ -31,20 +31,25 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long to wait after a device node appears: its permissions are set later, and one device creates several nodes.
 const HOTPLUG_SETTLE_TIME: Duration = Duration::from_millis(100);
 
+/// What is wrong with a camera that was removed, or replaced by one with another configuration.
+const REMOVED: &str = "the configuration of this camera has changed";
+
 impl Camera {
-    /// Runs this camera until the future is dropped: opens it for its first reader, closes it after its last, and
-    /// reopens it after failures while it has readers.
+    /// Runs this camera until it is [removed](Self::remove) or the future is dropped: opens it for its first reader,
+    /// closes it after its last, and reopens it after failures while it has readers.
     ///
-    /// Dropping the future tells the capture thread to stop.
+    /// Dropping the future tells the capture thread to stop. When the future returns, the device is closed. Those who
+    /// still hold a feed of a camera that was removed see an outage.
     pub async fn supervise(self: Arc<Self>) {
         let mut supervisor = Supervisor::new(self);
-        loop {
+        while !supervisor.camera.is_removed() {
             supervisor.run_once().await;
         }
+        supervisor.end().await;
     }
 
     /// Runs this camera once: opens it for its first reader, and reopens it after failures while it has readers.
-    /// Returns when it has been closed after its last reader; never if it is kept open without readers.
+    /// Returns when it has been closed after its last reader or was removed.
     pub async fn supervise_once(self: Arc<Self>) {
         Supervisor::new(self).run_once().await;
     }
@@ -67,10 +72,19 @@ impl Supervisor {
         let camera = self.camera.clone();
         let mut readers = camera.readers.subscribe();
         if camera.linger != Linger::Always {
-            // Cannot fail: `camera` holds the sender.
-            let _ = readers.wait_for(|readers| *readers > 0).await;
+            tokio::select! {
+                () = camera.removed() => return,
+                // Cannot fail: `camera` holds the sender.
+                _ = readers.wait_for(|readers| *readers > 0) => {}
+            }
         }
-        let mut idle = Box::pin(idle(readers, camera.linger));
+        let removed = camera.removed();
+        let mut idle = Box::pin(async {
+            tokio::select! {
+                () = removed => {}
+                () = idle(readers, camera.linger) => {}
+            }
+        });
         camera.update_status(|status| status.state = State::Starting);
         let mut retry_delay = MIN_RETRY_DELAY;
         // Reopen after each failure until the camera is idle.
@@ -94,7 +108,9 @@ impl Supervisor {
             }
         };
         self.set_closed();
-        if was_open {
+        if was_open && camera.is_removed() {
+            info!(camera = camera.name, "closed; {} since it was opened first", camera.counts());
+        } else if was_open {
             info!(camera = camera.name, "closed, no viewers left; {} since the start", camera.counts());
         }
     }
@@ -171,6 +187,14 @@ impl Supervisor {
     fn set_closed(&self) {
         self.camera.memory.clear();
         self.camera.update_status(|status| *status = Status { mode: status.mode, ..Status::default() });
+    }
+
+    /// Publishes that the camera was removed.
+    async fn end(&mut self) {
+        let outage = Outage { cause: OutageCause::NotFound, message: REMOVED.into() };
+        // Who removes a camera logs that.
+        self.logged_outage = Some(outage.clone());
+        self.publish_outage(outage, REMOVED).await;
     }
 
     /// Publishes a report of the capture thread.

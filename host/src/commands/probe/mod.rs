@@ -18,8 +18,9 @@ use self::reading::{FIRST_PICTURE_TIMEOUT, read};
 use self::report::Report;
 use super::error::CommandError;
 use super::output::print;
+use crate::camera::v4l2::Devices;
 use crate::config::cli::ProbeArgs;
-use crate::config::{CommonOptions, default_cache_dir, find_cameras};
+use crate::config::{CommonOptions, FoundCameras, default_cache_dir, find_cameras};
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::process::open_files;
 use crate::sandbox::{CompileCache, Sandbox};
@@ -34,9 +35,9 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
     let common = CommonOptions { linger: Duration::ZERO, allow_truncated: args.allow_truncated };
     open_files::raise_limit();
     let sandbox = || Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache()).map(Arc::new);
-    let (cameras, drivers, _) = find_cameras(&[spec], common, &sandbox)?;
+    let FoundCameras { configured, drivers, .. } = find_cameras(&[spec], common, &Devices::new(), &sandbox)?;
     // One spec yields one camera.
-    let Some(camera) = cameras.iter().next() else { return Ok(()) };
+    let Some(camera) = configured.first().map(|configured| &configured.camera) else { return Ok(()) };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;
     drivers.run_requests_on(runtime.handle());
     let outcome = runtime.block_on(read(camera, args.seconds));

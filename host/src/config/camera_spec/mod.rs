@@ -71,6 +71,18 @@ pub struct CameraSpec {
     pub keep_open: bool,
 }
 
+impl CameraSpec {
+    /// Whether a component is part of the camera: a driver or a filter.
+    pub fn has_component(&self) -> bool {
+        matches!(self.source, SourceSpec::Component(_)) || !self.filters.is_empty()
+    }
+
+    /// Whether the camera starts a program.
+    pub fn runs_program(&self) -> bool {
+        matches!(self.source, SourceSpec::Exec(_) | SourceSpec::Rpicam(_))
+    }
+}
+
 /// Whether `name` is a valid camera name. The WIT promises guests that names need no escaping in URLs and HTML.
 fn is_valid_name(name: &str) -> bool {
     (1..=MAX_NAME_LENGTH).contains(&name.len())

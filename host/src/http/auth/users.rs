@@ -54,6 +54,11 @@ impl Users {
         self.0.get(name)
     }
 
+    /// The names of all users, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

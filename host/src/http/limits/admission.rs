@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why a request is rejected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -32,80 +31,101 @@ impl AdmissionError {
     }
 }
 
-/// Issues permits for requests.
-pub struct Admission {
-    requests: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
-    clients: Arc<Clients>,
+/// How many requests may be in progress.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RequestLimits {
+    /// Streams.
+    pub streams: usize,
+    /// Other requests.
+    pub requests: usize,
+    /// Both, from one client with a known address.
+    pub per_client: usize,
 }
 
-/// How many requests each client has in progress.
-struct Clients {
-    limit: usize,
-    counts: Mutex<HashMap<IpAddr, usize>>,
+/// Issues permits for requests. Clones share the limits.
+#[derive(Clone)]
+pub struct Admission {
+    in_progress: Arc<Mutex<InProgress>>,
+}
+
+/// The requests in progress, and how many there may be.
+struct InProgress {
+    limits: RequestLimits,
+    streams: usize,
+    requests: usize,
+    /// Of each client.
+    clients: HashMap<IpAddr, usize>,
 }
 
 /// The permit of one request in progress. Dropping it releases the capacity.
 pub struct Permit {
-    _capacity: OwnedSemaphorePermit,
-    client: Option<ClientPermit>,
+    admission: Admission,
+    is_stream: bool,
+    client: Option<IpAddr>,
 }
 
 impl Admission {
-    /// Permits `streams` streams and `requests` other requests at once, and `per_client` of both for each client with a
-    /// known address.
-    pub fn new(streams: usize, requests: usize, per_client: usize) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
-        let clients = Clients { limit: per_client, counts: Mutex::default() };
-        Self { requests: semaphore(requests), streams: semaphore(streams), clients: Arc::new(clients) }
+    /// Permits requests within these limits.
+    pub fn new(limits: RequestLimits) -> Self {
+        let in_progress = InProgress { limits, streams: 0, requests: 0, clients: HashMap::new() };
+        Self { in_progress: Arc::new(Mutex::new(in_progress)) }
+    }
+
+    /// Replaces the limits. Requests in progress continue, even if there are more than the new limits allow.
+    pub fn set_limits(&self, limits: RequestLimits) {
+        self.lock().limits = limits;
     }
 
     /// Admits a request. `client` is its [`client_network`](super::client_network()), or `None` to apply no limit per
     /// client.
     pub fn admit(&self, client: Option<IpAddr>) -> Result<Permit, AdmissionError> {
-        let client = client.map(|client| self.clients.clone().admit(client)).transpose()?;
-        let capacity = self.requests.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
-        Ok(Permit { _capacity: capacity, client })
+        let mut in_progress = self.lock();
+        let InProgress { limits, requests, clients, .. } = &mut *in_progress;
+        let of_client = client.and_then(|client| clients.get(&client)).copied().unwrap_or_default();
+        if client.is_some() && of_client >= limits.per_client {
+            return Err(AdmissionError::TooManyFromClient);
+        }
+        if *requests >= limits.requests {
+            return Err(AdmissionError::AtCapacity);
+        }
+        *requests += 1;
+        if let Some(client) = client {
+            clients.insert(client, of_client + 1);
+        }
+        Ok(Permit { admission: self.clone(), is_stream: false, client })
     }
 
     /// Exchanges the permit of a request for that of a stream, once its response turns out to be one.
-    pub fn admit_stream(&self, permit: Permit) -> Result<Permit, AdmissionError> {
-        let capacity = self.streams.clone().try_acquire_owned().map_err(|_| AdmissionError::AtCapacity)?;
-        Ok(Permit { _capacity: capacity, client: permit.client })
-    }
-}
-
-/// Counts one request of a client.
-struct ClientPermit {
-    clients: Arc<Clients>,
-    client: IpAddr,
-}
-
-impl Clients {
-    fn admit(self: Arc<Self>, client: IpAddr) -> Result<ClientPermit, AdmissionError> {
-        let mut counts = self.counts();
-        let count = counts.entry(client).or_default();
-        if *count >= self.limit {
-            return Err(AdmissionError::TooManyFromClient);
+    pub fn admit_stream(&self, mut permit: Permit) -> Result<Permit, AdmissionError> {
+        let mut in_progress = self.lock();
+        if in_progress.streams >= in_progress.limits.streams {
+            // Dropping the permit takes the lock.
+            drop(in_progress);
+            return Err(AdmissionError::AtCapacity);
         }
-        *count += 1;
-        drop(counts);
-        Ok(ClientPermit { clients: self, client })
+        in_progress.streams += 1;
+        in_progress.requests -= 1;
+        permit.is_stream = true;
+        drop(in_progress);
+        Ok(permit)
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        // No operation under the lock leaves the map inconsistent if it panics.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, InProgress> {
+        // No operation under the lock leaves the counts inconsistent if it panics.
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for ClientPermit {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut counts = self.clients.counts();
-        if let Some(count) = counts.get_mut(&self.client) {
+        let mut in_progress = self.admission.lock();
+        let kind = if self.is_stream { &mut in_progress.streams } else { &mut in_progress.requests };
+        *kind -= 1;
+        let Some(client) = self.client else { return };
+        if let Some(count) = in_progress.clients.get_mut(&client) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.client);
+                in_progress.clients.remove(&client);
             }
         }
     }
@@ -115,9 +135,13 @@ impl Drop for ClientPermit {
 mod tests {
     use super::*;
 
+    fn admission(streams: usize, requests: usize, per_client: usize) -> Admission {
+        Admission::new(RequestLimits { streams, requests, per_client })
+    }
+
     #[test]
     fn streams_use_no_capacity_of_other_requests() {
-        let admission = Admission::new(2, 1, 10);
+        let admission = admission(2, 1, 10);
         let streams: Vec<_> =
             (0..2).map(|_| admission.admit_stream(admission.admit(None).unwrap()).ok().unwrap()).collect();
         let request = admission.admit(None).unwrap();
@@ -129,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_client_has_its_own_limit() {
-        let admission = Admission::new(10, 10, 2);
+        let admission = admission(10, 10, 2);
         let [client, other] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
         let request = admission.admit(client).unwrap();
         let stream = admission.admit_stream(admission.admit(client).unwrap()).ok().unwrap();
@@ -139,6 +163,19 @@ mod tests {
         drop(stream);
         assert!(admission.admit(client).is_ok());
         drop(request);
-        assert!(admission.clients.counts().is_empty());
+        assert!(admission.lock().clients.is_empty());
+    }
+
+    #[test]
+    fn new_limits_apply_to_new_requests() {
+        let admission = admission(2, 2, 10);
+        let mut streams: Vec<_> =
+            (0..2).map(|_| admission.admit_stream(admission.admit(None).unwrap()).ok().unwrap()).collect();
+        admission.set_limits(RequestLimits { streams: 1, requests: 1, per_client: 10 });
+        let _request = admission.admit(None).unwrap();
+        assert_eq!(admission.admit(None).err(), Some(AdmissionError::AtCapacity));
+        admission.set_limits(RequestLimits { streams: 2, requests: 3, per_client: 10 });
+        streams.pop();
+        assert!(admission.admit_stream(admission.admit(None).unwrap()).is_ok());
     }
 }

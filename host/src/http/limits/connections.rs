@@ -22,17 +22,28 @@ const STALL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The open connections of a server, at all of its addresses.
 pub struct Connections {
-    limits: Limits,
     proxies: TrustedProxies,
-    table: Mutex<ConnectionTable>,
+    table: Mutex<LimitedTable>,
     /// Notified after each removal of a connection.
     removed: Notify,
+}
+
+/// The connections, and how many there may be.
+struct LimitedTable {
+    table: ConnectionTable,
+    limits: Limits,
 }
 
 impl Connections {
     /// Returns an empty set of connections. Connections from `proxies` are exempt from the limit per address.
     pub fn new(limits: Limits, proxies: TrustedProxies) -> Arc<Self> {
-        Arc::new(Self { limits, proxies, table: Mutex::default(), removed: Notify::new() })
+        let table = Mutex::new(LimitedTable { table: ConnectionTable::default(), limits });
+        Arc::new(Self { proxies, table, removed: Notify::new() })
+    }
+
+    /// Replaces the limits. Open connections stay open, even if there are more than the new limits allow.
+    pub fn set_limits(&self, limits: Limits) {
+        self.lock().limits = limits;
     }
 
     /// Registers a new connection. At a limit, closes an idle connection first and waits until it is closed, which
@@ -43,8 +54,8 @@ impl Connections {
             // Created before the check, so that it sees every removal after it.
             let removed = self.removed.notified();
             {
-                let mut table = self.table();
-                match table.make_room(self.limits, client)? {
+                let LimitedTable { table, limits } = &mut *self.lock();
+                match table.make_room(*limits, client)? {
                     Capacity::Available => {
                         let id = table.insert(connection, peer, client);
                         return Ok(OpenConnection { connections: self.clone(), id });
@@ -58,17 +69,17 @@ impl Connections {
 
     /// Returns the number of open connections.
     pub fn count(&self) -> usize {
-        self.table().len()
+        self.lock().table.len()
     }
 
     /// Sets the task that serves the connection with this id. Closing the connection aborts it.
     pub fn set_task(&self, id: u64, task: AbortHandle) {
-        self.table().set_task(id, task);
+        self.lock().table.set_task(id, task);
     }
 
     /// Closes the connection that has been idle longest, if any. For use when the system runs out of a resource.
     pub fn close_longest_idle(&self) {
-        self.table().close_longest_idle();
+        self.lock().table.close_longest_idle();
     }
 
     /// Closes connections whose clients have stopped reading, until the future is dropped.
@@ -77,11 +88,11 @@ impl Connections {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            self.table().close_stalled(Instant::now());
+            self.lock().table.close_stalled(Instant::now());
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, ConnectionTable> {
+    fn lock(&self) -> MutexGuard<'_, LimitedTable> {
         // No operation under the lock leaves the table inconsistent if it panics.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,14 +113,14 @@ impl OpenConnection {
     /// Marks the connection as active until the returned value is dropped. Call it when the head of a request has
     /// arrived.
     pub fn begin_request(self: &Arc<Self>) -> ActiveRequest {
-        self.connections.table().set_active(self.id);
+        self.connections.lock().table.set_active(self.id);
         ActiveRequest(self.clone())
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.connections.table().remove(self.id);
+        self.connections.lock().table.remove(self.id);
         self.connections.removed.notify_waiters();
     }
 }
@@ -119,6 +130,6 @@ pub struct ActiveRequest(Arc<OpenConnection>);
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.0.connections.table().finish_request(self.0.id);
+        self.0.connections.lock().table.finish_request(self.0.id);
     }
 }

@@ -10,7 +10,7 @@ mod client_network;
 mod connection_table;
 mod connections;
 
-pub use self::admission::{Admission, AdmissionError, Permit};
+pub use self::admission::{Admission, AdmissionError, Permit, RequestLimits};
 pub use self::client_network::client_network;
 pub use self::connection_table::{LimitReached, Limits};
 pub use self::connections::{ActiveRequest, Connections, OpenConnection};

@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf as _;
@@ -38,6 +39,8 @@ pub struct ExclusiveBody {
     /// so a long response could compute for many milliseconds while a hundred short ones wait. The task therefore
     /// yields after each run.
     has_run: bool,
+    /// See `GuestState::camera_removed`.
+    camera_removed: Arc<AtomicBool>,
 }
 
 enum State {
@@ -65,12 +68,13 @@ impl ExclusiveBody {
         output: HyperOutgoingBody,
         idle_instances: Arc<IdleInstances>,
         request_body: BodyMonitor,
+        camera_removed: Arc<AtomicBool>,
     ) -> Self {
         let state = match call.take_output() {
             Some(instance) => State::Returned(Some(Box::new(instance))),
             None => State::Running(Box::new(call)),
         };
-        Self { state, output, output_end: None, idle_instances, request_body, has_run: false }
+        Self { state, output, output_end: None, idle_instances, request_body, has_run: false, camera_removed }
     }
 
     /// Whether the guest waits for something. If the last poll returned `Pending`, everything it wrote has been
@@ -78,6 +82,11 @@ impl ExclusiveBody {
     /// in the middle of a part.
     pub fn is_waiting(&self) -> bool {
         matches!(&self.state, State::Running(call) if call.is_waiting())
+    }
+
+    /// Whether a camera that the guest reads was removed, so that its stream is to end.
+    pub fn is_camera_removed(&self) -> bool {
+        self.camera_removed.load(Ordering::Relaxed)
     }
 
     /// Whether to let other tasks run before this one is polled again. If so, wakes this task. A guest that waits

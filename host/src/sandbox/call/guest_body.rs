@@ -28,6 +28,15 @@ impl GuestBody {
             Self::Shared(body) => body.is_waiting(context),
         }
     }
+
+    /// Whether a camera that the guest reads was removed, so that a stream is to end. The guest of a shared instance
+    /// reads cameras for several responses, and finds out by itself.
+    pub fn is_camera_removed(&self) -> bool {
+        match self {
+            Self::Exclusive(body) => body.is_camera_removed(),
+            Self::Shared(_) => false,
+        }
+    }
 }
 
 impl Body for GuestBody {

@@ -1,6 +1,7 @@
 //! Calls guests: creates or reuses an instance, passes it a request, and waits until it starts its response.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -89,8 +90,8 @@ impl Invoker {
 
     /// Lets a new instance of `guest` publish a channel, as part of the generation of `lifecycle`.
     ///
-    /// Returns when the guest has ended the stream, or with an error if it failed. Dropping the future ends the
-    /// instance.
+    /// Returns when the guest has ended the stream or a camera that it reads was removed, or with an error if it failed.
+    /// Dropping the future ends the instance.
     pub async fn publish(
         &self,
         guest: &LoadedGuest,
@@ -101,11 +102,14 @@ impl Invoker {
         let store = new_store(&self.host, guest, lifecycle);
         let interruptions = store.data().interruptions.clone();
         let usage = store.data().limits.usage().clone();
+        let camera_removed = store.data().camera_removed.clone();
         let call =
             async move { export.publish(store, publisher).await.map_err(|error| CallError::from_wasmtime(&error)) };
         let mut call = RunningCall::new(Box::pin(call), interruptions, usage);
         let mut limit = YieldLimit::new();
         std::future::poll_fn(|context| match limit.poll(&mut call, context) {
+            // Its viewers would see no more than the last picture.
+            Poll::Pending if camera_removed.load(Ordering::Relaxed) => Poll::Ready(Ok(())),
             Poll::Pending if call.exceeds_compute_limit() => Poll::Ready(Err(CallError::ComputeLimit)),
             polled => polled,
         })
@@ -182,6 +186,9 @@ impl Invoker {
             Some(IdleInstance { store, proxy, requests }) => (store, Some(proxy), requests),
             None => (new_store(&self.host, guest, lifecycle), None, 0),
         };
+        // Not that of an earlier request.
+        let camera_removed = Arc::new(AtomicBool::new(false));
+        store.data_mut().camera_removed = camera_removed.clone();
         let (sender, receiver) = oneshot::channel();
         let scheme = match request.extensions().get::<http::uri::Scheme>() {
             Some(scheme) if *scheme == http::uri::Scheme::HTTPS => Scheme::Https,
@@ -223,7 +230,7 @@ impl Invoker {
         // From here on, the compute limit applies and not the answer timeout.
         call.reset_busy_time();
         Ok(response.map(|output| {
-            let body = ExclusiveBody::new(call, output, idle_instances.clone(), monitor);
+            let body = ExclusiveBody::new(call, output, idle_instances.clone(), monitor, camera_removed);
             ResponseBody::Guest(GuestBody::Exclusive(body))
         }))
     }

@@ -55,7 +55,7 @@ impl FilterRun {
     ) -> Result<Self, FilterError> {
         let usage = sandbox.usage_by_role().filters.clone();
         let (channels, _) = Channels::new(0);
-        let cameras = Cameras::new(Vec::new());
+        let cameras = Cameras::default();
         let host = HostContext {
             sandbox,
             results: Results::new(&cameras),

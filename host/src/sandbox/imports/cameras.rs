@@ -19,9 +19,13 @@ use crate::sandbox::state::GuestState;
 /// a guest that combines several cameras into one image.
 const MAX_FEEDS: u32 = 16;
 
+/// How long a guest waits for a camera that was removed before it learns that: a guest that ignores errors and tries
+/// again does not compute all the time.
+pub(super) const REMOVED_DELAY: Duration = Duration::from_millis(500);
+
 impl wit::Host for GuestState {
     fn list_cameras(&mut self) -> Result<Vec<wit::CameraInfo>> {
-        Ok(self.cameras.iter().map(|camera| camera_info(camera)).collect())
+        Ok(self.cameras.list().iter().map(|camera| camera_info(camera)).collect())
     }
 
     fn get_frame(&mut self, camera: String, sequence: u64) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
@@ -69,7 +73,8 @@ impl wit::HostFeed for GuestState {
         if self.feeds_held >= limit {
             return Ok(Err(wit::ErrorCode::TooManyFeeds(limit)));
         }
-        let feed = HeldFeed { feed: camera.feed(), lifecycle: self.lifecycle.clone() };
+        let (lifecycle, camera_removed) = (self.lifecycle.clone(), self.camera_removed.clone());
+        let feed = HeldFeed { feed: camera.feed(), lifecycle, camera_removed };
         let feed = self.table.push(feed)?;
         self.feeds_held += 1;
         Ok(Ok(feed))
@@ -80,6 +85,9 @@ impl wit::HostFeed for GuestState {
             return Ok(Err(error));
         }
         let held = self.table.get_mut(&feed)?;
+        if held.is_removed() {
+            return Ok(Err(wit::ErrorCode::UnknownCamera));
+        }
         let frame = if held.has_ended() { None } else { held.feed.newest() };
         frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
     }
@@ -98,7 +106,15 @@ impl wit::HostFeed for GuestState {
             sleep(timeout).await;
             return Ok(Ok(None));
         }
-        let frame = held.feed.next(timeout).await;
+        let removed = held.removed();
+        let frame = tokio::select! {
+            biased;
+            () = removed => {
+                sleep(timeout.min(REMOVED_DELAY)).await;
+                return Ok(Err(wit::ErrorCode::UnknownCamera));
+            }
+            frame = held.feed.next(timeout) => frame,
+        };
         frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
     }
 

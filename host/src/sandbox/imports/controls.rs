@@ -66,7 +66,7 @@ impl GuestState {
         if !self.allow_control {
             return Err(wit::ErrorCode::NotAllowed);
         }
-        self.cameras.get(camera).cloned().ok_or(wit::ErrorCode::UnknownCamera)
+        self.cameras.get(camera).ok_or(wit::ErrorCode::UnknownCamera)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The resources of `hotshoe:camera/cameras`, `hotshoe:server/results` and `hotshoe:server/events`, apart from the
 //! modules of these interfaces because the generated bindings refer to them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::watch;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
@@ -28,6 +31,8 @@ impl Pollable for HeldWatcher {
 pub struct HeldFeed {
     pub(super) feed: Feed,
     pub(super) lifecycle: Lifecycle,
+    /// See `GuestState::camera_removed`.
+    pub(super) camera_removed: Arc<AtomicBool>,
 }
 
 impl HeldFeed {
@@ -38,6 +43,24 @@ impl HeldFeed {
     pub(super) fn has_ended(&self) -> bool {
         self.lifecycle.has_ended()
     }
+
+    /// Waits until the camera is removed, and notes that.
+    pub(super) fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (removed, note) = (self.feed.removed(), self.camera_removed.clone());
+        async move {
+            removed.await;
+            note.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the camera was removed. If so, notes it.
+    pub(super) fn is_removed(&self) -> bool {
+        let is_removed = self.feed.camera().is_removed();
+        if is_removed {
+            self.camera_removed.store(true, Ordering::Relaxed);
+        }
+        is_removed
+    }
 }
 
 #[async_trait]
@@ -46,7 +69,12 @@ impl Pollable for HeldFeed {
         if self.has_ended() {
             std::future::pending::<()>().await;
         }
-        self.feed.ready().await;
+        let removed = self.removed();
+        tokio::select! {
+            biased;
+            () = removed => std::future::pending().await,
+            () = self.feed.ready() => {}
+        }
     }
 }
 

@@ -13,7 +13,7 @@ fn start(accounts: &Accounts) -> Server {
 
 fn reload(server: &Server, count: usize) {
     server.signal(Signal::HUP);
-    server.wait_for_logs("loaded the users again", count);
+    server.wait_for_logs("reloaded the configuration: ", count);
 }
 
 fn watch(server: &Server, user: &str) -> Viewer {
@@ -81,10 +81,10 @@ fn a_wrong_file_changes_nothing() {
     let mut viewer = watch(&server, "view");
     write_private(&accounts.file(), "[users.view]\n");
     server.signal(Signal::HUP);
-    server.wait_for_log("users not replaced: the user view needs either password or password_file");
+    server.wait_for_log("nothing changes: --users: the user view needs either password or password_file");
     write_private(&accounts.file(), "");
     server.signal(Signal::HUP);
-    server.wait_for_log("users not replaced: the file of --users has neither users nor tokens");
+    server.wait_for_log("users.toml has neither users nor tokens");
     viewer.part();
     watch(&server, "admin");
 }

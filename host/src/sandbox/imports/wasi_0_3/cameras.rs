@@ -10,6 +10,7 @@ use super::bindings::hotshoe::camera::cameras as wit;
 use super::bindings::hotshoe::camera::frames::Frame;
 use crate::camera::JpegImage;
 use crate::sandbox::imports::bindings::hotshoe::camera::cameras as v0_2;
+use crate::sandbox::imports::cameras::REMOVED_DELAY;
 use crate::sandbox::imports::resources::{HeldFeed, HeldWatcher};
 use crate::sandbox::state::GuestState;
 
@@ -90,10 +91,14 @@ impl wit::HostFeedWithStore<GuestState> for HasSelf<GuestState> {
             }
             let held = state.table.get(&feed)?;
             // At the end of the generation, there are no more frames to wait for.
-            Ok(Ok(if held.has_ended() { None } else { Some(held.feed.wait(limit)) }))
+            Ok(Ok(if held.has_ended() { None } else { Some((held.feed.wait(limit), held.removed())) }))
         })?;
         match next {
-            Ok(Some(next)) => next.await,
+            Ok(Some((next, removed))) => tokio::select! {
+                biased;
+                () = removed => sleep(limit.min(REMOVED_DELAY)).await,
+                () = next => {}
+            },
             Ok(None) => sleep(limit).await,
             Err(error) => return Ok(Err(error_code(error))),
         }

@@ -1,0 +1,61 @@
+//! The tasks that load again what has changed: at SIGHUP and, with `--watch`, when a file changes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::signal::unix::Signal as SignalStream;
+
+use super::signals::{Reloaded, reload_on_sighup};
+use crate::config::serve_args::ServeArgs;
+use crate::process::supervisor::BackgroundTasks;
+use crate::swap::ActiveGuest;
+use crate::swap::active_guest::{GuestFile, MiddlewareFile};
+use crate::swap::watch::{Watched, watch};
+
+/// Spawns the tasks that reload the configuration, the guest, the drivers and the filters at SIGHUP and, with `--watch`,
+/// components when their files change. `digest` is that of the guest that was read from the file at the start.
+pub(super) fn spawn_reloading(
+    tasks: &mut BackgroundTasks,
+    runtime: &Handle,
+    args: &ServeArgs,
+    hangups: SignalStream,
+    digest: Arc<str>,
+    active_guest: &ActiveGuest,
+    reloaded: &Reloaded,
+) {
+    let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
+    let all = reloaded.clone();
+    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), all.clone());
+    tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
+    if !args.watch {
+        return;
+    }
+    if let Some(file) = args.guest.clone() {
+        spawn_watcher(tasks, runtime, file, Some(digest), GuestFile(active_guest.clone()));
+    }
+    let composition = active_guest.composition();
+    for part in composition.iter().flat_map(|composition| composition.middleware.iter()) {
+        let digest = Some(part.component.digest.clone());
+        spawn_watcher(tasks, runtime, part.path.clone(), digest, MiddlewareFile(active_guest.clone()));
+    }
+    for driver in reloaded.drivers.iter() {
+        // A driver that is loaded already is not loaded again.
+        spawn_watcher(tasks, runtime, driver.file().to_owned(), None, driver.clone());
+    }
+    for filter in reloaded.filters.iter() {
+        spawn_watcher(tasks, runtime, filter.file().to_owned(), None, filter.clone());
+    }
+}
+
+fn spawn_watcher(
+    tasks: &mut BackgroundTasks,
+    runtime: &Handle,
+    file: PathBuf,
+    digest: Option<Arc<str>>,
+    component: impl Watched,
+) {
+    let component = Arc::new(component);
+    let name = format!("the watcher of {}", file.display());
+    tasks.spawn_restarting(&name, move || watch(file.clone(), digest.clone(), component.clone()), runtime);
+}
