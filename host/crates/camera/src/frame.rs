@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::dimensions::Dimensions;
-use super::jpeg::{self, JpegError, Options};
+use super::jpeg::{self, ImageInfo, JpegError, Options};
 use super::orientation::Orientation;
 
 /// A point in time, by two clocks.
@@ -56,7 +56,7 @@ pub struct JpegImage {
 impl JpegImage {
     /// Validates `bytes`, removes padding after the image, and adds omitted Huffman tables.
     ///
-    /// This is the only constructor, so every value of this type can be sent to viewers.
+    /// This and a copy of a valid image are the only constructors, so every value of this type can be sent to viewers.
     pub fn new(mut bytes: Bytes) -> Result<Self, JpegError> {
         let info = jpeg::validate(&bytes, Options::default())?;
         if info.is_complete() {
@@ -65,6 +65,16 @@ impl JpegImage {
             bytes = jpeg::copy_complete(&bytes, &info);
         }
         Ok(Self { bytes, dimensions: info.dimensions })
+    }
+
+    /// Copies the image that [`jpeg::validate`] found in `bytes`, with what it lacks, and marks it to be turned (see
+    /// [`jpeg::copy_turned`]). Validates the copy only if it differs from the original.
+    pub(crate) fn copy(bytes: &[u8], info: &ImageInfo, orientation: Orientation) -> Result<Self, JpegError> {
+        let copy = jpeg::copy_turned(bytes, info, orientation);
+        if info.is_complete() && orientation.is_upright() {
+            return Ok(Self { bytes: copy, dimensions: info.dimensions });
+        }
+        Self::new(copy)
     }
 
     /// Returns a copy that decoders turn (see [`jpeg::copy_turned`]), or the image itself if pictures stay as they are.

@@ -2,17 +2,22 @@
 //!
 //! For large images, checking the data costs more than everything else that happens to a frame. Damage comes in series,
 //! usually from a bad cable or an overloaded bus, and a camera without damage will very likely stay that way. So every
-//! image is checked until many in a row were good, and then only one in [`SAMPLE_INTERVAL`].
+//! image is checked until many in a row were good, and then only one in [`SAMPLE_INTERVAL`]. The structure of every image
+//! is checked in any case, and damage that it reveals ends sampling, too.
 
 use tracing::warn;
 
 use super::jpeg::JpegError;
 
-/// The number of good images in a row after which sampling starts: about three seconds.
-const GOOD_BEFORE_SAMPLING: u32 = 100;
+/// The number of good images in a row after which sampling starts, for a camera without any damage so far: about a
+/// second, since the data of large images cost as much as everything else that one viewer costs.
+const GOOD_BEFORE_SAMPLING: u32 = 32;
 
-/// While sampling, one image out of this many is checked.
-const SAMPLE_INTERVAL: u32 = 16;
+/// The same after damage: about three seconds.
+const GOOD_AFTER_DAMAGE: u32 = 100;
+
+/// While sampling, one image out of this many is checked: about one per second.
+const SAMPLE_INTERVAL: u32 = 32;
 
 /// Checking stops permanently after `BAD_BEFORE_GIVING_UP` damaged images if fewer than one good image was found for
 /// every `BAD_PER_GOOD` damaged ones. Such a camera violates the standard instead of losing data, so viewers' decoders
@@ -30,15 +35,18 @@ pub(crate) struct FrameSampling {
     good: u32,
     /// All images that were checked and damaged.
     bad: u32,
+    /// Whether an image was damaged, or there was no image, at any time.
+    has_damage: bool,
     has_given_up: bool,
 }
 
 impl FrameSampling {
     /// Runs `check` on the next image, or accepts the image without.
     pub(crate) fn apply(&mut self, check: impl FnOnce() -> Result<(), JpegError>) -> Result<(), JpegError> {
-        let is_sampling = self.good_in_a_row >= GOOD_BEFORE_SAMPLING;
+        let good_before_sampling = if self.has_damage { GOOD_AFTER_DAMAGE } else { GOOD_BEFORE_SAMPLING };
+        let is_sampling = self.good_in_a_row >= good_before_sampling;
         if self.has_given_up || (is_sampling && !self.good_in_a_row.is_multiple_of(SAMPLE_INTERVAL)) {
-            self.good_in_a_row = self.good_in_a_row.wrapping_add(1).max(GOOD_BEFORE_SAMPLING);
+            self.good_in_a_row = self.good_in_a_row.wrapping_add(1).max(good_before_sampling);
             return Ok(());
         }
         match check() {
@@ -48,7 +56,7 @@ impl FrameSampling {
                 Ok(())
             }
             Err(error) => {
-                self.good_in_a_row = 0;
+                self.note_damage();
                 self.bad = self.bad.saturating_add(1);
                 if self.bad >= BAD_BEFORE_GIVING_UP && self.good < self.bad / BAD_PER_GOOD {
                     self.has_given_up = true;
@@ -61,6 +69,13 @@ impl FrameSampling {
 
     /// Ends sampling until enough images in a row are good again. Called when a buffer held no image at all.
     pub(crate) fn note_damage(&mut self) {
+        self.good_in_a_row = 0;
+        self.has_damage = true;
+    }
+
+    /// Ends sampling until enough images in a row are good. Called when the camera is opened: it may have come back with
+    /// a bad cable.
+    pub(crate) fn note_opening(&mut self) {
         self.good_in_a_row = 0;
     }
 }
@@ -87,6 +102,8 @@ mod tests {
         assert_eq!(checked(&mut sampling, GOOD_BEFORE_SAMPLING, Ok(())), GOOD_BEFORE_SAMPLING);
         let sampled = checked(&mut sampling, 10 * SAMPLE_INTERVAL, Ok(()));
         assert!((9..=11).contains(&sampled), "{sampled}");
+        sampling.note_opening();
+        assert_eq!(checked(&mut sampling, GOOD_BEFORE_SAMPLING, Ok(())), GOOD_BEFORE_SAMPLING);
     }
 
     #[test]
@@ -94,13 +111,15 @@ mod tests {
         let mut sampling = FrameSampling::default();
         checked(&mut sampling, 1000, Ok(()));
         sampling.note_damage();
-        assert_eq!(checked(&mut sampling, 50, Ok(())), 50);
+        assert_eq!(checked(&mut sampling, GOOD_AFTER_DAMAGE, Ok(())), GOOD_AFTER_DAMAGE);
         checked(&mut sampling, 1000, Ok(()));
         let mut damaged = 0;
         while damaged == 0 {
             damaged = checked(&mut sampling, 1, Err(JpegError::InvalidData));
         }
-        assert_eq!(checked(&mut sampling, 50, Ok(())), 50);
+        assert_eq!(checked(&mut sampling, GOOD_AFTER_DAMAGE, Ok(())), GOOD_AFTER_DAMAGE);
+        sampling.note_opening();
+        assert_eq!(checked(&mut sampling, GOOD_AFTER_DAMAGE, Ok(())), GOOD_AFTER_DAMAGE, "damage is remembered");
     }
 
     #[test]

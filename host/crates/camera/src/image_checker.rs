@@ -20,10 +20,8 @@ pub(crate) struct ImageChecker {
 impl ImageChecker {
     /// Creates the checker for an opening of the camera to which `sampling` belongs.
     pub(crate) fn new(options: Options, sampling: Arc<Mutex<FrameSampling>>) -> Self {
-        let checker = Self { options, sampling, ..Self::default() };
-        // The camera may have come back with a bad cable.
-        checker.note_damage();
-        checker
+        sampling.lock().unwrap_or_else(PoisonError::into_inner).note_opening();
+        Self { options, sampling, ..Self::default() }
     }
 
     /// What images may lack.

@@ -13,6 +13,15 @@ const MAX_STARTS: usize = 8;
 /// A start-of-image marker and the first byte of the marker that follows.
 pub const START_OF_IMAGE: &[u8] = &[MARKER, SOI, MARKER];
 
+/// What [`find_first`] found in a driver's buffer.
+#[derive(Clone, Debug)]
+pub struct FoundImage {
+    /// Where the image starts, in bytes.
+    start: usize,
+    info: ImageInfo,
+    tries_left: usize,
+}
+
 /// Finds the image in a driver's buffer. Returns the bytes from the start of the image to the end of the buffer, and
 /// what [`validate`] found there.
 ///
@@ -24,25 +33,33 @@ pub const START_OF_IMAGE: &[u8] = &[MARKER, SOI, MARKER];
 ///
 /// What is wrong with the image at the first start, if no start yields a complete image.
 pub fn find_image(bytes: &[u8], options: Options) -> Result<(&[u8], ImageInfo), JpegError> {
+    Ok(find_last(bytes, options, find_first(bytes, options)?))
+}
+
+/// Does the first half of [`find_image`]: finds the first start that yields a complete image. [`find_last`] does the
+/// other half. Costs only a search for the end of the image.
+pub fn find_first(bytes: &[u8], options: Options) -> Result<FoundImage, JpegError> {
     let mut tries_left = MAX_STARTS;
-    let mut found = find_first(bytes, options, &mut tries_left)?;
+    let (image, info) = next_complete(bytes, options, &mut tries_left)?;
+    Ok(FoundImage { start: bytes.len() - image.len(), info, tries_left })
+}
+
+/// Finds the last start in the same bytes that yields a complete image. Returns the same as [`find_image`].
+pub fn find_last(bytes: &[u8], options: Options, first: FoundImage) -> (&[u8], ImageInfo) {
+    let FoundImage { start, info, mut tries_left } = first;
+    let mut found = (bytes.get(start..).unwrap_or_default(), info);
     while let Some(restart) = start_in_data(&found)
-        && let Ok(later) = find_first(restart, options, &mut tries_left)
+        && let Ok(later) = next_complete(restart, options, &mut tries_left)
         // Both slices end with the buffer, so this difference is the distance between the two starts.
         && found.0.len() - later.0.len() < found.1.length
     {
         found = later;
     }
-    Ok(found)
-}
-
-/// Checks that [`find_image`] would find an image. Costs only a search for its end.
-pub fn check_image(bytes: &[u8], options: Options) -> Result<(), JpegError> {
-    find_first(bytes, options, &mut { MAX_STARTS }).map(drop)
+    found
 }
 
 /// Finds the first start that yields a complete image.
-fn find_first<'a>(
+fn next_complete<'a>(
     bytes: &'a [u8],
     options: Options,
     tries_left: &mut usize,

@@ -50,7 +50,7 @@ pub use bit_reader::MAX_TRAILING_BYTES;
 pub use complete::{copy_complete, copy_turned};
 pub use error::JpegError;
 pub use exif::orientation;
-pub use find::{START_OF_IMAGE, check_image, find_image};
+pub use find::{FoundImage, START_OF_IMAGE, find_first, find_image, find_last};
 pub use headers::{Component, Headers, TableRange};
 pub use scan::{ScanChecker, check_scan};
 pub use split::{Piece, Splitter};

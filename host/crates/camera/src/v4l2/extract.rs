@@ -6,7 +6,7 @@ use super::negotiate::{JPEG_FORMATS, NegotiatedMode, raw_format};
 use crate::frame::JpegImage;
 use crate::frame_sampling::FrameSampling;
 use crate::image_checker::ImageChecker;
-use crate::jpeg::{self, JpegError, Options};
+use crate::jpeg::{self, FoundImage, JpegError, Options};
 use crate::orientation::Orientation;
 use crate::raw::{BufferLayout, Layout, MAX_PLANES, PixelFormat, Range, ShortBuffer};
 use crate::rectangle::Rectangle;
@@ -23,6 +23,9 @@ pub(super) struct JpegExtractor {
     checker: ImageChecker,
     orientation: Orientation,
 }
+
+/// Where a buffer holds an image. `None` for raw images, which fill it.
+pub(super) struct CheckedBuffer(Option<FoundImage>);
 
 /// Why a buffer holds no image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -71,20 +74,31 @@ impl ImageExtractor {
     }
 
     /// Checks that the planes of a buffer hold an image. Costs only a search for its end.
-    pub(super) fn check(&self, planes: [&[u8]; MAX_PLANES]) -> Result<(), BufferError> {
+    pub(super) fn check(&self, planes: [&[u8]; MAX_PLANES]) -> Result<CheckedBuffer, BufferError> {
         match self {
             _ if planes[0].is_empty() => Err(BufferError::Empty),
-            Self::Jpeg(extractor) => Ok(jpeg::check_image(planes[0], extractor.checker.options())?),
-            Self::Raw { buffers, .. } => Ok(buffers.check(planes)?),
+            Self::Jpeg(extractor) => {
+                let found = jpeg::find_first(planes[0], extractor.checker.options())?;
+                Ok(CheckedBuffer(Some(found)))
+            }
+            Self::Raw { buffers, .. } => {
+                buffers.check(planes)?;
+                Ok(CheckedBuffer(None))
+            }
         }
     }
 
-    /// Copies the image out of the planes of a buffer. This is the only copy of a frame's bytes.
-    pub(super) fn copy(&self, planes: [&[u8]; MAX_PLANES]) -> Result<ImageData, BufferError> {
+    /// Copies the image out of the planes of a buffer for which `check` returned `checked`. This is the only copy of a
+    /// frame's bytes.
+    pub(super) fn copy(&self, planes: [&[u8]; MAX_PLANES], checked: CheckedBuffer) -> Result<ImageData, BufferError> {
         match self {
             Self::Jpeg(extractor) => {
-                let (image, info) = jpeg::find_image(planes[0], extractor.checker.options())?;
-                Ok(ImageData::Jpeg(JpegImage::new(jpeg::copy_turned(image, &info, extractor.orientation))?))
+                let options = extractor.checker.options();
+                let (image, info) = match checked {
+                    CheckedBuffer(Some(first)) => jpeg::find_last(planes[0], options, first),
+                    CheckedBuffer(None) => jpeg::find_image(planes[0], options)?,
+                };
+                Ok(ImageData::Jpeg(JpegImage::copy(image, &info, extractor.orientation)?))
             }
             Self::Raw { buffers, crop, quality, orientation } => {
                 let (bytes, layout) = buffers.copy(planes, *crop)?;

@@ -13,7 +13,7 @@ use tracing::debug;
 
 use super::device::{DequeuedBuffer, Stream, System};
 use super::errors::device_error;
-use super::extract::{BufferError, ImageExtractor};
+use super::extract::{BufferError, CheckedBuffer, ImageExtractor};
 use crate::error::SourceError;
 use crate::frame::{Timestamp, monotonic_now};
 use crate::frame_counts::LostFrames;
@@ -119,7 +119,7 @@ impl Streaming {
             return Err(SourceError::SignalChanged { path: self.node.clone() });
         }
         let mut lost = LostFrames::default();
-        let mut newest: Option<DequeuedBuffer> = None;
+        let mut newest: Option<(DequeuedBuffer, CheckedBuffer)> = None;
         let mut dequeued = 0;
         // Reported if there is nothing to dequeue too many times in a row.
         let mut reason = io::Error::from(io::ErrorKind::BrokenPipe);
@@ -144,12 +144,17 @@ impl Streaming {
                 self.last_delivery = Instant::now();
                 continue;
             }
-            if let Err(rejection) = self.check(&buffer) {
-                self.note_rejection(&mut lost, buffer.sequence, rejection);
-                self.requeue(buffer)?;
-            } else if let Some(older) = newest.replace(buffer) {
-                lost.late += 1;
-                self.requeue(older)?;
+            match self.check(&buffer) {
+                Ok(checked) => {
+                    if let Some((older, _)) = newest.replace((buffer, checked)) {
+                        lost.late += 1;
+                        self.requeue(older)?;
+                    }
+                }
+                Err(rejection) => {
+                    self.note_rejection(&mut lost, buffer.sequence, rejection);
+                    self.requeue(buffer)?;
+                }
             }
         }
         if dequeued == 0 {
@@ -158,8 +163,8 @@ impl Streaming {
                 return Err(self.error("stream", reason));
             }
         }
-        let Some(buffer) = newest else { return Ok(CaptureOutcome { image: None, lost }) };
-        let copied = self.extractor.copy(self.stream.planes(&buffer));
+        let Some((buffer, checked)) = newest else { return Ok(CaptureOutcome { image: None, lost }) };
+        let copied = self.extractor.copy(self.stream.planes(&buffer), checked);
         let timestamp = buffer.timestamp.map_or_else(Timestamp::now, Timestamp::from_monotonic);
         let sequence = buffer.sequence;
         // The driver gets its buffer back before the copy is checked.
@@ -184,7 +189,7 @@ impl Streaming {
     }
 
     /// Checks that a buffer holds an image.
-    fn check(&self, buffer: &DequeuedBuffer) -> Result<(), Rejection> {
+    fn check(&self, buffer: &DequeuedBuffer) -> Result<CheckedBuffer, Rejection> {
         if buffer.is_flagged {
             return Err(Rejection::Flagged);
         }
