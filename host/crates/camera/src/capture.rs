@@ -25,6 +25,7 @@ use super::piped::error::InputError;
 use super::source::{ImageData, Source};
 use super::status::{Outage, OutageCause};
 use super::stream_mode::StreamMode;
+use super::task_mailbox::{MailReceiver, MailSender, task_mailbox};
 
 /// How long the thread waits for an image before it checks whether to stop. This is the longest delay when closing a
 /// camera.
@@ -124,12 +125,9 @@ impl From<&CaptureError> for Outage {
     }
 }
 
-/// What the capture thread last reported.
-#[derive(Clone, Debug, Default)]
+/// What the capture thread reports. It reports nothing before the device is open.
+#[derive(Debug)]
 pub(super) enum Progress {
-    /// The device is being opened.
-    #[default]
-    Opening,
     /// The device is open but has not delivered an image. Its mode may be known only with the first one.
     Open(Option<StreamMode>),
     /// The device delivers images, which are neither encoded nor filtered because the camera has no readers.
@@ -143,15 +141,9 @@ pub(super) enum Progress {
 }
 
 impl Progress {
-    /// Whether the device is open.
-    pub(super) fn is_open(&self) -> bool {
-        !matches!(self, Self::Opening)
-    }
-
     /// Returns the mode, or `None` while it is not known.
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
-            Self::Opening => None,
             Self::Open(mode)
             | Self::Unread(mode)
             | Self::Outage(mode, _)
@@ -164,8 +156,8 @@ impl Progress {
 /// A running capture thread. Dropping it tells the thread to stop but does not wait.
 pub(super) struct CaptureThread {
     stop: Arc<AtomicBool>,
-    /// The thread's latest report.
-    pub(super) progress: watch::Receiver<Progress>,
+    /// The thread's reports. A newer one replaces one that was not received.
+    pub(super) progress: MailReceiver<Progress>,
     result: oneshot::Receiver<Result<(), CaptureError>>,
 }
 
@@ -175,7 +167,7 @@ struct Worker {
     source: Arc<dyn Source>,
     filters: Arc<Filters>,
     stop: Arc<AtomicBool>,
-    progress: watch::Sender<Progress>,
+    progress: MailSender<Progress>,
     tracker: Arc<FrameTracker>,
     readers: watch::Receiver<usize>,
 }
@@ -184,7 +176,7 @@ struct Worker {
 #[derive(Clone)]
 enum Output {
     /// To the readers.
-    Readers(watch::Sender<Progress>, Arc<FrameTracker>),
+    Readers(MailSender<Progress>, Arc<FrameTracker>),
     /// To the filters, which pass them on to the readers.
     Filters(FilterInput, Arc<FrameTracker>),
 }
@@ -211,16 +203,10 @@ impl Output {
     }
 }
 
-/// Reports what became of an image, unless it is withdrawn. That is decided under the lock of the channel, so that a
+/// Reports what became of an image, unless it is withdrawn. That is decided under the lock of the mailbox, so that a
 /// late result never replaces the report of what happened since.
-fn send_unless_withdrawn(progress: &watch::Sender<Progress>, tracker: &FrameTracker, sequence: u64, report: Progress) {
-    progress.send_if_modified(|current| {
-        let is_valid = !tracker.is_withdrawn(sequence);
-        if is_valid {
-            *current = report;
-        }
-        is_valid
-    });
+fn send_unless_withdrawn(progress: &MailSender<Progress>, tracker: &FrameTracker, sequence: u64, report: Progress) {
+    progress.put_with(|| (!tracker.is_withdrawn(sequence)).then_some(report));
 }
 
 impl CaptureThread {
@@ -234,7 +220,7 @@ impl CaptureThread {
         readers: watch::Receiver<usize>,
     ) -> Result<Self, CaptureError> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (progress_sender, progress) = watch::channel(Progress::default());
+        let (progress_sender, progress) = task_mailbox();
         let (result_sender, result) = oneshot::channel();
         let camera_name = camera.to_owned();
         let worker = Worker {
@@ -286,7 +272,7 @@ impl Worker {
     /// The body of the thread: opens the camera, reads it until told to stop, and closes it.
     fn run(&self) -> Result<(), CaptureError> {
         let mut capture = self.source.open()?;
-        self.progress.send_replace(Progress::Open(capture.mode()));
+        self.progress.put(Progress::Open(capture.mode()));
         let filtering = self.start_filtering()?;
         let output = match &filtering {
             Some(thread) => Output::Filters(thread.input(), self.tracker.clone()),
@@ -349,9 +335,9 @@ impl Worker {
         if let Output::Filters(input, _) = output {
             input.clear();
         }
-        self.progress.send_modify(|progress| {
+        self.progress.put_with(|| {
             self.tracker.withdraw();
-            *progress = report;
+            Some(report)
         });
     }
 

@@ -67,6 +67,7 @@ mod stall;
 pub mod status;
 pub mod stream_mode;
 mod supervisor;
+mod task_mailbox;
 pub mod v4l2;
 
 pub use camera::{Camera, Linger};

@@ -137,14 +137,13 @@ impl Supervisor {
                     self.report_outage(&CaptureError::Unresponsive(RESPONSE_TIMEOUT)).await;
                     has_timed_out = true;
                 }
-                // Fails once the thread has stopped and all its reports were seen.
-                changed = thread.progress.changed() => match changed {
-                    Ok(()) => {
-                        let progress = thread.progress.borrow_and_update().clone();
-                        if progress.is_open() && !is_open {
+                // `None` once the thread has stopped and all its reports were received.
+                report = thread.progress.receive() => match report {
+                    Some(progress) => {
+                        if !is_open {
                             self.camera.add_opening();
+                            is_open = true;
                         }
-                        is_open = progress.is_open();
                         let has_image = matches!(progress, Progress::Frame(..) | Progress::Unread(_));
                         // After an outage, log success only once the camera delivers images again.
                         if let Some(mode) = progress.mode()
@@ -159,7 +158,7 @@ impl Supervisor {
                         }
                         self.publish(progress).await;
                     }
-                    Err(_) => return Err(thread.failed().await),
+                    None => return Err(thread.failed().await),
                 }
             }
         }
@@ -200,7 +199,6 @@ impl Supervisor {
     /// Publishes a report of the capture thread.
     async fn publish(&mut self, progress: Progress) {
         match progress {
-            Progress::Opening => {}
             Progress::Open(mode) => self.camera.update_status(|status| {
                 status.mode = mode.or(status.mode);
                 status.frame = None;
