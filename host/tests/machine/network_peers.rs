@@ -249,7 +249,7 @@ fn start_nginx_with_tls(path: &Path, origin: SocketAddr, address: SocketAddr, mo
 }
 
 /// A server that redirects from `http` to `https` at the default ports gets the credentials, and only over `https`,
-/// also when the camera is opened again.
+/// also when the camera is opened again. If it asks over `http` as well, both get them.
 pub fn redirect_to_https() {
     let origin = Server::start(&["--camera", "emulated,fps=20"]);
     let folder = tempfile::tempdir().unwrap();
@@ -257,7 +257,14 @@ pub fn redirect_to_https() {
     create_certificate(path);
     // An address of this machine at which nothing else listens.
     let address = SocketAddr::from(([127, 80, 44, 3], 443));
-    let redirect = format!("server {{ listen {}:80; return 301 https://$host$request_uri; }}", address.ip());
+    let redirect = format!(
+        "server {{ listen {0}:80;
+         location /twice/ {{ auth_basic cam; auth_basic_user_file {1}/htpasswd; try_files /nothing @redirect; }}
+         location @redirect {{ return 301 https://$host/video_feed; }}
+         location /video_feed {{ return 301 https://$host$request_uri; }} }}",
+        address.ip(),
+        path.display(),
+    );
     let _nginx = start_nginx_with_tls(path, origin.address, address, &redirect);
     let file = credentials_file(path, "ali:sesame");
     let camera = format!("door=http://{}/video_feed,insecure,credentials={file}", address.ip());
@@ -271,6 +278,11 @@ pub fn redirect_to_https() {
     wait_until("both streams have ended", || log().matches("https 200 Basic").count() == 2);
     assert_eq!(log().lines().filter(|line| line.starts_with("http ")).count(), 2, "{}", log());
     assert!(log().lines().filter(|line| line.starts_with("http ")).all(|line| line == "http 301 -"), "{}", log());
+
+    let camera = format!("twice=http://{}/twice/,insecure,credentials={file}", address.ip());
+    let server = Server::start(&["--camera", &camera]);
+    shows_all_pictures(&server, "twice");
+    assert!(log().contains("http 301 Basic"), "{}", log());
 }
 
 fn credentials_file(folder: &Path, content: &str) -> String {

@@ -1,5 +1,6 @@
 //! Requests to one server, with redirects and credentials.
 
+use std::collections::HashMap;
 use std::sync::Once;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE};
@@ -13,7 +14,7 @@ use super::error::{MAX_REDIRECTS, NetworkError};
 use super::metadata::Metadata;
 use super::resolver::Resolver;
 
-/// The most challenges to answer in one request: a second one only if the nonce of the first was old.
+/// The most challenges of one origin to answer in one request: a second one only if the nonce of the first was old.
 const MAX_ANSWERS: u32 = 2;
 
 const USER_AGENT: &str = concat!("hotshoe/", env!("CARGO_PKG_VERSION"));
@@ -23,9 +24,9 @@ pub(super) struct Session {
     client: Client,
     url: Url,
     credentials: Option<Credentials>,
-    /// What was asked for, and the origin that asked. No other origin gets the answer: a server that asks over `https`
-    /// must not receive the password over `http` with the next request.
-    challenge: Option<(String, Challenge)>,
+    /// What each origin has asked for. No other origin gets the answer: a server that asks over `https` must not receive
+    /// the password over `http` with the next request. At most two origins are answered ([`may_have_credentials`]).
+    challenges: HashMap<String, Challenge>,
 }
 
 impl Session {
@@ -46,7 +47,7 @@ impl Session {
             if url.scheme() == "http" { builder().tls_certs_only([]).build() } else { Err(error) }
         });
         let client = built.map_err(|error| NetworkError::from_client(&error))?;
-        Ok(Self { client, url, credentials, challenge: None })
+        Ok(Self { client, url, credentials, challenges: HashMap::new() })
     }
 
     /// Requests the address with these additional headers. Returns a response with a status of success, or 304.
@@ -56,14 +57,14 @@ impl Session {
     pub(super) async fn get(&mut self, headers: &HeaderMap) -> Result<Response, NetworkError> {
         let mut url = self.url.clone();
         let mut redirects = 0;
-        let mut answers = 0;
+        // By origin, because each may ask.
+        let mut answers: HashMap<String, u32> = HashMap::new();
         loop {
             let origin = url.origin().ascii_serialization();
             let is_trusted = may_have_credentials(&self.url, &url);
             let mut request = self.client.get(url.clone()).headers(headers.clone());
             if is_trusted
-                && let (Some(credentials), Some((asking, challenge))) = (&self.credentials, &mut self.challenge)
-                && *asking == origin
+                && let (Some(credentials), Some(challenge)) = (&self.credentials, self.challenges.get_mut(&origin))
                 && let Ok(mut answer) = HeaderValue::try_from(challenge.answer(credentials, &target(&url)))
             {
                 answer.set_sensitive(true);
@@ -94,12 +95,13 @@ impl Session {
                     }
                     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
                     let challenge = Challenge::strongest(values.filter_map(|value| value.to_str().ok()))?;
-                    let may_answer = answers == 0 || (answers < MAX_ANSWERS && challenge.is_stale());
+                    let answers = answers.entry(origin.clone()).or_default();
+                    let may_answer = *answers == 0 || (*answers < MAX_ANSWERS && challenge.is_stale());
                     if !may_answer {
                         return Err(NetworkError::WrongCredentials);
                     }
-                    answers += 1;
-                    self.challenge = Some((origin, challenge));
+                    *answers += 1;
+                    self.challenges.insert(origin, challenge);
                 }
                 _ => {
                     let metadata = Metadata::of_response(&response);
