@@ -4,13 +4,13 @@ use tracing::warn;
 
 use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
-use crate::config::camera_spec::{CameraSpec, SourceSpec};
+use crate::config::camera_spec::{CameraSpec, DriverSpec, SourceSpec};
 use crate::config::serve_args::ServeArgs;
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::filters::MAX_FILTER_INSTANCES;
 use crate::http::limits::{Limits, RequestLimits};
 use crate::process::open_files;
-use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_OUTGOING_REQUESTS};
+use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_INSTANCE_REQUESTS, MAX_OPEN_FILES, MAX_OUTGOING_REQUESTS};
 use crate::swap::workers::MAX_WORKERS;
 
 /// The most connections to the admin listener. Enough for a few uploads and some clients that read the report.
@@ -89,7 +89,8 @@ pub(super) fn most_connections(args: &ServeArgs, cameras: usize) -> usize {
     let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
     let metrics = if matches!(args.metrics, Some(AdminAddress::Listen(_))) { METRICS_CONNECTIONS } else { 0 };
     let guest_files = if args.grants.guest_dir.is_some() { open_files::for_guests() } else { 0 };
-    open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files)
+    let drivers = driver_files(&args.cameras);
+    open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files + drivers)
 }
 
 /// The limits on connections: what the options ask for, but at most `most`.
@@ -104,6 +105,17 @@ pub(super) fn connection_limits(options: LimitOptions, most: usize) -> Limits {
     }
     let total = requested.min(most).max(MIN_CONNECTIONS);
     Limits { total, per_address: options.max_connections_per_address as usize }
+}
+
+/// How many files and connections the drivers of cameras may have open, as far as the options of their cameras grant
+/// any.
+fn driver_files(cameras: &[CameraSpec]) -> usize {
+    let of_instance = |driver: &DriverSpec| {
+        let files = driver.directory.as_ref().map_or(0, |_| MAX_OPEN_FILES);
+        let requests = if driver.outgoing.is_empty() { 0 } else { MAX_INSTANCE_REQUESTS };
+        files + requests
+    };
+    cameras.iter().map(|camera| of_instance(&camera.driver)).sum::<usize>() * MAX_DRIVER_INSTANCES as usize
 }
 
 /// The limits on requests. Streams leave a quarter of the connections to other requests.

@@ -55,8 +55,8 @@ pub use engine::{Sandbox, SandboxError};
 pub use filter::error::FilterError;
 pub use filter::run::{FilterRun, FilterSettings};
 pub use grants::{
-    Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_OUTGOING_REQUESTS, Outgoing,
-    State, StoreError, TlsError,
+    Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_INSTANCE_REQUESTS,
+    MAX_OPEN_FILES, MAX_OUTGOING_REQUESTS, Outgoing, State, StoreError, TlsError,
 };
 pub use lifecycle::{Lifecycle, Phase};
 pub use load::camera_component::{CameraComponent, Identity};

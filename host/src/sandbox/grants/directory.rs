@@ -25,7 +25,7 @@ const GUEST_PATH: &str = "/";
 
 /// The most files and directories that an instance may hold open, for each request that it handles at the same time. A
 /// page needs one at a time.
-pub(in crate::sandbox) const MAX_OPEN_FILES: usize = 16;
+pub const MAX_OPEN_FILES: usize = 16;
 
 /// How often a path is resolved again because a directory was renamed meanwhile (openat2(2), `EAGAIN`).
 const MAX_RESOLUTIONS: usize = 8;

@@ -20,12 +20,14 @@ use std::fmt;
 use serde::Serialize;
 
 pub use self::configuration::{Configuration, ConfigurationError};
-pub use self::directory::{Directory, DirectoryError};
-pub(in crate::sandbox) use self::directory::{MAX_OPEN_FILES, OpenFiles, Place, open_beneath};
+pub use self::directory::{Directory, DirectoryError, MAX_OPEN_FILES};
+pub(in crate::sandbox) use self::directory::{OpenFiles, Place, open_beneath};
 pub use self::keyvalue::{Bucket, HeldCas, State, StoreError};
 pub(in crate::sandbox) use self::keyvalue::{PageStart, StateError, digest};
 pub(in crate::sandbox) use self::outgoing::InstanceRequests;
-pub use self::outgoing::{Destination, MAX_REQUESTS as MAX_OUTGOING_REQUESTS, Outgoing, TlsError};
+pub use self::outgoing::{
+    Destination, MAX_INSTANCE_REQUESTS, MAX_REQUESTS as MAX_OUTGOING_REQUESTS, Outgoing, TlsError,
+};
 
 /// What the operator lets guests use besides cameras. The default is nothing. Clones share everything.
 ///

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::RequestOptions;
 pub const MAX_REQUESTS: usize = 64;
 
 /// How many requests of one instance may be in progress, so that one response cannot use up all of them.
-pub(super) const MAX_INSTANCE_REQUESTS: usize = 8;
+pub const MAX_INSTANCE_REQUESTS: usize = 8;
 
 /// How many requests may be started in each second, on average. A guest that notifies somebody needs one per minute; a
 /// guest with a bug must not become an attack on the server at the other end.

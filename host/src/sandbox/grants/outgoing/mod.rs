@@ -34,8 +34,8 @@ use self::address::Resolver;
 pub use self::destination::Destination;
 use self::destination::origin_of;
 pub(in crate::sandbox) use self::exchange::Exchange;
-pub use self::limits::MAX_REQUESTS;
-use self::limits::{MAX_INSTANCE_REQUESTS, RequestRate, Slots};
+pub use self::limits::{MAX_INSTANCE_REQUESTS, MAX_REQUESTS};
+use self::limits::{RequestRate, Slots};
 pub use self::tls::TlsError;
 
 /// What guests may send requests to. Nothing by default. Clones share everything.
