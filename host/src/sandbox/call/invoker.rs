@@ -27,7 +27,7 @@ use super::instances::Instances;
 use super::request_body::{BodyMonitor, GUEST_BODY_LIMITS, RequestBody};
 use super::response_body::ResponseBody;
 use super::running_call::RunningCall;
-use super::throttle::{YieldLimit, throttled};
+use super::throttle::{Charges, YieldLimit, throttled};
 use crate::camera::Cameras;
 use crate::channels::{Channels, Publisher};
 use crate::results::Results;
@@ -123,7 +123,9 @@ impl Invoker {
     pub async fn work(&self, guest: &LoadedGuest, worker: WorkerExport, lifecycle: Lifecycle) -> Result<(), CallError> {
         let store = new_store(&self.host, guest, lifecycle);
         let usage = store.data().limits.usage().clone();
-        throttled(usage.measure(worker.run(store))).await.map_err(|error| CallError::from_wasmtime(&error))
+        throttled(usage.measure(worker.run(store)), Charges::default())
+            .await
+            .map_err(|error| CallError::from_wasmtime(&error))
     }
 
     /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Uses one of `instances`, which must be

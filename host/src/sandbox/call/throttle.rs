@@ -5,6 +5,8 @@
 //! The same applies to a guest of WASI 0.3 that yields again and again, which does not count as computing.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -30,8 +32,27 @@ const YIELD_ALLOWANCE: Duration = Duration::from_millis(500);
 /// often more than the guest takes to yield. The rest of it may belong to other tasks.
 const RESUME_TIME: Duration = Duration::from_micros(100);
 
-/// Runs a future, and pauses it whenever it has computed for more than its share.
-pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) -> T {
+/// What others compute for a call, which counts as its own. Clones share it.
+#[derive(Clone, Default)]
+pub(in crate::sandbox) struct Charges(Arc<AtomicU64>);
+
+impl Charges {
+    /// Runs a function on account of the call.
+    pub(in crate::sandbox) fn charge<T>(&self, function: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let output = function();
+        let nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_add(nanoseconds, Ordering::Relaxed);
+        output
+    }
+
+    fn take(&self) -> Duration {
+        Duration::from_nanos(self.0.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// Runs a future, and pauses it whenever it has computed for more than its share, with what was charged to it.
+pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>, charges: Charges) -> T {
     let mut future = pin!(future);
     let mut budget = Budget::new(Duration::ZERO);
     let mut pause: Option<Pin<Box<Sleep>>> = None;
@@ -44,10 +65,12 @@ pub(in crate::sandbox) async fn throttled<T>(future: impl Future<Output = T>) ->
                 pause = None;
             }
             let started = Instant::now();
+            let charged = charges.take();
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(output);
             }
-            match budget.spend(started, Instant::now()) {
+            // As if it had just computed that as well.
+            match budget.spend(started.checked_sub(charged).unwrap_or(started), Instant::now()) {
                 Some(time) => pause = Some(Box::pin(sleep(time))),
                 None => return Poll::Pending,
             }
@@ -141,6 +164,15 @@ mod tests {
             now = ended + budget.spend(now, ended).unwrap_or_default();
         }
         assert!((480 * MS..=530 * MS).contains(&computed), "{computed:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_charged_to_a_call_pauses_it_like_its_own_computing() {
+        let charges = Charges::default();
+        charges.charge(|| std::thread::sleep(2 * BURST));
+        let start = Instant::now();
+        throttled(tokio::task::yield_now(), charges).await;
+        assert!(start.elapsed() >= 2 * BURST);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::camera::image_input::NewestImage;
 use crate::camera::source::CaptureOutcome;
 use crate::camera::{Dimensions, LostFrames, StreamMode};
 use crate::sandbox::author::Author;
-use crate::sandbox::call::throttle::throttled;
+use crate::sandbox::call::throttle::{Charges, throttled};
 use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
 use crate::sandbox::http_hooks::HttpHooks;
@@ -58,6 +58,8 @@ pub struct DriverRun {
     closing: watch::Sender<bool>,
     /// Whether it computes, or was paused while it did, instead of waiting for something.
     is_computing: Arc<AtomicBool>,
+    /// What checking its images takes.
+    charges: Charges,
 }
 
 impl DriverRun {
@@ -102,15 +104,17 @@ impl DriverRun {
             computes.store(interruptions.load(Ordering::Relaxed) > IGNORED_INTERRUPTIONS, Ordering::Relaxed);
             polled
         });
+        let charges = Charges::default();
+        let charged = charges.clone();
         let call = async move {
-            let result: wasmtime::Result<Result<(), String>> = throttled(usage.measure(observed)).await;
+            let result: wasmtime::Result<Result<(), String>> = throttled(usage.measure(observed), charged).await;
             match result {
                 Ok(Ok(())) => DriverError::Returned,
                 Ok(Err(reason)) => DriverError::Reported(printable_reason(&reason)),
                 Err(error) => DriverError::from_wasmtime(&error),
             }
         };
-        Self { call: Some(Box::pin(call)), ended: None, newest, closing, is_computing }
+        Self { call: Some(Box::pin(call)), ended: None, newest, closing, is_computing, charges }
     }
 
     /// Runs the driver until it waits for something. Ready when there is an image, or when the driver has ended. Must
@@ -125,9 +129,9 @@ impl DriverRun {
         if self.newest.lock().is_available() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Takes the newest image, and the frames lost before it.
+    /// Checks and takes the newest image, and the frames lost before it. The time counts as computing of the driver.
     pub fn take(&self) -> CaptureOutcome {
-        self.newest.lock().take()
+        self.charges.charge(|| self.newest.lock().take())
     }
 
     /// Discards the newest image, and returns the frames lost until now.
