@@ -1,5 +1,4 @@
-//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the configuration, the guest and the drivers of
-//! cameras.
+//! Signals: SIGINT and SIGTERM shut the server down, SIGHUP reloads the configuration and all components.
 
 use std::future::pending;
 use std::io::{self, IsTerminal as _};
@@ -8,7 +7,8 @@ use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
-use tokio::task::spawn_blocking;
+use tokio::sync::Mutex;
+use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use super::reload::Reloader;
@@ -46,8 +46,10 @@ pub(super) struct Reloaded {
 }
 
 /// Reloads the configuration, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at
-/// each SIGHUP, until the future is dropped. The kernel also sends SIGHUP when the terminal closes in which the program
-/// was started. Then the program shuts down. `hangups` is `None` when the task is restarted.
+/// each SIGHUP, until the future is dropped. None waits for another, because a file system may hang and compiling takes
+/// minutes at worst. `hangups` is `None` when the task is restarted.
+///
+/// The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
 pub(super) async fn reload_on_sighup(
     hangups: Option<SignalStream>,
     file: Option<PathBuf>,
@@ -63,31 +65,61 @@ pub(super) async fn reload_on_sighup(
     };
     let has_terminal = || io::stdin().is_terminal();
     let had_terminal = has_terminal();
-    while hangups.recv().await.is_some() {
+    let (configuration_turn, guest_turn) = (Turn::default(), Turn::default());
+    let driver_turns: Vec<_> = drivers.iter().map(|driver| (driver.clone(), Turn::default())).collect();
+    let filter_turns: Vec<_> = filters.iter().map(|filter| (filter.clone(), Turn::default())).collect();
+    let mut under_way = JoinSet::new();
+    loop {
+        tokio::select! {
+            hangup = hangups.recv() => if hangup.is_none() { return },
+            Some(_) = under_way.join_next() => {
+                if under_way.is_empty() {
+                    service_manager::reloaded();
+                }
+                continue;
+            }
+        }
         if had_terminal && !has_terminal() {
             info!("the terminal was closed");
             // Cannot fail: a process may always signal itself.
             let _ = kill_process(getpid(), Signal::TERM);
             return pending().await;
         }
-        match drivers.iter().count() {
-            0 => info!("received SIGHUP, reloading the guest"),
-            _ => info!("received SIGHUP, reloading the guest and the drivers"),
-        }
+        info!("received SIGHUP, reloading configuration, guest, middleware, drivers and filters");
         service_manager::reloading();
-        let file = file.clone();
         // The outcomes are logged.
-        let _ = reloader.clone().reload().await;
-        for driver in drivers.iter() {
-            let _ = driver.reload().await;
+        let reloader = reloader.clone();
+        under_way.spawn(configuration_turn.after_the_last(async move { drop(reloader.reload().await) }));
+        for (driver, turn) in &driver_turns {
+            let driver = driver.clone();
+            under_way.spawn(turn.after_the_last(async move { drop(driver.reload().await) }));
         }
-        for filter in filters.iter() {
-            let _ = filter.reload().await;
+        for (filter, turn) in &filter_turns {
+            let filter = filter.clone();
+            under_way.spawn(turn.after_the_last(async move { drop(filter.reload().await) }));
         }
-        // Reading fails only if it panics.
-        if let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await {
-            let _ = active_guest.reload(candidate).await;
+        let (file, guest) = (file.clone(), active_guest.clone());
+        under_way.spawn(guest_turn.after_the_last(async move {
+            // Reading fails only if it panics.
+            if let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await {
+                let _ = guest.reload(candidate).await;
+            }
+        }));
+    }
+}
+
+/// Reloads one thing after the other, in the order of the signals.
+#[derive(Default)]
+struct Turn(Arc<Mutex<()>>);
+
+impl Turn {
+    /// Returns a future that reloads when all earlier ones of this turn have ended.
+    fn after_the_last<R: Future<Output = ()> + Send>(&self, reload: R) -> impl Future<Output = ()> + Send + use<R> {
+        let turn = self.0.clone();
+        async move {
+            // Those who wait get the lock in their order.
+            let _turn = turn.lock().await;
+            reload.await;
         }
-        service_manager::reloaded();
     }
 }

@@ -105,7 +105,7 @@ impl OpenFilter for OpenComponentFilter {
     fn apply(&mut self, frame: &Frame) -> Result<Option<JpegImage>, Outage> {
         if self.changes.has_changed().unwrap_or(false) {
             self.changes.mark_unchanged();
-            self.running = None;
+            self.running.take_if(|running| self.slot.generation() != Some(running.opening.number()));
             self.failed = None;
         }
         if let Some((until, outage)) = &self.failed {

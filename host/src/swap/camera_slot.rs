@@ -7,16 +7,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use serde::Serialize;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot, watch};
 use tracing::{info, warn};
 
 use super::check::{SwapError, on_thread};
-use super::counts::{Refusal, Refusals, SwapCounts, unix_time};
+use super::counts::{Refusal, Refusals};
 use super::deployment::{FIRST_GENERATION, NoRollbackTarget};
 use super::deployment_state::{DeploymentState, Failover, Transition};
+use super::first_load::{Attempt, FirstLoad};
 use super::generation::{Generation, InFlightRequest};
+use super::slot_report::{Current, Previous, SlotReport};
 use super::watch::Watched;
 use crate::camera::{Outage, OutageCause};
 use crate::logging::AUDIT_TARGET;
@@ -30,7 +32,8 @@ struct Inner<C: CameraComponent> {
     file: PathBuf,
     sandbox: Arc<Sandbox>,
     state: Mutex<State<C>>,
-    /// Changes whenever a component is replaced.
+    first_load: FirstLoad,
+    /// Changes whenever there is another component.
     changes: watch::Sender<()>,
     /// Held while a component is loaded, so that components run in the order in which they were offered.
     replacement_lock: Arc<AsyncMutex<()>>,
@@ -40,8 +43,6 @@ struct State<C> {
     /// `None` until a component could be loaded.
     deployment: Option<DeploymentState<C>>,
     refusals: Refusals,
-    /// The digest of what the file contained when it could not be loaded, and why. Compiling it again would fail again.
-    unloadable: Option<(Arc<str>, Outage)>,
 }
 
 /// One opening of a camera with one generation of its component.
@@ -74,12 +75,13 @@ impl<C: CameraComponent> Opening<C> {
 impl<C: CameraComponent> CameraSlot<C> {
     /// Creates the slot of the camera with this name. Its component is loaded from `file` when it is needed.
     pub fn new(camera: &str, file: PathBuf, sandbox: Arc<Sandbox>) -> Self {
-        let state = State { deployment: None, refusals: Refusals::default(), unloadable: None };
+        let state = State { deployment: None, refusals: Refusals::default() };
         Self(Arc::new(Inner {
             camera: camera.into(),
             file,
             sandbox,
             state: Mutex::new(state),
+            first_load: FirstLoad::default(),
             changes: watch::Sender::default(),
             replacement_lock: Arc::default(),
         }))
@@ -100,7 +102,7 @@ impl<C: CameraComponent> CameraSlot<C> {
         &self.0.sandbox
     }
 
-    /// A receiver that changes whenever the component is replaced.
+    /// A receiver that changes whenever there is another component, also when the first one is loaded.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.0.changes.subscribe()
     }
@@ -116,28 +118,71 @@ impl<C: CameraComponent> CameraSlot<C> {
         self.current().map(|generation| generation.guest.identity().clone())
     }
 
-    /// Starts an opening of the camera with the current component. If there is none, loads it from the file, and blocks
-    /// as [`CameraComponent::load`] does. Must not be called inside a Tokio runtime.
+    /// Starts an opening of the camera with the current component. If there is none, lets it be loaded from the file, and
+    /// blocks for up to three seconds until that has happened. If it takes longer, fails, and [`changes`](Self::changes)
+    /// tells when to try again.
     pub fn open(&self) -> Result<Opening<C>, Outage> {
-        if let Some(generation) = self.current() {
-            return Ok(Opening::start(generation));
+        if self.current().is_none() {
+            self.start_loading(Priority::Background, ());
+            self.0.first_load.wait(|| self.current().is_some());
         }
-        let _lock = self.0.replacement_lock.blocking_lock();
-        self.load_first(Priority::Background, &Cancellation::default()).map(Opening::start)
+        let failed = || self.0.first_load.outage(C::ROLE, &self.0.file.display().to_string());
+        self.current().map(Opening::start).ok_or_else(failed)
+    }
+
+    /// The number of the current generation. `None` until a component could be loaded.
+    pub fn generation(&self) -> Option<u64> {
+        self.current().map(|generation| generation.lifecycle.number)
     }
 
     /// Loads the component from the file, unless that has happened, so that the first viewer need not wait for it. Logs
     /// why it cannot be loaded.
     pub async fn preload(&self) {
-        let lock = self.0.replacement_lock.clone().lock_owned().await;
-        let slot = self.clone();
-        let loading = on_thread(self.file_origin(), lock, move |cancellation| {
-            Ok(slot.load_first(Priority::Unwatched, cancellation).err())
-        });
-        match loading.await {
-            Ok((_, None)) => {}
-            Ok((_, Some(outage))) => warn!(camera = self.camera(), "{}", outage.message),
-            Err(error) => warn!(camera = self.camera(), "{error}"),
+        let (end, ended) = oneshot::channel::<()>();
+        self.start_loading(Priority::Unwatched, end);
+        // The attempt drops the sender at its end.
+        let _ = ended.await;
+        if let Some(outage) = self.0.first_load.failure() {
+            warn!(camera = self.camera(), "{}", outage.message);
+        }
+    }
+
+    /// Loads the component from the file on a thread of its own, unless that is under way. Drops `end` afterwards.
+    fn start_loading(&self, priority: Priority, end: impl Send + 'static) {
+        let Some(attempt) = self.0.first_load.begin() else { return };
+        let attempt = Arc::new(attempt);
+        let (slot, loading) = (self.clone(), attempt.clone());
+        let load = move || {
+            slot.load_first(&loading, priority);
+            drop((loading, end));
+        };
+        if let Err(error) = thread::Builder::new().name("camera-compiler".to_owned()).spawn(load) {
+            let message = format!("cannot start a thread to load the {}: {error}", C::ROLE).into();
+            attempt.fail_to_start(Outage { cause: OutageCause::Failed, message });
+        }
+    }
+
+    /// Loads the component from the file, unless there is one. Blocks as [`CameraComponent::load`] does. The compiler
+    /// ends with this process.
+    fn load_first(&self, attempt: &Attempt, priority: Priority) {
+        // Before the lock is taken: while a file system hangs, another component can be uploaded.
+        let candidate = Candidate::read_for_camera(C::ROLE, &self.0.file);
+        let _lock = self.0.replacement_lock.blocking_lock();
+        if self.current().is_some() {
+            return;
+        }
+        let digest = candidate.as_ref().ok().map(|candidate| candidate.digest.clone());
+        if digest.as_ref().is_some_and(|digest| !attempt.may_load(digest)) {
+            return;
+        }
+        let load = |candidate| C::load(&candidate, &self.0.sandbox, priority, &Cancellation::default());
+        match candidate.and_then(load) {
+            Ok(component) => drop(self.install(component)),
+            Err(error) => {
+                attempt.fail(digest, &error, outage(&error));
+                // A camera tries again and again.
+                self.state().refusals.add_new(error.kind(), error.to_string());
+            }
         }
     }
 
@@ -184,30 +229,6 @@ impl<C: CameraComponent> CameraSlot<C> {
         Ok(())
     }
 
-    /// Loads the component from the file, unless there is one. The caller holds the lock.
-    fn load_first(&self, priority: Priority, cancellation: &Cancellation) -> Result<Arc<Generation<C>>, Outage> {
-        if let Some(generation) = self.current() {
-            return Ok(generation);
-        }
-        let candidate = Candidate::read_for_camera(C::ROLE, &self.0.file).map_err(|error| outage(&error))?;
-        if let Some((digest, outage)) = &self.state().unloadable
-            && *digest == candidate.digest
-        {
-            return Err(outage.clone());
-        }
-        match C::load(&candidate, &self.0.sandbox, priority, cancellation) {
-            Ok(component) => Ok(self.install(component)),
-            Err(error) => {
-                let outage = outage(&error);
-                // The other errors may go away.
-                if !matches!(error, LoadError::Compile { .. }) {
-                    self.state().unloadable = Some((candidate.digest.clone(), outage.clone()));
-                }
-                Err(outage)
-            }
-        }
-    }
-
     /// Makes a component the current one.
     fn install(&self, component: C) -> Arc<Generation<C>> {
         let digest = component.identity().digest.clone();
@@ -221,6 +242,8 @@ impl<C: CameraComponent> CameraSlot<C> {
         state.deployment = Some(DeploymentState::new(first.clone()));
         drop(state);
         self.log_start(&first);
+        self.0.first_load.wake();
+        self.0.changes.send_replace(());
         first
     }
 
@@ -264,24 +287,12 @@ impl<C: CameraComponent> CameraSlot<C> {
     pub fn report(&self) -> SlotReport {
         let state = self.state();
         let deployment = state.deployment.as_ref();
-        let current = deployment.map(|deployment| {
-            let generation = &deployment.current;
-            Current {
-                generation: generation.lifecycle.number,
-                component: component(generation.guest.identity()),
-                since: unix_time(generation.lifecycle.since),
-                delivered: generation.has_answered_now(),
-                openings: generation.requests(),
-            }
-        });
-        let previous = deployment.and_then(|deployment| deployment.targets.previous());
         SlotReport {
             camera: self.0.camera.to_string(),
             role: C::ROLE,
             file: self.0.file.display().to_string(),
-            current,
-            previous: previous
-                .map(|target| Previous { generation: target.number, component: component(target.guest.identity()) }),
+            current: deployment.map(|deployment| Current::of(&deployment.current)),
+            previous: deployment.and_then(|deployment| deployment.targets.previous()).map(Previous::of),
             refused: state.refusals.last.clone(),
             swaps: state.refusals.counted_in(deployment.map(DeploymentState::counts).unwrap_or_default()),
         }
@@ -345,67 +356,6 @@ impl<C: CameraComponent> Watched for CameraSlot<C> {
     async fn offer(&self, candidate: Result<Candidate, LoadError>) -> Result<(), SwapError> {
         self.replace(candidate).await
     }
-}
-
-/// The component of a camera at one moment. The field names are those of the JSON at the admin listener.
-#[derive(Debug, Serialize)]
-pub struct SlotReport {
-    /// The name of the camera.
-    pub camera: String,
-    /// What the component is, such as `driver`.
-    pub role: &'static str,
-    /// The file that it was configured with.
-    pub file: String,
-    /// The component that runs whenever the camera is open. `None` while the file cannot be loaded.
-    pub current: Option<Current>,
-    /// The component that a rollback returns to.
-    pub previous: Option<Previous>,
-    /// The last component that was refused, or rolled back, since the server started.
-    pub refused: Option<Refusal>,
-    /// How often the component was replaced, refused and rolled back since the server started.
-    pub swaps: SwapCounts,
-}
-
-/// The component that runs whenever the camera is open.
-#[derive(Debug, Serialize)]
-pub struct Current {
-    /// The number of its generation, from 1.
-    pub generation: u64,
-    /// The component.
-    #[serde(flatten)]
-    pub component: Component,
-    /// When its generation began, in seconds since 1970.
-    pub since: f64,
-    /// Whether it has delivered a picture in this generation, which ends its probation.
-    pub delivered: bool,
-    /// How often it was started.
-    pub openings: u64,
-}
-
-/// The component that a rollback returns to.
-#[derive(Debug, Serialize)]
-pub struct Previous {
-    /// The generation in which it ran.
-    pub generation: u64,
-    /// The component.
-    #[serde(flatten)]
-    pub component: Component,
-}
-
-/// A component.
-#[derive(Debug, Serialize)]
-pub struct Component {
-    /// Where it came from.
-    pub from: String,
-    /// Its SHA-256, in hexadecimal digits.
-    pub sha256: String,
-    /// Its size in bytes.
-    pub bytes: usize,
-}
-
-fn component(identity: &Identity) -> Component {
-    let Identity { origin, digest, length } = identity;
-    Component { from: origin.to_string(), sha256: digest.to_string(), bytes: *length }
 }
 
 /// Why a camera has no pictures if its component cannot be loaded.

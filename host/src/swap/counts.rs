@@ -54,6 +54,13 @@ impl Refusals {
         self.last = Some(Refusal::now(reason));
     }
 
+    /// Like [`add`](Self::add), unless the last one was refused for the same reason.
+    pub(super) fn add_new(&mut self, kind: &'static str, reason: String) {
+        if self.last.as_ref().is_none_or(|last| last.reason != reason) {
+            self.add(kind, reason);
+        }
+    }
+
     /// Adds the refusals to these counts.
     pub(super) fn counted_in(&self, counts: SwapCounts) -> SwapCounts {
         SwapCounts { refused: self.by_kind.clone(), ..counts }

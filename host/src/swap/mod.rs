@@ -19,7 +19,8 @@
 //! * `drain`: response bodies that end with their generation; `multipart`: the closing delimiter of a stream.
 //! * `check`: what a candidate must pass before it serves.
 //! * [`active_guest`]: answers requests with the current guest and replaces it.
-//! * [`camera_slot`]: the same for a component that belongs to a camera, such as its driver.
+//! * [`camera_slot`]: the same for a component that belongs to a camera, such as its driver. `first_load`: loads the first
+//!   one; [`slot_report`]: which one runs, as the admin listener shows it.
 //! * [`publishers`]: runs a publisher for each channel; [`workers`]: runs the worker of each generation.
 //! * [`watch`]: watches the files of components.
 //!
@@ -32,18 +33,21 @@ pub mod counts;
 mod deployment;
 mod deployment_state;
 mod drain;
+mod first_load;
 mod generation;
 mod multipart;
 mod probation;
 pub mod publishers;
 pub mod report;
 mod rollback_targets;
+pub mod slot_report;
 pub mod watch;
 pub mod workers;
 
 pub use active_guest::ActiveGuest;
-pub use camera_slot::{CameraSlot, Opening, SlotReport};
+pub use camera_slot::{CameraSlot, Opening};
 pub use check::SwapError;
 pub use counts::{Refusal, SwapCounts};
 pub use deployment::NoRollbackTarget;
 pub use drain::{DrainableBody, ServedBody};
+pub use slot_report::SlotReport;

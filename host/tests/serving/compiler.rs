@@ -35,7 +35,7 @@ fn has_used_cpu_time(pid: Pid) -> bool {
 }
 
 /// The compiler processes of a server.
-fn compilers(server: u32) -> Vec<Pid> {
+pub(crate) fn compilers(server: u32) -> Vec<Pid> {
     let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter_map(Pid::from_raw)
         .filter(|pid| live_process_stat(*pid).is_some_and(|fields| fields[1] == server.to_string()))
@@ -71,7 +71,7 @@ impl Compiling {
 }
 
 /// Waits until the processes have ended, much sooner than they would finish the component by themselves.
-fn wait_for_end(processes: &[Pid]) {
+pub(crate) fn wait_for_end(processes: &[Pid]) {
     let start = Instant::now();
     wait_until("the compiler ends", || processes.iter().all(|pid| live_process_stat(*pid).is_none()));
     let elapsed = start.elapsed();

@@ -131,7 +131,7 @@ fn a_filter_that_fails_shows_the_placeholder_with_a_reason() {
         let setup = Setup::new(&filter, ",fps=30");
         let mut viewer = Viewer::watch(setup.server.address, "/stream");
         wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
-        assert!(setup.server.log().contains(reason), "{}", setup.server.log());
+        setup.server.wait_for_log(reason);
     }
 }
 
@@ -169,7 +169,7 @@ fn a_filter_that_returns_nothing_is_an_outage_and_never_replaces_one_that_works(
     let setup = Setup::new(&masking(RETURNS_NOTHING), ",fps=30");
     let mut viewer = Viewer::watch(setup.server.address, "/stream");
     wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
-    assert!(setup.server.log().contains("filter.wasm has returned no frame for 10 seconds"), "{}", setup.server.log());
+    setup.server.wait_for_log("filter.wasm has returned no frame for 10 seconds");
 }
 
 /// The frames that each client reads. `HOTSHOE_MASK_FRAMES=100000 cargo test --test serving mask_never_fails_open` reads

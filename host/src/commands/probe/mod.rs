@@ -35,12 +35,17 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
     let common = CommonOptions { linger: Duration::ZERO, allow_truncated: args.allow_truncated };
     open_files::raise_limit();
     let sandbox = || Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache()).map(Arc::new);
-    let FoundCameras { configured, drivers, .. } = find_cameras(&[spec], common, &Devices::new(), &sandbox)?;
+    let FoundCameras { configured, drivers, filters, .. } = find_cameras(&[spec], common, &Devices::new(), &sandbox)?;
     // One spec yields one camera.
     let Some(camera) = configured.first().map(|configured| &configured.camera) else { return Ok(()) };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;
     drivers.run_requests_on(runtime.handle());
-    let outcome = runtime.block_on(read(camera, args.seconds));
+    let outcome = runtime.block_on(async {
+        // Compiling takes no part in the time to the first picture.
+        drivers.preload().await;
+        filters.preload().await;
+        read(camera, args.seconds).await
+    });
     // Without waiting for a thread that is blocked by the device.
     runtime.shutdown_background();
     let saved = outcome.newest.as_ref().map(|frame| file.save(&frame.image)).transpose();

@@ -110,7 +110,7 @@ pub fn large_misbehaving_at_once(misbehave: &str, functions: usize) -> Vec<u8> {
 }
 
 /// Returns functions that differ from each other.
-fn unused_functions(functions: usize) -> String {
+pub(super) fn unused_functions(functions: usize) -> String {
     let function = |number: usize| {
         format!(
             "(func (param i32) (result i32) (local i32) \

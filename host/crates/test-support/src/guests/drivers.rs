@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::components::unused_functions;
 use super::encode::{ALLOCATOR, encode_module};
 use crate::built_in_pictures;
 
@@ -105,6 +106,22 @@ pub const TRUNCATES_AND_TRAPS: &str = "(local $left i32) (local.set $left (i32.c
     (br_if $again (local.get $left)))
   unreachable";
 
+/// Delivers pictures with damaged image data every 20 ms.
+pub const CORRUPTS: &str =
+    "(memory.fill (i32.add (global.get $picture) (i32.const 8000)) (i32.const 0) (i32.const 2000))
+  (call $stream (global.get $picture) (global.get $length))";
+
+/// Delivers a picture, and the same with damaged image data, in turn.
+pub const CORRUPTS_EVERY_SECOND: &str = "
+  (memory.copy (i32.const 600000) (global.get $picture) (global.get $length))
+  (memory.fill (i32.const 608000) (i32.const 0) (i32.const 2000))
+  (loop $again
+    (drop (call $push (global.get $picture) (global.get $length)))
+    (call $pause (i64.const 20))
+    (drop (call $push (i32.const 600000) (global.get $length)))
+    (call $pause (i64.const 20))
+    (br_if $again (i32.eqz (call $is_closing))))";
+
 /// Delivers more bytes than the host accepts, then a picture every 20 ms if that was refused.
 pub const PUSHES_TOO_MUCH: &str = "(drop (memory.grow (i32.const 160)))
   (if (i32.eqz (call $push (i32.const 0) (i32.const 9000000))) (then unreachable))
@@ -134,8 +151,17 @@ pub fn driver(instructions: &str, picture: usize) -> Vec<u8> {
     driver_importing("", "", instructions, picture)
 }
 
+/// Like [`driver`], with this many additional functions that take long to compile and are never called.
+pub fn large_driver(instructions: &str, picture: usize, functions: usize) -> Vec<u8> {
+    encode_driver("", "", &unused_functions(functions), instructions, picture)
+}
+
 /// Like [`driver`], with further imports: in WIT, and in WebAssembly text format.
 pub fn driver_importing(wit_imports: &str, imports: &str, instructions: &str, picture: usize) -> Vec<u8> {
+    encode_driver(wit_imports, imports, "", instructions, picture)
+}
+
+fn encode_driver(wit_imports: &str, imports: &str, functions: &str, instructions: &str, picture: usize) -> Vec<u8> {
     let picture = &built_in_pictures()[picture - 1];
     let mut bytes = String::with_capacity(picture.len() * 3);
     for byte in picture {
@@ -143,7 +169,7 @@ pub fn driver_importing(wit_imports: &str, imports: &str, instructions: &str, pi
     }
     let length = picture.len();
     let module = format!(
-        r#"(module {imports} {PRELUDE} {ALLOCATOR}
+        r#"(module {imports} {PRELUDE} {ALLOCATOR} {functions}
           (data (i32.const 131072) "{bytes}")
           (global $picture i32 (i32.const 131072)) (global $length i32 (i32.const {length}))
           (func $run (param $options i32) (param $options_length i32) {instructions})

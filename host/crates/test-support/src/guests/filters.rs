@@ -1,5 +1,6 @@
 //! Filters of cameras.
 
+use super::components::unused_functions;
 use super::encode::{ALLOCATOR, encode_module};
 
 /// Imports and functions. The memory from 100000 is black.
@@ -70,7 +71,13 @@ pub const LEAKS_IMAGES: &str = "(drop (call $mask (local.get $image)))";
 
 /// Returns a filter that makes the left 32x48 pixels of a frame black, and does something else before.
 pub fn masking(behaviour: &str) -> Vec<u8> {
-    let module = format!("(module {} {ALLOCATOR})", FILTER.replace("BEHAVIOUR", behaviour));
+    large_masking(behaviour, 0)
+}
+
+/// Like [`masking`], with this many additional functions that take long to compile and are never called.
+pub fn large_masking(behaviour: &str, functions: usize) -> Vec<u8> {
+    let filter = FILTER.replace("BEHAVIOUR", behaviour);
+    let module = format!("(module {filter} {ALLOCATOR} {})", unused_functions(functions));
     let wit = "package test:filters; world tested { include hotshoe:camera/frame-filter@0.2.0; }";
     encode_module(&module, "wit/camera", wit, "tested")
 }
