@@ -1,8 +1,7 @@
 //! A camera that a driver has open.
 //!
-//! The driver runs on the camera's capture thread, in a Tokio runtime of its own, while the thread waits for the next
-//! image. So it can take no time from any other camera or from the server's tasks, and nothing that it does outlasts the
-//! camera.
+//! The driver runs on the camera's capture thread, in the Tokio runtime of its camera, while the thread waits for the next
+//! image. So it can take no time from any other camera or from the server's tasks.
 //!
 //! When the driver is replaced, its successor starts beside it and takes over with its first picture. If the successor
 //! fails before that, viewers notice nothing.
@@ -12,13 +11,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 use tracing::debug;
 
+use super::inputs::Inputs;
+use super::runtime::DriverRuntime;
 use super::slots::DriverSlot;
-use crate::camera::image_input::{InputState, NewestImage};
+use crate::camera::image_input::NewestImage;
 use crate::camera::source::CaptureOutcome;
 use crate::camera::{Capture, Outage, OutageCause, SourceError, StreamMode};
 use crate::sandbox::{CameraComponent as _, DriverError, DriverRun, DriverSettings, LoadedDriver};
@@ -28,20 +28,20 @@ use crate::swap::Opening;
 /// the next viewer may be waiting.
 const CLOSE_TIME: Duration = Duration::from_millis(250);
 
-/// How many threads there may be for calls that block, such as reading files. A driver waits for each, so one would do
-/// for each instance.
-const MAX_BLOCKING_THREADS: usize = 2;
-
 /// The most instances of a camera at a time: the driver that runs, its successor, and its predecessor while it ends.
 pub const MAX_DRIVER_INSTANCES: u32 = 3;
 
+/// What all openings of a camera share.
+pub(super) struct Shared {
+    pub(super) slot: DriverSlot,
+    pub(super) settings: DriverSettings,
+    pub(super) inputs: Inputs,
+    pub(super) runtime: DriverRuntime,
+}
+
 /// A camera that a driver has open.
 pub(super) struct DriverCapture {
-    slot: DriverSlot,
-    settings: Arc<DriverSettings>,
-    input: InputState,
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    shared: Arc<Shared>,
     running: Running,
     /// The driver of a newer generation, until its first picture.
     successor: Option<Running>,
@@ -60,35 +60,13 @@ struct Running {
 }
 
 impl DriverCapture {
-    /// Starts the current driver of a slot.
-    pub(super) fn open(
-        slot: DriverSlot,
-        settings: Arc<DriverSettings>,
-        input: InputState,
-    ) -> Result<Self, SourceError> {
-        let mut changes = slot.changes();
+    /// Starts the current driver of a camera.
+    pub(super) fn open(shared: Arc<Shared>) -> Result<Self, SourceError> {
+        let mut changes = shared.slot.changes();
         changes.mark_unchanged();
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(MAX_BLOCKING_THREADS)
-            .thread_name("driver-files")
-            .build()
-            .map_err(|error| {
-                let message = format!("cannot start the driver: {error}").into();
-                SourceError::External(Outage { cause: OutageCause::Failed, message })
-            })?;
-        let running = start(&slot, &settings, &input).map_err(SourceError::External)?;
-        Ok(Self {
-            slot,
-            settings,
-            input,
-            runtime: Some(runtime),
-            running,
-            successor: None,
-            retiring: None,
-            changes,
-            failed: None,
-        })
+        shared.runtime.start().map_err(SourceError::External)?;
+        let running = Running::start_current(&shared).map_err(SourceError::External)?;
+        Ok(Self { shared, running, successor: None, retiring: None, changes, failed: None })
     }
 
     /// Starts the driver of a newer generation beside the one that runs.
@@ -97,7 +75,12 @@ impl DriverCapture {
             return;
         }
         self.changes.mark_unchanged();
-        let Ok(opening) = self.slot.open() else { return };
+        let newest = self.successor.as_ref().unwrap_or(&self.running);
+        if self.shared.slot.generation() == Some(newest.opening.number()) {
+            // It was the first one, which this camera has loaded.
+            return;
+        }
+        let Ok(opening) = self.shared.slot.open() else { return };
         let is_same = |running: &Running| running.component_is(&opening);
         if is_same(&self.running) {
             // A rollback to what runs.
@@ -109,24 +92,23 @@ impl DriverCapture {
         } else if let Some(successor) = self.successor.as_mut().filter(|successor| is_same(successor)) {
             successor.opening = opening;
         } else {
-            self.successor = Some(Running::start(&self.slot, opening, &self.settings, &self.input));
+            self.successor = Some(Running::start(&self.shared, opening));
         }
     }
 
     /// Runs the drivers until one has an image or has ended, or until the deadline.
     fn run_until(&mut self, deadline: Instant) {
-        let Self { runtime: Some(runtime), running, successor, retiring, .. } = self else { return };
+        let Self { shared, running, successor, retiring, .. } = self;
+        let Some(runtime) = shared.runtime.get() else { return };
         let run = poll_fn(|context| {
-            let mut polled = running.run.poll(context);
-            if let Some(successor) = successor
-                && successor.run.poll(context).is_ready()
-            {
-                polled = Poll::Ready(());
-            }
             if let Some((run, _)) = retiring {
                 let _ = run.poll(context);
             }
-            polled
+            // A successor that computes must not delay an image that is there.
+            if running.run.poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            successor.as_mut().map_or(Poll::Pending, |successor| successor.run.poll(context))
         });
         // An expired deadline is not an error.
         let _ = runtime.block_on(async { timeout_at(deadline.into(), run).await });
@@ -147,10 +129,14 @@ impl DriverCapture {
             replaced.close();
             self.retiring = Some((replaced, Instant::now() + CLOSE_TIME));
         } else if let Some(error) = successor.run.failure() {
-            let has_rolled_back = self.slot.record_failure(&successor.opening, &reason(&error));
+            let has_rolled_back = self.shared.slot.record_failure(&successor.opening, &reason(&error));
             // Otherwise another driver is current, which is started next.
             if !has_rolled_back {
-                debug!(camera = self.slot.camera(), "a replaced driver {}, before its first picture", reason(&error));
+                debug!(
+                    camera = self.shared.slot.camera(),
+                    "a replaced driver {}, before its first picture",
+                    reason(&error)
+                );
             }
         } else {
             self.successor = Some(successor);
@@ -183,9 +169,9 @@ impl Capture for DriverCapture {
         let Some(error) = self.running.run.failure() else { return Ok(outcome) };
         if let Some(successor) = self.successor.take() {
             self.running = successor;
-        } else if self.slot.record_failure(&self.running.opening, &reason(&error)) {
+        } else if self.shared.slot.record_failure(&self.running.opening, &reason(&error)) {
             self.changes.mark_unchanged();
-            self.running = start(&self.slot, &self.settings, &self.input).map_err(SourceError::External)?;
+            self.running = Running::start_current(&self.shared).map_err(SourceError::External)?;
         } else {
             self.failed = Some(SourceError::External(outage(&error, &self.running)));
         }
@@ -195,8 +181,8 @@ impl Capture for DriverCapture {
 
 impl Drop for DriverCapture {
     fn drop(&mut self) {
-        let Self { runtime, running, successor, retiring, .. } = self;
-        let Some(runtime) = runtime.take() else { return };
+        let Self { shared, running, successor, retiring, .. } = self;
+        let Some(runtime) = shared.runtime.get() else { return };
         let mut runs: Vec<_> =
             [Some(running), successor.as_mut()].into_iter().flatten().map(|one| &mut one.run).collect();
         runs.iter().for_each(|run| run.close());
@@ -208,27 +194,27 @@ impl Drop for DriverCapture {
             if runs.iter().all(|run| run.has_ended()) { Poll::Ready(()) } else { Poll::Pending }
         });
         let _ = runtime.block_on(async { timeout(CLOSE_TIME, ended).await });
-        // A file system that hangs must not keep the camera from closing.
-        runtime.shutdown_background();
     }
 }
 
 impl Running {
-    fn start(slot: &DriverSlot, opening: Opening<LoadedDriver>, settings: &DriverSettings, input: &InputState) -> Self {
-        let newest = NewestImage::new(slot.camera().to_owned(), input);
-        let run = DriverRun::start(slot.sandbox(), opening.component(), settings, newest);
+    fn start(shared: &Shared, opening: Opening<LoadedDriver>) -> Self {
+        let Shared { slot, settings, inputs, .. } = shared;
+        let component = opening.component();
+        let newest = NewestImage::new(slot.camera().to_owned(), &inputs.of(&component.identity().digest));
+        let run = DriverRun::start(slot.sandbox(), component, settings, newest);
         Self { opening, run }
+    }
+
+    /// Starts the current driver.
+    fn start_current(shared: &Shared) -> Result<Self, Outage> {
+        Ok(Self::start(shared, shared.slot.open()?))
     }
 
     /// Whether this is the component of that opening.
     fn component_is(&self, opening: &Opening<LoadedDriver>) -> bool {
         self.opening.component().identity().digest == opening.component().identity().digest
     }
-}
-
-/// Starts the current driver.
-fn start(slot: &DriverSlot, settings: &DriverSettings, input: &InputState) -> Result<Running, Outage> {
-    Ok(Running::start(slot, slot.open()?, settings, input))
 }
 
 /// What the driver did, as the end of a sentence.

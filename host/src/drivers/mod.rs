@@ -7,12 +7,14 @@
 //! ```
 //!
 //! * `slots`: the drivers of all cameras.
+//! * `runtime`: where the driver of a camera runs; `inputs`: what is known about its images.
 //! * [`source`]: a driver as the source of a camera. `capture`: an open one, on the capture thread of its camera.
 
 mod capture;
-pub mod source;
-
+mod inputs;
+mod runtime;
 mod slots;
+pub mod source;
 
 pub use capture::MAX_DRIVER_INSTANCES;
 pub use slots::{DriverSlot, Drivers};

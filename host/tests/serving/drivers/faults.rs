@@ -4,10 +4,12 @@ use std::fs;
 
 use hotshoe_test_support::client::Viewer;
 use hotshoe_test_support::guests::{
-    DRIVES, FALLS_SILENT, REPORTS, RETURNS, TRAPS_AFTER_PICTURES, TRUNCATES, driver, driver_file,
+    CORRUPTS, CORRUPTS_EVERY_SECOND, DRIVES, FALLS_SILENT, REPORTS, RETURNS, TRAPS_AFTER_PICTURES, TRUNCATES, driver,
+    driver_file,
 };
 use hotshoe_test_support::server::Server;
 
+use super::swapping::put_driver;
 use super::{serve, wait_for_picture, wait_for_reason};
 
 #[test]
@@ -76,6 +78,21 @@ fn damaged_pictures_of_a_driver_are_dropped_and_counted() {
     let closed = server.wait_for_log("camera front: closed, no viewers left; ");
     assert!(closed.contains(" malformed"), "{closed}");
     assert!(!server.log().contains("driver stdout: closing"), "a truncated picture was accepted: {}", server.log());
+}
+
+#[test]
+fn a_driver_whose_pictures_all_look_damaged_does_not_decide_how_those_of_another_one_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), &driver(CORRUPTS, 1));
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    // A camera that violates the standard is better than none.
+    server.wait_for_log("forwarding them unchecked");
+    let picture = &hotshoe_test_support::built_in_pictures()[1];
+    assert_eq!(put_driver(&server, "front", &driver(CORRUPTS_EVERY_SECOND, 2)).status, 200);
+    wait_for_picture(&mut viewer, 2);
+    for _ in 0..20 {
+        assert!(viewer.part().jpeg == *picture, "a damaged picture was delivered");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Cameras whose driver is a component (`component:`).
 //!
 //! * `faults`: what viewers learn when a driver fails. `abuse`: drivers that misbehave harm only themselves.
+//! * `loading`: drivers and filters that take long to load.
 //! * `swapping`: drivers that are replaced. `probation`: those that fail before their first picture.
 
 mod abuse;
 mod faults;
+mod loading;
 mod probation;
 mod swapping;
 
@@ -15,7 +17,7 @@ use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::guests::{
     DRIVES, PRINTS_ITS_FIRST_OPTION, SILENT_DRIVER, driver, driver_file, driver_importing,
 };
-use hotshoe_test_support::server::{Server, command, end, run, start_failing};
+use hotshoe_test_support::server::{Server, command, command_with_limit, end, run, start_failing};
 use hotshoe_test_support::{built_in_pictures, wait_until};
 
 /// Serves the camera `front` with this driver, and the emulated camera `other`.
@@ -121,6 +123,23 @@ fn a_driver_says_when_a_picture_was_captured_but_never_in_the_future() {
 }
 
 #[test]
+fn the_files_and_connections_that_a_driver_may_open_are_reserved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, camera) = driver_file(folder.path(), &driver(DRIVES, 1));
+    let connections = |options: &str| {
+        let mut command = command_with_limit("-n 300");
+        command.args(["--camera", &format!("{camera}{options}")]);
+        let log = Server::start_command(command).wait_for_log("raise the limit on open files");
+        let (_, count) = log.split_once("at most ").unwrap();
+        count.split(' ').next().unwrap().parse::<usize>().unwrap()
+    };
+    let granted = format!(",dir={},allow-outgoing=http://127.0.0.1:1", folder.path().display());
+    let reserved = connections("") - connections(&granted);
+    // For three instances, 16 files and 8 requests each. The directory itself is open as well.
+    assert!((72..90).contains(&reserved), "{reserved}");
+}
+
+#[test]
 fn a_driver_reaches_neither_other_cameras_nor_the_state_of_guests() {
     let folder = tempfile::tempdir().unwrap();
     let list = r#"(import "hotshoe:camera/cameras@0.2.0" "list-cameras" (func $list (param i32)))"#;
@@ -148,6 +167,11 @@ fn what_is_not_a_driver_is_refused_with_a_reason() {
         let server = serve(folder.path(), component);
         server.wait_for_log(reason);
         wait_for_reason(&server, reason);
+        // However often the camera tries again.
+        let report = get(server.admin.unwrap(), "/cameras/front").json();
+        assert!(report["refused"]["reason"].as_str().unwrap().contains(reason), "{report}");
+        let counts = report["swaps"]["refused"].as_object().unwrap();
+        assert_eq!(counts.values().filter_map(serde_json::Value::as_u64).sum::<u64>(), 1, "{report}");
     }
 }
 

@@ -138,6 +138,6 @@ fn a_watched_file_and_sighup_replace_a_driver() {
     wait_for_picture_without_outage(&mut viewer, 3);
     server.signal(Signal::HUP);
     wait_for_picture_without_outage(&mut viewer, 1);
-    server.wait_for_log("received SIGHUP, reloading the guest and the drivers");
+    server.wait_for_log("received SIGHUP, reloading configuration, guest, middleware, drivers and filters");
     assert_eq!(server.generation(), 1, "the guest has not changed");
 }
