@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hotshoe::camera::Dimensions;
+use hotshoe::camera::pixels::{Format, Picture};
 use hotshoe_test_support::client::{Viewer, get};
-use hotshoe_test_support::pictures::{fill, number};
+use hotshoe_test_support::pictures::number;
 use hotshoe_test_support::server::{Server, command, run};
 use hotshoe_test_support::{built_in_pictures, wait_until};
 use rustix::process::Signal;
@@ -121,17 +123,31 @@ fn multipart_streams_and_damaged_images_yield_only_whole_pictures() {
 
 #[test]
 fn of_many_waiting_images_viewers_get_the_newest() {
-    let program = Program::new("cat numbered/*.jpg; echo $$ > written; sleep 1000");
-    let numbered = program.folder.path().join("numbered");
+    let script = "while [ ! -e go ]; do sleep 0.02; done; cat numbered/*.jpg; echo $$ > written; sleep 1000";
+    let program = Program::new(script);
+    let folder = program.folder.path();
+    let numbered = folder.join("numbered");
     fs::create_dir(&numbered).unwrap();
-    fill(&numbered, 200, 20_000);
+    // Together, they take less than a pipe holds (pipe(7)): 64 KiB.
+    let size = Dimensions { width: 16, height: 16 };
+    let base = Picture::black(size, Format::Luma).unwrap().encode(50).unwrap().bytes;
+    assert!(base.len() < 600, "{}", base.len());
+    for number in 0..100_u32 {
+        let comment = [&[0xFF, 0xFE, 0, 6], &number.to_be_bytes()[..]].concat();
+        fs::write(numbered.join(format!("{number:02}.jpg")), [&base[..2], &comment, &base[2..]].concat()).unwrap();
+    }
     let server = program.serve();
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    // All images are waiting when the server continues.
+    server.signal(Signal::STOP);
+    fs::write(folder.join("go"), "").unwrap();
+    wait_until("all images are written", || folder.join("written").exists());
+    server.signal(Signal::CONT);
     let mut parts = 1;
-    while number(&viewer.part().jpeg) != 199 {
+    while number(&viewer.part().jpeg) != 99 {
         parts += 1;
     }
-    assert!(parts < 150, "{parts} of 200 images were sent");
+    assert!(parts < 50, "{parts} of 100 images were sent");
     drop(viewer);
     let closed = server.wait_for_log("camera front: closed, no viewers left; ");
     assert!(closed.contains(" late"), "{closed}");
