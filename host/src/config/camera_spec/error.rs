@@ -61,7 +61,7 @@ pub enum CameraSpecError {
     #[error("`{0}` is not a number of buffers; use {MIN_BUFFERS} to {MAX_BUFFERS}, such as buffers=8")]
     InvalidBuffers(String),
     /// The value of `remember=` is not a duration in range.
-    #[error("`{0}` is not a time to remember; use up to {MAX_MEMORY} seconds, such as remember=10s")]
+    #[error("`{0}` is not a time to remember; use a duration of up to {MAX_MEMORY}s, such as remember=10s")]
     InvalidMemory(String),
     /// The value of `input=` or `standard=` is empty.
     #[error("{0}= needs a name, such as input=1 or standard=PAL")]
