@@ -45,7 +45,7 @@ Environment:
 
 Signals:
   SIGINT, SIGTERM  Shut down
-  SIGHUP           Load the configuration, the guest and the drivers of cameras again
+  SIGHUP           Load the configuration, the guest, middleware, drivers and filters again
 
 Examples:
   Serve the first camera to this machine:
@@ -181,7 +181,7 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Memory limit of the driver of a component: camera, in MiB
+    /// Memory limit of the camera's driver and of each of its filters, in MiB
     #[arg(long, value_name = "MIB", default_value_t = DEFAULT_GUEST_MEMORY, value_parser = clap::value_parser!(u32).range(GUEST_MEMORY_RANGE))]
     pub guest_memory: u32,
 

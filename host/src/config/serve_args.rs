@@ -218,7 +218,7 @@ pub struct ServeArgs {
     #[arg(long = "wrap", value_name = "FILE", help_heading = "Guest", verbatim_doc_comment)]
     pub middleware: Vec<PathBuf>,
 
-    /// Replace the guest, middleware or a camera's driver whenever its file changes, under live streams
+    /// Replace the guest, middleware, drivers and filters whenever their files change, under live streams
     #[arg(long, help_heading = "Guest")]
     pub watch: bool,
 
@@ -234,7 +234,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Guest")]
     pub answer_timeout: Duration,
 
-    /// Memory limit of one instance of the guest or of a camera's driver, in MiB
+    /// Memory limit of one instance of the guest, a driver or a filter, in MiB
     #[arg(
         long,
         value_name = "MIB",
