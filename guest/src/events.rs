@@ -1,12 +1,13 @@
 //! `/events`: the state of the server as server-sent events (HTML Living Standard, section 9.2).
 //!
-//! There is one type of server-sent event, `state`: the serving guest, all cameras, and the last events in their
-//! pictures, as JSON. It is sent every second, whenever the state of a camera changes, and when an event begins or ends.
+//! There is one type of server-sent event, `state`: the serving guest, all cameras, and the events in their pictures that
+//! continue or were the last, as JSON. It is sent every second, whenever the state of a camera changes, and when an event begins or ends.
 //! Each is complete by itself. They are parts of a channel, so a slow client skips some, and after a swap those of the
 //! new guest follow on the same connection.
 //!
 //! `/events/ID.jpg`: the best frame of an event.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,8 +36,9 @@ const RETRY_MILLISECONDS: u32 = 250;
 /// proxies and clients see that the connection is alive.
 const INTERVAL_NANOSECONDS: u64 = 1_000_000_000;
 
-/// How many of the last events are sent. Clients that saw none of them for a minute can still learn what happened.
-const MAX_EVENTS: usize = 16;
+/// How many events of each camera that have ended are sent. Clients that saw none of them for a minute can still learn
+/// what happened. Those that continue are all sent: the host limits them.
+const MAX_ENDED: usize = 16;
 
 /// A camera has results if a frame that is not older than this has some. A page reads results only then.
 const RESULTS_NANOSECONDS: u64 = 10_000_000_000;
@@ -97,13 +99,25 @@ fn state_json() -> String {
         now.seconds,
         now.nanoseconds / 1_000_000,
         json::list(list_cameras().iter().map(camera_json)),
-        json::list(last_events().iter().map(event_json))
+        json::list(to_send(events::list_events()).iter().map(event_json))
     )
 }
 
-fn last_events() -> Vec<Event> {
-    let mut events = events::list_events();
-    events.split_off(events.len().saturating_sub(MAX_EVENTS))
+/// Returns the events that continue and the last [`MAX_ENDED`] of each camera that have ended, in the same order.
+fn to_send(mut events: Vec<Event>) -> Vec<Event> {
+    let mut ended: BTreeMap<String, usize> = BTreeMap::new();
+    // From the newest one.
+    events.reverse();
+    events.retain(|event| {
+        if event.end.is_none() {
+            return true;
+        }
+        let count = ended.entry(event.camera.clone()).or_default();
+        *count += 1;
+        *count <= MAX_ENDED
+    });
+    events.reverse();
+    events
 }
 
 fn event_json(event: &Event) -> String {
@@ -161,4 +175,28 @@ fn camera_json(camera: &CameraInfo) -> String {
 /// Returns the number of viewers of a camera's streams, in all formats.
 fn count_stream_viewers(camera: &str) -> u32 {
     Format::ALL.iter().map(|format| count_viewers(&format.channel(camera))).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_that_continue_are_sent_however_many_follow_them() {
+        let time = wall_clock::Datetime { seconds: 0, nanoseconds: 0 };
+        let event = |id: u64, camera: &str, end| Event {
+            id,
+            camera: camera.into(),
+            label: "face".into(),
+            begin: time,
+            end,
+            best_sequence: 0,
+            best_score: 1.0,
+        };
+        let busy = (3..100).map(|id| event(id, "busy", Some(time)));
+        let events = [event(1, "busy", None), event(2, "quiet", Some(time))].into_iter().chain(busy).collect();
+        let sent: Vec<_> = to_send(events).iter().map(|event| event.id).collect();
+        let expected: Vec<_> = [1, 2].into_iter().chain(100 - MAX_ENDED as u64..100).collect();
+        assert_eq!(sent, expected);
+    }
 }
