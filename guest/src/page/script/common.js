@@ -11,11 +11,19 @@ const PICTURES_TIMEOUT = 8000, EVENTS_TIMEOUT = 10000;
 const MIN_RETRY_DELAY = 250, MAX_RETRY_DELAY = 5000;
 // Setting controls more often would only fill the queue of the device.
 const CONTROL_INTERVAL = 150;
+// More that come at once than anybody wants to hear.
+const MAX_ANNOUNCEMENTS = 8;
 
 const root = document.documentElement;
 const now = () => performance.now();
 const sleep = time => new Promise(resolve => setTimeout(resolve, time));
 const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+// Tells something to users of screen readers. Each text is an element of its own, so that several at once are read, and
+// the same one again.
+function announce(text) {
+  announcements.append(createElement("p", {}, text));
+  while (announcements.childElementCount > MAX_ANNOUNCEMENTS) announcements.firstChild.remove();
+}
 // Sets the text only if it changes, to keep a selection.
 const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const find = (card, name) => card.figure.querySelector("." + name);
@@ -43,6 +51,8 @@ const cards = [...document.querySelectorAll("figure[data-camera]")].map(figure =
   drawn: null, next: null, newest: null, isDrawing: false,
   // Results by sequence number, when each picture arrived, how long results take, and whether to show them.
   entries: new Map(), arrivals: new Map(), resultsDelay: 0, showsBoxes: true,
+  // When the last minute was requested, and whether the response is still to come.
+  minuteAsked: -Infinity, isAskingMinute: false,
   // The controls, the values to send, and the controls that "Reset to defaults" has set so far.
   controls: [], pending: new Map(), isSending: false, reset: null,
 }));

@@ -53,6 +53,7 @@ function receiveState(state) {
     // The server is back, so request the pictures at once.
     isDisconnected = false;
     retryDelay = MIN_RETRY_DELAY;
+    forgetResults();
     updatePictures();
   }
   for (const camera of state.cameras) {

@@ -14,9 +14,9 @@ document.addEventListener("click", event => {
 document.addEventListener("dblclick", event => { if (event.target.closest(".stage")) toggleFullscreen(cardOf(event.target)); });
 document.addEventListener("keydown", event => {
   const card = cardOf(event.target);
-  const isTyping = event.target.matches("input, select");
-  if (event.key === "f" && card && !isTyping && !event.repeat && !event.ctrlKey && !event.metaKey) toggleFullscreen(card);
-  if (event.key === "b" && card && !isTyping && !event.repeat && !event.ctrlKey && !event.metaKey) toggleBoxes(card);
+  const isShortcut = card && !event.target.matches("input, select") && !event.repeat && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (event.key === "f" && isShortcut) toggleFullscreen(card);
+  if (event.key === "b" && isShortcut) toggleBoxes(card);
   if (event.key !== "Escape") return;
   cards.filter(isFullscreen).forEach(card => card.stage.classList.remove("maximized"));
   const panel = event.target.closest("details[open]");

@@ -2,7 +2,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 // In units of the plot, which is as wide as a minute has seconds.
-const PLOT_HEIGHT = 24;
+const PLOT_HEIGHT = 24, MARK_HEIGHT = 2;
+// The state of the server comes every second, and at once after each change. A change is no reason to plot again.
+const MIN_MINUTE_INTERVAL = 900;
 
 // The last events, from the state of the server, and the number of the last one, `null` before the first state.
 let events = [], lastEventId = null;
@@ -19,13 +21,28 @@ function openMinutePanel(card, body) {
   showMinute(card);
 }
 
+// Requests the last minute, unless it was requested less than a second ago or the response is still to come. Returns
+// `null` in this case, and if it fails.
+async function readMinute(card) {
+  if (card.isAskingMinute || now() - card.minuteAsked < MIN_MINUTE_INTERVAL) return null;
+  Object.assign(card, { minuteAsked: now(), isAskingMinute: true });
+  try {
+    const response = await fetch("minute/" + card.name, { cache: "no-store", signal: AbortSignal.timeout(EVENTS_TIMEOUT) });
+    return response.ok ? await response.json() : null;
+  } catch {
+    // The connection broke, or another server answers. The next state tries again.
+    return null;
+  } finally {
+    card.isAskingMinute = false;
+  }
+}
+
 async function showMinute(card) {
   const body = card.figure.querySelector("[data-panel=minute] .panel-body");
   const plot = body.querySelector("svg");
-  if (!plot) return;
-  const response = await fetch("minute/" + card.name, { cache: "no-store" }).catch(() => null);
-  if (!response?.ok) return;
-  const { frames, lost, longest_ms } = await response.json();
+  const minute = plot && await readMinute(card);
+  if (!minute) return;
+  const { frames, lost, longest_ms } = minute;
   const sum = list => list.reduce((a, b) => a + b, 0);
   const highest = Math.max(1, ...frames), longest = Math.max(...longest_ms);
   const y = share => (PLOT_HEIGHT * (1 - share)).toFixed(2);
@@ -39,21 +56,21 @@ async function showMinute(card) {
   longest_ms.forEach((interval, second) => {
     if (interval) add("rect", "interval", { x: second + .1, y: y(interval / longest), width: .8, height: PLOT_HEIGHT * interval / longest });
   });
-  lost.forEach((count, second) => { if (count) add("rect", "lost", { x: second, y: 0, width: 1, height: PLOT_HEIGHT }); });
+  lost.forEach((count, second) => { if (count) add("rect", "lost", { x: second, y: 0, width: 1, height: MARK_HEIGHT }); });
   // The current second is not over.
   add("polyline", "rate", { points: frames.slice(0, -1).map((count, second) => `${second + .5},${y(count / highest)}`).join(" ") });
   const serverNow = clockOffsets.length ? now() / 1000 + Math.max(...clockOffsets) : Date.now() / 1000;
   const recent = events.filter(event => event.camera === card.name && (event.end ?? serverNow) > serverNow - 60);
   for (const { begin, end } of recent) {
     const from = Math.max(0, 60 - (serverNow - begin)), to = 60 - (serverNow - (end ?? serverNow));
-    add("rect", "event", { x: from, y: PLOT_HEIGHT - 2, width: Math.max(.5, to - from), height: 2 });
+    add("rect", "event", { x: from, y: PLOT_HEIGHT - MARK_HEIGHT, width: Math.max(.5, to - from), height: MARK_HEIGHT });
   }
   plot.replaceChildren(...shapes);
   const rate = sum(frames.slice(0, -1)) / (frames.length - 1);
   const text = `${rate.toFixed(1)} fps on average, at most ${highest} in a second; longest interval ${longest.toLocaleString("en")} ms; ` +
     `${plural(sum(lost), "frame")} lost; ${plural(recent.length, "event")}`;
   plot.setAttribute("aria-label", `The last minute of ${card.label}: ${text}`);
-  setText(body.querySelector(".key"), `Line: rate. Bars: longest interval. ${text}`);
+  setText(body.querySelector(".key"), `Line: rate. Bars: longest interval. Marks at the top: frames lost. Marks at the bottom: events. ${text}`);
   showEventList(card, body.querySelector(".events"));
 }
 
@@ -71,7 +88,7 @@ function showEventList(card, list) {
 function receiveEvents(list) {
   for (const { id, camera, label, end } of list) {
     const card = cards.find(card => card.name === camera);
-    if (card && !end && lastEventId !== null && id > lastEventId) setText(announcements, `${card.label}: ${label}`);
+    if (card && !end && lastEventId !== null && id > lastEventId) announce(`${card.label}: ${label}`);
   }
   events = list;
   lastEventId = list.at(-1)?.id ?? 0;

@@ -74,7 +74,7 @@ function receivePicture({ headers, body }) {
   if (captured === card.newest?.captured) return;
   const image = new Blob([body], { type: "image/jpeg" });
   const picture = card.newest = { captured, image, received: now(), sequence: Number(headers.get("x-sequence")), orientation: orientationOf(body) };
-  remember(card.arrivals, picture.sequence, picture.received);
+  remember(card.arrivals, picture.sequence, { captured, received: picture.received });
   const show = () => {
     // The camera may have been lost meanwhile, or a newer picture may have waited for a shorter time.
     if (!card.newest || picture.received < ((card.next ?? card.drawn)?.received ?? 0)) return;

@@ -31,6 +31,14 @@ function stopResults() {
   results = resultsUrl = null;
 }
 
+// Another server may be back, whose frames have the same numbers.
+function forgetResults() {
+  for (const { entries, arrivals } of cards) {
+    entries.clear();
+    arrivals.clear();
+  }
+}
+
 // Remembers a value for a frame, and forgets those of the oldest frames.
 function remember(map, sequence, value) {
   map.delete(sequence);
@@ -42,22 +50,24 @@ function receiveResults(entry) {
   const card = cards.find(card => card.name === entry.camera);
   if (!card) return;
   remember(card.entries, entry.sequence, entry);
-  const arrived = card.arrivals.get(entry.sequence);
+  const arrival = card.arrivals.get(entry.sequence);
   // Follows longer delays at once, and shorter ones slowly.
-  if (arrived !== undefined) card.resultsDelay = Math.min(MAX_RESULTS_DELAY, Math.max(now() - arrived + RESULTS_MARGIN, card.resultsDelay * .95));
+  if (arrival?.captured === entry.time) card.resultsDelay = Math.min(MAX_RESULTS_DELAY, Math.max(now() - arrival.received + RESULTS_MARGIN, card.resultsDelay * .95));
   showBoxes(card);
 }
 
 // How long to wait before a picture is drawn.
 const delayOf = card => card.showsBoxes && Number.isInteger(card.camera?.results) ? card.resultsDelay : 0;
 
-// The results to show over a frame: its own, or else those of a frame shortly before.
+// The results to show over a frame: its own, or else those of a frame shortly before. When the server was restarted,
+// another frame can have the same number, but not the same time.
 function entryFor(card, { sequence, captured }) {
   const own = card.entries.get(sequence);
-  if (own) return own;
+  if (own?.time === captured) return own;
   let last = null;
   for (const entry of card.entries.values()) {
-    if (entry.sequence < sequence && captured - entry.time < MAX_BOXES_AGE && entry.sequence > (last?.sequence ?? -1)) last = entry;
+    const age = captured - entry.time;
+    if (entry.sequence < sequence && age >= 0 && age < MAX_BOXES_AGE && entry.sequence > (last?.sequence ?? -1)) last = entry;
   }
   return last;
 }
@@ -94,12 +104,16 @@ function turnBox({ left, top, width, height }, orientation) {
   return [Math.min(x1, x2), Math.min(y1, y2), Math.abs(x1 - x2), Math.abs(y1 - y2)];
 }
 
+const boxesButton = card => card.figure.querySelector("[data-action=boxes]");
+
 // Draws the boxes over the picture on the canvas.
 function showBoxes(card) {
   const { overlay, canvas, drawn } = card;
   const hasResults = Number.isInteger(card.camera?.results);
-  const button = card.figure.querySelector("[data-action=boxes]");
-  button.hidden = !hasResults;
+  const button = boxesButton(card);
+  // Once there were results, it stays: it may have the focus.
+  if (hasResults) button.hidden = false;
+  button.setAttribute("aria-disabled", !hasResults);
   button.setAttribute("aria-pressed", card.showsBoxes);
   const entry = card.showsBoxes && drawn && hasResults ? entryFor(card, drawn) : null;
   // Most cameras have no results.
@@ -131,6 +145,7 @@ function showBoxes(card) {
 }
 
 function toggleBoxes(card) {
+  if (boxesButton(card).matches("[hidden], [aria-disabled=true]")) return;
   card.showsBoxes = !card.showsBoxes;
   showBoxes(card);
 }

@@ -31,8 +31,8 @@ function showStatus(card) {
   const previous = figure.dataset.state, status = statusOf(card);
   if (previous !== status) {
     figure.dataset.state = status;
-    if (status === "offline") setText(announcements, `${card.label}: no picture`);
-    if (previous === "offline" && status === "live") setText(announcements, `${card.label}: live again`);
+    if (status === "offline") announce(`${card.label}: no picture`);
+    if (previous === "offline" && status === "live") announce(`${card.label}: live again`);
     showSummary();
   }
   setText(find(card, "state"), STATUS_TEXTS[status]);
