@@ -32,10 +32,14 @@ fn count_images(clip: &Reply) -> usize {
 fn a_clip_has_the_frames_of_the_last_seconds_and_forgets_older_ones() {
     let server = Server::start(&["--camera", "front=emulated,fps=20,remember=2s,keep-open"]);
     wait_until("the camera has played for longer than it remembers", || frames(&server) > 60);
-    let whole = count_images(&get(server.address, "/clip/front"));
-    assert!((30..=41).contains(&whole), "{whole} frames of two seconds");
-    let half = count_images(&get(server.address, "/clip/front.mkv?seconds=0.5"));
-    assert!((5..=11).contains(&half), "{half} frames of half a second");
+    // On a busy machine, the camera delivers fewer frames for a moment, but never more.
+    for (path, most) in [("/clip/front", 2 * 20 + 1), ("/clip/front.mkv?seconds=0.5", 20 / 2 + 1)] {
+        wait_until("a clip has most of the frames of its time", || {
+            let count = count_images(&get(server.address, path));
+            assert!(count <= most, "{path} has {count} frames");
+            4 * count >= 3 * most
+        });
+    }
     let head = request(server.address, "HEAD", "/clip/front");
     assert_eq!((head.status, head.header("content-disposition")), (200, Some("inline; filename=\"front.mkv\"")));
 }
