@@ -27,6 +27,7 @@ mod faults;
 mod gallery;
 mod guest_target;
 mod harness;
+mod hung_files;
 mod kubernetes;
 mod link_down;
 mod logins;
@@ -131,6 +132,7 @@ fn main() -> ExitCode {
             &missing_as_root(&["nginx", "openssl"]),
             network_peers::redirect_to_https,
         ),
+        trial("a_file_system_that_hangs_delays_nothing_else", &hung_files::missing(), hung_files::delays_nothing_else),
         trial(
             "viewers_of_a_dead_relay_return_through_haproxy",
             &missing_programs(&["haproxy"]),
