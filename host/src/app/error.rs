@@ -61,7 +61,7 @@ pub enum AppError {
     #[error("the server cannot continue: {0}")]
     TaskEnded(#[from] TaskEnded),
     /// The users cannot be used.
-    #[error("--users: {0}")]
+    #[error(transparent)]
     Users(#[from] UsersError),
     /// Passwords cannot be checked.
     #[error(transparent)]

@@ -11,7 +11,7 @@ use crate::admin::Access;
 use crate::camera::v4l2::Devices;
 use crate::config::camera_spec::SourceSpec;
 use crate::config::serve_args::ServeArgs;
-use crate::config::users::users_of;
+use crate::config::users::rules_of;
 use crate::config::{FoundCameras, default_cache_dir, find_cameras};
 use crate::http::auth::Authenticator;
 use crate::http::listen::{Binder, InheritedSockets};
@@ -58,7 +58,7 @@ pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Par
     let binder = listeners::binder(certificates.as_ref(), inherited)?;
     let proxies = TrustedProxies::new(&args.trusted_proxy);
     let guard = request_guard(args, proxies.clone());
-    let authenticator = Arc::new(Authenticator::new(users_of(args)?, proxies.clone())?);
+    let authenticator = Arc::new(Authenticator::new(rules_of(args)?, proxies.clone())?);
     let admin_access = admin_listener::access(args, &guard, &authenticator)?;
     let mut grants = args.grants.grants()?;
     if let Some(file) = &args.guest_store {

@@ -6,13 +6,17 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
+use super::accounts::Accounts;
 use super::cli::Cli;
-use super::file::{ConfigError, ConfigFile, OptionKind, ServeOption, serve_options};
+use super::file::{ConfigError, ConfigFile, OptionKey, OptionKind, serve_options};
 use super::option_values::OptionValues;
 
 /// The option for the configuration file, and its variable.
 const CONFIG: &str = "config";
 const CONFIG_VARIABLE: &str = "HOTSHOE_CONFIG";
+
+/// The option that replaces the users and tokens of the file.
+const USERS: &str = "users";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -45,23 +49,27 @@ pub fn load(
     }
     let options = serve_options();
     let mut given: Vec<String> =
-        options.iter().filter(|option| is_given(&matches, option.id())).map(|option| option.id().to_owned()).collect();
+        options.iter().filter(|option| is_given(&matches, &option.id)).map(|option| option.id.clone()).collect();
     let mut lower = Vec::new();
     let mut in_environment = Vec::new();
     for option in &options {
         let name = option.variable();
         let Some(value) = variable(&name).filter(|value| !value.is_empty()) else { continue };
-        if is_overridden(&command, &given, option.id()) {
+        if is_overridden(&command, &given, &option.id) {
             continue;
         }
         lower.extend(arguments_of(option, value.to_str().ok_or(LoadError::Variable(name))?));
-        in_environment.push(option.id().to_owned());
+        in_environment.push(option.id.clone());
     }
     given.extend(in_environment);
     let path = matches.get_one::<PathBuf>(CONFIG).cloned();
     let path = path.or_else(|| variable(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
+    let mut accounts = Accounts::default();
     if let Some(path) = &path {
         let file = ConfigFile::read(path)?;
+        if !is_overridden(&command, &given, USERS) {
+            accounts = file.accounts().clone();
+        }
         lower.extend(file.arguments(|id| is_overridden(&command, &given, id)).cloned());
     }
     let mut arguments = arguments.into_iter();
@@ -70,7 +78,9 @@ pub fn load(
     let matches = command.try_get_matches_from(all)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.serve.config = path;
-    cli.serve.values = OptionValues::new(&matches, options.iter().map(|option| (option.id(), option.key.as_str())));
+    cli.serve.accounts = accounts;
+    cli.serve.values =
+        OptionValues::new(&matches, options.iter().map(|option| (option.id.as_str(), option.key.as_str())));
     Ok(cli)
 }
 
@@ -88,7 +98,7 @@ fn is_overridden(command: &Command, given: &[String], id: &str) -> bool {
 }
 
 /// The arguments that a variable stands for.
-fn arguments_of(option: &ServeOption, value: &str) -> Vec<OsString> {
+fn arguments_of(option: &OptionKey, value: &str) -> Vec<OsString> {
     match option.kind {
         OptionKind::Flag => match value.to_lowercase().as_str() {
             "0" | "false" | "no" | "off" => Vec::new(),
@@ -153,6 +163,15 @@ mod tests {
         let missing = |name: &str| (name == CONFIG_VARIABLE).then(|| OsString::from("/nowhere/hotshoe.toml"));
         let error = load(["hotshoe".into()], missing).unwrap_err().to_string();
         assert!(error.starts_with("cannot read the configuration /nowhere/hotshoe.toml: "), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_users_replaces_those_of_the_configuration() {
+        let file = "[users.ann]\npassword_file = \"ann\"\n[tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+        let serve = applies(&[], &[], file).unwrap().serve;
+        assert_eq!((serve.accounts.users.len(), serve.users, serve.tls_key), (1, None, Some("k".into())));
+        let serve = applies(&["--users", "other"], &[], file).unwrap().serve;
+        assert_eq!((serve.accounts.is_empty(), serve.users), (true, Some("other".into())));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 //!
 //! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]). [`cli`] defines the
 //! command line, [`serve_args`] the options for serving, and [`grant_args`] those for grants, which two commands share.
-//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`users`] has the users and tokens. [`find_cameras`]
+//! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`accounts`] are the users and tokens of a file,
+//! and [`users`] turns them into rules. [`find_cameras`]
 //! turns the camera options into cameras, [`change_cameras`] does when the configuration is reloaded, and
 //! [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
 //! [`ListenAddress`](crate::http::listen::ListenAddress)) parse themselves; nothing in `http` depends on this module.
 
+pub mod accounts;
 pub mod admin_address;
 mod cache_dir;
 mod camera_changes;

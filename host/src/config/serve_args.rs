@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::accounts::Accounts;
 use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use super::grant_args::GrantArgs;
@@ -301,6 +302,10 @@ pub struct ServeArgs {
     /// Format of the log on standard error: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Observation")]
     pub log_format: LogFormat,
+
+    /// The users and tokens of the configuration file.
+    #[arg(skip)]
+    pub accounts: Accounts,
 
     /// The values of all options, for a comparison.
     #[arg(skip)]

@@ -66,6 +66,12 @@ pub fn is_private(metadata: &Metadata) -> bool {
     metadata.mode() & OTHERS == 0
 }
 
+/// Fails if others than the owner of a file with this metadata, and root, may access it. `role` says in the error what
+/// the file is.
+pub fn check_is_private(role: &'static str, path: &Path, metadata: &Metadata) -> Result<(), PrivateFileError> {
+    if is_private(metadata) { Ok(()) } else { Err(PrivateFileError::NotPrivate { role, path: path.to_owned() }) }
+}
+
 /// Reads a text file of at most `limit` bytes that belongs to this user or root, and that no other user may access.
 /// `role` says in errors what the file is, such as `admin token file`. Blocks while it reads.
 pub fn read_private_file(role: &'static str, path: &Path, limit: u64) -> Result<String, PrivateFileError> {
@@ -77,9 +83,7 @@ pub fn read_private_file(role: &'static str, path: &Path, limit: u64) -> Result<
     if metadata.uid() != user && metadata.uid() != ROOT {
         return Err(PrivateFileError::WrongOwner { role, path: path.to_owned(), user });
     }
-    if !is_private(&metadata) {
-        return Err(PrivateFileError::NotPrivate { role, path: path.to_owned() });
-    }
+    check_is_private(role, path, &metadata)?;
     let mut text = String::new();
     // One byte beyond the limit shows that the file is too large.
     let length = file.by_ref().take(limit + 1).read_to_string(&mut text).map_err(failed)?;

@@ -1,10 +1,17 @@
 //! The configuration file: `--config`, the environment, and `hotshoe config`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use hotshoe_test_support::client::{Viewer, get};
+use hotshoe::http::auth::PasswordHash;
+use hotshoe_test_support::client::{Viewer, get, send};
 use hotshoe_test_support::server::{Server, command, run, start_failing};
+use hotshoe_test_support::tls::FIRST;
+use hotshoe_test_support::workspace;
+use rustix::process::Signal;
+
+use crate::auth::{Accounts, login, password, write_private};
 
 /// Runs `hotshoe config check` with a file of this text. Returns whether it is valid, and the output.
 fn check(folder: &Path, text: &str) -> (bool, String) {
@@ -63,14 +70,70 @@ fn errors_of_the_configuration_have_their_line_and_the_nearest_key() {
 }
 
 #[test]
+fn users_tokens_and_the_certificate_may_be_in_the_configuration_which_is_then_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = FIRST.write(folder.path());
+    let file = folder.path().join("hotshoe.toml");
+    let hash = PasswordHash::new(password("ann").as_bytes()).unwrap();
+    let text = |role: &str| {
+        format!(
+            "[users.ann]\npassword = \"{hash}\"\nrole = \"{role}\"\n[cameras.front]\nsource = \"emulated\"\n\
+             [tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            certificate.display(),
+            key.display()
+        )
+    };
+    fs::write(&file, text("view")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let failed = start_failing(["--config", file.to_str().unwrap()]);
+    let error = String::from_utf8(failed.stderr).unwrap();
+    assert!(error.contains("other users can access the configuration with passwords"), "{error}");
+    assert!(error.contains("chmod 600") && !error.contains("argon2"), "{error}");
+    write_private(&file, &text("view"));
+    let args = ["--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0", "--listen", "tls:127.0.0.1:0"];
+    let server = Server::start(&args);
+    let status = || {
+        let login = login("ann");
+        send(server.admin.unwrap(), "GET", "/guest", &[("Authorization", &login)], b"").status
+    };
+    assert_eq!((get(server.address, "/").status, status()), (401, 403));
+    write_private(&file, &text("admin"));
+    server.signal(Signal::HUP);
+    server.wait_for_log("reloaded the configuration: user ann changed");
+    assert_eq!(status(), 200);
+    // Those of the command line replace all of them.
+    let accounts = Accounts::new();
+    let server = Server::start(&[&args[..], &["--users", accounts.file().to_str().unwrap()]].concat());
+    assert_eq!(send(server.address, "GET", "/", &[("Authorization", &login("ann"))], b"").status, 401);
+    assert_eq!(send(server.address, "GET", "/", &[("Authorization", &login("view"))], b"").status, 200);
+}
+
+#[test]
 fn the_example_of_a_configuration_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let example = String::from_utf8(run(["config", "example"]).stdout).unwrap();
     assert!(example.contains("\n#max_requests = 1000\n") && example.contains("\n#[cameras.front]\n"), "{example}");
     let (valid, output) = check(folder.path(), &example);
     assert!(valid, "{output}");
-    let (valid, output) = check(folder.path(), &example.replace("\n#[", "\n[").replace("\n#source", "\nsource"));
+    // Comments have a space after the sign.
+    let (options, sections) = example.split_once("# ---- Cameras: ").unwrap();
+    let sections = sections.replace("\n# ", "\n## ").replace("\n#", "\n");
+    let (valid, output) = check(folder.path(), &format!("{options}# {sections}"));
     assert!(valid, "{output}");
+}
+
+#[test]
+fn the_configuration_of_the_package_is_valid_as_it_is_and_without_comment_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(workspace().join("packaging/hotshoe.toml")).unwrap();
+    let (valid, output) = check(folder.path(), &text);
+    assert!(valid, "{output}");
+    let hash = PasswordHash::new(b"secret").unwrap().to_string();
+    let text = text.replace("\n# ", "\n## ").replace("\n#\n", "\n##\n").replace("\n#", "\n");
+    fs::remove_file(folder.path().join("hotshoe.toml")).unwrap();
+    write_private(&folder.path().join("hotshoe.toml"), "");
+    let (valid, output) = check(folder.path(), &text.replace("$argon2id$...", &hash));
+    assert!(valid && text.contains("\n[users.ann]\npassword = "), "{output}");
 }
 
 #[test]

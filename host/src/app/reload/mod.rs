@@ -17,7 +17,7 @@ use super::capacity::{self, LimitOptions};
 use crate::camera::v4l2::Devices;
 use crate::camera::{Camera, Cameras};
 use crate::config::serve_args::ServeArgs;
-use crate::config::users::{UsersError, users_of};
+use crate::config::users::{UsersError, rules_of};
 use crate::config::{
     CameraChanges, CamerasError, CommonOptions, ConfiguredCamera, LoadError, OptionValues, change_cameras, load,
 };
@@ -51,7 +51,7 @@ pub(super) enum ReloadError {
     #[error("it has {0} cameras, and without a restart there can be {1}")]
     TooManyCameras(usize, usize),
     /// The users cannot be used.
-    #[error("--users: {0}")]
+    #[error(transparent)]
     Users(#[from] UsersError),
     /// The certificate cannot be used.
     #[error(transparent)]
@@ -162,7 +162,7 @@ impl Reloader {
         if args.cameras.len() > most_cameras {
             return Err(ReloadError::TooManyCameras(args.cameras.len(), most_cameras));
         }
-        let rules = users_of(&args)?;
+        let rules = rules_of(&args)?;
         let sandbox = || Ok(sandbox.clone());
         let specs = &args.cameras;
         let changes = change_cameras(before, specs, cameras, self.common, devices, &sandbox, may_start_programs)?;

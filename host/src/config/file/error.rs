@@ -1,8 +1,10 @@
-//! What is wrong with a configuration file.
+//! Why a file cannot be used.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::problems::Problem;
+use crate::process::private_file::PrivateFileError;
 
 /// A configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,9 @@ pub enum ConfigError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Other users can access a file with hashes of passwords.
+    #[error(transparent)]
+    NotPrivate(#[from] PrivateFileError),
     /// The file has errors. Displays each in a line.
     #[error("{}", lines(path, problems))]
     Invalid {
@@ -25,28 +30,10 @@ pub enum ConfigError {
     },
 }
 
-/// An error in a configuration file.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Problem {
-    /// The line, from 1. `None` if it is the combination of several values that is wrong.
-    pub line: Option<usize>,
-    /// What is wrong, in one line.
-    pub message: String,
-}
-
 fn lines(path: &Path, problems: &[Problem]) -> String {
     let line = |problem: &Problem| {
         let separator = if problem.line.is_some() { ", " } else { ": " };
         format!("{}{separator}{problem}", path.display())
     };
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(formatter, "line {line}: {}", self.message),
-            None => formatter.write_str(&self.message),
-        }
-    }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::option::{OptionKind, ServeOption, serve_options};
+use clap::Arg;
+
+use super::key::{OptionKey, OptionKind};
+use super::option::definitions;
 
 const HEAD: &str = "\
 # Configuration of Hotshoe. Keys are the options of `hotshoe --help`, with `_` for `-`. The command line and the
@@ -25,32 +28,49 @@ const SECTIONS: &str = r#"
 #source = "http://printer.local/webcam/?action=stream"
 #credentials = "/etc/hotshoe/yard.credentials"
 #keep_open = true
+
+
+# ---- Users and tokens: with them, every request needs one. They may also be in the file of `users`.
+# `hotshoe passwd NAME` prints the section of a user. With a `password` here, no other user may access this file.
+
+#[users.ann]
+#password_file = "/etc/hotshoe/ann.hash"
+#role = "control"
+
+#[tokens]
+#secret_file = "/etc/hotshoe/token-secret"
+#revoked = []
+
+
+# ---- The certificate, for addresses with `tls:` in front. Also as `tls_certificate` and `tls_key`.
+
+#[tls]
+#certificate = "/etc/hotshoe/tls/fullchain.pem"
+#key = "/etc/hotshoe/tls/privkey.pem"
 "#;
 
 /// Returns a file in which every key is a comment with its default, and that is valid as it is.
 pub fn example() -> String {
     let mut text = HEAD.to_owned();
-    let options = serve_options();
     let mut heading = None;
-    for option in &options {
+    let definitions = definitions();
+    for (option, arg) in &definitions {
         if option.key == "camera" {
             continue;
         }
-        let arg = option.arg();
         if heading != arg.get_help_heading() {
             heading = arg.get_help_heading();
             // Writing to a string cannot fail.
             let _ = write!(text, "\n\n# ---- {}\n", heading.unwrap_or("Options"));
         }
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let _ = write!(text, "\n# {help}\n#{} = {}\n", option.key, value(option));
+        let _ = write!(text, "\n# {help}\n#{} = {}\n", option.key, value(option, arg));
     }
     text + SECTIONS
 }
 
 /// The default of an option, or else what it stands for.
-fn value(option: &ServeOption) -> String {
-    let arg = option.arg();
+fn value(option: &OptionKey, arg: &Arg) -> String {
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     let placeholder = || {
         let name = arg.get_value_names().and_then(|names| names.first());
@@ -83,10 +103,10 @@ mod tests {
     fn the_example_is_valid_with_its_defaults_and_cameras() {
         let text = example();
         ConfigFile::parse(&text).unwrap();
-        let options = serve_options();
+        let definitions = definitions();
         let has_default = |key: &str| {
-            options.iter().any(|option| {
-                option.key == key && (option.kind == OptionKind::Flag || !option.arg().get_default_values().is_empty())
+            definitions.iter().any(|(option, arg)| {
+                option.key == key && (option.kind == OptionKind::Flag || !arg.get_default_values().is_empty())
             })
         };
         let (keys, sections) = text.split_once("[cameras.front]").unwrap();
@@ -96,7 +116,8 @@ mod tests {
         };
         let keys: String = keys.lines().filter_map(uncommented).collect();
         assert!(keys.contains("listen = [\"127.0.0.1:5000\"]\n") && keys.contains("max_requests = 1000\n"), "{keys}");
-        let sections: String = format!("#[cameras.front]{sections}").replace("\n#", "\n").replacen('#', "", 1);
+        // Comments have a space after the sign.
+        let sections = format!("[cameras.front]{sections}").replace("\n# ", "\n## ").replace("\n#", "\n");
         let all = format!("{keys}{sections}");
         ConfigFile::parse(&all).unwrap_or_else(|problems| panic!("{problems:?}\n{all}"));
     }

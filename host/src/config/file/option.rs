@@ -4,85 +4,19 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, CommandFactory as _};
 
+use super::key::{OptionKey, OptionKind};
 use crate::config::cli::Cli;
 
 /// The options that only the command line has: what they name cannot name itself.
 const COMMAND_LINE_ONLY: [&str; 3] = ["config", "help", "version"];
 
-/// How many values an option has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum OptionKind {
-    /// None: it is given or not.
-    Flag,
-    /// One.
-    Single,
-    /// Any number: it is repeatable.
-    Repeatable,
-}
-
-/// An option of serving.
-pub struct ServeOption {
-    arg: Arg,
-    /// The name in the file, with `_` for `-`.
-    pub key: String,
-    /// How many values it has.
-    pub kind: OptionKind,
-}
-
-impl ServeOption {
-    /// The identifier in clap.
-    pub fn id(&self) -> &str {
-        self.arg.get_id().as_str()
-    }
-
-    /// The definition in clap.
-    pub fn arg(&self) -> &Arg {
-        &self.arg
-    }
-
-    /// The name of the variable in the environment.
-    pub fn variable(&self) -> String {
-        format!("HOTSHOE_{}", self.key.to_uppercase())
-    }
-
-    /// An argument with this value.
-    pub fn argument(&self, value: &str) -> OsString {
-        let mut argument = self.flag();
-        argument.push("=");
-        argument.push(value);
-        argument
-    }
-
-    /// The argument of a flag.
-    pub fn flag(&self) -> OsString {
-        format!("--{}", self.key.replace('_', "-")).into()
-    }
-
-    /// Whether an argument is valid on its own. If not, returns what is wrong with it, and calls it `name`.
-    pub fn check(&self, argument: OsString, name: &str) -> Result<(), String> {
-        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
-        match Cli::command().try_get_matches_from([OsString::from("hotshoe"), argument]) {
-            Ok(_) => Ok(()),
-            // Other options decide about these.
-            Err(error) if matches!(error.kind(), ArgumentConflict | MissingRequiredArgument) => Ok(()),
-            Err(error) => {
-                let text = first_paragraph(&error);
-                let text = text.strip_prefix("error: ").unwrap_or(&text);
-                Err(text.replace(&format!("'{}'", self.arg), &format!("`{name}`")))
-            }
-        }
-    }
-}
-
-/// The error in one line, without the tips and the usage that clap adds.
-pub fn first_paragraph(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines = text.lines().take_while(|line| !line.is_empty());
-    lines.map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
 /// Returns the options of serving, in the order of `--help`.
-pub fn serve_options() -> Vec<ServeOption> {
+pub fn serve_options() -> Vec<OptionKey> {
+    definitions().into_iter().map(|(option, _)| option).collect()
+}
+
+/// Returns the options of serving, each with its definition.
+pub(super) fn definitions() -> Vec<(OptionKey, Arg)> {
     let mut command = Cli::command();
     // Completes the definitions. Only then can they be displayed.
     command.build();
@@ -93,7 +27,44 @@ pub fn serve_options() -> Vec<ServeOption> {
             ArgAction::Append => OptionKind::Repeatable,
             _ => OptionKind::Single,
         };
-        Some(ServeOption { arg: arg.clone(), key, kind })
+        Some((OptionKey { id: arg.get_id().to_string(), key, kind }, arg.clone()))
     };
     command.get_arguments().filter_map(option).collect()
+}
+
+/// Whether an argument is valid on its own. If not, returns what is wrong with it, and calls it `name`.
+pub(super) fn check(option: &OptionKey, argument: &OsString, name: &str) -> Result<(), String> {
+    use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+    match parse([argument.clone()]) {
+        Ok(()) => Ok(()),
+        // Other options decide about these.
+        Err(error) if matches!(error.kind(), ArgumentConflict | MissingRequiredArgument) => Ok(()),
+        Err(error) => {
+            let definitions = definitions();
+            let arg = definitions.iter().find(|(other, _)| other.id == option.id).map(|(_, arg)| arg.to_string());
+            Err(message(&error).replace(&format!("'{}'", arg.unwrap_or_default()), &format!("`{name}`")))
+        }
+    }
+}
+
+/// Whether arguments are valid together. If not, returns what is wrong with them.
+pub(super) fn check_all(arguments: Vec<OsString>) -> Result<(), String> {
+    parse(arguments).map_err(|error| message(&error))
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(), clap::Error> {
+    let all = std::iter::once(OsString::from("hotshoe")).chain(arguments);
+    Cli::command().try_get_matches_from(all).map(drop)
+}
+
+fn message(error: &clap::Error) -> String {
+    let text = first_paragraph(error);
+    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
+}
+
+/// The error in one line, without the tips and the usage that clap adds.
+pub fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
 }

@@ -5,11 +5,26 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::problems::Problems;
+
 /// A key with its place in the file.
 pub(super) type Key<'a> = Spanned<Cow<'a, str>>;
 
 /// How similar a key must be to another for it to be suggested, from 0 to 1. Enough for two swapped letters of three.
 const SIMILARITY: f64 = 0.6;
+
+/// Parses a text. Without a table, adds what is wrong with it.
+pub(super) fn parse_table<'t>(text: &'t str, problems: &mut Problems<'_>) -> Option<Spanned<DeTable<'t>>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let message = error.message().trim_end().replace('\n', ", ");
+        match error.span() {
+            Some(span) => problems.add(span.start, message),
+            None => problems.add_combination(message),
+        }
+    }
+    problems.is_empty().then_some(table)
+}
 
 /// The entries of a table in the order of the file.
 pub(super) fn in_order<'t, 'd>(table: &'t DeTable<'d>) -> Vec<(&'t Key<'d>, &'t Spanned<DeValue<'d>>)> {

@@ -4,11 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Method;
-use serde::{Deserialize, Serialize};
 
 /// What a user may do. Each role includes those before it.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Role {
     /// Watch: requests with GET, HEAD and OPTIONS.
     View,

@@ -74,7 +74,7 @@ fn a_file_of_users_that_cannot_be_used_ends_the_server() {
     for (content, message) in [
         ("", "neither users nor tokens"),
         ("[users.ann]\npassword = \"hunter22\"\n", "the user ann: the password is not a hash"),
-        ("[users.ann]\nrole = \"root\"\n", "line 2: unknown variant `root`"),
+        ("[users.ann]\nrole = \"root\"\n", "line 2: the user ann: `role` must be view, control or admin"),
         ("[tokens]\nsecret_file = \"/nonexistent\"\n", "cannot read the token secret /nonexistent"),
     ] {
         write_private(&file, content);

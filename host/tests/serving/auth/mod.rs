@@ -6,4 +6,4 @@ mod guessing;
 mod reload;
 mod secrets;
 
-pub(crate) use accounts::{Accounts, REVOKED, basic, login, token, token_until};
+pub(crate) use accounts::{Accounts, REVOKED, basic, login, password, token, token_until, write_private};

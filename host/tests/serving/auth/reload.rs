@@ -81,7 +81,7 @@ fn a_wrong_file_changes_nothing() {
     let mut viewer = watch(&server, "view");
     write_private(&accounts.file(), "[users.view]\n");
     server.signal(Signal::HUP);
-    server.wait_for_log("nothing changes: --users: the user view needs either password or password_file");
+    server.wait_for_log("users.toml, line 1: the user view: needs either password or password_file");
     write_private(&accounts.file(), "");
     server.signal(Signal::HUP);
     server.wait_for_log("users.toml has neither users nor tokens");
