@@ -26,6 +26,9 @@ function announce(text) {
 }
 // Sets the text only if it changes, to keep a selection.
 const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+// The address of a path next to the page. That of the page itself may contain a user and a password, which fetch refuses;
+// the browser sends them anyway.
+const resolve = path => new URL(path, location.origin + location.pathname).href;
 const find = (card, name) => card.figure.querySelector("." + name);
 function createElement(tag, properties, ...children) {
   const node = Object.assign(document.createElement(tag), properties);

@@ -5,7 +5,7 @@ async function requestControls(card, form) {
   // This header tells the host that the request comes from its own page, even if a reverse proxy hides the origin.
   const headers = { "X-Requested-With": "hotshoe" };
   const options = form ? { method: "POST", body: new URLSearchParams(form), headers } : { cache: "no-store" };
-  const response = await fetch("controls/" + card.name, options).catch(() => null);
+  const response = await fetch(resolve("controls/" + card.name), options).catch(() => null);
   if (!response) return { error: "the server does not respond" };
   // Errors of the host are plain text.
   const text = await response.text().catch(() => "");

@@ -7,7 +7,7 @@ function connectEvents() {
   source?.close();
   lastEvent = now();
   clockOffsets.length = 0;
-  const events = source = new EventSource("events");
+  const events = source = new EventSource(resolve("events"));
   events.addEventListener("state", event => receiveState(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     setDisconnected();
@@ -17,7 +17,7 @@ function connectEvents() {
 }
 
 async function reconnectEvents() {
-  const response = await fetch("events", { method: "HEAD" }).catch(() => null);
+  const response = await fetch(resolve("events"), { method: "HEAD" }).catch(() => null);
   if (document.hidden) return;
   const hasEvents = response?.headers.get("content-type")?.startsWith("text/event-stream");
   // A guest without events has a different page.

@@ -27,7 +27,7 @@ async function readMinute(card) {
   if (card.isAskingMinute || now() - card.minuteAsked < MIN_MINUTE_INTERVAL) return null;
   Object.assign(card, { minuteAsked: now(), isAskingMinute: true });
   try {
-    const response = await fetch("minute/" + card.name, { cache: "no-store", signal: AbortSignal.timeout(EVENTS_TIMEOUT) });
+    const response = await fetch(resolve("minute/" + card.name), { cache: "no-store", signal: AbortSignal.timeout(EVENTS_TIMEOUT) });
     return response.ok ? await response.json() : null;
   } catch {
     // The connection broke, or another server answers. The next state tries again.

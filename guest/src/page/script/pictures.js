@@ -38,7 +38,7 @@ function stopPictures() {
 async function readPictures(url) {
   const stream = reading = { url, abort: new AbortController(), lastData: now() };
   try {
-    const response = await fetch(url, { cache: "no-store", signal: stream.abort.signal });
+    const response = await fetch(resolve(url), { cache: "no-store", signal: stream.abort.signal });
     if (response.ok) {
       for await (const part of readParts(response.body, () => { stream.lastData = now(); })) {
         if (reading !== stream) return;

@@ -22,7 +22,7 @@ function updateResults() {
   stopResults();
   if (!url) return;
   resultsUrl = url;
-  results = new EventSource(url);
+  results = new EventSource(resolve(url));
   results.addEventListener("results", event => receiveResults(JSON.parse(event.data)));
 }
 

@@ -1,8 +1,8 @@
 // The stream panel: how to use the stream in other programs.
 
 function snippets(name) {
-  const stream = new URL("video_feed/" + name, document.baseURI).href;
-  const snapshot = new URL("snapshot/" + name, document.baseURI).href;
+  const stream = resolve("video_feed/" + name);
+  const snapshot = resolve("snapshot/" + name);
   return {
     "Address": stream,
     "HTML": `<img src="${stream}" alt="${name}">`,
