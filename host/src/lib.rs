@@ -7,6 +7,7 @@
 //! * [`camera`]: cameras and their frames, in a separate crate.
 //! * [`logging`]: the log. [`process`]: threads, memory, open files and background tasks.
 //! * [`buf_list`]: a list of byte strings as one buffer. [`origin`]: web origins.
+//!   [`tls_client`]: TLS for requests of this program.
 //! * [`channels`]: streams that are built once and sent to many viewers.
 //! * [`results`]: what guests have found in frames, and the events that follow from it.
 //! * [`sandbox`]: runs guests and drivers of cameras, and implements the WIT interfaces that they import.
@@ -39,3 +40,4 @@ pub mod results;
 pub mod sandbox;
 pub mod status;
 pub mod swap;
+pub mod tls_client;

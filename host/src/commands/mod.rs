@@ -10,6 +10,7 @@ mod guest_new;
 mod guest_save;
 mod output;
 mod passwd;
+mod password_input;
 mod probe;
 mod status;
 pub mod supervise;

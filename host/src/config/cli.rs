@@ -193,13 +193,25 @@ pub struct ProbeArgs {
 /// Which server's status to show, and how.
 #[derive(Args, Debug)]
 pub struct StatusArgs {
-    /// Address of the admin listener of the server, such as 192.168.1.7:5001 or unix:PATH
+    /// Address of the admin listener of the server, such as 192.168.1.7:5001, unix:PATH or tls:ADDRESS
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5001")]
     pub admin: ListenAddress,
 
     /// File with the token of the admin listener
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "user")]
     pub token_file: Option<PathBuf>,
+
+    /// User with the role admin
+    ///
+    /// Asks for the password, or reads it from standard input if that is no terminal.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// Name in the certificate of an address with tls: [default: the address]
+    ///
+    /// The certificate is verified with those of this system, or with the file SSL_CERT_FILE.
+    #[arg(long, value_name = "NAME")]
+    pub tls_name: Option<String>,
 
     /// Print JSON
     #[arg(long)]

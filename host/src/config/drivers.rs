@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use super::camera_spec::CameraSpec;
 use super::grant_args::{VALUE_FILE_LIMIT, without_line_end};
 use crate::process::private_file::{PrivateFileError, read_private_file};
-use crate::sandbox::{
-    Configuration, ConfigurationError, Directory, DirectoryError, DriverSettings, Grants, Outgoing, TlsError,
-};
+use crate::sandbox::{Configuration, ConfigurationError, Directory, DirectoryError, DriverSettings, Grants, Outgoing};
+use crate::tls_client::TlsError;
 
 /// An option that grants something to a driver cannot be used. Displays as one line, without values.
 #[derive(Debug, thiserror::Error)]

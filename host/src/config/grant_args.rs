@@ -14,9 +14,8 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::process::private_file::{PrivateFileError, read_private_file};
-use crate::sandbox::{
-    Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, Outgoing, TlsError,
-};
+use crate::sandbox::{Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, Outgoing};
+use crate::tls_client::TlsError;
 
 /// How much of a file with a value is read, in bytes: enough for keys and certificates.
 pub(super) const VALUE_FILE_LIMIT: u64 = 64 << 10;

@@ -56,7 +56,7 @@ pub use filter::error::FilterError;
 pub use filter::run::{FilterRun, FilterSettings};
 pub use grants::{
     Configuration, ConfigurationError, Destination, Directory, DirectoryError, Grants, MAX_INSTANCE_REQUESTS,
-    MAX_OPEN_FILES, MAX_OUTGOING_REQUESTS, Outgoing, State, StoreError, TlsError,
+    MAX_OPEN_FILES, MAX_OUTGOING_REQUESTS, Outgoing, State, StoreError,
 };
 pub use lifecycle::{Lifecycle, Phase};
 pub use load::camera_component::{CameraComponent, Identity};

@@ -10,8 +10,23 @@ use std::path::{Path, PathBuf};
 
 /// The top-level modules of the host. Each may use those before it.
 const ORDER: &[&str] = &[
-    "logging", "process", "buf_list", "origin", "channels", "results", "sandbox", "swap", "drivers", "filters", "http",
-    "status", "admin", "config", "commands", "app",
+    "logging",
+    "process",
+    "buf_list",
+    "origin",
+    "tls_client",
+    "channels",
+    "results",
+    "sandbox",
+    "swap",
+    "drivers",
+    "filters",
+    "http",
+    "status",
+    "admin",
+    "config",
+    "commands",
+    "app",
 ];
 
 /// The fewest crate roots that the test must find. With fewer, it looks in the wrong place.

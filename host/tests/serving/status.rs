@@ -1,14 +1,18 @@
 //! `hotshoe status`, and `/status` at the admin listener.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::thread;
 
 use hotshoe_test_support::client::{Viewer, get};
-use hotshoe_test_support::server::{Server, run};
+use hotshoe_test_support::server::{Server, command, run};
+use hotshoe_test_support::tls::{AUTHORITY, command_with_tls};
 use serde_json::Value;
+
+use crate::auth::{Accounts, password};
 
 fn status(args: &[&str]) -> Output {
     run([&["status"], args].concat())
@@ -64,7 +68,42 @@ fn the_status_is_read_from_a_unix_socket_and_with_a_token() {
     assert!(text(&output.stdout).starts_with("hotshoe "), "{output:?}");
     let output = status(&["--admin", &address]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stderr), "error: the server needs its admin token; pass --token-file FILE\n");
+    assert_eq!(
+        text(&output.stderr),
+        "error: the server needs its admin token or a user with the role admin; pass --token-file FILE or --user NAME\n"
+    );
+}
+
+#[test]
+fn the_status_is_read_over_tls_and_with_the_login_of_a_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = Accounts::new();
+    let [_, users] = accounts.options();
+    let mut with_tls = command_with_tls(folder.path(), &["--camera", "emulated", "--users", &users]);
+    with_tls.args(["--admin", "tls:127.0.0.1:0"]);
+    let server = Server::start_command(with_tls);
+    let admin = format!("tls:{}", server.admin.unwrap());
+    let authority = folder.path().join("authority.pem");
+    fs::write(&authority, AUTHORITY).unwrap();
+    let status = |args: &[&str], password: &str| {
+        let mut command = command();
+        command.args(["status", "--admin", &admin]).args(args).env("SSL_CERT_FILE", &authority);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let output = status(&["--user", "admin"], &password("admin"));
+    assert!(text(&output.stdout).starts_with("hotshoe "), "{output:?}");
+    let output = status(&["--user", "admin", "--tls-name", "localhost"], &password("admin"));
+    assert!(text(&output.stdout).starts_with("hotshoe "), "{output:?}");
+    for (args, message) in [
+        (&["--user", "view"][..], "error: the user does not have the role admin\n"),
+        (&["--user", "nobody"], "error: the server needs its admin token or a user with the role admin"),
+        (&["--user", "admin", "--tls-name", "other.example"], "error: no encrypted connection to tls:127.0.0.1:"),
+    ] {
+        let output = status(args, &password("view"));
+        assert!(text(&output.stderr).starts_with(message), "{output:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::http::listen::ListenAddress;
 use crate::process::private_file::PrivateFileError;
+use crate::tls_client::TlsError;
 
 /// Why the status of a server cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -11,9 +12,18 @@ pub enum StatusError {
     /// The file with the token cannot be used.
     #[error(transparent)]
     Token(#[from] PrivateFileError),
-    /// The command cannot connect to such an address.
-    #[error("cannot read the status from {0}: use an address with a port, or unix:PATH; for TLS, use `curl`")]
+    /// Only systemd knows where its sockets listen.
+    #[error("cannot tell where {0} is; pass the address that `systemctl list-sockets` shows")]
     Address(ListenAddress),
+    /// The text cannot be the name of a server.
+    #[error("`{0}` is not the name of a server; use one that the certificate contains")]
+    Name(String),
+    /// TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The server's certificate was not accepted, or it does not use TLS.
+    #[error("no encrypted connection to {0}: {1}; see --tls-name")]
+    Handshake(ListenAddress, io::Error),
     /// Nothing listens at the address.
     #[error("cannot connect to {address}: {source}; is a server running, and is this its admin listener (--admin)?")]
     Connect {
@@ -31,9 +41,12 @@ pub enum StatusError {
     /// The response is too long for a status.
     #[error("the response from {0} is too long; is it the admin listener of a server?")]
     TooLong(ListenAddress),
-    /// The server needs a token, or another one.
-    #[error("the server needs its admin token; pass --token-file FILE")]
+    /// The server needs a token or a user, or another one.
+    #[error("the server needs its admin token or a user with the role admin; pass --token-file FILE or --user NAME")]
     Unauthorized,
+    /// The user may not see it.
+    #[error("the user does not have the role admin")]
+    Forbidden,
     /// Another server has answered, or one of another version.
     #[error("the server answered {0}; is it the admin listener of a server of this version?")]
     Status(http::StatusCode),

@@ -25,9 +25,7 @@ pub(in crate::sandbox) use self::directory::{OpenFiles, Place, open_beneath};
 pub use self::keyvalue::{Bucket, HeldCas, State, StoreError};
 pub(in crate::sandbox) use self::keyvalue::{PageStart, StateError, digest};
 pub(in crate::sandbox) use self::outgoing::InstanceRequests;
-pub use self::outgoing::{
-    Destination, MAX_INSTANCE_REQUESTS, MAX_REQUESTS as MAX_OUTGOING_REQUESTS, Outgoing, TlsError,
-};
+pub use self::outgoing::{Destination, MAX_INSTANCE_REQUESTS, MAX_REQUESTS as MAX_OUTGOING_REQUESTS, Outgoing};
 
 /// What the operator lets guests use besides cameras. The default is nothing. Clones share everything.
 ///

@@ -36,7 +36,7 @@ use self::destination::origin_of;
 pub(in crate::sandbox) use self::exchange::Exchange;
 pub use self::limits::{MAX_INSTANCE_REQUESTS, MAX_REQUESTS};
 use self::limits::{RequestRate, Slots};
-pub use self::tls::TlsError;
+use crate::tls_client::{TlsError, connector};
 
 /// What guests may send requests to. Nothing by default. Clones share everything.
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ impl Outgoing {
             return Ok(Self::default());
         }
         let destinations = merge(destinations);
-        let tls = if destinations.iter().any(Destination::uses_tls) { Some(tls::connector()?) } else { None };
+        let tls = if destinations.iter().any(Destination::uses_tls) { Some(connector()?) } else { None };
         Ok(Self(Some(Arc::new(Shared {
             destinations,
             tls,
