@@ -14,7 +14,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::auth::{self, Authenticator, Caller, Role};
+use crate::http::auth::{self, Authenticator, Caller, Role, bearer_token};
 use crate::http::policy::{CsrfProtection, RequestError, RequestGuard, authority};
 use crate::process::private_file::{PrivateFileError, read_private_file};
 
@@ -114,7 +114,7 @@ impl Access {
     fn check_token(&self, request: &Parts) -> Result<(), Denied> {
         let headers = &request.headers;
         let has_token = match &self.token {
-            Some(token) => bearer(headers).is_some_and(|sent| digest(sent) == *token),
+            Some(token) => bearer(headers).is_some_and(|sent| digest(sent.as_bytes()) == *token),
             None => false,
         };
         let authority = authority(request)?;
@@ -140,11 +140,9 @@ fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// The token in a request's `Authorization` header (RFC 6750, section 2.1).
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+/// The token in a request's `Authorization` header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    bearer_token(headers.get(AUTHORIZATION)?.to_str().ok()?)
 }
 
 #[cfg(test)]

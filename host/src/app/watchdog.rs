@@ -15,8 +15,8 @@ use tracing::{debug, warn};
 use crate::http::listen::SelfConnector;
 use crate::process::service_manager::feed_watchdog;
 
-/// A request that the host answers without a guest, camera or permission (RFC 9110, section 9.3.7).
-const REQUEST: &[u8] = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+/// A request that the host answers without a guest, camera or permission, and that is in no log.
+const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// What every response begins with.
 const RESPONSE: &[u8] = b"HTTP/1.1 ";

@@ -59,8 +59,15 @@ impl Service {
         let (head, body) = request.into_parts();
         let mut recording = self.recorder.begin(&head);
         let label = label(&head);
-        let mut response = match self.refuse(&head, &label).or_else(|| self.health.answer(&head)) {
-            Some(response) => response.map(ServiceBody::Host),
+        let refused = self.refuse(&head, &label);
+        let is_refused = refused.is_some();
+        let mut response = match refused.or_else(|| self.health.answer(&head)) {
+            Some(response) => {
+                if !is_refused && response.status().is_success() {
+                    recording.leave_out_of_log();
+                }
+                response.map(ServiceBody::Host)
+            }
             None => self.answer_allowed(Request::from_parts(head, body), &label, &mut recording).await,
         };
         self.security_headers.insert(response.headers_mut());

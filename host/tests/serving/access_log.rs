@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use hotshoe_test_support::client::{Viewer, connect, get, reset, send};
 use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::{guests, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::auth::{Accounts, login, token};
 
 /// A server whose standard output is a file.
 struct Logged {
@@ -60,6 +62,29 @@ fn requests_are_logged_in_the_combined_format_without_secrets() {
     let times: Vec<f64> = times.split(' ').map(|time| time.parse().unwrap()).collect();
     assert!(times.len() == 2 && times[1] > 0.0 && times[1] <= times[0], "{line}");
     assert!(!fs::read_to_string(&logged.output).unwrap().contains("secret"));
+}
+
+#[test]
+fn the_log_names_the_user_and_leaves_out_health_checks_that_succeed() {
+    let accounts = Accounts::new();
+    let [_, users] = accounts.options();
+    let logged = Logged::start(&["--camera", "emulated", "--access-log", "json", "--users", &users]);
+    let address = logged.server.address;
+    assert_eq!(get(address, "/healthz").status, 200);
+    assert_eq!(send(address, "POST", "/healthz", &[], b"").status, 405);
+    for _ in 0..3 {
+        assert_eq!(send(address, "GET", "/state", &[("Authorization", &login("view"))], b"").status, 200);
+    }
+    assert_eq!(get(address, &format!("/snapshot?token={}", token("0a", &[]))).status, 200);
+    assert_eq!(get(address, "/clip").status, 401);
+    let entries = ["/state", "/snapshot", "/clip"].map(|path| logged.wait_for_json(path)["user"].clone());
+    assert_eq!(entries, [json!("view"), json!("token:0a"), Value::Null]);
+    assert_eq!(logged.wait_for_json("/healthz")["status"], 405);
+    assert_eq!(fs::read_to_string(&logged.output).unwrap().matches("/healthz").count(), 1);
+    // The audit log has each login once.
+    logged.server.wait_for_log("audit: login of view with the role view from 127.0.0.1");
+    logged.server.wait_for_log("audit: login of token:0a with the role view from 127.0.0.1");
+    assert_eq!(logged.server.log().matches("audit: login of ").count(), 2, "{}", logged.server.log());
 }
 
 #[test]

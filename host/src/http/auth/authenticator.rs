@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use tokio::sync::watch;
+use tracing::info;
 
 use super::caller::{Caller, TokenText};
 use super::credentials::{Credentials, take_credentials};
@@ -15,6 +16,7 @@ use super::rules::Rules;
 use super::token_scope;
 use crate::http::limits::client_network;
 use crate::http::proxies::{TrustedProxies, client_address};
+use crate::logging::AUDIT_TARGET;
 
 /// Decides who a request comes from, and whether it is admitted. One for all listeners, so that they count guesses
 /// together.
@@ -54,6 +56,7 @@ impl Authenticator {
     /// checked, and must be called inside a Tokio runtime.
     pub async fn authorize(&self, head: &mut Parts, role: Role) -> Result<Caller, Denied> {
         let caller = self.identify(head, role).await?;
+        self.audit(&caller, head);
         caller.add_headers(&mut head.headers);
         head.extensions.insert(caller.clone());
         Ok(caller)
@@ -68,6 +71,16 @@ impl Authenticator {
     pub fn client(&self, head: &Parts) -> String {
         let address = client_address(head, &self.proxies);
         address.map_or_else(|| "a local client".to_owned(), |address| address.to_string())
+    }
+
+    /// Logs who has been admitted, once in a while for each user or token and address.
+    fn audit(&self, caller: &Caller, head: &Parts) {
+        if let Some(role) = caller.role() {
+            let (who, client) = (caller.to_string(), self.client(head));
+            if self.logins.is_to_be_logged(&who, &client) {
+                info!(target: AUDIT_TARGET, "login of {who} with the role {role} from {client}");
+            }
+        }
     }
 
     async fn identify(&self, head: &mut Parts, required: Role) -> Result<Caller, Denied> {

@@ -78,17 +78,23 @@ pub fn take_credentials(headers: &mut HeaderMap, uri: &mut Uri) -> Result<Option
     header.transpose().map(|header| header.or(token.map(Credentials::Token)))
 }
 
+/// The token in the value of an `Authorization` header, if it has one (RFC 6750, section 2.1).
+pub fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
 /// Parses the value of an `Authorization` header.
 fn parse_header(value: &[u8]) -> Result<Credentials, CredentialsError> {
     if value.len() > MAX_HEADER_LENGTH {
         return Err(CredentialsError::Malformed);
     }
     let text = std::str::from_utf8(value).map_err(|_| CredentialsError::Malformed)?;
+    if let Some(token) = bearer_token(text) {
+        return Ok(Credentials::Token(token.to_owned()));
+    }
     let (scheme, rest) = text.split_once(' ').ok_or(CredentialsError::Malformed)?;
     let rest = rest.trim();
-    if scheme.eq_ignore_ascii_case("Bearer") {
-        return Ok(Credentials::Token(rest.to_owned()));
-    }
     if !scheme.eq_ignore_ascii_case("Basic") {
         return Err(CredentialsError::Scheme);
     }

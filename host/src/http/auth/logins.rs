@@ -24,7 +24,11 @@ const VERIFIED_FOR: Duration = Duration::from_secs(300);
 /// counts as one guess.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 
-/// How many passwords are remembered of each kind, in 64 bytes each.
+/// How often the login of a user from an address is logged. A client that requests twenty snapshots per second has one
+/// line in this time.
+const LOGGED_EVERY: Duration = Duration::from_secs(3600);
+
+/// How many passwords are remembered of each kind, in 64 bytes each, and how many logins that were logged.
 const REMEMBERED: usize = 1024;
 
 /// How many wrong passwords a client network may send. A person who mistypes does not notice; a program can try 8,640
@@ -41,6 +45,7 @@ pub(super) struct Logins {
     key: hmac::Key,
     verified: Recent,
     refused: Recent,
+    logged: Recent,
     throttle: Throttle,
     /// One hash at a time: it takes all the time of a processor and [some memory](PasswordHash). Requests that arrive
     /// with the same password meanwhile find its result.
@@ -55,6 +60,7 @@ impl Logins {
             key: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?,
             verified: Recent::new(REMEMBERED, VERIFIED_FOR),
             refused: Recent::new(REMEMBERED, REFUSED_FOR),
+            logged: Recent::new(REMEMBERED, LOGGED_EVERY),
             throttle: Throttle::new(GUESSES),
             turn: Arc::new(Semaphore::new(1)),
             places: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -109,6 +115,16 @@ impl Logins {
         checking.await.unwrap_or(Err(Denied::Busy))
     }
 
+    /// Whether the login of `who` from this address is to be logged, because it was not for a while.
+    pub(super) fn is_to_be_logged(&self, who: &str, address: &str) -> bool {
+        let digest = self.digest_of(&[who.as_bytes(), address.as_bytes()]);
+        let is_new = !self.logged.contains(&digest);
+        if is_new {
+            self.logged.insert(digest);
+        }
+        is_new
+    }
+
     fn check_throttle(&self, network: Option<IpAddr>) -> Result<(), Denied> {
         self.throttle.wait(network).map_or(Ok(()), |wait| Err(Denied::Throttled(wait)))
     }
@@ -123,9 +139,13 @@ impl Logins {
     /// The digest of credentials. It includes the hash of the user's password, so that a new password makes the old one
     /// unknown even if it is being checked at that moment.
     fn digest(&self, name: &str, hash: Option<&PasswordHash>, password: &[u8]) -> Digest {
-        let mut context = hmac::Context::with_key(&self.key);
         let hash = hash.map(PasswordHash::to_string).unwrap_or_default();
-        for field in [name.as_bytes(), hash.as_bytes(), password] {
+        self.digest_of(&[name.as_bytes(), hash.as_bytes(), password])
+    }
+
+    fn digest_of(&self, fields: &[&[u8]]) -> Digest {
+        let mut context = hmac::Context::with_key(&self.key);
+        for field in fields {
             context.update(&(field.len() as u64).to_be_bytes());
             context.update(field);
         }

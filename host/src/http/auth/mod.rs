@@ -27,7 +27,7 @@ mod users;
 
 pub use self::authenticator::{Authenticator, NoRandomNumbers};
 pub use self::caller::{Caller, TokenText};
-pub use self::credentials::{Credentials, CredentialsError, take_credentials};
+pub use self::credentials::{Credentials, CredentialsError, bearer_token, take_credentials};
 pub use self::denied::Denied;
 pub use self::leaky_bucket::{LeakyBucket, Rate};
 pub use self::lease::Lease;
