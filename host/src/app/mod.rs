@@ -51,7 +51,7 @@ use crate::http::tls::reload_when_changed;
 use crate::process::runtimes::Runtimes;
 use crate::process::supervisor::{BackgroundTasks, TaskEnded, catch_panic};
 use crate::process::{heap, service_manager};
-use crate::sandbox::{Invoker, Middleware, Pixels};
+use crate::sandbox::{Invoker, Middleware};
 use crate::status::Collector;
 use crate::swap::ActiveGuest;
 use crate::swap::publishers::publish_all;
@@ -88,6 +88,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     } = parts;
     let FoundCameras { cameras, configured, drivers, filters } = found;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
+    // Before the first camera opens, because filters of cameras need it.
+    sandbox.run_pixels_on(requests.clone());
     let digest = candidate.digest.clone();
     let mut shutdown_signal = Box::pin(shutdown_signal()?);
     // Signals that arrive before the guest serves are handled when it does.
@@ -119,7 +121,6 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         args.allow_control,
         grants,
         channels.clone(),
-        Pixels::new(requests.clone()),
         args.answer_timeout,
     );
     let active_guest = tokio::select! {

@@ -1,6 +1,10 @@
 //! A component as a filter of a camera.
 //!
-//! It runs in the camera's filter thread, in a Tokio runtime of its own. A replaced filter is used from the next frame
+//! It runs in the camera's filter thread, in a Tokio runtime of its own. The thread has the priority of requests, so a
+//! filter that computes all the time delays neither capturing nor sending. Its share of a processor is not limited
+//! otherwise, as that of a worker is: viewers wait for its frames, and pauses would only lower their rate.
+//!
+//! A replaced filter is used from the next frame
 //! on; if it fails before it has returned a frame, the one before returns. Whatever happens, a frame that no filter has
 //! returned is not returned from here either.
 
@@ -13,7 +17,8 @@ use tokio::sync::watch;
 use super::slots::FilterSlot;
 use crate::camera::filter::{Filter, OpenFilter};
 use crate::camera::{Frame, JpegImage, Outage, OutageCause};
-use crate::sandbox::{CameraComponent as _, FilterError, FilterRun, FilterSettings, LoadedFilter, Pixels};
+use crate::process::runtimes::lower_priority;
+use crate::sandbox::{CameraComponent as _, FilterError, FilterRun, FilterSettings, LoadedFilter};
 use crate::swap::Opening;
 
 /// How long frames are not passed to a filter after it has failed. A filter that traps at once would otherwise take all
@@ -27,8 +32,8 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 /// The most that one pause between two frames adds to the silence of a filter. Without readers, there are no frames.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many threads there may be for decoding, encoding and file access. A filter waits for each.
-const MAX_BLOCKING_THREADS: usize = 2;
+/// How many threads there may be for what blocks. Filters may use no files, and pictures have threads of their own.
+const MAX_BLOCKING_THREADS: usize = 1;
 
 /// The most instances of a filter at a time: the one that runs, and its successor.
 pub const MAX_FILTER_INSTANCES: u32 = 2;
@@ -69,7 +74,7 @@ struct OpenComponentFilter {
     slot: FilterSlot,
     settings: Arc<FilterSettings>,
     /// `None` until the first frame.
-    runtime: Option<(Runtime, Pixels)>,
+    runtime: Option<Runtime>,
     running: Option<Running>,
     /// Until when the filter gets no frames, and why.
     failed: Option<(Instant, Outage)>,
@@ -133,7 +138,7 @@ impl OpenComponentFilter {
                 }
                 continue;
             };
-            let (runtime, _) = self.runtime()?;
+            let runtime = self.runtime()?;
             match runtime.block_on(run.apply(frame)) {
                 Ok(Some(image)) => {
                     opening.record_picture();
@@ -156,10 +161,8 @@ impl OpenComponentFilter {
     /// Starts an instance of the filter.
     fn start(&mut self, opening: &Opening<LoadedFilter>) -> Result<FilterRun, FilterError> {
         let (sandbox, settings) = (self.slot.sandbox().clone(), self.settings.clone());
-        let (runtime, pixels) =
-            self.runtime().map_err(|outage| FilterError::OutOfResources(outage.message.to_string()))?;
-        let pixels = pixels.clone();
-        runtime.block_on(FilterRun::start(sandbox, opening.component(), &settings, pixels))
+        let runtime = self.runtime().map_err(|outage| FilterError::OutOfResources(outage.message.to_string()))?;
+        runtime.block_on(FilterRun::start(sandbox, opening.component(), &settings))
     }
 
     /// Rolls back to another filter if this one has never returned a frame.
@@ -182,9 +185,10 @@ impl OpenComponentFilter {
         Err(Outage { cause, message })
     }
 
-    /// The runtime in which the filter runs, and what decodes for it.
-    fn runtime(&mut self) -> Result<&(Runtime, Pixels), Outage> {
+    /// The runtime in which the filter runs. Creates it at the first frame.
+    fn runtime(&mut self) -> Result<&Runtime, Outage> {
         if self.runtime.is_none() {
+            lower_priority();
             let failed = |error| Outage {
                 cause: OutageCause::Failed,
                 message: format!("cannot start the filter: {error}").into(),
@@ -192,11 +196,9 @@ impl OpenComponentFilter {
             let runtime = Builder::new_current_thread()
                 .enable_all()
                 .max_blocking_threads(MAX_BLOCKING_THREADS)
-                .thread_name("filter-pixels")
                 .build()
                 .map_err(failed)?;
-            let pixels = Pixels::new(runtime.handle().clone());
-            self.runtime = Some((runtime, pixels));
+            self.runtime = Some(runtime);
         }
         self.runtime
             .as_ref()
@@ -208,7 +210,7 @@ impl Drop for OpenComponentFilter {
     fn drop(&mut self) {
         // The instance may hold resources of the runtime.
         self.running = None;
-        if let Some((runtime, _)) = self.runtime.take() {
+        if let Some(runtime) = self.runtime.take() {
             // A file system that hangs must not keep the camera from closing.
             runtime.shutdown_background();
         }

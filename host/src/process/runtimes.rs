@@ -13,7 +13,7 @@
 
 use std::io;
 
-use rustix::process::nice;
+use rustix::process::{getpid, getpriority_process, setpriority_process};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::debug;
 
@@ -34,12 +34,7 @@ impl Runtimes {
         let requests = Builder::new_multi_thread()
             .enable_all()
             .thread_name("requests")
-            .on_thread_start(|| {
-                // On Linux, this affects only the calling thread (setpriority(2), "C library/kernel differences").
-                if let Err(error) = nice(REQUEST_NICENESS) {
-                    debug!("cannot lower the priority of a thread that serves requests: {error}");
-                }
-            })
+            .on_thread_start(lower_priority)
             .build()?;
         Ok(Self { streams, requests })
     }
@@ -59,5 +54,17 @@ impl Runtimes {
     pub fn shutdown_background(self) {
         self.requests.shutdown_background();
         self.streams.shutdown_background();
+    }
+}
+
+/// Gives the calling thread the priority of those that serve requests. Threads that it starts inherit it.
+pub fn lower_priority() {
+    // On Linux, these affect one thread (setpriority(2), "C library/kernel differences"): the main thread, whose
+    // priority is never lowered, and the calling one. Relative to its own, a thread of the pool would be lowered twice:
+    // it has already inherited the priority of the thread that started it.
+    let lowered = getpriority_process(Some(getpid()))
+        .and_then(|normal| setpriority_process(None, normal.saturating_add(REQUEST_NICENESS)));
+    if let Err(error) = lowered {
+        debug!("cannot lower the priority of a thread: {error}");
     }
 }

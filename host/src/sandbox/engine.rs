@@ -1,11 +1,13 @@
 //! The wasmtime engine: how guests are compiled and run, and the limits of the instance pool.
 
+use tokio::runtime::Handle;
 use tracing::warn;
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 use super::epoch_ticker;
 use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
 use super::load::compile_cache::CompileCache;
+use super::pixels::Pixels;
 use super::usage::{UsageByRole, UsageReport};
 
 /// How many freed slots the pool keeps and reuses before it takes slots that were never used. The kernel still has page
@@ -29,6 +31,7 @@ pub struct Sandbox {
     memory_bytes: usize,
     cache: Option<CompileCache>,
     usage: UsageByRole,
+    pixels: Pixels,
 }
 
 impl Sandbox {
@@ -52,12 +55,21 @@ impl Sandbox {
         });
         let engine = engine.map_err(SandboxError::Engine)?;
         epoch_ticker::start(&engine).map_err(SandboxError::Thread)?;
-        Ok(Self { engine, memory_bytes, cache, usage: UsageByRole::default() })
+        Ok(Self { engine, memory_bytes, cache, usage: UsageByRole::default(), pixels: Pixels::default() })
     }
 
     /// What the instances use at this moment, for each role of components.
     pub fn usage(&self) -> [UsageReport; 3] {
         self.usage.report()
+    }
+
+    /// Sets the runtime whose pool of threads decodes and encodes pictures for all components. Until then, that fails.
+    pub fn run_pixels_on(&self, runtime: Handle) {
+        self.pixels.run_on(runtime);
+    }
+
+    pub(super) fn pixels(&self) -> &Pixels {
+        &self.pixels
     }
 
     pub(super) fn usage_by_role(&self) -> &UsageByRole {

@@ -70,5 +70,4 @@ pub use load::filter::LoadedFilter;
 pub use load::loader::{LoadedGuest, describe_imports, load_guest};
 pub use load::middleware::Middleware;
 pub use load::origin::Origin;
-pub use pixels::Pixels;
 pub use usage::UsageReport;

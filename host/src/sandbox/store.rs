@@ -18,7 +18,7 @@ use super::imports::stdio::{GuestLog, Output};
 use super::lifecycle::Lifecycle;
 use super::limits::{HOSTCALL_FUEL, InstanceLimits, MAX_RANDOM_BYTES, MAX_RESOURCES};
 use super::load::loader::LoadedGuest;
-use super::pixels::{InstancePixels, Pixels};
+use super::pixels::InstancePixels;
 use super::state::{ComponentState, GuestState};
 use crate::camera::Cameras;
 use crate::channels::Channels;
@@ -39,7 +39,6 @@ pub(super) struct HostContext {
     pub(super) grants: Grants,
     pub(super) channels: Channels,
     pub(super) results: Results,
-    pub(super) pixels: Pixels,
 }
 
 /// Creates the store for an instance of a guest.
@@ -79,7 +78,7 @@ pub(super) fn component_store(
         feeds_held: 0,
         camera_removed: Arc::default(),
         images_held: 0,
-        pixels: InstancePixels::new(host.pixels.clone()),
+        pixels: InstancePixels::new(host.sandbox.pixels().clone()),
         image_streams: Arc::default(),
         channel_streams: Arc::default(),
         rejected_bodies: 0,

@@ -135,6 +135,35 @@ fn a_filter_that_fails_shows_the_placeholder_with_a_reason() {
     }
 }
 
+/// The nice value of a thread of a process (proc_pid_stat(5), the 19th field).
+fn niceness(process: u32, thread: u32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{process}/task/{thread}/stat")).unwrap();
+    // The name of the thread, in parentheses, may contain blanks.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[test]
+fn filters_decode_in_the_threads_of_all_components_and_have_the_priority_of_requests() {
+    let second = tempfile::tempdir().unwrap();
+    let file = second.path().join("second.wasm");
+    fs::write(&file, masking(MASKS_ALWAYS)).unwrap();
+    let setup = Setup::new(&masking(MASKS_ALWAYS), &format!(",filter={},fps=30", file.display()));
+    let mut viewer = Viewer::watch(setup.server.address, "/stream");
+    assert_eq!(check(&viewer.part().jpeg), Seen::Masked);
+    let (process, threads) = (setup.server.pid(), setup.server.threads());
+    let nice_of = |prefix: &str| {
+        let found: Vec<_> = threads.iter().filter(|(_, name)| name.starts_with(prefix)).collect();
+        assert!(!found.is_empty(), "no thread is named {prefix}: {threads:?}");
+        found.iter().map(|(thread, _)| niceness(process, *thread)).max().unwrap()
+    };
+    // The main thread has the same id as the process.
+    let normal = niceness(process, process);
+    assert_eq!(nice_of("requests"), normal + 10);
+    assert_eq!(nice_of("filter-front"), normal + 10, "with several filters");
+    assert!(!threads.iter().any(|(_, name)| name.contains("pixels")), "a filter has threads of its own: {threads:?}");
+}
+
 #[test]
 fn a_filter_that_computes_forever_is_replaced_by_the_placeholder_and_then_by_a_new_instance() {
     let setup = Setup::new(&masking(SPINS_AT_TIMES), ",fps=30");

@@ -34,11 +34,15 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
     spec.keep_open = false;
     let common = CommonOptions { linger: Duration::ZERO, allow_truncated: args.allow_truncated };
     open_files::raise_limit();
-    let sandbox = || Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache()).map(Arc::new);
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;
+    let sandbox = || {
+        let sandbox = Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache())?;
+        sandbox.run_pixels_on(runtime.handle().clone());
+        Ok(Arc::new(sandbox))
+    };
     let FoundCameras { configured, drivers, filters, .. } = find_cameras(&[spec], common, &Devices::new(), &sandbox)?;
     // One spec yields one camera.
     let Some(camera) = configured.first().map(|configured| &configured.camera) else { return Ok(()) };
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;
     drivers.run_requests_on(runtime.handle());
     let outcome = runtime.block_on(async {
         // Compiling takes no part in the time to the first picture.

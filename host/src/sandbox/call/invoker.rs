@@ -35,7 +35,6 @@ use crate::sandbox::engine::Sandbox;
 use crate::sandbox::grants::Grants;
 use crate::sandbox::lifecycle::Lifecycle;
 use crate::sandbox::load::loader::{Handler, LoadedGuest};
-use crate::sandbox::pixels::Pixels;
 use crate::sandbox::shared::call::authority;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::store::{HostContext, new_store};
@@ -52,19 +51,17 @@ pub struct Invoker {
 
 impl Invoker {
     /// Creates an invoker for guests in this sandbox, with access to these cameras and channels, and to what `grants`
-    /// has. `allow_control` says whether guests may read and set the controls of cameras. `pixels` decodes images for
-    /// them. `answer_timeout` is how long a guest may take to start its response.
+    /// has. `allow_control` says whether guests may read and set the controls of cameras. `answer_timeout` is how long a guest may take to start its response.
     pub fn new(
         sandbox: Arc<Sandbox>,
         cameras: Cameras,
         allow_control: bool,
         grants: Grants,
         channels: Channels,
-        pixels: Pixels,
         answer_timeout: Duration,
     ) -> Self {
         let results = Results::new(&cameras);
-        let host = HostContext { sandbox, cameras, allow_control, grants, channels, pixels, results };
+        let host = HostContext { sandbox, cameras, allow_control, grants, channels, results };
         Self { host, answer_timeout }
     }
 

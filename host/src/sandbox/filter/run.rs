@@ -19,7 +19,6 @@ use crate::sandbox::imports::frames::MAX_IMAGES;
 use crate::sandbox::lifecycle::Lifecycle;
 use crate::sandbox::load::camera_component::CameraComponent as _;
 use crate::sandbox::load::filter::LoadedFilter;
-use crate::sandbox::pixels::Pixels;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::store::{HostContext, component_store};
 use crate::sandbox::usage::Usage;
@@ -45,13 +44,11 @@ pub struct FilterRun {
 }
 
 impl FilterRun {
-    /// Creates an instance of a filter, which sees no camera, channel or guest. `pixels` decodes for it. Must be called
-    /// within a Tokio runtime.
+    /// Creates an instance of a filter, which sees no camera, channel or guest. Must be called within a Tokio runtime.
     pub async fn start(
         sandbox: Arc<Sandbox>,
         filter: &LoadedFilter,
         settings: &FilterSettings,
-        pixels: Pixels,
     ) -> Result<Self, FilterError> {
         let usage = sandbox.usage_by_role().filters.clone();
         let (channels, _) = Channels::new(0);
@@ -63,7 +60,6 @@ impl FilterRun {
             allow_control: false,
             grants: settings.grants.clone(),
             channels,
-            pixels,
         };
         let author = Author::Camera { role: LoadedFilter::ROLE, camera: settings.camera.clone() };
         // It belongs to the camera, and ends with it.

@@ -23,7 +23,7 @@ pub struct InstancePixels {
 
 impl InstancePixels {
     /// Lets an instance use these pixels.
-    pub fn new(pixels: Pixels) -> Self {
+    pub(in crate::sandbox) fn new(pixels: Pixels) -> Self {
         Self { pixels, count: 0, bytes: 0 }
     }
 

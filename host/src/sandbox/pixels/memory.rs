@@ -23,11 +23,13 @@ pub(super) struct Memory {
 /// Memory that is returned when this is dropped.
 pub(super) type Reservation = OwnedSemaphorePermit;
 
-impl Memory {
-    pub(super) fn new() -> Self {
+impl Default for Memory {
+    fn default() -> Self {
         Self { free: Arc::new(Semaphore::new(MAX_BYTES / UNIT)) }
     }
+}
 
+impl Memory {
     /// Reserves memory for this many bytes.
     pub(super) fn reserve(&self, bytes: usize) -> Result<Reservation, PixelsError> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| PixelsError::Memory)?;

@@ -21,4 +21,4 @@ mod workers;
 pub use self::error::PixelsError;
 pub use self::held::HeldPicture;
 pub use self::instance::InstancePixels;
-pub use self::pictures::Pixels;
+pub(super) use self::pictures::Pixels;

@@ -13,18 +13,18 @@ use super::workers::Workers;
 use crate::camera::pixels::{Decoder, Format, Picture, Scale};
 use crate::camera::{Dimensions, JpegImage, jpeg};
 
-/// Decodes and encodes pictures for all instances.
-#[derive(Clone)]
-pub struct Pixels {
+/// Decodes and encodes pictures for all instances. Clones share everything.
+#[derive(Clone, Default)]
+pub(in crate::sandbox) struct Pixels {
     workers: Arc<Workers>,
     pub(super) shared: Arc<SharedPictures>,
     pub(super) memory: Arc<Memory>,
 }
 
 impl Pixels {
-    /// Does its work in threads of this runtime's pool.
-    pub fn new(runtime: Handle) -> Self {
-        Self { workers: Arc::new(Workers::new(runtime)), shared: Arc::default(), memory: Arc::new(Memory::new()) }
+    /// Sets the runtime whose pool of threads does the work. Until then, everything fails but black pictures.
+    pub(in crate::sandbox) fn run_on(&self, runtime: Handle) {
+        self.workers.run_on(runtime);
     }
 
     /// Decodes an image, or returns the picture that another instance holds.

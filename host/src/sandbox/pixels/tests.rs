@@ -10,7 +10,9 @@ use crate::camera::{Dimensions, JpegImage};
 
 /// Pixels of a server.
 fn pixels() -> Pixels {
-    Pixels::new(Handle::current())
+    let pixels = Pixels::default();
+    pixels.run_on(Handle::current());
+    pixels
 }
 
 fn image(width: u32, height: u32) -> JpegImage {

@@ -1,7 +1,7 @@
 //! The threads that decode and encode.
 
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
 use tokio::runtime::Handle;
@@ -10,21 +10,29 @@ use tokio::sync::Semaphore;
 use super::error::PixelsError;
 use crate::camera::pixels::Decoder;
 
-/// Runs work in threads of a runtime's pool. Work waits in order of arrival.
+/// Runs work in threads of a runtime's pool, on all processors but one, so that a flood of pictures leaves one to
+/// everything else. Work waits in order of arrival.
 pub(super) struct Workers {
-    runtime: Handle,
+    /// Empty until the server has started it.
+    runtime: OnceLock<Handle>,
     /// One permit for each thread that may work at the same time.
     idle: Arc<Semaphore>,
     /// Decoders that are not in use. They keep Huffman tables.
     decoders: Mutex<Vec<Decoder>>,
 }
 
-impl Workers {
-    /// Uses the pool of this runtime, and all processors but one, so that a flood of pictures leaves one to everything
-    /// else.
-    pub(super) fn new(runtime: Handle) -> Self {
+impl Default for Workers {
+    fn default() -> Self {
         let threads = available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
-        Self { runtime, idle: Arc::new(Semaphore::new(threads)), decoders: Mutex::default() }
+        Self { runtime: OnceLock::new(), idle: Arc::new(Semaphore::new(threads)), decoders: Mutex::default() }
+    }
+}
+
+impl Workers {
+    /// Sets the runtime.
+    pub(super) fn run_on(&self, runtime: Handle) {
+        // It is set once, by the server.
+        let _ = self.runtime.set(runtime);
     }
 
     /// Runs `work` in a thread and returns its result. If the future is dropped, the thread finishes its work.
@@ -33,8 +41,9 @@ impl Workers {
         work: impl FnOnce(&mut Decoder) -> T + Send + 'static,
     ) -> Result<T, PixelsError> {
         let permit = self.idle.clone().acquire_owned().await.map_err(|_| PixelsError::Failed)?;
+        let runtime = self.runtime.get().ok_or(PixelsError::Failed)?;
         let workers = self.clone();
-        let running = self.runtime.spawn_blocking(move || {
+        let running = runtime.spawn_blocking(move || {
             let _permit = permit;
             let mut decoder = workers.decoders().pop().unwrap_or_default();
             let output = work(&mut decoder);
