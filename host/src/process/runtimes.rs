@@ -31,11 +31,8 @@ impl Runtimes {
     /// Starts both runtimes.
     pub fn start() -> io::Result<Self> {
         let streams = Builder::new_multi_thread().enable_all().thread_name("streams").build()?;
-        let requests = Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("requests")
-            .on_thread_start(lower_priority)
-            .build()?;
+        let requests =
+            Builder::new_multi_thread().enable_all().thread_name("requests").on_thread_start(lower_priority).build()?;
         Ok(Self { streams, requests })
     }
 

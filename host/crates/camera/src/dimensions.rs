@@ -9,6 +9,13 @@ pub struct Dimensions {
     pub height: u32,
 }
 
+impl Dimensions {
+    /// The number of pixels.
+    pub fn pixels(self) -> usize {
+        self.width as usize * self.height as usize
+    }
+}
+
 /// Formats as `640x480`.
 impl std::fmt::Display for Dimensions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

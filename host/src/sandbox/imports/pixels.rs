@@ -140,9 +140,8 @@ fn image_error(error: CameraError) -> wit::ErrorCode {
 fn error_code(error: PixelsError) -> wit::ErrorCode {
     let text = error.to_string();
     match error {
-        PixelsError::Decode(DecodeError::TooLarge(_)) | PixelsError::Picture(PictureError::Dimensions(_)) => {
-            wit::ErrorCode::InvalidDimensions(MAX_PIXELS)
-        }
+        PixelsError::Decode(DecodeError::TooLarge { limit, .. }) => wit::ErrorCode::InvalidDimensions(limit),
+        PixelsError::Picture(PictureError::Dimensions(_)) => wit::ErrorCode::InvalidDimensions(MAX_PIXELS),
         PixelsError::Decode(_) => wit::ErrorCode::Undecodable(text),
         PixelsError::Adopt(_) => wit::ErrorCode::InvalidImage(text),
         PixelsError::Picture(PictureError::Area(_)) => wit::ErrorCode::InvalidArea,

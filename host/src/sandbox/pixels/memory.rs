@@ -50,6 +50,11 @@ impl Memory {
     }
 }
 
+/// Returns what exceeds this many bytes.
+pub(super) fn keep(memory: &mut Reservation, bytes: usize) {
+    drop(memory.split(memory.num_permits().saturating_sub(bytes.div_ceil(UNIT))));
+}
+
 /// Bytes whose memory is counted.
 struct CountedBytes {
     bytes: Bytes,

@@ -7,10 +7,10 @@ use tokio::runtime::Handle;
 
 use super::error::PixelsError;
 use super::held::HeldPicture;
-use super::memory::Memory;
-use super::shared::SharedPictures;
+use super::memory::{self, Memory};
+use super::shared::{CountedPicture, SharedPictures};
 use super::workers::Workers;
-use crate::camera::pixels::{Decoder, Format, Picture, Scale};
+use crate::camera::pixels::{DecodeError, Decoder, Format, Picture, Scale};
 use crate::camera::{Dimensions, JpegImage, jpeg};
 
 /// Decodes and encodes pictures for all instances. Clones share everything.
@@ -34,14 +34,25 @@ impl Pixels {
         scale: Scale,
         format: Format,
     ) -> Result<HeldPicture, PixelsError> {
-        Decoder::check_size(image)?;
-        let length = picture_length(scale.apply(image.dimensions), format);
-        let shared = self.shared.get(image, scale, format, || self.memory.reserve(length))?;
+        // Before anything is remembered of an image that cannot be decoded.
+        let needed = Decoder::memory_needed(image, scale, format)?;
+        let shared = self.shared.get(image, scale, format);
         let decode = || async {
+            let turn = self.workers.turn().await?;
+            // The work keeps the memory, even if the instance no longer waits.
+            let mut memory = self.memory.reserve(needed)?;
             let image = shared.image.clone();
-            self.workers.run(move |decoder| decoder.decode(&image, scale, format).map(Arc::new)).await
+            let decode = move |decoder: &mut Decoder| {
+                let picture = decoder.decode(&image, scale, format)?;
+                memory::keep(&mut memory, picture.pixels().len());
+                Ok::<_, DecodeError>(CountedPicture { picture: Arc::new(picture), _memory: memory })
+            };
+            self.workers.run(turn, decode).await
         };
-        let picture = shared.result.get_or_try_init(decode).await?.clone()?;
+        let picture = match shared.result.get_or_try_init(decode).await? {
+            Ok(counted) => counted.picture.clone(),
+            Err(error) => return Err(error.clone().into()),
+        };
         Ok(HeldPicture::shared(picture, shared))
     }
 
@@ -63,23 +74,34 @@ impl Pixels {
 
     /// Encodes a picture.
     pub(super) async fn encode(&self, picture: HeldPicture, quality: u8) -> Result<JpegImage, PixelsError> {
-        let encoded = self.workers.run(move |_| picture.picture().encode(quality)).await??;
-        self.memory.count(encoded)
+        let turn = self.workers.turn().await?;
+        // At the best quality, an image of noise is about as long as its pixels, and the encoder copies it once.
+        let needed = self.memory.reserve(2 * picture.picture().pixels().len())?;
+        let memory = self.memory.clone();
+        let encode = move |_: &mut Decoder| {
+            let _needed = needed;
+            memory.count(picture.picture().encode(quality)?)
+        };
+        self.workers.run(turn, encode).await?
     }
 
     /// Makes an image of bytes.
     pub(super) async fn adopt(&self, bytes: Vec<u8>) -> Result<JpegImage, PixelsError> {
-        let adopted = self.workers.run(move |_| {
+        let given = self.memory.reserve(bytes.len())?;
+        let turn = self.workers.turn().await?;
+        let memory = self.memory.clone();
+        let adopt = move |_: &mut Decoder| {
+            let _given = given;
             let image = JpegImage::new(Bytes::from(bytes))?;
             let info = jpeg::validate(&image.bytes, jpeg::Options::default())?;
             jpeg::check_scan(&image.bytes, &info)?;
-            Ok::<_, jpeg::JpegError>(image)
-        });
-        self.memory.count(adopted.await??)
+            memory.count(image)
+        };
+        self.workers.run(turn, adopt).await?
     }
 }
 
 /// The bytes of a picture whose size is within the limits.
 fn picture_length(size: Dimensions, format: Format) -> usize {
-    size.width as usize * size.height as usize * format.bytes()
+    size.pixels() * format.bytes()
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::OnceCell;
 
-use super::error::PixelsError;
 use super::memory::Reservation;
 use crate::camera::JpegImage;
 use crate::camera::pixels::{DecodeError, Format, Picture, Scale};
@@ -32,33 +31,27 @@ pub(super) struct SharedPicture {
     key: Key,
     pub(super) image: JpegImage,
     /// Empty until the image is decoded.
-    pub(super) result: OnceCell<Result<Arc<Picture>, DecodeError>>,
-    _memory: Reservation,
+    pub(super) result: OnceCell<Result<CountedPicture, DecodeError>>,
+}
+
+/// A decoded picture, and the memory that it takes.
+pub(super) struct CountedPicture {
+    pub(super) picture: Arc<Picture>,
+    pub(super) _memory: Reservation,
 }
 
 impl SharedPictures {
-    /// Returns the picture of an image. If there is none, makes one that is not decoded, with this memory.
-    pub(super) fn get(
-        self: &Arc<Self>,
-        image: &JpegImage,
-        scale: Scale,
-        format: Format,
-        memory: impl FnOnce() -> Result<Reservation, PixelsError>,
-    ) -> Result<Arc<SharedPicture>, PixelsError> {
+    /// Returns the picture of an image. If there is none, makes one that is not decoded.
+    pub(super) fn get(self: &Arc<Self>, image: &JpegImage, scale: Scale, format: Format) -> Arc<SharedPicture> {
         let key = Key { image: (image.bytes.as_ptr().addr(), image.bytes.len()), scale, format };
         let mut pictures = self.lock();
         if let Some(picture) = pictures.get(&key).and_then(Weak::upgrade) {
-            return Ok(picture);
+            return picture;
         }
-        let picture = Arc::new(SharedPicture {
-            pictures: self.clone(),
-            key,
-            image: image.clone(),
-            result: OnceCell::new(),
-            _memory: memory()?,
-        });
+        let picture =
+            Arc::new(SharedPicture { pictures: self.clone(), key, image: image.clone(), result: OnceCell::new() });
         pictures.insert(key, Arc::downgrade(&picture));
-        Ok(picture)
+        picture
     }
 
     /// The number of pictures that are held.

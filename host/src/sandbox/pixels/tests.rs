@@ -1,6 +1,9 @@
 //! Instances that share pictures, change them, and hold as many as they can.
 
+use std::time::Duration;
+
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::error::PixelsError;
 use super::instance::InstancePixels;
@@ -80,6 +83,31 @@ async fn images_that_an_instance_made_are_counted_until_they_are_dropped() {
     drop(made);
     assert!(pixels.memory.free_bytes() < free, "a part of the image is still referenced");
     drop(part);
+    assert_eq!(pixels.memory.free_bytes(), free);
+}
+
+#[test]
+fn work_keeps_its_memory_after_its_request_is_dropped() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
+    let pixels = Pixels::default();
+    pixels.run_on(runtime.handle().clone());
+    let free = pixels.memory.free_bytes();
+    let image = image(640, 480);
+    // The work has to wait for this.
+    let (finish, finished) = std::sync::mpsc::channel::<()>();
+    let busy = runtime.spawn_blocking(move || finished.recv());
+    let decode =
+        || runtime.block_on(async { timeout(Duration::ZERO, pixels.decode(&image, Scale::Half, Format::Rgb)).await });
+    assert!(decode().is_err());
+    assert_eq!(pixels.shared.count(), 0, "the request is gone");
+    // The picture at full size, and the reduced one.
+    assert!(free - pixels.memory.free_bytes() >= 640 * 480 * 3 * 5 / 4, "{}", pixels.memory.free_bytes());
+    finish.send(()).unwrap();
+    runtime.block_on(busy).unwrap().unwrap();
+    let held = runtime.block_on(pixels.decode(&image, Scale::Half, Format::Rgb)).unwrap();
+    let taken = free - pixels.memory.free_bytes();
+    assert!((320 * 240 * 3..320 * 240 * 3 + 1024).contains(&taken), "only the picture is kept: {taken}");
+    drop(held);
     assert_eq!(pixels.memory.free_bytes(), free);
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::PixelsError;
 use crate::camera::pixels::Decoder;
@@ -21,6 +21,9 @@ pub(super) struct Workers {
     decoders: Mutex<Vec<Decoder>>,
 }
 
+/// The right to work in a thread.
+pub(super) struct Turn(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
+
 impl Default for Workers {
     fn default() -> Self {
         let threads = available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
@@ -35,16 +38,22 @@ impl Workers {
         let _ = self.runtime.set(runtime);
     }
 
+    /// Waits until a thread may work.
+    pub(super) async fn turn(&self) -> Result<Turn, PixelsError> {
+        let permit = self.idle.clone().acquire_owned().await.map_err(|_| PixelsError::Failed)?;
+        Ok(Turn(permit))
+    }
+
     /// Runs `work` in a thread and returns its result. If the future is dropped, the thread finishes its work.
     pub(super) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
+        turn: Turn,
         work: impl FnOnce(&mut Decoder) -> T + Send + 'static,
     ) -> Result<T, PixelsError> {
-        let permit = self.idle.clone().acquire_owned().await.map_err(|_| PixelsError::Failed)?;
         let runtime = self.runtime.get().ok_or(PixelsError::Failed)?;
         let workers = self.clone();
         let running = runtime.spawn_blocking(move || {
-            let _permit = permit;
+            let _turn = turn;
             let mut decoder = workers.decoders().pop().unwrap_or_default();
             let output = work(&mut decoder);
             workers.decoders().push(decoder);

@@ -8,9 +8,15 @@ use crate::raw::EncodeError;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// It has more than [`MAX_PIXELS`](super::MAX_PIXELS).
-    #[error("an image of {0} pixels is too large; the limit is {max} in total", max = super::MAX_PIXELS)]
-    TooLarge(Dimensions),
+    /// It has more than [`MAX_PIXELS`](super::MAX_PIXELS), or several scans and more than
+    /// [`MAX_MULTI_SCAN_PIXELS`](super::MAX_MULTI_SCAN_PIXELS).
+    #[error("an image of {size} pixels is too large; the limit for its coding is {limit} in total")]
+    TooLarge {
+        /// What its headers say.
+        size: Dimensions,
+        /// The most pixels of such an image.
+        limit: u64,
+    },
     /// Its headers promise more pixels than its data can hold.
     #[error("the image has too few bytes for {0} pixels")]
     TooShort(Dimensions),

@@ -28,6 +28,6 @@ mod tests;
 pub use decoder::Decoder;
 pub use error::{DecodeError, PictureError};
 pub use format::Format;
-pub use limits::MAX_PIXELS;
+pub use limits::{MAX_MULTI_SCAN_PIXELS, MAX_PIXELS};
 pub use picture::{Area, Picture};
 pub use scale::Scale;

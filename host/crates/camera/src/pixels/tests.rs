@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use super::{Area, DecodeError, Decoder, Format, MAX_PIXELS, Picture, PictureError, Scale};
+use super::{Area, DecodeError, Decoder, Format, MAX_MULTI_SCAN_PIXELS, MAX_PIXELS, Picture, PictureError, Scale};
 use crate::dimensions::Dimensions;
 use crate::frame::JpegImage;
 
@@ -157,7 +157,7 @@ fn an_image_that_lies_about_its_size_is_refused() {
             };
             let (huge, wide) =
                 (Dimensions { width: 65_535, height: 65_535 }, Dimensions { width: 65_535, height: 250 });
-            assert_eq!(decode(65_535, 65_535), Err(DecodeError::TooLarge(huge)));
+            assert_eq!(decode(65_535, 65_535), Err(DecodeError::TooLarge { size: huge, limit: MAX_PIXELS }));
             if (bytes.len() as u64) < 65_535 * 250 / 512 {
                 assert_eq!(decode(65_535, 250), Err(DecodeError::TooShort(wide)));
             }
@@ -169,6 +169,32 @@ fn an_image_that_lies_about_its_size_is_refused() {
         Decoder::default().decode(&lying, Scale::Eighth, Format::Luma),
         Err(DecodeError::Damaged(crate::jpeg::JpegError::MissingData))
     ));
+}
+
+/// Adds a comment of this length, so that the image has enough bytes for a larger size.
+fn with_comment(image: &JpegImage, length: u16) -> Vec<u8> {
+    let comment = [&[0xFF, 0xFE][..], &(length + 2).to_be_bytes(), &vec![0; length.into()]].concat();
+    [&image.bytes[..2], &comment, &image.bytes[2..]].concat()
+}
+
+#[test]
+fn images_of_several_scans_have_a_lower_limit_and_need_memory_for_all_coefficients() {
+    let encode = |is_progressive| tiles(256, 128, |encoder| encoder.set_progressive(is_progressive));
+    let long = [false, true].map(|is_progressive| with_comment(&encode(is_progressive), 40_000));
+    let check = |bytes: &[u8], height| Decoder::check_size(&with_size(bytes, 4096, height));
+    assert_eq!(check(&long[0], 4096), Ok(()));
+    let size = Dimensions { width: 4096, height: 2049 };
+    assert_eq!(check(&long[1], 2049), Err(DecodeError::TooLarge { size, limit: MAX_MULTI_SCAN_PIXELS }));
+    assert_eq!(check(&long[1], 2048), Ok(()));
+
+    let needed = |is_progressive, scale| Decoder::memory_needed(&encode(is_progressive), scale, Format::Luma).unwrap();
+    let pixels = 256 * 128;
+    // Three components of two bytes, and the picture at full size.
+    for scale in Scale::ALL {
+        assert!(needed(true, scale) >= 7 * pixels, "{scale:?}");
+    }
+    assert!(needed(false, Scale::Half) >= pixels + pixels / 4);
+    assert!(needed(false, Scale::Eighth) < pixels / 4);
 }
 
 #[test]
