@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::entries::Entry;
-use crate::camera::JpegImage;
 use crate::camera::frame::monotonic_now;
+use crate::camera::{JpegImage, Timestamp};
 
 /// The number of frames with a box of the same label after which an event begins.
 const BEGIN_SIGHTINGS: u32 = 3;
@@ -56,8 +56,9 @@ pub struct Event {
 struct Label {
     event: Event,
     sightings: u32,
-    /// When the last frame with such a box was captured.
-    last_capture: SystemTime,
+    /// When the last frame with such a box was captured. Frames are ordered by the monotonic time: the time of day can be
+    /// set back.
+    last_capture: Timestamp,
     /// The monotonic time at which its results arrived, which also counts for detectors that are late.
     last_seen: Duration,
 }
@@ -158,7 +159,8 @@ impl State {
     /// Ends the events whose labels were not seen for [`END_AFTER`]. Returns how many.
     fn expire(&mut self, now: Duration) -> u64 {
         let ended = self.labels.extract_if(.., |label| label.last_seen + END_AFTER <= now);
-        let ended = ended.filter(Label::has_begun).map(|label| Event { end: Some(label.last_capture), ..label.event });
+        let ended =
+            ended.filter(Label::has_begun).map(|label| Event { end: Some(label.last_capture.wall), ..label.event });
         let before = self.ended.len();
         self.ended.extend(ended);
         let count = self.ended.len() - before;
@@ -176,7 +178,7 @@ impl State {
         image: &mut LazyImage<F>,
         now: Duration,
     ) -> u64 {
-        let captured = entry.timestamp.wall;
+        let captured = entry.timestamp;
         let is_full = self.labels.len() >= MAX_LABELS;
         let found = self.labels.iter_mut().find(|found| found.event.camera == camera && found.event.label == label);
         let Some(found) = found else {
@@ -185,7 +187,7 @@ impl State {
                     id: 0,
                     camera: camera.to_owned(),
                     label: label.to_owned(),
-                    begin: captured,
+                    begin: captured.wall,
                     end: None,
                     best_sequence: entry.sequence,
                     best_score: score,
@@ -196,8 +198,10 @@ impl State {
             return 0;
         };
         // A frame can get results several times, and frames can get them in any order.
-        found.sightings = found.sightings.saturating_add(u32::from(captured > found.last_capture));
-        found.last_capture = found.last_capture.max(captured);
+        if captured.monotonic > found.last_capture.monotonic {
+            found.sightings = found.sightings.saturating_add(1);
+            found.last_capture = captured;
+        }
         found.last_seen = now;
         if score > found.event.best_score {
             (found.event.best_sequence, found.event.best_score) = (entry.sequence, score);
@@ -288,7 +292,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::camera::Timestamp;
     use crate::results::entries::Entries;
     use crate::results::findings::{BoundingBox, Findings};
 
@@ -296,6 +299,11 @@ mod tests {
 
     /// Lets a label with this score be seen in the frame that was captured at this second, whose number is the second.
     fn see(events: &Events, second: u64, label: &str, score: f64) {
+        see_at(events, second, UNIX_EPOCH + SECOND * second as u32, label, score);
+    }
+
+    /// The same, at another time of day.
+    fn see_at(events: &Events, second: u64, wall: SystemTime, label: &str, score: f64) {
         let boxed = |label: &str, score| BoundingBox {
             label: label.into(),
             score,
@@ -306,7 +314,7 @@ mod tests {
         };
         let boxes = if label.is_empty() { vec![] } else { vec![boxed(label, score / 2.0), boxed(label, score)] };
         let at = SECOND * second as u32;
-        let timestamp = Timestamp { monotonic: at, wall: UNIX_EPOCH + at };
+        let timestamp = Timestamp { monotonic: at, wall };
         let findings = Findings { boxes, ..Findings::default() };
         let entry = Entries::default().attach(second, timestamp, findings, 1).unwrap().unwrap();
         let image = || JpegImage::new(Bytes::from_static(include_bytes!("../../../frames/1.jpg"))).ok();
@@ -337,6 +345,19 @@ mod tests {
         assert_eq!(list(&events), [("face".into(), 1, Some(4), 2)]);
         assert_eq!(*events.changes.borrow(), 2, "a beginning and an end");
         assert!(events.image(1).is_some() && events.image(0).is_none() && events.image(2).is_none());
+    }
+
+    #[test]
+    fn an_event_begins_and_ends_while_the_time_of_day_is_set_back() {
+        let events = Events::default();
+        let hour = UNIX_EPOCH + SECOND * 3600;
+        see_at(&events, 1, hour, "face", 0.5);
+        for second in 2..5 {
+            see(&events, second, "face", 0.5);
+        }
+        assert_eq!(list(&events), [("face".into(), 3600, None, 1)]);
+        see(&events, 7, "", 0.0);
+        assert_eq!(list(&events), [("face".into(), 3600, Some(4), 1)], "with the times of day of its frames");
     }
 
     #[test]
