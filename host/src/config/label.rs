@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::camera::text::affects_display;
+
 /// The longest label, in characters. It still fits above a picture.
 pub const MAX_LABEL_LENGTH: usize = 64;
 
@@ -22,7 +24,7 @@ impl FromStr for Label {
     fn from_str(input: &str) -> Result<Self, ParseLabelError> {
         let text = input.trim();
         let is_valid = text.chars().any(|char| !is_invisible(char))
-            && !text.chars().any(is_control)
+            && !text.chars().any(affects_display)
             && text.chars().count() <= MAX_LABEL_LENGTH;
         if is_valid { Ok(Self(text.to_owned())) } else { Err(ParseLabelError) }
     }
@@ -32,12 +34,6 @@ impl fmt::Display for Label {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
-}
-
-/// Whether a character is a control character, a line or paragraph separator, or a directional formatting character
-/// that could reorder the surrounding text (Unicode Standard Annex 9).
-fn is_control(char: char) -> bool {
-    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a character has no glyph: spaces, joiners, fillers, variation selectors and tags.
@@ -85,6 +81,7 @@ mod tests {
             "a\u{2028}b",
             "\u{202e}gpj.a",
             "a\u{2066}b\u{2069}",
+            "a\u{200f}b",
             &too_long,
         ] {
             assert_eq!(label.parse::<Label>(), Err(ParseLabelError), "{label:?}");

@@ -9,7 +9,7 @@ use crate::camera::Timestamp;
 /// The most frames of a camera whose results are kept: half a minute at 30 frames per second.
 pub const MAX_ENTRIES: usize = 1024;
 
-/// The most bytes of results that are kept for a camera.
+/// The most memory for the results that are kept for a camera, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// What an entry takes besides its findings, in bytes. So empty results are limited as well.
@@ -31,8 +31,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn bytes(&self) -> usize {
-        ENTRY_BYTES + self.findings.bytes()
+    fn memory(&self) -> usize {
+        ENTRY_BYTES + self.findings.memory()
     }
 }
 
@@ -41,7 +41,7 @@ impl Entry {
 pub(super) struct Entries {
     /// Ordered by revision.
     entries: VecDeque<Arc<Entry>>,
-    /// What they take together.
+    /// The memory that they take together.
     bytes: usize,
     /// The revision of the newest entry, 0 before the first.
     revision: u64,
@@ -74,16 +74,16 @@ impl Entries {
             _ => findings,
         };
         if let Some(replaced) = position.and_then(|position| self.entries.remove(position)) {
-            self.bytes -= replaced.bytes();
+            self.bytes -= replaced.memory();
         }
         self.generation = generation;
         self.revision += 1;
         let entry = Arc::new(Entry { sequence, timestamp, findings, revision: self.revision, generation });
-        self.bytes += entry.bytes();
+        self.bytes += entry.memory();
         self.entries.push_back(entry.clone());
         while self.entries.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
             let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.bytes();
+            self.bytes -= oldest.memory();
         }
         Ok(Some(entry))
     }
@@ -113,7 +113,7 @@ impl Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::findings::{MAX_ENTRY_BYTES, Number, Text};
+    use crate::results::findings::{BoundingBox, MAX_BOXES, MAX_ENTRY_BYTES, Number, Text};
 
     fn number(value: f64) -> Findings {
         Findings { numbers: vec![Number { name: "n".into(), value }], ..Findings::default() }
@@ -156,6 +156,19 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_on_memory_and_not_on_the_length_of_texts() {
+        let mut entries = Entries::default();
+        let boxed = || BoundingBox { label: "a".into(), score: 1.0, left: 0.0, top: 0.0, width: 1.0, height: 1.0 };
+        let many = Findings { boxes: (0..MAX_BOXES).map(|_| boxed()).collect(), ..Findings::default() };
+        for sequence in 0..200 {
+            attach(&mut entries, sequence, many.clone(), 1);
+        }
+        let boxes = entries.entries.len() * MAX_BOXES;
+        // A label of one byte takes the least chunk of the allocator.
+        assert!(boxes * (size_of::<BoundingBox>() + 32) <= MAX_BYTES, "{boxes} boxes are kept");
+    }
+
+    #[test]
     fn the_oldest_entries_are_dropped_first() {
         let mut entries = Entries::default();
         for sequence in 0..MAX_ENTRIES as u64 + 2 {
@@ -169,6 +182,6 @@ mod tests {
             attach(&mut entries, sequence, Findings { texts: vec![text.clone()], ..Findings::default() }, 1);
         }
         assert!(entries.bytes <= MAX_BYTES && entries.entries.len() < 100);
-        assert_eq!(entries.bytes, entries.entries.iter().map(|entry| entry.bytes()).sum::<usize>());
+        assert_eq!(entries.bytes, entries.entries.iter().map(|entry| entry.memory()).sum::<usize>());
     }
 }

@@ -1,5 +1,7 @@
 //! The results of one frame, and their limits.
 
+use crate::camera::text::affects_display;
+
 /// The most boxes of one frame. A page that shows more shows nothing anymore.
 pub const MAX_BOXES: usize = 128;
 
@@ -22,6 +24,9 @@ const BOX_BYTES: usize = 40;
 /// What a number takes besides its name, in bytes.
 const NUMBER_BYTES: usize = 8;
 
+/// The most that the allocator adds to a text, in bytes: its own data, and what it rounds up.
+const ALLOCATION_BYTES: usize = 32;
+
 /// Why results are refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FindingsError {
@@ -34,8 +39,10 @@ pub enum FindingsError {
     /// They are larger than [`MAX_ENTRY_BYTES`].
     #[error("the results of a frame can take at most {MAX_ENTRY_BYTES} bytes")]
     TooLarge,
-    /// A label or name is empty, too long, or has control characters.
-    #[error("a label or name has 1 to {MAX_NAME_BYTES} bytes without control characters")]
+    /// A label or name is empty, too long, or has characters that affect the display of the text around it.
+    #[error(
+        "a label or name has 1 to {MAX_NAME_BYTES} bytes without control characters and those that change the direction of text"
+    )]
     InvalidName,
     /// A score is not a number from 0 to 1.
     #[error("the score of a box is a number from 0 to 1")]
@@ -154,10 +161,23 @@ impl Findings {
         other.numbers.into_iter().for_each(|number| self.set_number(number));
         other.texts.into_iter().for_each(|text| self.set_text(text));
         self.check_limits()?;
+        // They may be kept for long.
+        self.boxes.shrink_to_fit();
+        self.numbers.shrink_to_fit();
+        self.texts.shrink_to_fit();
         Ok(self)
     }
 
-    /// How many bytes they take.
+    /// How many bytes of memory they take.
+    pub(super) fn memory(&self) -> usize {
+        let text = |text: &String| text.capacity() + ALLOCATION_BYTES;
+        let boxes: usize = self.boxes.iter().map(|found| text(&found.label)).sum();
+        let numbers: usize = self.numbers.iter().map(|number| text(&number.name)).sum();
+        let texts: usize = self.texts.iter().map(|entry| text(&entry.name) + text(&entry.value)).sum();
+        boxes + numbers + texts + size_of_val(&*self.boxes) + size_of_val(&*self.numbers) + size_of_val(&*self.texts)
+    }
+
+    /// How many bytes of content they have.
     pub fn bytes(&self) -> usize {
         let boxes: usize = self.boxes.iter().map(|found| found.label.len() + BOX_BYTES).sum();
         let numbers: usize = self.numbers.iter().map(|number| number.name.len() + NUMBER_BYTES).sum();
@@ -191,7 +211,7 @@ impl Findings {
 }
 
 fn check_name(name: &str) -> Result<(), FindingsError> {
-    let is_valid = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+    let is_valid = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(affects_display);
     if is_valid { Ok(()) } else { Err(FindingsError::InvalidName) }
 }
 
@@ -229,6 +249,9 @@ mod tests {
         for (findings, error) in [
             (boxed("", 1.0, FULL), FindingsError::InvalidName),
             (boxed("a\nb", 1.0, FULL), FindingsError::InvalidName),
+            (boxed("a\u{202e}b", 1.0, FULL), FindingsError::InvalidName),
+            (number("\u{2066}n", 1.0), FindingsError::InvalidName),
+            (text("t\u{2028}", ""), FindingsError::InvalidName),
             (boxed(&long, 1.0, FULL), FindingsError::InvalidName),
             (boxed("a", f64::NAN, FULL), FindingsError::InvalidScore),
             (boxed("a", 1.01, FULL), FindingsError::InvalidScore),

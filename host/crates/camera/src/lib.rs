@@ -7,6 +7,7 @@
 //!
 //! From the bottom up:
 //!
+//! * [`text`]: which characters are safe to show.
 //! * [`dimensions`], [`rectangle`], [`fourcc`], [`orientation`]: the size of a picture, a part of it, the names of pixel
 //!   formats, how to turn a picture.
 //! * [`jpeg`]: validates JPEG images and completes them. [`raw`]: encodes raw images. [`multipart`]: reads the streams
@@ -68,6 +69,7 @@ pub mod status;
 pub mod stream_mode;
 mod supervisor;
 mod task_mailbox;
+pub mod text;
 pub mod v4l2;
 
 pub use camera::{Camera, Linger};

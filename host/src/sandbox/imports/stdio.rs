@@ -10,6 +10,7 @@ use tokio::io::AsyncWrite;
 use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use crate::camera::text::affects_display;
 use crate::sandbox::author::Author;
 
 /// The most bytes that are processed at once. The guest is interrupted only in between.
@@ -65,13 +66,14 @@ impl LineLogger {
     }
 }
 
-/// Displays a line without control characters, so that a component cannot forge lines of the log or control the terminal.
+/// Displays a line without control characters and those that change the direction of text, so that a component cannot
+/// forge lines of the log or control the terminal.
 pub(in crate::sandbox) struct Printable<'a>(pub(in crate::sandbox) &'a [u8]);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = String::from_utf8_lossy(self.0);
-        let line: String = line.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let line: String = line.chars().map(|char| if affects_display(char) { ' ' } else { char }).collect();
         formatter.write_str(line.trim_end())
     }
 }

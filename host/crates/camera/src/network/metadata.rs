@@ -13,6 +13,7 @@ use reqwest::Response;
 
 use crate::frame::Timestamp;
 use crate::status::{Outage, OutageCause};
+use crate::text::affects_display;
 
 /// The oldest frame that a timestamp may claim. Older times come from clocks that count from boot or were never set.
 const MAX_AGE: Duration = Duration::from_secs(60);
@@ -113,9 +114,7 @@ fn percent_decode(text: &str) -> String {
 /// Returns one line of limited length without characters that change the direction of text: it is logged and shown to
 /// people, and a stranger may have written it.
 pub(super) fn sanitize(text: &str) -> String {
-    let changes_direction = |char| matches!(char, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let is_shown = |char: &char| !char.is_control() && !changes_direction(*char);
-    text.trim().chars().filter(is_shown).take(MAX_REASON_LENGTH).collect()
+    text.trim().chars().filter(|char| !affects_display(*char)).take(MAX_REASON_LENGTH).collect()
 }
 
 #[cfg(test)]
