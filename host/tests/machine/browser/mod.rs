@@ -8,6 +8,7 @@ mod login;
 mod page;
 mod proxy;
 mod results;
+mod scripted;
 
 use hotshoe_conformance::browser::Kind;
 use libtest_mimic::Trial;
@@ -54,6 +55,18 @@ pub fn trials() -> Vec<Trial> {
     let missing = missing_programs(&Kind::Chromium.programs());
     trials.push(trial("the_page_is_accessible", &missing, appearance::is_accessible));
     trials.push(trial("four_cameras_fit_the_window", &missing, appearance::four_cameras_fit_the_window));
+    let tests: [Test; 4] = [
+        ("announces_each_event_and_keeps_the_focus", scripted::announces_each_event_and_keeps_the_focus),
+        ("asks_for_the_last_minute_once_a_second", scripted::asks_for_the_last_minute_once_a_second),
+        (
+            "draws_no_results_of_another_frame_with_the_same_number",
+            scripted::draws_no_results_of_another_frame_with_the_same_number,
+        ),
+        ("draws_zones", scripted::draws_zones),
+    ];
+    for (name, test) in tests {
+        trials.push(trial(&format!("chromium_{name}"), &missing, move || test(Kind::Chromium)));
+    }
     trials.push(trial("an_open_panel_moves_no_card", &missing, appearance::an_open_panel_moves_no_card));
     trials
 }
