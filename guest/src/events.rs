@@ -7,7 +7,6 @@
 //!
 //! `/events/ID.jpg`: the best frame of an event.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,6 +23,7 @@ use crate::measurement::measure;
 use crate::multipart::{self, Format};
 use crate::outage::cause_name;
 use crate::response::{self, Head};
+use crate::results::zones_json;
 use crate::viewer::{self, Sink};
 
 /// The name of the channel. No camera has a `/` in its name.
@@ -105,16 +105,23 @@ fn state_json() -> String {
 
 /// Returns the events that continue and the last [`MAX_ENDED`] of each camera that have ended, in the same order.
 fn to_send(mut events: Vec<Event>) -> Vec<Event> {
-    let mut ended: BTreeMap<String, usize> = BTreeMap::new();
+    let mut ended: Vec<(String, usize)> = Vec::new();
     // From the newest one.
     events.reverse();
     events.retain(|event| {
         if event.end.is_none() {
             return true;
         }
-        let count = ended.entry(event.camera.clone()).or_default();
-        *count += 1;
-        *count <= MAX_ENDED
+        match ended.iter_mut().find(|(camera, _)| *camera == event.camera) {
+            Some((_, count)) => {
+                *count += 1;
+                *count <= MAX_ENDED
+            }
+            None => {
+                ended.push((event.camera.clone(), 1));
+                true
+            }
+        }
     });
     events.reverse();
     events
@@ -154,7 +161,7 @@ fn camera_json(camera: &CameraInfo) -> String {
     let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
     format!(
         "{{\"name\":{},\"label\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
-         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost},\"results\":{}}}",
+         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost},\"results\":{},\"zones\":{}}}",
         json::string(&camera.name),
         json::string(&camera.label),
         json::string(&camera.description),
@@ -169,6 +176,7 @@ fn camera_json(camera: &CameraInfo) -> String {
         json::optional(measurement.age_nanoseconds.map(|age| json::two_decimals(age as f64 / 1e9))),
         counts.frames,
         json::optional(newest_result(&camera.name)),
+        zones_json(&camera.name),
     )
 }
 

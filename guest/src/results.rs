@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use crate::bindings::hotshoe::camera::cameras::list_cameras;
 use crate::bindings::hotshoe::server::channels::ViewerOptions;
-use crate::bindings::hotshoe::server::results::{BoundingBox, Entry, Reader, get_entry};
+use crate::bindings::hotshoe::server::results::{BoundingBox, Corner, Entry, Reader, Zone, get_entry, list_zones};
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use crate::bindings::wasi::io::poll;
@@ -225,6 +225,20 @@ fn entry_json(camera: &str, entry: &Entry) -> String {
     )
 }
 
+/// Returns the zones of a camera as JSON.
+pub fn zones_json(camera: &str) -> String {
+    // The camera exists, so this cannot fail.
+    json::list(list_zones(camera).unwrap_or_default().iter().map(zone_json))
+}
+
+fn zone_json(zone: &Zone) -> String {
+    let corner = |corner: &Corner| {
+        json::list([corner.x, corner.y].into_iter().map(|value| json::decimal(value, COORDINATE_DECIMALS)))
+    };
+    let corners = json::list(zone.corners.iter().map(corner));
+    format!("{{\"label\":{},\"corners\":{corners}}}", json::string(&zone.label))
+}
+
 fn box_json(found: &BoundingBox) -> String {
     let [score, left, top, width, height] = [found.score, found.left, found.top, found.width, found.height]
         .map(|value| json::decimal(value, COORDINATE_DECIMALS));
@@ -269,6 +283,14 @@ mod tests {
         assert_eq!(entry_json("front", &entry()), expected);
         assert_eq!(Format::Lines.entry("front", &entry()), format!("{expected}\n"));
         assert_eq!(Format::Events.entry("front", &entry()), format!("event: results\nid: 7\ndata: {expected}\n\n"));
+    }
+
+    #[test]
+    fn zones_are_json() {
+        let corners = [(0.0, 0.5), (1.0, 0.5), (1.0 / 3.0, 1.0)].map(|(x, y)| Corner { x, y }).into();
+        let zone = Zone { label: "\"motion\"".into(), corners };
+        let expected = "{\"label\":\"\\\"motion\\\"\",\"corners\":[[0,0.5],[1,0.5],[0.3333,1]]}";
+        assert_eq!(zone_json(&zone), expected);
     }
 
     #[test]

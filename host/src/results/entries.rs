@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::findings::{Findings, FindingsError};
+use super::zones::{self, Corner, Zone};
 use crate::camera::Timestamp;
 
 /// The most frames of a camera whose results are kept: half a minute at 30 frames per second.
@@ -45,8 +46,10 @@ pub(super) struct Entries {
     bytes: usize,
     /// The revision of the newest entry, 0 before the first.
     revision: u64,
-    /// The newest generation that has attached results.
+    /// The newest generation that has attached results or set zones.
     generation: u64,
+    /// The zones that this generation has set, or those of older ones before it does anything.
+    zones: Vec<Zone>,
 }
 
 impl Entries {
@@ -66,6 +69,8 @@ impl Entries {
         if generation < self.generation {
             return Ok(None);
         }
+        // Those of an older generation belong to another detector.
+        let keeps_zones = generation == self.generation;
         // Usually, the results are those of a recent frame.
         let position = self.entries.iter().rposition(|entry| entry.sequence == sequence);
         let existing = position.and_then(|position| self.entries.get(position));
@@ -77,6 +82,9 @@ impl Entries {
             self.bytes -= replaced.memory();
         }
         self.generation = generation;
+        if !keeps_zones {
+            self.zones.clear();
+        }
         self.revision += 1;
         let entry = Arc::new(Entry { sequence, timestamp, findings, revision: self.revision, generation });
         self.bytes += entry.memory();
@@ -86,6 +94,32 @@ impl Entries {
             self.bytes -= oldest.memory();
         }
         Ok(Some(entry))
+    }
+
+    /// Replaces the zones with this label, which were checked, unless a newer generation has attached results or set
+    /// zones.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there would be too many zones, and changes nothing then.
+    pub(super) fn set_zones(
+        &mut self,
+        label: &str,
+        zones: Vec<Vec<Corner>>,
+        generation: u64,
+    ) -> Result<(), FindingsError> {
+        if generation < self.generation {
+            return Ok(());
+        }
+        let mut all = if generation == self.generation { self.zones.clone() } else { Vec::new() };
+        zones::replace(&mut all, label, zones)?;
+        (self.generation, self.zones) = (generation, all);
+        Ok(())
+    }
+
+    /// The zones of the camera.
+    pub(super) fn zones(&self) -> &[Zone] {
+        &self.zones
     }
 
     /// Returns the oldest entry that is newer than this revision.

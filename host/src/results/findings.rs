@@ -39,6 +39,12 @@ pub enum FindingsError {
     /// They are larger than [`MAX_ENTRY_BYTES`].
     #[error("the results of a frame can take at most {MAX_ENTRY_BYTES} bytes")]
     TooLarge,
+    /// A camera has more zones than this.
+    #[error("a camera can have at most {0} zones")]
+    TooManyZones(usize),
+    /// A zone has more corners than this.
+    #[error("a zone can have at most {0} corners")]
+    TooManyCorners(usize),
     /// A label or name is empty, too long, or has characters that affect the display of the text around it.
     #[error(
         "a label or name has 1 to {MAX_NAME_BYTES} bytes without control characters and those that change the direction of text"
@@ -50,6 +56,9 @@ pub enum FindingsError {
     /// A coordinate is not finite, or a width or height is negative.
     #[error("the coordinates of a box are finite, and its width and height are not negative")]
     InvalidBox,
+    /// A zone has fewer than 3 corners, or a corner is outside of the picture.
+    #[error("a zone has at least 3 corners, whose coordinates are from 0 to 1")]
+    InvalidZone,
     /// A number is not finite, or too large.
     #[error("a number is finite, and from -1e15 to 1e15")]
     InvalidNumber,
@@ -58,7 +67,10 @@ pub enum FindingsError {
 impl FindingsError {
     /// Whether a limit on the number or size of results is exceeded, rather than a value out of range.
     pub fn is_limit(&self) -> bool {
-        matches!(self, Self::TooManyBoxes | Self::TooManyValues | Self::TooLarge)
+        matches!(
+            self,
+            Self::TooManyBoxes | Self::TooManyValues | Self::TooLarge | Self::TooManyZones(_) | Self::TooManyCorners(_)
+        )
     }
 }
 
@@ -210,7 +222,8 @@ impl Findings {
     }
 }
 
-fn check_name(name: &str) -> Result<(), FindingsError> {
+/// Checks a label or name.
+pub(super) fn check_name(name: &str) -> Result<(), FindingsError> {
     let is_valid = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(affects_display);
     if is_valid { Ok(()) } else { Err(FindingsError::InvalidName) }
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! * [`findings`]: the results of one frame, and their limits.
-//! * [`entries`]: the frames of one camera that have results.
+//! * [`zones`]: where components look for something.
+//! * [`entries`]: the frames of one camera that have results, and its zones.
 //! * [`events`]: deriving events from boxes.
 //! * `camera_results`: the results of one camera, shared by all. [`reader`]: a position in them.
 //! * [`registry`]: the results of all cameras.
@@ -19,9 +20,11 @@ pub mod events;
 pub mod findings;
 pub mod reader;
 pub mod registry;
+pub mod zones;
 
 pub use entries::Entry;
 pub use events::{Event, EventChanges};
 pub use findings::{BoundingBox, Findings, FindingsError, Number, Text};
 pub use reader::Reader;
 pub use registry::{AttachError, Results};
+pub use zones::{Corner, Zone};

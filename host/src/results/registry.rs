@@ -7,6 +7,7 @@ use super::entries::Entry;
 use super::events::{Event, EventChanges, Events};
 use super::findings::{Findings, FindingsError};
 use super::reader::Reader;
+use super::zones::{self, Corner, Zone};
 use crate::camera::{Cameras, JpegImage, Timestamp};
 
 /// Why results cannot be attached.
@@ -86,6 +87,40 @@ impl Results {
         let findings = findings.checked()?;
         let record = results.camera.record_of(sequence).ok_or(AttachError::UnknownFrame)?;
         Ok((results, findings, record.timestamp))
+    }
+
+    /// Replaces the zones with this label of a camera, for a guest of this generation. Those of an older generation than
+    /// the last are ignored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the camera is unknown, or if the zones are invalid or too many, and changes nothing then.
+    pub fn set_zones(
+        &self,
+        camera: &str,
+        label: &str,
+        zones: Vec<Vec<Corner>>,
+        generation: u64,
+    ) -> Result<(), AttachError> {
+        self.check_zones(camera, label, &zones)?;
+        let results = self.of_camera(camera).ok_or(AttachError::UnknownCamera)?;
+        results.entries().set_zones(label, zones, generation)?;
+        Ok(())
+    }
+
+    /// Checks whether zones can be set for a camera that has none, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::set_zones`].
+    pub fn check_zones(&self, camera: &str, label: &str, zones: &[Vec<Corner>]) -> Result<(), AttachError> {
+        self.of_camera(camera).ok_or(AttachError::UnknownCamera)?;
+        Ok(zones::check(label, zones)?)
+    }
+
+    /// Returns the zones of a camera, or `None` if there is no such camera.
+    pub fn zones(&self, camera: &str) -> Option<Vec<Zone>> {
+        Some(self.of_camera(camera)?.entries().zones().to_vec())
     }
 
     /// Starts to read the results of the camera with this name. Returns `None` if there is no such camera.

@@ -146,6 +146,24 @@ fn results_outlive_their_guest_and_those_of_an_older_generation_are_ignored() {
     assert_eq!((earlier.status, earlier.json()["boxes"].as_array().unwrap().len()), (200, 1));
 }
 
+#[test]
+fn zones_reach_clients_until_a_newer_generation_attaches_results() {
+    let server = serve("(if (call $set_zones (i32.const 1) (i32.const 3)) (then unreachable))", "emulated,fps=20");
+    let zones = |expected: Value| {
+        let mut stream = Viewer::watch(server.address, "/events");
+        wait_until("the state has the zones", || {
+            let chunk = String::from_utf8(stream.chunk()).unwrap();
+            let state: Value = serde_json::from_str(chunk.split_once("data: ").unwrap().1.trim_end()).unwrap();
+            state["cameras"][0]["zones"] == expected
+        });
+    };
+    zones(json!([{ "label": "face", "corners": [[0, 0.5], [1, 0.5], [1, 1]] }]));
+    // The worker of the older generation goes on to set its zones.
+    assert_eq!(server.put_guest(&guests::attaching(guests::ATTACHES_ALL)).status, 200);
+    assert_eq!(server.put_guest(&guests::variant(&guests::built_in(), 1)).status, 200);
+    zones(json!([]));
+}
+
 /// Executes the attempts in a guest and returns the error of each: 0 for success, 1 for `unknown-camera`, 2 for
 /// `unknown-frame`, 3 for `too-many`, 4 for `invalid-value`.
 fn errors_of(attempts: &str) -> (Server, String) {
@@ -186,6 +204,10 @@ fn results_that_break_a_rule_are_refused_with_an_error_and_change_nothing() {
         ("a long text", attempt("(call $set_text (i32.const 1184) (i32.const 20000))", frame, 0, 0, 1), '3'),
         ("a long label", attempt(&format!("{valid} (i32.store (i32.const 1028) (i32.const 65))"), frame, 1, 0, 0), '4'),
         ("an empty label", attempt("(i32.store (i32.const 1028) (i32.const 0))", frame, 1, 0, 0), '4'),
+        ("a zone", "(call $report (call $set_zones (i32.const 1) (i32.const 3)))\n".to_owned(), '0'),
+        ("two corners", "(call $report (call $set_zones (i32.const 1) (i32.const 2)))\n".to_owned(), '4'),
+        ("too many corners", "(call $report (call $set_zones (i32.const 1) (i32.const 33)))\n".to_owned(), '3'),
+        ("no zone", "(call $report (call $set_zones (i32.const 0) (i32.const 0)))\n".to_owned(), '0'),
         ("valid results again", attempt(valid, frame, 1, 1, 1), '0'),
     ];
     let (_server, found) = errors_of(&cases.iter().map(|(_, attempt, _)| attempt.as_str()).collect::<String>());

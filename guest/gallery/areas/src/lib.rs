@@ -29,6 +29,11 @@ impl Polygon {
         }
     }
 
+    /// The corners, as fractions of the width and the height.
+    pub fn corners(&self) -> &[(f64, f64)] {
+        &self.0
+    }
+
     /// The pixels of a row that the polygon covers, even in part, in a picture of this size: pairs of the first one and
     /// the one after the last. One pixel more on each side hides what the encoder spreads over an edge. What the polygon
     /// surrounds several times is inside as well.

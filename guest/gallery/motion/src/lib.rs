@@ -13,7 +13,7 @@ use bindings::exports::hotshoe::server::worker::Guest;
 use bindings::hotshoe::camera::cameras::{Feed, Frame, list_cameras};
 use bindings::hotshoe::camera::frames::Dimensions;
 use bindings::hotshoe::camera::pixels::{Format, Scale, decode};
-use bindings::hotshoe::server::results::{BoundingBox, Findings, Number, attach};
+use bindings::hotshoe::server::results::{BoundingBox, Corner, Findings, Number, attach, set_zones};
 use bindings::wasi::io::poll::poll;
 use detector::{Detector, Found};
 
@@ -24,6 +24,9 @@ mod bindings {
         generate_all,
     });
 }
+
+/// The label of boxes and zones.
+const LABEL: &str = "motion";
 
 struct Component;
 
@@ -75,6 +78,11 @@ impl Watched {
                 _ => panic!("MOTION={text}: use zones=AREAS, and sensitivity= and size= from 0 to 100"),
             }
         }
+        // The page shows where motion counts.
+        let corners = |zone: &Polygon| zone.corners().iter().map(|&(x, y)| Corner { x, y }).collect();
+        if let Err(error) = set_zones(camera, LABEL, &zones.iter().map(corners).collect::<Vec<_>>()) {
+            panic!("MOTION={text}: {error}");
+        }
         // From 4, which is little more than noise, to 64 of 255.
         let threshold = 4.0 * 2_f64.powf((100.0 - sensitivity) / 25.0);
         Self { camera: camera.to_owned(), feed, zones, threshold: threshold as f32, min_size, detector: None }
@@ -108,7 +116,7 @@ impl Watched {
         let share = |pixels: usize, of: u32| pixels as f64 / f64::from(of);
         let area: f64 = found.iter().map(|f| share((f.right - f.left) * (f.bottom - f.top), width * height)).sum();
         let to_box = |found: &Found| BoundingBox {
-            label: "motion".to_owned(),
+            label: LABEL.to_owned(),
             score: found.score.into(),
             left: share(found.left, width),
             top: share(found.top, height),

@@ -72,6 +72,10 @@ function showCamera(card, camera) {
   const { width, height, fps } = camera;
   setText(find(card, "fps"), fps ? `${fps < 1 ? fps.toFixed(1) : Math.round(fps)} fps` : "");
   setText(find(card, "size"), width ? `${width}×${height}` : "");
+  // It says what the filters of the camera do and cost.
+  const description = find(card, "description");
+  setText(description, camera.description);
+  if (description.title !== camera.description) description.title = camera.description;
   setText(find(card, "viewers"), plural(camera.viewers, "viewer"));
   const counts = find(card, "counts");
   if (counts) setText(counts, `${camera.format ?? "JPEG"}, ${plural(camera.frames, "frame")} so far, ${camera.lost.toLocaleString("en")} lost`);

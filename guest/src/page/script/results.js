@@ -1,4 +1,4 @@
-// Results: the boxes that a guest has found, drawn over the frame that they belong to.
+// Results: the boxes that a guest has found, drawn over the frame that they belong to, and the zones in which it looks.
 //
 // Results arrive later than their frame. So while boxes are shown, pictures are drawn as much later as results usually
 // take. If a frame has no results, the last boxes stay for a moment, dashed.
@@ -106,25 +106,41 @@ function turnBox({ left, top, width, height }, orientation) {
 
 const boxesButton = card => card.figure.querySelector("[data-action=boxes]");
 
-// Draws the boxes over the picture on the canvas.
+// Draws a zone: every point of a picture can be as bright as a line of one colour.
+function strokeZone(context, corners, size) {
+  context.beginPath();
+  corners.forEach(corner => context.lineTo(...corner));
+  context.closePath();
+  for (const [style, lineWidth] of [["#000", 3], ["#fff", 1]]) {
+    Object.assign(context, { strokeStyle: style, lineWidth: lineWidth * size });
+    context.stroke();
+  }
+}
+
+// Draws the zones and the boxes over the picture on the canvas.
 function showBoxes(card) {
   const { overlay, canvas, drawn } = card;
-  const hasResults = Number.isInteger(card.camera?.results);
+  const hasResults = Number.isInteger(card.camera?.results), zones = card.camera?.zones ?? [];
   const button = boxesButton(card);
-  // Once there were results, it stays: it may have the focus.
-  if (hasResults) button.hidden = false;
-  button.setAttribute("aria-disabled", !hasResults);
+  // Once there was something to show, it stays: it may have the focus.
+  if (hasResults || zones.length) button.hidden = false;
+  button.setAttribute("aria-disabled", !hasResults && !zones.length);
   button.setAttribute("aria-pressed", card.showsBoxes);
   const entry = card.showsBoxes && drawn && hasResults ? entryFor(card, drawn) : null;
+  const shown = card.showsBoxes && drawn ? zones : [];
   // Most cameras have no results.
-  if (!entry && !card.figure.dataset.boxes) return;
+  if (!entry && !card.figure.dataset.boxes && !shown.length && !Number(card.figure.dataset.zones)) return;
   const { width, height } = canvas;
   // Setting the size clears the canvas.
   Object.assign(overlay, { width, height });
-  card.figure.dataset.boxes = entry ? entry.sequence : "";
+  Object.assign(card.figure.dataset, { boxes: entry ? entry.sequence : "", zones: shown.length });
   setText(find(card, "found"), entry ? entry.boxes.slice(0, 3).map(({ label, score }) => `${label} ${Math.round(score * 100)} %`).join(", ") : "");
-  if (!entry) return;
   const context = overlay.getContext("2d"), size = Math.max(1, width / 480);
+  const turn = TURNS[drawn?.orientation - 1] ?? TURNS[0];
+  for (const { corners } of shown) {
+    strokeZone(context, corners.map(corner => turn(...corner)).map(([x, y]) => [x * width, y * height]), size);
+  }
+  if (!entry) return;
   context.font = `${12 * size}px system-ui, sans-serif`;
   context.textBaseline = "bottom";
   if (entry.sequence !== drawn.sequence) context.setLineDash([6 * size, 4 * size]);

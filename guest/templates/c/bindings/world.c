@@ -303,6 +303,12 @@ extern void __wasm_import_hotshoe_server_instances_allow_reuse(void);
 __attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("attach")))
 extern void __wasm_import_hotshoe_server_results_attach(uint8_t *, size_t, int64_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *);
 
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("set-zones")))
+extern void __wasm_import_hotshoe_server_results_set_zones(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("list-zones")))
+extern void __wasm_import_hotshoe_server_results_list_zones(uint8_t *, size_t, uint8_t *);
+
 __attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("get-entry")))
 extern void __wasm_import_hotshoe_server_results_get_entry(uint8_t *, size_t, int64_t, uint8_t *);
 
@@ -1171,6 +1177,21 @@ void hotshoe_server_results_bounding_box_free(hotshoe_server_results_bounding_bo
   world_string_free(&ptr->label);
 }
 
+void hotshoe_server_results_list_corner_free(hotshoe_server_results_list_corner_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_results_corner_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_results_zone_free(hotshoe_server_results_zone_t *ptr) {
+  world_string_free(&ptr->label);
+  hotshoe_server_results_list_corner_free(&ptr->corners);
+}
+
 void hotshoe_server_results_number_free(hotshoe_server_results_number_t *ptr) {
   world_string_free(&ptr->name);
 }
@@ -1245,6 +1266,36 @@ void hotshoe_server_results_option_borrow_image_free(hotshoe_server_results_opti
 
 void hotshoe_server_results_result_void_error_code_free(hotshoe_server_results_result_void_error_code_t *ptr) {
   if (!ptr->is_err) {
+  } else {
+    hotshoe_server_results_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_server_results_list_list_corner_free(hotshoe_server_results_list_list_corner_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_results_list_corner_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_results_list_corner_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_results_list_zone_free(hotshoe_server_results_list_zone_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_results_zone_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_results_zone_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_results_result_list_zone_error_code_free(hotshoe_server_results_result_list_zone_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_server_results_list_zone_free(&ptr->val.ok);
   } else {
     hotshoe_server_results_error_code_free(&ptr->val.err);
   }
@@ -6188,6 +6239,104 @@ bool hotshoe_server_results_attach(world_string_t *camera, uint64_t sequence, ho
     }
   }
   if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_results_set_zones(world_string_t *camera, world_string_t *label, hotshoe_server_results_list_list_corner_t *zones, hotshoe_server_results_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_set_zones((uint8_t *) (*camera).ptr, (*camera).len, (uint8_t *) (*label).ptr, (*label).len, (uint8_t *) (*zones).ptr, (*zones).len, ptr);
+  hotshoe_server_results_result_void_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_results_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.invalid_value = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_results_list_zones(world_string_t *camera, hotshoe_server_results_list_zone_t *ret, hotshoe_server_results_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_results_list_zones((uint8_t *) (*camera).ptr, (*camera).len, ptr);
+  hotshoe_server_results_result_list_zone_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_server_results_list_zone_t) { (hotshoe_server_results_zone_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_results_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.invalid_value = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+        case 4: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
     return 1;
   } else {
     *err = result.val.err;

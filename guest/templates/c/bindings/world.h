@@ -735,11 +735,12 @@ typedef struct hotshoe_server_events_event_t {
   world_string_t   camera;
   // The label of the boxes. It needs escaping in HTML.
   world_string_t   label;
-  // The time of capture of the first frame with such a box.
+  // The time of capture of the frame with such a box that got results first. Frames can get results in another
+  // order than they were captured.
   hotshoe_server_events_datetime_t   begin;
-  // The time of capture of the last frame with such a box; `none` while the event continues.
+  // The time of capture of the newest frame with such a box; `none` while the event continues.
   hotshoe_server_events_option_datetime_t   end;
-  // The number of the best frame so far: the first of those with the highest score.
+  // The number of the best frame so far: of those with the highest score, the one that got results first.
   uint64_t   best_sequence;
   // The score of the best frame.
   double   best_score;
@@ -801,7 +802,8 @@ typedef struct hotshoe_server_results_error_code_t {
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_UNKNOWN_CAMERA 0
 // The camera has not delivered a frame with this number, or it is no longer in its history.
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_UNKNOWN_FRAME 1
-// A limit on the results of a frame would be exceeded. The payload is one line of English that names it.
+// The frame would have more results than the host permits, or they would take more bytes. The payload is one
+// line of English that names the limit.
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_TOO_MANY 2
 // A value is out of range. The payload is one line of English that describes the valid values.
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_INVALID_VALUE 3
@@ -813,7 +815,7 @@ typedef struct hotshoe_server_results_error_code_t {
 // Coordinates are relative to the picture as it is encoded: 0 is its left or top edge, 1 its right or bottom edge.
 // Values outside of this range are clamped, so a rectangle that extends beyond the picture is cut off.
 typedef struct hotshoe_server_results_bounding_box_t {
-  // What it is: `face`, `motion`. Not empty, and without control characters. It needs escaping in HTML.
+  // What it is: `face`, `motion`. 1 to 64 bytes without control characters. It needs escaping in HTML.
   world_string_t   label;
   // How certain it is, from 0 to 1.
   double   score;
@@ -827,9 +829,31 @@ typedef struct hotshoe_server_results_bounding_box_t {
   double   height;
 } hotshoe_server_results_bounding_box_t;
 
+// A corner of a zone, in the coordinates of `bounding-box`, from 0 to 1.
+typedef struct hotshoe_server_results_corner_t {
+  // The distance from the left edge.
+  double   x;
+  // The distance from the top edge.
+  double   y;
+} hotshoe_server_results_corner_t;
+
+typedef struct {
+  hotshoe_server_results_corner_t *ptr;
+  size_t len;
+} hotshoe_server_results_list_corner_t;
+
+// A part of the picture in which a component looks for something: a polygon.
+typedef struct hotshoe_server_results_zone_t {
+  // What it looks for: the label of its boxes. 1 to 64 bytes without control characters. It needs escaping in
+  // HTML.
+  world_string_t   label;
+  // The corners in order; an edge connects the last one with the first. From 3 to 32.
+  hotshoe_server_results_list_corner_t   corners;
+} hotshoe_server_results_zone_t;
+
 // A number that describes the frame.
 typedef struct hotshoe_server_results_number_t {
-  // The name. Not empty, and without control characters. It needs escaping in HTML.
+  // The name: 1 to 64 bytes without control characters. It needs escaping in HTML.
   world_string_t   name;
   // The value: finite, and from -1e15 to 1e15, so that clients can receive it as a decimal number.
   double   value;
@@ -837,7 +861,7 @@ typedef struct hotshoe_server_results_number_t {
 
 // A text that describes the frame.
 typedef struct hotshoe_server_results_text_t {
-  // The name. Not empty, and without control characters. It needs escaping in HTML.
+  // The name: 1 to 64 bytes without control characters. It needs escaping in HTML.
   world_string_t   name;
   // The text. It may be empty, and needs escaping in HTML.
   world_string_t   value;
@@ -901,6 +925,24 @@ typedef struct {
     hotshoe_server_results_error_code_t err;
   } val;
 } hotshoe_server_results_result_void_error_code_t;
+
+typedef struct {
+  hotshoe_server_results_list_corner_t *ptr;
+  size_t len;
+} hotshoe_server_results_list_list_corner_t;
+
+typedef struct {
+  hotshoe_server_results_zone_t *ptr;
+  size_t len;
+} hotshoe_server_results_list_zone_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_server_results_list_zone_t ok;
+    hotshoe_server_results_error_code_t err;
+  } val;
+} hotshoe_server_results_result_list_zone_error_code_t;
 
 typedef struct {
   bool is_some;
@@ -1292,7 +1334,7 @@ typedef uint8_t hotshoe_camera_pixels_scale_t;
 // An eighth of the width and height. Images from cameras are decoded to this scale in a fraction of the time.
 #define HOTSHOE_CAMERA_PIXELS_SCALE_EIGHTH 3
 
-// The bytes of a pixel. All values have the full range from 0 to 255.
+// What the bytes of a pixel mean. All values have the full range from 0 to 255.
 typedef uint8_t hotshoe_camera_pixels_format_t;
 
 // One byte: luma.
@@ -1338,7 +1380,7 @@ typedef struct hotshoe_camera_pixels_error_code_t {
 // or height is 0.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_DIMENSIONS 0
 // The image cannot be decoded: it is damaged, has fewer bytes than its size needs, or is coded in a way that
-// the host does not support. The payload describes the reason in one line of English.
+// the host does not support, or not in this format. The payload describes the reason in one line of English.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_UNDECODABLE 1
 // The bytes are not a whole JPEG image. The payload describes the reason in one line of English.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_IMAGE 2
@@ -1962,7 +2004,8 @@ extern hotshoe_camera_frames_own_input_stream_t hotshoe_camera_frames_method_ima
 // 
 // The viewer is sent the opening and the newest part at once, or as soon as there is a part.
 // 
-// Takes ownership of `body` even if it fails. Fails with any `error-code` except `part-too-large`.
+// Takes ownership of `body` even if it fails. Fails with `no-publisher`, `invalid-name`, `too-many-channels`,
+// `invalid-label`, `already-joined` or `body-in-use`.
 extern bool hotshoe_server_channels_join(hotshoe_server_channels_own_outgoing_body_t body, world_string_t *channel, hotshoe_server_channels_viewer_options_t *options, hotshoe_server_channels_error_code_t *err);
 // Like `join`, but for several channels at once. The viewer receives the parts of all of them in one body, so each
 // part must identify its channel by its content.
@@ -1992,7 +2035,8 @@ extern bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_
 // Imported Functions from `hotshoe:server/events@0.2.0`
 // Returns the most recent events of all cameras, ordered by `id`. Does not block.
 extern void hotshoe_server_events_list_events(hotshoe_server_events_list_event_t *ret);
-// Returns the best frame of the event with this number. Returns `none` if there is no such event, or if the host
+// Returns the picture of the event with this number: the image that was attached with the results of its best frame
+// (see `results.attach`), or else the frame itself. Returns `none` if there is no such event, or if the host
 // does not have the image. Does not block.
 // 
 // Fails with `too-many-images`.
@@ -2023,20 +2067,37 @@ extern void hotshoe_server_instances_allow_reuse(void);
 // Attaches results to the frame with this number of the camera with this name. Does not block.
 // 
 // A frame can get results several times, for example from two detectors. Boxes are then added to those it has;
-// numbers and texts replace those of the same name. Readers receive the frame again, with all of its results. If
-// its results are from an older generation, they are replaced.
+// numbers and texts replace those of the same name. Readers receive its entry again, with all results. Results from
+// an older generation are replaced. If a newer generation has attached results to the camera, the call succeeds but
+// the host keeps nothing of it.
 // 
 // `image` is the picture to keep if this frame becomes the best one of an event (see `events`). It is not copied.
 // With `none`, the host keeps the frame itself if it still has it (see `cameras.get-frame`).
 // 
-// Fails with any `error-code`, and then changes nothing.
+// Fails with `unknown-camera`, `unknown-frame`, `too-many` or `invalid-value`, and then changes nothing.
 extern bool hotshoe_server_results_attach(world_string_t *camera, uint64_t sequence, hotshoe_server_results_findings_t *findings, hotshoe_server_results_borrow_image_t *maybe_image, hotshoe_server_results_error_code_t *err);
+// Tells people in which parts of the picture a component looks for boxes with this label. `zones` has the corners of
+// each, and replaces the zones with this label. If it is empty, there are none with this label: the component looks
+// at the whole picture, or has stopped looking. Does not block.
+// 
+// Zones change neither results nor events. They stay until they are replaced, or until a newer generation sets
+// zones of this camera or attaches results to it. After that, the call succeeds for an older generation, but the
+// host keeps nothing of it.
+// 
+// Fails with `unknown-camera`; with `too-many` if the camera would have more than 16 zones, or a zone more than 32
+// corners; or with `invalid-value` if the label is invalid, a zone has fewer than 3 corners, or a corner is outside
+// of the picture. It then changes nothing.
+extern bool hotshoe_server_results_set_zones(world_string_t *camera, world_string_t *label, hotshoe_server_results_list_list_corner_t *zones, hotshoe_server_results_error_code_t *err);
+// Returns the zones of the camera with this name, in the order in which they were set. Does not block.
+// 
+// Fails with `unknown-camera`.
+extern bool hotshoe_server_results_list_zones(world_string_t *camera, hotshoe_server_results_list_zone_t *ret, hotshoe_server_results_error_code_t *err);
 // Returns the results of the frame with this number, or `none` if it has none, or if the host no longer keeps
 // them. Does not block.
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_server_results_get_entry(world_string_t *camera, uint64_t sequence, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err);
-// Returns the frame that got results last, or `none` if no frame did. Does not block.
+// Returns the entry of the frame that got results last, or `none` if no frame did. Does not block.
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_server_results_get_newest_entry(world_string_t *camera, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err);
@@ -2044,12 +2105,12 @@ extern bool hotshoe_server_results_get_newest_entry(world_string_t *camera, hots
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_server_results_static_reader_open(world_string_t *camera, hotshoe_server_results_own_reader_t *ret, hotshoe_server_results_error_code_t *err);
-// Returns the next frame that has results, or `none` if there is none yet. Does not block.
+// Returns the next entry, or `none` if there is none yet. Does not block.
 extern bool hotshoe_server_results_method_reader_next(hotshoe_server_results_borrow_reader_t self, hotshoe_server_results_entry_t *ret);
-// Like `next`, but blocks until there is a frame to return, or until `timeout` has elapsed. Returns `none` on
+// Like `next`, but blocks until there is an entry to return, or until `timeout` has elapsed. Returns `none` on
 // timeout.
 extern bool hotshoe_server_results_method_reader_blocking_next(hotshoe_server_results_borrow_reader_t self, hotshoe_server_results_duration_t timeout, hotshoe_server_results_entry_t *ret);
-// Returns a `pollable` that is ready while `next` would return a frame. Does not block.
+// Returns a `pollable` that is ready while `next` would return an entry. Does not block.
 // 
 // It is a child resource: it must be dropped before the reader. Dropping the reader first traps.
 extern hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reader_subscribe(hotshoe_server_results_borrow_reader_t self);
@@ -2122,7 +2183,8 @@ extern bool hotshoe_camera_controls_blocking_list_controls(world_string_t *camer
 // 
 // Blocks until the device has answered, which can take seconds, in particular if the camera is closed.
 // 
-// Fails with any `error-code`.
+// Fails with `not-allowed`, `unknown-camera`, `unknown-control`, `invalid-value`, `read-only`, `inactive` or
+// `unavailable`.
 extern bool hotshoe_camera_controls_blocking_set_control(world_string_t *camera, world_string_t *control, int64_t value, int64_t *ret, hotshoe_camera_controls_error_code_t *err);
 
 // Imported Functions from `hotshoe:camera/history@0.2.0`
@@ -2157,8 +2219,8 @@ extern bool hotshoe_camera_pixels_method_picture_read(hotshoe_camera_pixels_borr
 extern bool hotshoe_camera_pixels_method_picture_write(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_area_t *area, world_list_u8_t *pixels, hotshoe_camera_pixels_error_code_t *err);
 // Encodes the picture as a JPEG image. `quality` ranges from 1 (smallest) to 100 (best); 80 suits most uses.
 // 
-// The image can be used like one from a camera. Blocks for the milliseconds that encoding takes, and longer
-// while the host is busy with other pictures.
+// The image can be used like one from a camera. Blocks while the host encodes, and longer while it is busy with
+// other pictures.
 // 
 // Fails with `invalid-quality`, `too-many-images` or `out-of-memory`.
 extern bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_borrow_picture_t self, uint8_t quality, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err);
@@ -2168,9 +2230,14 @@ extern bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_bo
 // stay where they are in the file, whatever orientation its EXIF data ask for. A damaged image may have wrong
 // pixels.
 // 
-// Blocks for the milliseconds that decoding takes, and longer while the host is busy with other pictures.
+// Images from cameras are grey or have luma and chroma, and decode to every format. Other JPEG files, those coded
+// as RGB or CMYK, decode to `rgb` only, and take as long at `eighth` as at `full`.
 // 
-// Fails with `invalid-dimensions`, `undecodable`, `too-many-pictures` or `out-of-memory`.
+// Blocks while the host decodes, and longer while it is busy with other pictures.
+// 
+// Fails with `invalid-dimensions` if the image has more pixels than the host accepts, with `undecodable` if it is
+// damaged, has too few bytes for its size or cannot be decoded to this format, or with `too-many-pictures` or
+// `out-of-memory`.
 extern bool hotshoe_camera_pixels_decode(hotshoe_camera_pixels_borrow_image_t image, hotshoe_camera_pixels_scale_t scale, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err);
 // Makes an image of the bytes of a JPEG file, which can then be used like one from a camera. Bytes after the end of
 // the image are removed, and omitted Huffman tables added.
@@ -2419,6 +2486,10 @@ void hotshoe_server_results_error_code_free(hotshoe_server_results_error_code_t 
 
 void hotshoe_server_results_bounding_box_free(hotshoe_server_results_bounding_box_t *ptr);
 
+void hotshoe_server_results_list_corner_free(hotshoe_server_results_list_corner_t *ptr);
+
+void hotshoe_server_results_zone_free(hotshoe_server_results_zone_t *ptr);
+
 void hotshoe_server_results_number_free(hotshoe_server_results_number_t *ptr);
 
 void hotshoe_server_results_text_free(hotshoe_server_results_text_t *ptr);
@@ -2442,6 +2513,12 @@ extern hotshoe_server_results_borrow_reader_t hotshoe_server_results_borrow_read
 void hotshoe_server_results_option_borrow_image_free(hotshoe_server_results_option_borrow_image_t *ptr);
 
 void hotshoe_server_results_result_void_error_code_free(hotshoe_server_results_result_void_error_code_t *ptr);
+
+void hotshoe_server_results_list_list_corner_free(hotshoe_server_results_list_list_corner_t *ptr);
+
+void hotshoe_server_results_list_zone_free(hotshoe_server_results_list_zone_t *ptr);
+
+void hotshoe_server_results_result_list_zone_error_code_free(hotshoe_server_results_result_list_zone_error_code_t *ptr);
 
 void hotshoe_server_results_option_entry_free(hotshoe_server_results_option_entry_t *ptr);
 

@@ -12,7 +12,7 @@ use super::bindings::hotshoe::server::results as wit;
 use super::frames::wall_time;
 use super::resources::HeldReader;
 use crate::camera::JpegImage;
-use crate::results::{AttachError, BoundingBox, Entry, Findings, Number, Text};
+use crate::results::{AttachError, BoundingBox, Entry, Findings, Number, Text, Zone};
 use crate::sandbox::clock::nanoseconds;
 use crate::sandbox::state::GuestState;
 
@@ -32,6 +32,31 @@ impl wit::Host for GuestState {
             self.results.attach(&camera, sequence, findings, image, generation)
         };
         Ok(attached.map_err(error_code))
+    }
+
+    fn set_zones(
+        &mut self,
+        camera: String,
+        label: String,
+        zones: Vec<Vec<wit::Corner>>,
+    ) -> Result<Result<(), wit::ErrorCode>> {
+        let corners = |zone: Vec<wit::Corner>| zone.into_iter().map(|wit::Corner { x, y }| (x, y)).collect();
+        let zones: Vec<_> = zones.into_iter().map(corners).collect();
+        let set = if self.lifecycle.is_candidate {
+            self.results.check_zones(&camera, &label, &zones)
+        } else {
+            self.results.set_zones(&camera, &label, zones, self.lifecycle.number)
+        };
+        Ok(set.map_err(error_code))
+    }
+
+    fn list_zones(&mut self, camera: String) -> Result<Result<Vec<wit::Zone>, wit::ErrorCode>> {
+        let to_wit = |Zone { label, corners }| wit::Zone {
+            label,
+            corners: corners.into_iter().map(|(x, y)| wit::Corner { x, y }).collect(),
+        };
+        let zones = self.results.zones(&camera).ok_or(wit::ErrorCode::UnknownCamera);
+        Ok(zones.map(|zones| zones.into_iter().map(to_wit).collect()))
     }
 
     fn get_entry(&mut self, camera: String, sequence: u64) -> Result<Result<Option<wit::Entry>, wit::ErrorCode>> {

@@ -7,6 +7,7 @@ use super::prelude::module_with;
 const IMPORTS: &str = r#"
   (import "hotshoe:server/results@0.2.0" "attach"
     (func $attach (param i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "hotshoe:server/results@0.2.0" "set-zones" (func $put_zones (param i32 i32 i32 i32 i32 i32 i32)))
   (import "hotshoe:camera/cameras@0.2.0" "get-frame" (func $get_frame (param i32 i32 i64 i32)))"#;
 
 /// A box at 1024, a number at 1088 and a text at 1120, and functions that change and attach them.
@@ -30,6 +31,17 @@ const RESULTS: &str = r#"
     (call $attach (i32.const 48) (i32.const 8) (local.get $sequence)
       (i32.const 1024) (local.get $boxes) (i32.const 1088) (local.get $numbers) (i32.const 1120) (local.get $texts)
       (i32.const 0) (i32.const 0) (i32.const 256))
+    (if (result i32) (i32.load8_u (i32.const 256))
+      (then (i32.add (i32.load8_u (i32.const 260)) (i32.const 1))) (else (i32.const 0))))
+  ;; Sets no zone, or one with this many corners, with the label of the box. The first three are those of a triangle.
+  ;; Returns 0, or one more than the index of the error.
+  (func $set_zones (param $zones i32) (param $corners i32) (result i32)
+    (i32.store (i32.const 1200) (i32.const 1216)) (i32.store (i32.const 1204) (local.get $corners))
+    (f64.store (i32.const 1224) (f64.const 0.5))
+    (f64.store (i32.const 1232) (f64.const 1)) (f64.store (i32.const 1240) (f64.const 0.5))
+    (f64.store (i32.const 1248) (f64.const 1)) (f64.store (i32.const 1256) (f64.const 1))
+    (call $put_zones (i32.const 48) (i32.const 8) (i32.const 1152) (i32.const 4)
+      (i32.const 1200) (local.get $zones) (i32.const 256))
     (if (result i32) (i32.load8_u (i32.const 256))
       (then (i32.add (i32.load8_u (i32.const 260)) (i32.const 1))) (else (i32.const 0))))
   ;; Gets a frame and keeps its image. Returns 0, or one more than the index of the error.

@@ -24,6 +24,27 @@ impl wit::Host for GuestState {
         Ok(v0_2::Host::attach(self, camera, sequence, to_v0_2(findings), image)?.map_err(error_code))
     }
 
+    fn set_zones(
+        &mut self,
+        camera: String,
+        label: String,
+        zones: Vec<Vec<wit::Corner>>,
+    ) -> Result<Result<(), wit::ErrorCode>> {
+        let corners =
+            |zone: Vec<wit::Corner>| zone.into_iter().map(|wit::Corner { x, y }| v0_2::Corner { x, y }).collect();
+        let zones = zones.into_iter().map(corners).collect();
+        Ok(v0_2::Host::set_zones(self, camera, label, zones)?.map_err(error_code))
+    }
+
+    fn list_zones(&mut self, camera: String) -> Result<Result<Vec<wit::Zone>, wit::ErrorCode>> {
+        let to_wit = |v0_2::Zone { label, corners }| wit::Zone {
+            label,
+            corners: corners.into_iter().map(|v0_2::Corner { x, y }| wit::Corner { x, y }).collect(),
+        };
+        let zones = v0_2::Host::list_zones(self, camera)?;
+        Ok(zones.map(|zones| zones.into_iter().map(to_wit).collect()).map_err(error_code))
+    }
+
     fn get_entry(&mut self, camera: String, sequence: u64) -> Result<Result<Option<wit::Entry>, wit::ErrorCode>> {
         let found = v0_2::Host::get_entry(self, camera, sequence)?;
         Ok(found.map(|found| found.map(entry)).map_err(error_code))
