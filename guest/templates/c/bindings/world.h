@@ -815,7 +815,8 @@ typedef struct hotshoe_server_results_error_code_t {
 // Coordinates are relative to the picture as it is encoded: 0 is its left or top edge, 1 its right or bottom edge.
 // Values outside of this range are clamped, so a rectangle that extends beyond the picture is cut off.
 typedef struct hotshoe_server_results_bounding_box_t {
-  // What it is: `face`, `motion`. 1 to 64 bytes without control characters. It needs escaping in HTML.
+  // What it is: `face`, `motion`. 1 to 64 bytes without control characters and without characters that change
+  // the direction of text. It needs escaping in HTML.
   world_string_t   label;
   // How certain it is, from 0 to 1.
   double   score;
@@ -844,8 +845,7 @@ typedef struct {
 
 // A part of the picture in which a component looks for something: a polygon.
 typedef struct hotshoe_server_results_zone_t {
-  // What it looks for: the label of its boxes. 1 to 64 bytes without control characters. It needs escaping in
-  // HTML.
+  // What it looks for: the label of its boxes. It needs escaping in HTML.
   world_string_t   label;
   // The corners in order; an edge connects the last one with the first. From 3 to 32.
   hotshoe_server_results_list_corner_t   corners;
@@ -853,7 +853,7 @@ typedef struct hotshoe_server_results_zone_t {
 
 // A number that describes the frame.
 typedef struct hotshoe_server_results_number_t {
-  // The name: 1 to 64 bytes without control characters. It needs escaping in HTML.
+  // The name, with the limits of a `bounding-box.label`. It needs escaping in HTML.
   world_string_t   name;
   // The value: finite, and from -1e15 to 1e15, so that clients can receive it as a decimal number.
   double   value;
@@ -861,7 +861,7 @@ typedef struct hotshoe_server_results_number_t {
 
 // A text that describes the frame.
 typedef struct hotshoe_server_results_text_t {
-  // The name: 1 to 64 bytes without control characters. It needs escaping in HTML.
+  // The name, with the limits of a `bounding-box.label`. It needs escaping in HTML.
   world_string_t   name;
   // The text. It may be empty, and needs escaping in HTML.
   world_string_t   value;
