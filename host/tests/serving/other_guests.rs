@@ -63,6 +63,7 @@ hotshoe:server/results@0.2.0: granted
     [static]reader.open
     [method]reader.next
     [method]reader.subscribe
+    list-zones
     get-entry
     get-newest-entry
 hotshoe:camera/cameras@0.2.0: granted

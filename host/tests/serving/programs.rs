@@ -123,7 +123,8 @@ fn multipart_streams_and_damaged_images_yield_only_whole_pictures() {
 
 #[test]
 fn of_many_waiting_images_viewers_get_the_newest() {
-    let script = "while [ ! -e go ]; do sleep 0.02; done; cat numbered/*.jpg; echo $$ > written; sleep 1000";
+    let script = "echo $$ > started
+        while [ ! -e go ]; do sleep 0.02; done; cat numbered/*.jpg; echo $$ > written; sleep 1000";
     let program = Program::new(script);
     let folder = program.folder.path();
     let numbered = folder.join("numbered");
@@ -138,6 +139,7 @@ fn of_many_waiting_images_viewers_get_the_newest() {
     }
     let server = program.serve();
     let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    wait_until("the program runs", || folder.join("started").exists());
     // All images are waiting when the server continues.
     server.signal(Signal::STOP);
     fs::write(folder.join("go"), "").unwrap();
