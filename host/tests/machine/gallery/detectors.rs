@@ -163,7 +163,7 @@ const FACES: [(f64, f64); 29] = [
 
 /// Writes a part of the group picture, which is a file of the package of the detector, to a folder. Its faces have a
 /// hundred pixels. `size` is the size of the part, from the upper left.
-pub fn write_group_picture(folder: &Path, size: (u32, u32)) {
+fn write_group_picture(folder: &Path, size: (u32, u32)) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--offline", "--filter-platform", TARGET, "--manifest-path"]);
     let metadata = run_successfully(cargo.arg(workspace().join("guest/gallery/Cargo.toml"))).stdout;
