@@ -135,6 +135,23 @@ fn a_filter_that_fails_shows_the_placeholder_with_a_reason() {
     }
 }
 
+#[test]
+fn a_mask_hides_what_viewers_see_there_if_exif_turns_the_picture() {
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=30,rotate=180");
+    let shown = get(setup.server.address, "/snapshot").body;
+    assert_eq!(hotshoe::camera::jpeg::orientation(&shown), None, "viewers would turn it once more");
+    let options = DecoderOptions::new_fast().jpeg_set_out_colorspace(ColorSpace::RGB);
+    let pixels = JpegDecoder::new_with_options(ZCursor::new(&shown), options).decode().unwrap();
+    for (index, [red, green, blue]) in pixels.as_chunks::<3>().0.iter().enumerate() {
+        match index % WIDTH {
+            0..30 => assert!([red, green, blue].into_iter().all(|value| *value < 60), "{index} is not hidden"),
+            // What is on the left of the camera's picture.
+            34.. => assert!(*red > 200 && *blue < 60, "{index} is not turned: {red} {green} {blue}"),
+            _ => {}
+        }
+    }
+}
+
 /// The nice value of a thread of a process (proc_pid_stat(5), the 19th field).
 fn niceness(process: u32, thread: u32) -> i32 {
     let stat = fs::read_to_string(format!("/proc/{process}/task/{thread}/stat")).unwrap();

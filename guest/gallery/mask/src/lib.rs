@@ -64,8 +64,8 @@ impl Mask {
     }
 
     fn hide(&self, image: &Image) -> Result<Image, ErrorCode> {
-        let size = image.info().dimensions;
         let picture = pixels::decode(image, Scale::Full, Format::Yuv)?;
+        let size = picture.info().dimensions;
         let tiles = self.tile.map(|tile| Tiles::new(image, tile)).transpose()?;
         for polygon in &self.polygons {
             for top in 0..size.height {

@@ -12,7 +12,7 @@ use areas::Polygon;
 use bindings::exports::hotshoe::server::worker::Guest;
 use bindings::hotshoe::camera::cameras::{Feed, Frame, list_cameras};
 use bindings::hotshoe::camera::frames::Dimensions;
-use bindings::hotshoe::camera::pixels::{Format, Scale, decode};
+use bindings::hotshoe::camera::pixels::{ErrorCode, Format, Scale, decode};
 use bindings::hotshoe::server::results::{BoundingBox, Corner, Findings, Number, attach, set_zones};
 use bindings::wasi::io::poll::poll;
 use detector::{Detector, Found};
@@ -90,16 +90,18 @@ impl Watched {
 
     fn look(&mut self) {
         let Ok(Some(frame)) = self.feed.next() else { return };
-        match decode(&frame.image, Scale::Eighth, Format::Luma).and_then(|picture| picture.read(None)) {
-            Ok(luma) => self.compare(&frame, luma),
+        let decode = || {
+            let picture = decode(&frame.image, Scale::Eighth, Format::Luma)?;
+            Ok::<_, ErrorCode>((picture.info().dimensions, picture.read(None)?))
+        };
+        match decode() {
+            Ok((size, luma)) => self.compare(&frame, size, luma),
             Err(error) => eprintln!("frame {} of {}: {error}", frame.sequence, self.camera),
         }
     }
 
-    fn compare(&mut self, frame: &Frame, luma: Vec<u8>) {
-        // The size of the image is that of the pictures, times eight, but for a part of a block.
-        let size = frame.image.info().dimensions;
-        let (width, height) = (size.width.div_ceil(8), size.height.div_ceil(8));
+    fn compare(&mut self, frame: &Frame, size: Dimensions, luma: Vec<u8>) {
+        let Dimensions { width, height } = size;
         let found = match &mut self.detector {
             Some((detector, known, last)) if known.width == size.width && known.height == size.height => {
                 let nanoseconds = frame.monotonic_time.saturating_sub(std::mem::replace(last, frame.monotonic_time));

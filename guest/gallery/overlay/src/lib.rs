@@ -115,7 +115,8 @@ impl Overlay {
 
     /// Writes a line into a corner of an image.
     fn draw(&self, image: &Image, line: &str) -> Result<Image, ErrorCode> {
-        let size = image.info().dimensions;
+        let picture = pixels::decode(image, Scale::Full, Format::Yuv)?;
+        let size = picture.info().dimensions;
         let scale = (size.height / (LINES * FONT_10X20.character_size.height)).max(1);
         let mut label = Label::new(line, Size::new(size.width / scale, size.height / scale));
         // Letters that the font lacks are question marks.
@@ -127,7 +128,6 @@ impl Overlay {
         )
         .draw(&mut label);
         let dimensions = Dimensions { width: label.size.width * scale, height: label.size.height * scale };
-        let picture = pixels::decode(image, Scale::Full, Format::Yuv)?;
         let left = if self.is_right { size.width - dimensions.width } else { 0 };
         let top = if self.is_bottom { size.height - dimensions.height } else { 0 };
         picture.write(Area { left, top, dimensions }, &label.enlarged(scale as usize))?;

@@ -50,7 +50,7 @@ const cards = [...document.querySelectorAll("figure[data-camera]")].map(figure =
   camera: null,
   isInView: false,
   // The picture on the canvas, the newest one to draw, and the newest one received, which may have to wait for its
-  // results: { captured, received, sequence, orientation, image }.
+  // results: { captured, received, sequence, image }.
   drawn: null, next: null, newest: null, isDrawing: false,
   // Results by sequence number, when each picture arrived, how long results take, and whether to show them.
   entries: new Map(), arrivals: new Map(), resultsDelay: 0, showsBoxes: true,

@@ -73,7 +73,7 @@ function receivePicture({ headers, body }) {
   // The server repeats the newest picture if there is no newer one, and sends it again after a reconnect.
   if (captured === card.newest?.captured) return;
   const image = new Blob([body], { type: "image/jpeg" });
-  const picture = card.newest = { captured, image, received: now(), sequence: Number(headers.get("x-sequence")), orientation: orientationOf(body) };
+  const picture = card.newest = { captured, image, received: now(), sequence: Number(headers.get("x-sequence")) };
   remember(card.arrivals, picture.sequence, { captured, received: picture.received });
   const show = () => {
     // The camera may have been lost meanwhile, or a newer picture may have waited for a shorter time.

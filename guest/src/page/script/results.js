@@ -72,38 +72,6 @@ function entryFor(card, { sequence, captured }) {
   return last;
 }
 
-// Returns the EXIF orientation of a JPEG image, by which the browser turns it. Cameras that turn their pictures, and the
-// server, write EXIF data at the start of the image.
-function orientationOf(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 4096));
-  const tiff = 12;
-  try {
-    // The marker of EXIF data, then its name.
-    if (view.getUint16(2) !== 0xffe1 || view.getUint32(6) !== 0x45786966) return 1;
-    const isLittle = view.getUint16(tiff) === 0x4949;
-    const directory = tiff + view.getUint32(tiff + 4, isLittle);
-    for (let entry = directory + 2, left = view.getUint16(directory, isLittle); left > 0; entry += 12, left--) {
-      if (view.getUint16(entry, isLittle) === 0x112) return view.getUint16(entry + 8, isLittle);
-    }
-  } catch {
-    // The data end early.
-  }
-  return 1;
-}
-
-// Where a point of the encoded picture is after it was turned, for each orientation from 1 on.
-const TURNS = [
-  (x, y) => [x, y], (x, y) => [1 - x, y], (x, y) => [1 - x, 1 - y], (x, y) => [x, 1 - y],
-  (x, y) => [y, x], (x, y) => [1 - y, x], (x, y) => [1 - y, 1 - x], (x, y) => [y, 1 - x],
-];
-
-// Returns left, top, width and height of a box in the turned picture.
-function turnBox({ left, top, width, height }, orientation) {
-  const turn = TURNS[orientation - 1] ?? TURNS[0];
-  const [[x1, y1], [x2, y2]] = [turn(left, top), turn(left + width, top + height)];
-  return [Math.min(x1, x2), Math.min(y1, y2), Math.abs(x1 - x2), Math.abs(y1 - y2)];
-}
-
 const boxesButton = card => card.figure.querySelector("[data-action=boxes]");
 
 // Draws a zone: every point of a picture can be as bright as a line of one colour.
@@ -145,8 +113,8 @@ function showBoxes(card) {
   context.textBaseline = "bottom";
   if (entry.sequence !== drawn.sequence) context.setLineDash([6 * size, 4 * size]);
   for (const found of entry.boxes) {
-    const { label } = found, [left, top, w, h] = turnBox(found, drawn.orientation);
-    const box = [left * width, top * height, w * width, h * height];
+    const { label } = found;
+    const box = [found.left * width, found.top * height, found.width * width, found.height * height];
     // A dark line below a bright one is visible over every picture.
     for (const [style, lineWidth] of [["#000", 4], ["#ffb93f", 2]]) {
       Object.assign(context, { strokeStyle: style, lineWidth: lineWidth * size });

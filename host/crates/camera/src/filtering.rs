@@ -9,8 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::filter::{Filter, FilterMeter, FilterReport};
-use super::frame::{Frame, JpegImage};
-use super::jpeg;
+use super::frame::Frame;
 use super::mailbox::Mailbox;
 use super::status::Outage;
 use super::stream_mode::StreamMode;
@@ -119,7 +118,6 @@ fn filter_all(waiting: &Mailbox<WaitingFrame>, filters: &Filters, on_result: &dy
     // Frames that the filters kept from readers since the last one that they returned.
     let mut kept = 0;
     'frames: while let Some(WaitingFrame { mut frame, mode, lost_before }) = waiting.receive() {
-        let original = frame.image.clone();
         kept += lost_before;
         for (filter, meter) in &mut open {
             let started = Instant::now();
@@ -138,19 +136,7 @@ fn filter_all(waiting: &Mailbox<WaitingFrame>, filters: &Filters, on_result: &dy
                 }
             }
         }
-        frame.image = keep_orientation(&original, frame.image);
         on_result(Filtered::Frame(WaitingFrame { frame, mode, lost_before: kept }));
         kept = 0;
-    }
-}
-
-/// Makes decoders turn a filtered image like the original. A filter that encodes pixels leaves out EXIF data.
-fn keep_orientation(original: &JpegImage, filtered: JpegImage) -> JpegImage {
-    if original.bytes == filtered.bytes || jpeg::orientation(&filtered.bytes).is_some() {
-        return filtered;
-    }
-    match jpeg::orientation(&original.bytes) {
-        Some(orientation) => filtered.turned(orientation),
-        None => filtered,
     }
 }

@@ -252,13 +252,26 @@ async fn nothing_is_filtered_without_readers() {
 }
 
 #[tokio::test]
-async fn filtered_images_are_turned_like_the_originals() {
+async fn a_filter_gets_pixels_as_viewers_see_them_and_what_it_encodes_is_not_turned_again() {
     let turned = Orientation { rotation: Rotation::Quarter, flip_horizontally: true, flip_vertically: false };
-    let camera = open(White { orientation: turned, ..JPEG }, vec![filter(|_, _| Ok(Some(black())))]);
+    let hides_upper_half = |_, frame: &Frame| {
+        let mut picture = Decoder::default().decode(&frame.image, Scale::Full, Format::Luma).unwrap();
+        let Dimensions { width, height } = picture.dimensions();
+        let half = Dimensions { width, height: height / 2 };
+        picture.write(Area { left: 0, top: 0, size: half }, &vec![0; half.pixels()]).unwrap();
+        Ok(Some(picture.encode(90).unwrap()))
+    };
+    let camera = open(White { orientation: turned, ..JPEG }, vec![filter(hides_upper_half)]);
     let frame = next(&mut camera.feed()).await;
-    assert_eq!(jpeg::orientation(&frame.image.bytes), Some(turned));
-    assert!(is_black(&frame.image));
-    assert_eq!(jpeg::orientation(&black().bytes), None);
+    assert_eq!(jpeg::orientation(&frame.image.bytes), None);
+    let seen = Decoder::default().decode(&frame.image, Scale::Full, Format::Luma).unwrap();
+    assert_eq!(seen.dimensions(), Dimensions { width: SIZE.height, height: SIZE.width });
+    let (upper, lower) = seen.pixels().split_at(seen.pixels().len() / 2);
+    assert!(upper.iter().all(|luma| *luma < 10) && lower.iter().all(|luma| *luma > 245));
+
+    let passes = open(White { orientation: turned, ..JPEG }, vec![filter(|_, frame| Ok(Some(frame.image.clone())))]);
+    let frame = next(&mut passes.feed()).await;
+    assert_eq!(jpeg::orientation(&frame.image.bytes), Some(turned), "an image that stays as it is");
 }
 
 /// Delivers one white image, and then reports an outage.

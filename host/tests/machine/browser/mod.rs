@@ -33,7 +33,7 @@ pub fn trials() -> Vec<Trial> {
         ("sets_controls", page::sets_controls),
         ("turns_pictures_with_an_orientation", page::turns_pictures),
         ("draws_boxes_on_their_frame", results::draws_boxes_on_their_frame),
-        ("turns_boxes_with_their_picture", results::turns_boxes_with_their_picture),
+        ("draws_boxes_over_turned_pictures", results::draws_boxes_over_turned_pictures),
         ("asks_for_results_only_if_there_are_some", results::asks_for_results_only_if_there_are_some),
         ("plots_the_last_minute", results::plots_the_last_minute),
         ("finds_everything_below_a_path", page::works_below_a_path),

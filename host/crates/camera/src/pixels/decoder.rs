@@ -8,6 +8,7 @@ use super::limits::{MAX_MULTI_SCAN_PIXELS, MAX_PIXELS, MAX_PIXELS_PER_BYTE};
 use super::picture::Picture;
 use super::scale::Scale;
 use super::shrink::shrink;
+use super::turn::turn;
 use crate::frame::JpegImage;
 use crate::jpeg::{self, ImageInfo, Options, ScanChecker};
 
@@ -74,7 +75,8 @@ impl Decoder {
             full + luma + width * ROW_BYTES
         };
         let picture = scale.apply(image.dimensions).pixels() * format.bytes();
-        Ok(picture + decoded + coefficients)
+        let is_turned = jpeg::orientation(&image.bytes).is_some_and(|orientation| !orientation.is_upright());
+        Ok(picture * if is_turned { 2 } else { 1 } + decoded + coefficients)
     }
 
     /// Whether the picture is made of the means of blocks.
@@ -83,7 +85,7 @@ impl Decoder {
         Ok(is_possible && FullImage::new(&image.bytes)?.has_luma())
     }
 
-    /// Decodes an image. Pixels stay where they are in the file, whatever orientation its EXIF data ask for.
+    /// Decodes an image, and turns it as its EXIF data ask for. So pixels are where viewers see them.
     ///
     /// Each pixel of a reduced picture is the mean of a square of pixels. At the right and lower edges, a square may
     /// include pixels that the encoder has added to fill its blocks.
@@ -101,6 +103,6 @@ impl Decoder {
         } else {
             shrink(FullImage::new(&image.bytes)?.decode(image.dimensions, format)?, scale)
         };
-        Ok(picture)
+        Ok(turn(picture, jpeg::orientation(&image.bytes).unwrap_or_default()))
     }
 }

@@ -11,6 +11,7 @@
 //! - `picture`: the pixels, which can be changed and encoded.
 //! - `limits`: which images are decoded at all.
 //! - `eighth`: decodes at 1/8 from DC coefficients. `full`: decodes with a library. `shrink`: reduces pixels.
+//!   `turn`: turns them as EXIF data ask for.
 //! - `decoder`: chooses between them.
 
 mod decoder;
@@ -24,6 +25,7 @@ mod scale;
 mod shrink;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use decoder::Decoder;
 pub use error::{DecodeError, PictureError};
