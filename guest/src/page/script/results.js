@@ -104,10 +104,7 @@ function showBoxes(card) {
   Object.assign(card.figure.dataset, { boxes: entry ? entry.sequence : "", zones: shown.length });
   setText(find(card, "found"), entry ? entry.boxes.slice(0, 3).map(({ label, score }) => `${label} ${Math.round(score * 100)} %`).join(", ") : "");
   const context = overlay.getContext("2d"), size = Math.max(1, width / 480);
-  const turn = TURNS[drawn?.orientation - 1] ?? TURNS[0];
-  for (const { corners } of shown) {
-    strokeZone(context, corners.map(corner => turn(...corner)).map(([x, y]) => [x * width, y * height]), size);
-  }
+  for (const { corners } of shown) strokeZone(context, corners.map(([x, y]) => [x * width, y * height]), size);
   if (!entry) return;
   context.font = `${12 * size}px system-ui, sans-serif`;
   context.textBaseline = "bottom";
