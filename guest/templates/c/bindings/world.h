@@ -812,7 +812,8 @@ typedef struct hotshoe_server_results_error_code_t {
 
 // A rectangle in which something was found.
 // 
-// Coordinates are relative to the picture as it is encoded: 0 is its left or top edge, 1 its right or bottom edge.
+// Coordinates are relative to the picture as viewers see it, turned as its EXIF data ask for: 0 is its left or top
+// edge, 1 its right or bottom edge.
 // Values outside of this range are clamped, so a rectangle that extends beyond the picture is cut off.
 typedef struct hotshoe_server_results_bounding_box_t {
   // What it is: `face`, `motion`. 1 to 64 bytes without control characters and without characters that change
@@ -2226,9 +2227,9 @@ extern bool hotshoe_camera_pixels_method_picture_write(hotshoe_camera_pixels_bor
 extern bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_borrow_picture_t self, uint8_t quality, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err);
 // Decodes an image.
 // 
-// At a reduced scale, each pixel is the mean of a square of pixels of the image; the size is rounded up. Pixels
-// stay where they are in the file, whatever orientation its EXIF data ask for. A damaged image may have wrong
-// pixels.
+// At a reduced scale, each pixel is the mean of a square of pixels of the image; the size is rounded up. Pixels are
+// where viewers see them: the host turns the picture as the EXIF data of the image ask for, so its width and height
+// may be swapped. A damaged image may have wrong pixels.
 // 
 // Images from cameras are grey or have luma and chroma, and decode to every format. Other JPEG files, those coded
 // as RGB or CMYK, decode to `rgb` only, and take as long at `eighth` as at `full`.
