@@ -3,7 +3,7 @@
 
 // Provides what the parser uses, because the whole host takes minutes to build.
 mod camera {
-    pub use hotshoe_camera::{Dimensions, FourCc, Orientation, Rectangle, Rotation, network, piped};
+    pub use hotshoe_camera::{Dimensions, FourCc, Orientation, Rectangle, Rotation, network, piped, text};
 }
 #[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/camera_spec/mod.rs"]

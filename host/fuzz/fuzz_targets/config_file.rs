@@ -3,11 +3,11 @@
 
 // Includes single modules, because the whole host takes minutes to build.
 #[allow(dead_code, reason = "the target uses only part of the module")]
-#[path = "../../src/config/accounts.rs"]
-mod accounts;
-#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/file/account_sections.rs"]
 mod account_sections;
+#[allow(dead_code, reason = "the target uses only part of the module")]
+#[path = "../../src/config/accounts.rs"]
+mod accounts;
 #[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/file/camera.rs"]
 mod camera;

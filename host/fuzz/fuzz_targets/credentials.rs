@@ -6,16 +6,16 @@
 #[path = "../../src/http/auth/credentials.rs"]
 mod credentials;
 #[allow(dead_code, reason = "the target uses only part of the module")]
+#[path = "../../src/process/private_file.rs"]
+mod private_file;
+#[path = "../../src/process/regular_file.rs"]
+mod regular_file;
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/auth/token.rs"]
 mod token;
 #[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/auth/token_scope.rs"]
 mod token_scope;
-#[allow(dead_code, reason = "the target uses only part of the module")]
-#[path = "../../src/process/private_file.rs"]
-mod private_file;
-#[path = "../../src/process/regular_file.rs"]
-mod regular_file;
 // Where `token` expects it.
 mod process {
     pub(crate) use crate::private_file;

@@ -10,8 +10,12 @@ const PICTURE: &[u8] = include_bytes!("../../crates/camera/tests/fixtures/420-op
 #[derive(Arbitrary, Debug)]
 enum Piece<'a> {
     Bytes(&'a [u8]),
-    Delimiter { is_closing: bool },
-    Head { length: i16 },
+    Delimiter {
+        is_closing: bool,
+    },
+    Head {
+        length: i16,
+    },
     /// The start of a picture.
     Picture(u16),
 }

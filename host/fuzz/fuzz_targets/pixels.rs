@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use hotshoe_camera::{Dimensions, JpegImage};
 use hotshoe_camera::pixels::{DecodeError, Decoder, Format, Scale};
+use hotshoe_camera::{Dimensions, JpegImage};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
