@@ -3,7 +3,7 @@
 //! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
 //! * [`confinement`]: takes rights that are not needed. [`service_manager`]: notifications to systemd.
-//! * [`regular_file`]: opens files, but no pipes. [`private_file`]: reads files with secrets. [`file_changes`]: detects
+//! * [`regular_file`]: opens and reads files, but no pipes. [`private_file`]: reads files with secrets. [`file_changes`]: detects
 //!   changes of a file.
 //! * [`figures`]: what this process uses.
 

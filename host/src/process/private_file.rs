@@ -1,13 +1,13 @@
 //! Files with secrets, which no other user may access.
 
 use std::fs::Metadata;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use super::regular_file::open_regular_file;
+use super::regular_file::{open_regular_file, read_text};
 
 /// The permission bits of everybody except the file's owner. None may be set.
 const OTHERS: u32 = 0o077;
@@ -76,7 +76,7 @@ pub fn check_is_private(role: &'static str, path: &Path, metadata: &Metadata) ->
 /// `role` says in errors what the file is, such as `admin token file`. Blocks while it reads.
 pub fn read_private_file(role: &'static str, path: &Path, limit: u64) -> Result<String, PrivateFileError> {
     let failed = |source| PrivateFileError::Read { role, path: path.to_owned(), source };
-    let mut file = open_regular_file(path).map_err(failed)?;
+    let file = open_regular_file(path).map_err(failed)?;
     // Check the file that was opened; the path may lead to another one by now.
     let metadata = file.metadata().map_err(failed)?;
     let user = geteuid().as_raw();
@@ -84,11 +84,6 @@ pub fn read_private_file(role: &'static str, path: &Path, limit: u64) -> Result<
         return Err(PrivateFileError::WrongOwner { role, path: path.to_owned(), user });
     }
     check_is_private(role, path, &metadata)?;
-    let mut text = String::new();
-    // One byte beyond the limit shows that the file is too large.
-    let length = file.by_ref().take(limit + 1).read_to_string(&mut text).map_err(failed)?;
-    if length as u64 > limit {
-        return Err(PrivateFileError::TooLarge { role, path: path.to_owned(), limit });
-    }
-    Ok(text)
+    let text = read_text(&file, limit).map_err(failed)?;
+    text.ok_or_else(|| PrivateFileError::TooLarge { role, path: path.to_owned(), limit })
 }

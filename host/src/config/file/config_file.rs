@@ -1,7 +1,7 @@
 //! The configuration file: reads it, and checks it by the parsers of the command line.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use super::document::{Document, Vocabulary};
@@ -10,7 +10,7 @@ use super::option::{check, check_all, serve_options};
 use super::problems::Problem;
 use crate::config::accounts::Accounts;
 use crate::process::private_file::check_is_private;
-use crate::process::regular_file::open_regular_file;
+use crate::process::regular_file::{open_regular_file, read_text};
 
 /// How much of a file is read, in bytes: enough for thousands of cameras and users.
 pub const FILE_LIMIT: u64 = 1 << 20;
@@ -33,11 +33,8 @@ impl ConfigFile {
         let file = open_regular_file(path).map_err(failed)?;
         // That of the file that was opened; the path may lead to another one by now.
         let metadata = file.metadata().map_err(failed)?;
-        let mut text = String::new();
-        file.take(FILE_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 > FILE_LIMIT {
-            return Err(failed(io::Error::other(format!("it is larger than {FILE_LIMIT} bytes"))));
-        }
+        let too_large = || failed(io::Error::other(format!("it is larger than {FILE_LIMIT} bytes")));
+        let text = read_text(&file, FILE_LIMIT).map_err(failed)?.ok_or_else(too_large)?;
         let file = Self::parse(&text).map_err(|problems| ConfigError::Invalid { path: path.to_owned(), problems })?;
         if file.accounts().has_hash() {
             check_is_private("configuration with passwords", path, &metadata)?;
