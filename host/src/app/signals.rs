@@ -65,7 +65,7 @@ pub(super) async fn reload_on_sighup(
     };
     let has_terminal = || io::stdin().is_terminal();
     let had_terminal = has_terminal();
-    let (configuration_turn, guest_turn) = (Turn::default(), Turn::default());
+    let guest_turn = Turn::default();
     let driver_turns: Vec<_> = drivers.iter().map(|driver| (driver.clone(), Turn::default())).collect();
     let filter_turns: Vec<_> = filters.iter().map(|filter| (filter.clone(), Turn::default())).collect();
     let mut under_way = JoinSet::new();
@@ -89,7 +89,7 @@ pub(super) async fn reload_on_sighup(
         service_manager::reloading();
         // The outcomes are logged.
         let reloader = reloader.clone();
-        under_way.spawn(configuration_turn.after_the_last(async move { drop(reloader.reload().await) }));
+        under_way.spawn(async move { drop(reloader.reload().await) });
         for (driver, turn) in &driver_turns {
             let driver = driver.clone();
             under_way.spawn(turn.after_the_last(async move { drop(driver.reload().await) }));
