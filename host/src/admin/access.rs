@@ -22,7 +22,7 @@ use crate::process::private_file::{PrivateFileError, read_private_file};
 const MIN_TOKEN_LENGTH: usize = 16;
 
 /// How much of the token file is read, in bytes. No token is longer.
-const TOKEN_FILE_LIMIT: u64 = 64 << 10;
+pub const TOKEN_FILE_LIMIT: u64 = 64 << 10;
 
 /// Why the token cannot be used.
 #[derive(Debug, thiserror::Error)]

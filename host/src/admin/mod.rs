@@ -23,5 +23,5 @@ pub mod access;
 pub mod api;
 mod denial_log;
 
-pub use access::{Access, TokenError};
+pub use access::{Access, TOKEN_FILE_LIMIT, TokenError};
 pub use api::{AdminApi, ReloadConfiguration};

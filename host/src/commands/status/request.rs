@@ -18,6 +18,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use super::error::StatusError;
+use crate::admin::TOKEN_FILE_LIMIT;
 use crate::http::listen::ListenAddress;
 use crate::process::private_file::read_private_file;
 use crate::tls_client::connector;
@@ -27,9 +28,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest response accepted, in bytes: a thousand times that of a server with two cameras.
 const MAX_LENGTH: usize = 8 << 20;
-
-/// How much of the file with the token is read, in bytes. No token is longer.
-const TOKEN_FILE_LIMIT: u64 = 64 << 10;
 
 /// Reads the token of the admin listener.
 pub(super) fn read_token(file: &Path) -> Result<String, StatusError> {
