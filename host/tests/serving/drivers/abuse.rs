@@ -7,7 +7,7 @@ use hotshoe_test_support::guests::{
 };
 use hotshoe_test_support::wait_until;
 
-use super::{serve, wait_for_picture, wait_for_reason};
+use super::{serve, serve_and_watch, wait_for_picture, wait_for_reason};
 
 /// Checks that this driver becomes an outage with this reason while the other camera streams.
 #[track_caller]
@@ -54,9 +54,7 @@ fn a_driver_that_passes_all_its_memory_harms_only_itself() {
 #[test]
 fn an_image_that_is_too_large_is_refused_and_the_driver_continues() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(PUSHES_TOO_MUCH, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, viewer) = serve_and_watch(folder.path(), &driver(PUSHES_TOO_MUCH, 1));
     drop(viewer);
     let closed = server.wait_for_log("camera front: closed, no viewers left; ");
     assert!(closed.contains("1 malformed"), "{closed}");

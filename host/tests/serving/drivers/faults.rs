@@ -10,7 +10,7 @@ use hotshoe_test_support::guests::{
 use hotshoe_test_support::server::Server;
 
 use super::swapping::put_driver;
-use super::{serve, wait_for_picture, wait_for_reason};
+use super::{serve, serve_and_watch, wait_for_picture, wait_for_reason};
 
 #[test]
 fn a_missing_driver_is_an_outage_until_it_is_there() {
@@ -30,9 +30,7 @@ fn a_missing_driver_is_an_outage_until_it_is_there() {
 #[test]
 fn a_driver_that_dies_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(TRAPS_AFTER_PICTURES, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, mut viewer) = serve_and_watch(folder.path(), &driver(TRAPS_AFTER_PICTURES, 1));
     let log = server.wait_for_log("(retrying)");
     assert!(log.contains("driver.wasm trapped: wasm trap: wasm `unreachable` instruction executed"), "{log}");
     // The placeholder, and then the restarted driver.
@@ -58,9 +56,7 @@ fn a_driver_that_returns_is_an_outage() {
 #[test]
 fn a_silent_driver_is_an_outage_after_three_seconds() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(FALLS_SILENT, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, mut viewer) = serve_and_watch(folder.path(), &driver(FALLS_SILENT, 1));
     server.wait_for_log("driver.wasm delivered no picture for 3 seconds (retrying)");
     while viewer.part().header("x-outage").is_none() {}
 }

@@ -26,6 +26,14 @@ fn serve(folder: &Path, driver: &[u8]) -> Server {
     Server::start(&["--camera", &camera, "--camera", "other=emulated,fps=20", "--linger", "0.2"])
 }
 
+/// Serves the camera `front` with a driver that delivers the first picture, and a viewer who has received it.
+fn serve_and_watch(folder: &Path, driver: &[u8]) -> (Server, Viewer) {
+    let server = serve(folder, driver);
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    wait_for_picture(&mut viewer, 1);
+    (server, viewer)
+}
+
 /// Waits until the snapshot is refused with this reason.
 #[track_caller]
 fn wait_for_reason(server: &Server, reason: &str) {

@@ -11,21 +11,24 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until};
 
 use super::swapping::{put_driver, report, wait_for_picture_without_outage};
-use super::{serve, wait_for_picture};
+use super::{serve, serve_and_watch, wait_for_picture};
+
+/// Waits until this many drivers were rolled back, and returns what the log says about the last one.
+fn wait_for_rollback(server: &Server, count: usize) -> String {
+    server.wait_for_logs("before its first picture; rolling back to that of generation ", count)
+}
 
 #[test]
 fn a_driver_that_fails_before_its_first_picture_is_rolled_back_and_viewers_notice_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(DRIVES, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, mut viewer) = serve_and_watch(folder.path(), &driver(DRIVES, 1));
     for (count, (instructions, reason)) in (1..).zip([
         (TRAPS_WITHOUT_A_PICTURE, "trapped: wasm trap: wasm `unreachable` instruction executed"),
         (REPORTS, "reported: the lens cap is on"),
         (RETURNS, "has returned although the camera is open"),
     ]) {
         assert_eq!(put_driver(&server, "front", &driver(instructions, 2)).status, 200);
-        let log = server.wait_for_logs("before its first picture; rolling back to that of generation ", count);
+        let log = wait_for_rollback(&server, count);
         assert!(log.contains(reason), "{log}");
         let report = report(&server);
         assert!(report["refused"]["reason"].as_str().unwrap().contains(reason), "{report}");
@@ -72,7 +75,7 @@ fn a_driver_that_has_worked_before_and_fails_at_its_return_is_rolled_back_with_a
     // By a rollback, and then by an upload of the same component.
     assert_eq!(send(server.admin.unwrap(), "POST", "/cameras/front/rollback", &[], b"").status, 200);
     for count in 1..=2 {
-        let log = server.wait_for_logs("before its first picture; rolling back to that of generation ", count);
+        let log = wait_for_rollback(&server, count);
         assert!(log.contains(reason), "{log}");
         wait_for_picture_without_outage(&mut viewer, 2);
         wait_until("the driver that runs is current", || report(&server)["current"]["delivered"] == true);
@@ -94,9 +97,7 @@ fn a_driver_that_has_worked_before_and_fails_at_its_return_is_rolled_back_with_a
 #[test]
 fn a_new_driver_that_stays_silent_is_rolled_back_after_ten_seconds_even_behind_another_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(DRIVES, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, mut viewer) = serve_and_watch(folder.path(), &driver(DRIVES, 1));
     assert_eq!(put_driver(&server, "front", &driver(SILENT_DRIVER, 2)).status, 200);
     server.wait_for_log("camera front: generation 2: driver ");
     // The next one takes over although the one before it has delivered nothing.
@@ -113,9 +114,7 @@ fn a_new_driver_that_stays_silent_is_rolled_back_after_ten_seconds_even_behind_a
 #[test]
 fn damaged_pictures_of_a_driver_that_is_rolled_back_are_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(DRIVES, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, viewer) = serve_and_watch(folder.path(), &driver(DRIVES, 1));
     assert_eq!(put_driver(&server, "front", &driver(TRUNCATES_AND_TRAPS, 2)).status, 200);
     server.wait_for_log("before its first picture; rolling back to that of generation 1");
     drop(viewer);

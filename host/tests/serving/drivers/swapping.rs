@@ -10,7 +10,7 @@ use hotshoe_test_support::{built_in_pictures, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{serve, wait_for_picture};
+use super::{serve, serve_and_watch, wait_for_picture};
 
 pub(super) fn put_driver(server: &Server, camera: &str, component: &[u8]) -> Reply {
     send(server.admin.unwrap(), "PUT", &format!("/cameras/{camera}"), &[], component)
@@ -67,9 +67,7 @@ fn an_uploaded_driver_takes_over_without_a_gap() {
 #[test]
 fn what_cannot_be_a_driver_is_refused_and_the_current_one_continues() {
     let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path(), &driver(DRIVES, 1));
-    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
-    wait_for_picture(&mut viewer, 1);
+    let (server, mut viewer) = serve_and_watch(folder.path(), &driver(DRIVES, 1));
     for (component, reason) in [
         (&b"text"[..], "the uploaded driver is not a WebAssembly component"),
         (&built_in(), "the uploaded driver imports what this host does not provide: hotshoe:camera/cameras@0.2.0"),
