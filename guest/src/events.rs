@@ -1,9 +1,9 @@
 //! `/events`: the state of the server as server-sent events (HTML Living Standard, section 9.2).
 //!
 //! There is one type of server-sent event, `state`: the serving guest, all cameras, and the events in their pictures that
-//! continue or were the last, as JSON. It is sent every second, whenever the state of a camera changes, and when an event begins or ends.
-//! Each is complete by itself. They are parts of a channel, so a slow client skips some, and after a swap those of the
-//! new guest follow on the same connection.
+//! continue or were the last, as JSON. It is sent every second, whenever the state of a camera changes, and when an event
+//! begins or ends. Each is complete by itself. They are parts of a channel, so a slow client skips some, and after a swap
+//! those of the new guest follow on the same connection.
 //!
 //! `/events/ID.jpg`: the best frame of an event.
 

@@ -51,7 +51,8 @@ const GUESSES: Rate = Rate { burst: 10, recovery: Duration::from_secs(1) };
 /// How much of a request's path is logged, in characters.
 const LOGGED_PATH_LENGTH: usize = 200;
 
-/// How long the rest of an unwanted body is read and discarded: enough for a component that is too large on a slow machine.
+/// How long the rest of an unwanted body is read and discarded: enough for a component that is too large, also on a slow
+/// machine.
 const DISCARD_TIME: Duration = Duration::from_secs(10);
 
 /// The service of the admin listener.

@@ -60,7 +60,7 @@ impl FirstLoad {
 
     /// Wakes whoever waits, because there is a component.
     pub(super) fn wake(&self) {
-        // With the lock, so that nobody is between looking and waiting.
+        // Under the lock, no opening can be between its check and its wait.
         let _state = self.state();
         self.0.1.notify_all();
     }

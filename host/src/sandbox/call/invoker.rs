@@ -51,7 +51,8 @@ pub struct Invoker {
 
 impl Invoker {
     /// Creates an invoker for guests in this sandbox, with access to these cameras and channels, and to what `grants`
-    /// has. `allow_control` says whether guests may read and set the controls of cameras. `answer_timeout` is how long a guest may take to start its response.
+    /// has. `allow_control` says whether guests may read and set the controls of cameras. `answer_timeout` is how long a
+    /// guest may take to start its response.
     pub fn new(
         sandbox: Arc<Sandbox>,
         cameras: Cameras,
