@@ -6,43 +6,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
-use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::access::{Access, Denied};
+use super::camera_components::CameraComponents;
 use super::denial_log::DenialLog;
-use crate::drivers::{DriverSlot, Drivers};
+use super::response::{AdminResponse, error, json, method_not_allowed, swap_error, with_header};
+use super::uploads::{UPLOAD_LIMITS, Uploads, discard};
 use crate::http::auth::{self, Rate, Throttle};
 use crate::http::health::Health;
 use crate::http::limits::client_network;
 use crate::http::peer::Peer;
 use crate::http::policy::SecurityHeaders;
 use crate::logging::AUDIT_TARGET;
-use crate::sandbox::{
-    BodyError, BodyLimits, COMPONENT_LIMIT, CameraComponent as _, Candidate, LoadError, LoadedDriver, Origin,
-    RequestBody,
-};
+use crate::sandbox::{Origin, RequestBody};
 use crate::status::Collector;
 use crate::status::responses::{self, METRICS_PATH};
-use crate::swap::{ActiveGuest, SwapError};
-
-/// How many uploads may be in progress: each can hold [`COMPONENT_LIMIT`] of memory.
-const MAX_UPLOADS: usize = 2;
-
-/// The slowest upload accepted: 1 Mbit/s, with no pause of more than five seconds. A slower client would keep others
-/// out.
-const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle_timeout: Duration::from_secs(5), min_rate: 128 << 10 };
-
-/// How long an upload may take in total: the largest component at 5 Mbit/s.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+use crate::swap::ActiveGuest;
 
 /// How many wrong tokens a client may send. A person with a wrong token does not notice; a program can try 86,400 per day,
 /// but needs about 10¹⁹.
@@ -51,19 +35,15 @@ const GUESSES: Rate = Rate { burst: 10, recovery: Duration::from_secs(1) };
 /// How much of a request's path is logged, in characters.
 const LOGGED_PATH_LENGTH: usize = 200;
 
-/// How long the rest of an unwanted body is read and discarded: enough for a component that is too large, also on a slow
-/// machine.
-const DISCARD_TIME: Duration = Duration::from_secs(10);
-
 /// The service of the admin listener.
 pub struct AdminApi {
     active_guest: ActiveGuest,
-    drivers: Drivers,
+    cameras: CameraComponents,
     access: Access,
     collector: Collector,
     health: Health,
     reload: ReloadConfiguration,
-    uploads: Semaphore,
+    uploads: Uploads,
     throttle: Throttle,
     denial_log: DenialLog,
 }
@@ -72,26 +52,18 @@ pub struct AdminApi {
 pub type ReloadConfiguration =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<serde_json::Value, String>> + Send>> + Send + Sync>;
 
-/// The body of an error response.
-#[derive(Serialize)]
-struct ErrorBody {
-    error: String,
-}
-
-type AdminResponse = Response<Full<Bytes>>;
-
 impl AdminApi {
     /// Serves requests that have `access`, among them what `collector` collects. Everyone may check the health.
     /// `reload` reloads the configuration.
     pub fn new(collector: Collector, health: Health, access: Access, reload: ReloadConfiguration) -> Self {
         Self {
             active_guest: collector.active_guest.clone(),
-            drivers: collector.drivers.clone(),
+            cameras: CameraComponents { drivers: collector.drivers.clone(), filters: collector.filters.clone() },
             access,
             collector,
             health,
             reload,
-            uploads: Semaphore::new(MAX_UPLOADS),
+            uploads: Uploads::new(),
             throttle: Throttle::new(GUESSES),
             denial_log: DenialLog::new(),
         }
@@ -145,38 +117,16 @@ impl AdminApi {
             ("/config/reload", _) => method_not_allowed("POST"),
             ("/status", method) => responses::status(&self.collector, method),
             (METRICS_PATH, method) => responses::metrics(&self.collector, method),
-            ("/cameras", &Method::GET | &Method::HEAD) => self.report_drivers(),
+            ("/cameras", &Method::GET | &Method::HEAD) => json(StatusCode::OK, &self.cameras.reports()),
             ("/cameras", _) => method_not_allowed("GET, HEAD"),
             _ => match path.strip_prefix("/cameras/") {
-                Some(rest) => self.respond_for_camera(rest, head, body).await,
+                Some(rest) => self.cameras.respond(rest, head, body, &self.uploads).await,
                 None => error(
                     StatusCode::NOT_FOUND,
-                    "not found; this server has /status, /metrics, /guest, /guest/rollback, /config/reload, /cameras and \
-                     /cameras/NAME",
+                    "not found; this server has /status, /metrics, /guest, /guest/rollback, /config/reload, /cameras, \
+                     /cameras/NAME and /cameras/NAME/filters/N",
                 ),
             },
-        }
-    }
-
-    /// Responds to a request for `/cameras/NAME` or `/cameras/NAME/rollback`. `rest` is what follows `/cameras/`.
-    async fn respond_for_camera(&self, rest: &str, head: &Parts, body: &mut RequestBody<Incoming>) -> AdminResponse {
-        let (name, is_rollback) = rest.strip_suffix("/rollback").map_or((rest, false), |name| (name, true));
-        let Some(driver) = self.drivers.get(name) else {
-            // What runs on this machine, such as the program of `exec:`, cannot be configured here.
-            return error(
-                StatusCode::NOT_FOUND,
-                "no camera with this name has a driver (--camera NAME=component:FILE)",
-            );
-        };
-        match (is_rollback, &head.method) {
-            (false, &Method::GET | &Method::HEAD) => json(StatusCode::OK, &driver.report()),
-            (false, &Method::PUT) => self.put_driver(driver, &head.headers, body).await,
-            (false, _) => method_not_allowed("GET, HEAD, PUT"),
-            (true, &Method::POST) => match driver.roll_back() {
-                Ok(()) => json(StatusCode::OK, &driver.report()),
-                Err(reason) => error(StatusCode::CONFLICT, reason),
-            },
-            (true, _) => method_not_allowed("POST"),
         }
     }
 
@@ -204,13 +154,8 @@ impl AdminApi {
         json(StatusCode::OK, &self.active_guest.report())
     }
 
-    fn report_drivers(&self) -> AdminResponse {
-        let reports: Vec<_> = self.drivers.iter().map(DriverSlot::report).collect();
-        json(StatusCode::OK, &reports)
-    }
-
     async fn put_guest(&self, headers: &HeaderMap, body: &mut RequestBody<Incoming>) -> AdminResponse {
-        let (_permit, candidate) = match self.receive_component(Origin::Upload, headers, body).await {
+        let (_permit, candidate) = match self.uploads.receive(Origin::Upload, headers, body).await {
             Ok(received) => received,
             Err(refused) => {
                 refused.log("guest");
@@ -220,66 +165,6 @@ impl AdminApi {
         match self.active_guest.replace(candidate).await {
             Ok(()) => self.report(),
             Err(reason) => swap_error(&reason),
-        }
-    }
-
-    async fn put_driver(
-        &self,
-        driver: &DriverSlot,
-        headers: &HeaderMap,
-        body: &mut RequestBody<Incoming>,
-    ) -> AdminResponse {
-        let role = LoadedDriver::ROLE;
-        let (_permit, candidate) = match self.receive_component(Origin::CameraUpload { role }, headers, body).await {
-            Ok(received) => received,
-            Err(refused) => {
-                refused.log(&format!("{role} of camera {}", driver.camera()));
-                return refused.response;
-            }
-        };
-        match driver.replace(candidate).await {
-            Ok(()) => json(StatusCode::OK, &driver.report()),
-            Err(reason) => swap_error(&reason),
-        }
-    }
-
-    /// Receives a component. The permit is one of the places for uploads, to be held until the component is installed.
-    async fn receive_component(
-        &self,
-        origin: Origin,
-        headers: &HeaderMap,
-        body: &mut RequestBody<Incoming>,
-    ) -> Result<(SemaphorePermit<'_>, Result<Candidate, LoadError>), RefusedUpload> {
-        let Ok(permit) = self.uploads.try_acquire() else {
-            let response = error(StatusCode::SERVICE_UNAVAILABLE, "other uploads are in progress, try again soon");
-            return Err(RefusedUpload {
-                reason: None,
-                response: with_header(response, RETRY_AFTER, HeaderValue::from_static("1")),
-            });
-        };
-        let received = match content_length(headers) {
-            Some(length) if length > COMPONENT_LIMIT => Ok(None),
-            _ => timeout(UPLOAD_TIMEOUT, receive(body)).await.unwrap_or(Err(BodyError::TimedOut)),
-        };
-        let bytes = match received {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => {
-                let reason = LoadError::TooLarge(origin).to_string();
-                return Err(RefusedUpload::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
-            }
-            Err(BodyError::TimedOut) => {
-                return Err(RefusedUpload::new(StatusCode::REQUEST_TIMEOUT, "the upload took too long".to_owned()));
-            }
-            Err(BodyError::Aborted) => {
-                return Err(RefusedUpload::new(StatusCode::BAD_REQUEST, "the upload was cut off".to_owned()));
-            }
-        };
-        match tokio::task::spawn_blocking(move || Candidate::new(origin, bytes)).await {
-            Ok(candidate) => Ok((permit, candidate)),
-            Err(_) => {
-                let reason = "the component cannot be read because of a bug in hotshoe".to_owned();
-                Err(RefusedUpload::new(StatusCode::INTERNAL_SERVER_ERROR, reason))
-            }
         }
     }
 }
@@ -303,26 +188,6 @@ fn logged_path(head: &Parts) -> String {
     path.escape_debug().to_string()
 }
 
-/// An upload that was not received.
-struct RefusedUpload {
-    /// For the log.
-    reason: Option<String>,
-    response: AdminResponse,
-}
-
-impl RefusedUpload {
-    fn new(status: StatusCode, reason: String) -> Self {
-        Self { response: error(status, &reason), reason: Some(reason) }
-    }
-
-    /// `what` is what the component would have replaced.
-    fn log(&self, what: &str) {
-        if let Some(reason) = &self.reason {
-            warn!("{what} not replaced: {reason}");
-        }
-    }
-}
-
 fn deny_user(reason: auth::Denied) -> AdminResponse {
     let mut response = error(reason.status(), reason);
     if let Some(challenge) = reason.challenge() {
@@ -332,61 +197,4 @@ fn deny_user(reason: auth::Denied) -> AdminResponse {
         Some(seconds) => with_header(response, RETRY_AFTER, seconds.into()),
         None => response,
     }
-}
-
-fn swap_error(reason: &SwapError) -> AdminResponse {
-    match reason {
-        SwapError::Load(_) | SwapError::TestRequest { .. } => error(StatusCode::UNPROCESSABLE_ENTITY, reason),
-        SwapError::Thread(_) | SwapError::Panicked(_) => error(StatusCode::INTERNAL_SERVER_ERROR, reason),
-    }
-}
-
-/// The value of `Content-Length`.
-fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Reads a body. Returns `None` if it is too large.
-async fn receive(body: &mut RequestBody<Incoming>) -> Result<Option<Vec<u8>>, BodyError> {
-    let mut bytes = Vec::new();
-    loop {
-        let Some(frame) = body.frame().await else { return Ok(Some(bytes)) };
-        let Ok(frame) = frame else { return Err(body.error().unwrap_or(BodyError::Aborted)) };
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > COMPONENT_LIMIT {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&data);
-    }
-}
-
-/// Reads and discards the rest of a body, for a limited time. If the connection closed while the client still sends,
-/// the client would not see the response.
-async fn discard(body: &mut RequestBody<Incoming>) {
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = timeout(DISCARD_TIME, rest).await;
-}
-
-fn method_not_allowed(allowed: &'static str) -> AdminResponse {
-    let response = error(StatusCode::METHOD_NOT_ALLOWED, format!("allowed methods: {allowed}"));
-    with_header(response, ALLOW, HeaderValue::from_static(allowed))
-}
-
-fn error(status: StatusCode, reason: impl ToString) -> AdminResponse {
-    json(status, &ErrorBody { error: reason.to_string() })
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> AdminResponse {
-    // The values have only fields that JSON can represent, so this does not fail.
-    let mut text = serde_json::to_vec_pretty(value).unwrap_or_default();
-    text.push(b'\n');
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    let response = with_header(response, CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    with_header(response, CACHE_CONTROL, HeaderValue::from_static("no-store"))
-}
-
-fn with_header(mut response: AdminResponse, name: HeaderName, value: HeaderValue) -> AdminResponse {
-    response.headers_mut().insert(name, value);
-    response
 }

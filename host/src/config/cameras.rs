@@ -202,8 +202,8 @@ fn create_filters(
     slots: &mut FilterSlots,
 ) -> Result<Vec<Arc<dyn Filter>>, CamerasError> {
     let mut filters: Vec<Arc<dyn Filter>> = Vec::with_capacity(spec.filters.len());
-    for filter in &spec.filters {
-        let slot = FilterSlot::new(name, filter.file.clone(), sandbox()?);
+    for (number, filter) in (1..).zip(&spec.filters) {
+        let slot = FilterSlot::new(name, Some(number), filter.file.clone(), sandbox()?);
         let invalid = |source| CamerasError::FilterConfiguration { name: name.to_owned(), source };
         let configuration = Configuration::new(filter.configuration.clone()).map_err(invalid)?;
         let grants = Grants { configuration, ..Grants::default() };
@@ -294,7 +294,7 @@ fn create_source(
             Arc::new(rpicam::source(options, supervisor_command()))
         }
         SourceSpec::Component(file) => {
-            let slot = DriverSlot::new(name, file.clone(), sandbox()?);
+            let slot = DriverSlot::new(name, None, file.clone(), sandbox()?);
             let failed = |source| CamerasError::DriverGrants { name: name.to_owned(), source };
             let settings = driver_settings(name, spec).map_err(failed)?;
             drivers.add(slot.clone(), settings.grants.outgoing.clone());

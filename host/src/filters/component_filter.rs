@@ -18,7 +18,7 @@ use super::slots::FilterSlot;
 use crate::camera::filter::{Filter, OpenFilter};
 use crate::camera::{Frame, JpegImage, Outage, OutageCause};
 use crate::process::runtimes::lower_priority;
-use crate::sandbox::{CameraComponent as _, FilterError, FilterRun, FilterSettings, LoadedFilter};
+use crate::sandbox::{CameraComponent as _, FilterError, FilterRun, FilterSettings, LoadedFilter, Origin};
 use crate::swap::Opening;
 
 /// How long frames are not passed to a filter after it has failed. A filter that traps at once would otherwise take all
@@ -181,8 +181,11 @@ impl OpenComponentFilter {
                 OutageCause::Failed
             }
         };
-        let message = format!("the filter {} {error}", opening.component().identity().origin).into();
-        Err(Outage { cause, message })
+        let message = match &opening.component().identity().origin {
+            origin @ Origin::CameraUpload { .. } => format!("{origin} {error}"),
+            origin => format!("the filter {origin} {error}"),
+        };
+        Err(Outage { cause, message: message.into() })
     }
 
     /// The runtime in which the filter runs. Creates it at the first frame.

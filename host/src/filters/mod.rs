@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Camera ── every frame ──► OpenComponentFilter ──► FilterRun (the instance) ──► readers
-//!                                 └─ follows the generations of its slot ◄── SIGHUP, --watch
+//!                                 └─ follows the generations of its slot ◄── SIGHUP, --watch, upload
 //! ```
 //!
 //! * `slots`: the filters of all cameras.

@@ -23,8 +23,13 @@ impl FilterSlots {
         }
     }
 
-    /// The filters in the order of the cameras.
+    /// The filters in the order of the cameras, and those of a camera in the order in which frames pass them.
     pub fn iter(&self) -> impl Iterator<Item = &FilterSlot> {
         self.0.iter()
+    }
+
+    /// The filters of the camera with this name, in the order in which frames pass them.
+    pub fn of<'a>(&'a self, camera: &'a str) -> impl Iterator<Item = &'a FilterSlot> {
+        self.iter().filter(move |slot| slot.camera() == camera)
     }
 }

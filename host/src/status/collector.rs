@@ -154,6 +154,7 @@ fn component(report: SlotReport) -> Component {
     Component {
         camera: report.camera,
         role: report.role.to_owned(),
+        number: report.number,
         from,
         generation,
         refused: report.refused,

@@ -182,6 +182,8 @@ pub struct Component {
     pub camera: String,
     /// `driver` or `filter`.
     pub role: String,
+    /// Which of the components with this role it is, from 1, if a camera can have several.
+    pub number: Option<usize>,
     /// Where the component comes from that runs.
     pub from: Option<String>,
     /// The number of its generation.

@@ -29,6 +29,7 @@ pub struct CameraSlot<C: CameraComponent>(Arc<Inner<C>>);
 
 struct Inner<C: CameraComponent> {
     camera: Arc<str>,
+    number: Option<usize>,
     file: PathBuf,
     sandbox: Arc<Sandbox>,
     state: Mutex<State<C>>,
@@ -73,11 +74,13 @@ impl<C: CameraComponent> Opening<C> {
 }
 
 impl<C: CameraComponent> CameraSlot<C> {
-    /// Creates the slot of the camera with this name. Its component is loaded from `file` when it is needed.
-    pub fn new(camera: &str, file: PathBuf, sandbox: Arc<Sandbox>) -> Self {
+    /// Creates a slot of the camera with this name. Its component is loaded from `file` when it is needed. If a camera can
+    /// have several such components, `number` tells them apart.
+    pub fn new(camera: &str, number: Option<usize>, file: PathBuf, sandbox: Arc<Sandbox>) -> Self {
         let state = State { deployment: None, refusals: Refusals::default() };
         Self(Arc::new(Inner {
             camera: camera.into(),
+            number,
             file,
             sandbox,
             state: Mutex::new(state),
@@ -90,6 +93,16 @@ impl<C: CameraComponent> CameraSlot<C> {
     /// The name of the camera.
     pub fn camera(&self) -> &str {
         &self.0.camera
+    }
+
+    /// Which of the camera's components of this role it is, if there can be several.
+    pub fn number(&self) -> Option<usize> {
+        self.0.number
+    }
+
+    /// What log lines call the component: its role and its number, such as `filter 2`.
+    pub fn label(&self) -> String {
+        self.0.number.map_or_else(|| C::ROLE.to_owned(), |number| format!("{} {number}", C::ROLE))
     }
 
     /// The file of the component that the camera was configured with.
@@ -218,7 +231,8 @@ impl<C: CameraComponent> CameraSlot<C> {
             && current.lifecycle.digest == candidate.digest
         {
             let number = current.lifecycle.number;
-            info!(camera = self.camera(), "{} not replaced, generation {number} already runs this component", C::ROLE);
+            let label = self.label();
+            info!(camera = self.camera(), "{label} not replaced, generation {number} already runs this component");
             return Ok(());
         }
         let (origin, slot) = (candidate.origin.clone(), self.clone());
@@ -275,10 +289,11 @@ impl<C: CameraComponent> CameraSlot<C> {
     pub fn roll_back(&self) -> Result<(), NoRollbackTarget> {
         let transition = {
             let mut state = self.state();
-            state.deployment.as_mut().and_then(DeploymentState::roll_back).ok_or(NoRollbackTarget)?
+            state.deployment.as_mut().and_then(DeploymentState::roll_back).ok_or(NoRollbackTarget(C::ROLE))?
         };
         let number = transition.from.lifecycle.number;
-        info!(target: AUDIT_TARGET, camera = self.camera(), "rolling back from generation {number}");
+        let label = self.label();
+        info!(target: AUDIT_TARGET, camera = self.camera(), "{label}: rolling back from generation {number}");
         self.complete(&transition);
         Ok(())
     }
@@ -290,6 +305,7 @@ impl<C: CameraComponent> CameraSlot<C> {
         SlotReport {
             camera: self.0.camera.to_string(),
             role: C::ROLE,
+            number: self.number(),
             file: self.0.file.display().to_string(),
             current: deployment.map(|deployment| Current::of(&deployment.current)),
             previous: deployment.and_then(|deployment| deployment.targets.previous()).map(Previous::of),
@@ -306,7 +322,8 @@ impl<C: CameraComponent> CameraSlot<C> {
             state.deployment.as_ref().map(|deployment| deployment.current.lifecycle.number)
         };
         let continues = number.map(|number| format!(", generation {number} continues")).unwrap_or_default();
-        warn!(target: AUDIT_TARGET, camera = self.camera(), "{} not replaced{continues}: {reason}", C::ROLE);
+        let label = self.label();
+        warn!(target: AUDIT_TARGET, camera = self.camera(), "{label} not replaced{continues}: {reason}");
     }
 
     /// Completes a change of generations, and returns the new one.
@@ -320,8 +337,8 @@ impl<C: CameraComponent> CameraSlot<C> {
     fn log_start(&self, generation: &Generation<C>) {
         let Identity { origin, digest, .. } = generation.guest.identity();
         let number = generation.lifecycle.number;
-        let camera = self.camera();
-        info!(target: AUDIT_TARGET, camera, generation = number, "{} {origin}, sha256 {digest}", C::ROLE);
+        let (camera, label) = (self.camera(), self.label());
+        info!(target: AUDIT_TARGET, camera, generation = number, "{label} {origin}, sha256 {digest}");
     }
 
     fn current(&self) -> Option<Arc<Generation<C>>> {

@@ -28,10 +28,11 @@ pub(super) struct Deployment {
     failures: Mutex<BTreeMap<&'static str, u64>>,
 }
 
-/// There is no guest to roll back to: the current guest is the first, or the previous guest failed its probation.
+/// There is no component with this role to roll back to: the current one is the first, or the previous one failed its
+/// probation.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no earlier guest to roll back to")]
-pub struct NoRollbackTarget;
+#[error("there is no earlier {0} to roll back to")]
+pub struct NoRollbackTarget(pub(super) &'static str);
 
 impl Deployment {
     /// Starts the first generation, with this guest.
@@ -64,7 +65,7 @@ impl Deployment {
 
     /// Rolls back to the previous guest. Must be called inside a Tokio runtime.
     pub(super) fn roll_back(&self) -> Result<(), NoRollbackTarget> {
-        let transition = self.state().roll_back().ok_or(NoRollbackTarget)?;
+        let transition = self.state().roll_back().ok_or(NoRollbackTarget("guest"))?;
         info!(target: AUDIT_TARGET, "rolling back from generation {}{}", transition.from.lifecycle.number, target(&transition));
         self.complete(transition);
         Ok(())

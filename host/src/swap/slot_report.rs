@@ -14,6 +14,9 @@ pub struct SlotReport {
     pub camera: String,
     /// What the component is, such as `driver`.
     pub role: &'static str,
+    /// Which of the components with this role it is, from 1, if a camera can have several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<usize>,
     /// The file that it was configured with.
     pub file: String,
     /// The component that runs whenever the camera is open. `None` while the file cannot be loaded.

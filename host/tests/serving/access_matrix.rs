@@ -97,7 +97,7 @@ const VIEWER: [Row; 63] = [
 ];
 
 /// What the admin listener offers.
-const ADMIN: [Row; 17] = [
+const ADMIN: [Row; 21] = [
     ("GET", "/healthz", "++++++++++"),
     ("GET", "/readyz", "++++++++++"),
     ("GET", "/status", "11133+3311"),
@@ -112,6 +112,10 @@ const ADMIN: [Row; 17] = [
     ("GET", "/cameras/NAME", "11133+3311"),
     ("PUT", "/cameras/NAME", "11133+3311"),
     ("POST", "/cameras/NAME/rollback", "11133+3311"),
+    ("GET", "/cameras/NAME/filters", "11133+3311"),
+    ("GET", "/cameras/NAME/filters/N", "11133+3311"),
+    ("PUT", "/cameras/NAME/filters/N", "11133+3311"),
+    ("POST", "/cameras/NAME/filters/N/rollback", "11133+3311"),
     ("GET", "/snapshot/front", "11133+3311"),
     ("OPTIONS", "/", "11133+3311"),
     ("GET", "/other", "11133+3311"),

@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use hotshoe::config::cli::Cli;
 use hotshoe_test_support::client::{Viewer, get, send};
-use hotshoe_test_support::guests::{DRIVES, driver};
+use hotshoe_test_support::guests::{DRIVES, MASKS_ALWAYS, SKIPS_FRAMES, driver, masking};
 use hotshoe_test_support::server::{Server, run};
 use hotshoe_test_support::{wait_until, workspace};
 
@@ -153,11 +153,12 @@ fn paths_in_the_table_of_paths_are_served() {
 #[test]
 fn curl_commands_succeed_in_their_order() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("driver.wasm");
+    let (file, filter) = (folder.path().join("driver.wasm"), folder.path().join("filter.wasm"));
     fs::write(&file, driver(DRIVES, 1)).unwrap();
-    let server = serve_with(&["--camera", &format!("porch=component:{}", file.display())]);
+    fs::write(&filter, masking(MASKS_ALWAYS)).unwrap();
+    let server = serve_with(&["--camera", &format!("porch=component:{},filter={}", file.display(), filter.display())]);
     let admin = server.admin.unwrap();
-    let (guest, another_driver) = (another_guest(), driver(DRIVES, 2));
+    let (guest, another_driver, another_filter) = (another_guest(), driver(DRIVES, 2), masking(SKIPS_FRAMES));
     check_all(|document| {
         let mut faults = Vec::new();
         for line in document.shell_lines().iter().filter(|line| line.starts_with("curl ")) {
@@ -166,6 +167,7 @@ fn curl_commands_succeed_in_their_order() {
             let url = words.iter().find(|word| word.starts_with("http://")).unwrap();
             let status = if let Some(path) = url.strip_prefix(ADMIN) {
                 match (has("-T"), has("POST")) {
+                    (true, _) if path.contains("/filters/") => send(admin, "PUT", path, &[], &another_filter).status,
                     (true, _) if path.starts_with("/cameras/") => send(admin, "PUT", path, &[], &another_driver).status,
                     (true, _) => send(admin, "PUT", path, &[], &guest).status,
                     (_, true) => send(admin, "POST", path, &[], b"").status,

@@ -137,12 +137,13 @@ fn guest(guest: &Guest, now: f64) -> String {
 }
 
 fn component(component: &Component, now: f64) -> String {
-    let Component { camera, role, from, generation, refused, swaps } = component;
+    let Component { camera, role, number, from, generation, refused, swaps } = component;
+    let number = number.map(|number| format!(" {number}")).unwrap_or_default();
     let current = match (generation, from) {
         (Some(generation), Some(from)) => format!("generation {generation}, {}", printable(from)),
         _ => "not loaded".to_owned(),
     };
-    format!("The {role} of camera {camera}\n  {current}\n{}\n", history(swaps, refused.as_ref(), now))
+    format!("Camera {camera}, {role}{number}\n  {current}\n{}\n", history(swaps, refused.as_ref(), now))
 }
 
 /// How often a component was replaced, and why the last one was refused.

@@ -1,6 +1,8 @@
 //! Filters between a camera and everyone who sees its frames. The camera's pictures are red on the left, which no
 //! client may ever see, and blue on the right.
 
+mod uploads;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
