@@ -1,4 +1,4 @@
-//! `hotshoe guest imports`: shows what a guest can reach.
+//! `hotshoe guest imports`: shows what a guest, driver or filter can reach.
 
 use std::path::Path;
 

@@ -250,7 +250,7 @@ pub enum ConfigCommand {
 /// What to do with a guest.
 #[derive(Debug, Subcommand)]
 pub enum GuestCommand {
-    /// List the imports of a guest, and whether each is granted, denied or missing
+    /// List the imports of a guest, driver or filter, and whether each is granted, denied or missing
     Imports {
         /// Component to inspect [default: the built-in guest]
         file: Option<PathBuf>,

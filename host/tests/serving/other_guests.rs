@@ -107,6 +107,55 @@ fn the_imports_of_any_component_can_be_shown() {
 }
 
 #[test]
+fn imports_are_marked_by_what_drivers_and_filters_may_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports: String = [
+        ("hotshoe:camera/capture@0.2.0", "push"),
+        ("hotshoe:camera/cameras@0.2.0", "list-cameras"),
+        ("hotshoe:server/generations@0.2.0", "get-generation"),
+        ("hotshoe:camera/pixels@0.2.0", "decode"),
+        ("wasi:filesystem/preopens@0.2.0", "get-directories"),
+        ("wasi:http/outgoing-handler@0.2.0", "handle"),
+        ("wasi:sockets/instance-network@0.2.0", "instance-network"),
+        ("wasi:clocks/monotonic-clock@0.3.0", "now"),
+    ]
+    .map(|(interface, function)| format!(r#"(import "{interface}" (instance (export "{function}" (func))))"#))
+    .concat();
+    let marks = |exports: &[&str]| -> Vec<String> {
+        let exports: String = exports.iter().map(|name| format!(r#"(export "{name}" (instance $empty))"#)).collect();
+        let component = format!("(component {imports} (instance $empty) {exports})");
+        let path = folder.path().join("component.wasm");
+        std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
+        // What is granted to the guest is not granted to the components of cameras.
+        let arguments = ["--guest-dir", ".", "--allow-outgoing", "http://127.0.0.1:1"].map(AsRef::as_ref);
+        let output = run(["guest".as_ref(), "imports".as_ref(), path.as_os_str()].into_iter().chain(arguments));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with(' '));
+        lines.map(|line| line.split_once(": ").map_or(line, |(_, mark)| mark).to_owned()).collect()
+    };
+    let useless = "useless to filters, which see neither cameras nor channels";
+    let as_guest = ["missing", "granted", "granted", "granted", "granted", "granted", "denied", "granted"];
+    let as_driver = [
+        "granted",
+        "missing",
+        "missing",
+        "missing",
+        "denied without dir= of its camera",
+        "denied without allow-outgoing= of its camera",
+        "denied",
+        "missing",
+    ];
+    let as_filter = ["missing", useless, useless, "granted", "denied", "denied", "denied", "granted"];
+    let (handler, source, filter) =
+        ("wasi:http/incoming-handler@0.2.0", "hotshoe:camera/source@0.2.0", "hotshoe:camera/filter@0.2.0");
+    assert_eq!(marks(&[handler]), as_guest);
+    assert_eq!(marks(&["hotshoe:camera/filter@0.9.0"]), as_guest, "in no version that the host calls");
+    assert_eq!(marks(&[source]), [&["As the driver of a camera:"][..], &as_driver].concat());
+    let both = [&["As a guest:"][..], &as_guest, &["As a filter of a camera:"], &as_filter].concat();
+    assert_eq!(marks(&[filter, handler]), both);
+}
+
+#[test]
 fn imports_of_the_rust_standard_library_are_provided() {
     // `std` imports these, the last one for `HashMap`. The component passes the check of its imports and is refused
     // only because it exports no handler.

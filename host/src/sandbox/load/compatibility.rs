@@ -1,11 +1,8 @@
 //! Checks whether the host provides what a component imports, and whether the component exports what the host calls.
 
-use std::fmt::Write as _;
-
 use wasmtime::component::{Linker, ResourceType};
 
 use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
-use crate::sandbox::grants::Grants;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
 const PROVIDED_PACKAGES: [(&str, &str); 21] = [
@@ -66,11 +63,9 @@ pub(super) enum Incompatible {
 
 /// Whether the host provides an import.
 #[derive(Debug, Eq, PartialEq)]
-enum Access<'a> {
-    /// The host provides it.
-    Granted,
-    /// The host provides it, but refuses every call, because nothing is granted.
-    Denied,
+pub(super) enum Access<'a> {
+    /// The host provides it, but may refuse every call if nothing is granted.
+    Provided,
     /// The host lacks the listed functions and resources, or all of it if the list is empty.
     Missing(Vec<&'a str>),
 }
@@ -82,10 +77,9 @@ pub(super) fn check<T: 'static>(
     linker: Linker<T>,
     is_called: fn(&str) -> bool,
 ) -> Result<(), Incompatible> {
-    // Without a grant, imports are denied, but not missing.
-    let mut missing: Vec<_> = accesses(interfaces, linker, &Grants::default())
+    let mut missing: Vec<_> = accesses(interfaces, linker)
         .filter_map(|(import, access)| match access {
-            Access::Granted | Access::Denied => None,
+            Access::Provided => None,
             Access::Missing(items) if items.is_empty() => Some(import.name.clone()),
             Access::Missing(items) => Some(format!("{} ({})", import.name, items.join(", "))),
         })
@@ -134,34 +128,11 @@ pub(super) fn passed_handler<'a>(
     imported.find(|wanted| exports.clone().any(|name| handler(name) == Some(*wanted)))
 }
 
-/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
-/// with these grants, followed by the functions that the component uses.
-pub(super) fn describe_imports<T: 'static>(interfaces: &Interfaces, linker: Linker<T>, grants: &Grants) -> String {
-    let mut text = String::new();
-    for (import, access) in accesses(interfaces, linker, grants) {
-        let (word, missing) = match &access {
-            Access::Granted => ("granted", &[][..]),
-            Access::Denied => ("denied", &[][..]),
-            Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
-        };
-        let word = if is_handler(&import.name) { "granted to middleware (--wrap)" } else { word };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}: {word}", import.name);
-        let ImportKind::Interface(items) = &import.kind else { continue };
-        for item in items.iter().filter(|item| item.kind == ItemKind::Function) {
-            let mark = if missing.contains(&item.name.as_str()) { ": missing" } else { "" };
-            let _ = writeln!(text, "    {}{mark}", item.name);
-        }
-    }
-    text
-}
-
 /// Looks up each import in this linker. Finds out what the linker has by defining each item again, which fails if it
 /// exists. So the linker cannot be used afterwards.
-fn accesses<'a, T: 'static>(
+pub(super) fn accesses<'a, T: 'static>(
     interfaces: &'a Interfaces,
     mut linker: Linker<T>,
-    grants: &Grants,
 ) -> impl Iterator<Item = (&'a Import, Access<'a>)> {
     interfaces.imports.iter().map(move |import| {
         let missing = match &import.kind {
@@ -169,12 +140,7 @@ fn accesses<'a, T: 'static>(
             ImportKind::Type => None,
             ImportKind::Function | ImportKind::Other => Some(Vec::new()),
         };
-        let access = match missing {
-            Some(items) => Access::Missing(items),
-            None if grants.deny(&import.name) => Access::Denied,
-            None => Access::Granted,
-        };
-        (import, access)
+        (import, missing.map_or(Access::Provided, Access::Missing))
     })
 }
 

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
 use super::candidate::{Candidate, Composition};
-use super::compatibility::{self, HANDLER_NAMES, Incompatible, is_handler, is_source};
+use super::compatibility::{self, HANDLER_NAMES, Incompatible, is_handler};
 use super::compiler::{self, Cancellation, CompileError, Priority};
 use super::error::LoadError;
-use super::linker::{driver_linker, linker};
+use super::linker::linker;
 use super::origin::Origin;
 use crate::sandbox::call::exports::{PublisherExport, WorkerExport};
 use crate::sandbox::engine::Sandbox;
-use crate::sandbox::grants::Grants;
 use crate::sandbox::limits::MAX_CORE_INSTANCES;
 use crate::sandbox::state::GuestState;
 use crate::sandbox::wasmtime_error::one_line;
@@ -112,20 +110,6 @@ pub fn load_guest(
         length,
         composition: candidate.composition.clone(),
     })
-}
-
-/// Lists the imports of a component as lines of text: each interface and whether it is granted, denied or missing
-/// with these grants, followed by the functions that the component uses. A guest, or the driver of a camera, can reach
-/// nothing else. Fails if this is not a component.
-pub fn describe_imports(candidate: &Candidate, grants: &Grants) -> Result<String, LoadError> {
-    let interfaces = candidate.interfaces()?;
-    let failed = |error| link_error(candidate, &error);
-    let engine = Engine::default();
-    if interfaces.exports.iter().any(|export| is_source(export)) {
-        let linker = driver_linker(&engine).map_err(failed)?;
-        return Ok(compatibility::describe_imports(&interfaces, linker, grants));
-    }
-    Ok(compatibility::describe_imports(&interfaces, linker(&engine).map_err(failed)?, grants))
 }
 
 pub(super) fn link_error(candidate: &Candidate, error: &wasmtime::Error) -> LoadError {

@@ -7,7 +7,8 @@
 //! * `candidate`: the bytes, with their `origin` and digest; `error`: why they cannot be the guest.
 //! * `loader`: all steps in order.
 //! * `middleware`: puts middleware in front of a guest; `compose`: makes one component of them.
-//! * `interfaces`: what the component imports and exports; `compatibility`: whether the host matches.
+//! * `interfaces`: what the component imports and exports; `compatibility`: whether the host matches; `description`: the
+//!   same for people.
 //! * `compiler`: runs the compiler process; `compiler_process`: the inside of that process.
 //! * `artifact`: compiled code with a checksum; `compile_cache`: artifacts on disk.
 //! * `linker`: the imports that the host provides.
@@ -21,6 +22,7 @@ pub(super) mod compile_cache;
 pub(super) mod compiler;
 pub mod compiler_process;
 mod compose;
+pub(super) mod description;
 pub(super) mod driver;
 pub(super) mod error;
 pub(super) mod filter;
