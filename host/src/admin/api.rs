@@ -50,7 +50,15 @@ pub struct AdminApi {
 
 /// Reloads the configuration. Returns a report of what has changed, or why nothing has.
 pub type ReloadConfiguration =
-    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<serde_json::Value, String>> + Send>> + Send + Sync>;
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<serde_json::Value, NotReloaded>> + Send>> + Send + Sync>;
+
+/// Why the configuration was not reloaded.
+pub struct NotReloaded {
+    /// Whether the same configuration may be usable later.
+    pub is_temporary: bool,
+    /// The reason, for people.
+    pub reason: String,
+}
 
 impl AdminApi {
     /// Serves requests that have `access`, among them what `collector` collects. Everyone may check the health.
@@ -112,7 +120,8 @@ impl AdminApi {
             ("/guest/rollback", _) => method_not_allowed("POST"),
             ("/config/reload", &Method::POST) => match (self.reload)().await {
                 Ok(report) => json(StatusCode::OK, &report),
-                Err(reason) => error(StatusCode::UNPROCESSABLE_ENTITY, reason),
+                Err(NotReloaded { is_temporary: true, reason }) => error(StatusCode::SERVICE_UNAVAILABLE, reason),
+                Err(NotReloaded { reason, .. }) => error(StatusCode::UNPROCESSABLE_ENTITY, reason),
             },
             ("/config/reload", _) => method_not_allowed("POST"),
             ("/status", method) => responses::status(&self.collector, method),

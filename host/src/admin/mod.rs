@@ -7,7 +7,7 @@
 //! | `GET /guest` | the current generation, the guest before it, what drains, and what was refused |
 //! | `PUT /guest` | replaces the guest by the component in the body; responds like GET, or with 422 and the reason |
 //! | `POST /guest/rollback` | rolls back to the previous guest; responds like GET, or with 409 |
-//! | `POST /config/reload` | reloads the configuration; responds with what has changed, or with 422 and the reason |
+//! | `POST /config/reload` | reloads the configuration; responds with what has changed, with 422 and the reason, or with 503 if a file system hangs |
 //! | `GET /cameras` | the drivers and filters of all cameras, each with its path below |
 //! | `GET /cameras/NAME` | the driver of a camera |
 //! | `PUT /cameras/NAME` | replaces the driver of a camera; responds like GET, or with 422 and the reason |
@@ -33,4 +33,4 @@ mod response;
 mod uploads;
 
 pub use access::{Access, TOKEN_FILE_LIMIT, TokenError};
-pub use api::{AdminApi, ReloadConfiguration};
+pub use api::{AdminApi, NotReloaded, ReloadConfiguration};

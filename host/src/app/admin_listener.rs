@@ -10,7 +10,7 @@ use super::capacity::ADMIN_CONNECTIONS;
 use super::error::AppError;
 use super::reload::Reloader;
 use super::side_listener;
-use crate::admin::{Access, AdminApi, ReloadConfiguration};
+use crate::admin::{Access, AdminApi, NotReloaded, ReloadConfiguration};
 use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
 use crate::http::auth::{Authenticator, Role};
@@ -96,7 +96,10 @@ fn reload_configuration(reloader: Arc<Reloader>) -> ReloadConfiguration {
     Box::new(move || {
         let reloader = reloader.clone();
         Box::pin(async move {
-            let report = reloader.reload().await.map_err(|error| error.to_string())?;
+            let report = reloader.reload().await.map_err(|error| {
+                let (is_temporary, reason) = (error.is_temporary(), error.to_string());
+                NotReloaded { is_temporary, reason }
+            })?;
             // The report has only fields that JSON can represent, so this does not fail.
             Ok(serde_json::to_value(report).unwrap_or_default())
         })

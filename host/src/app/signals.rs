@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
-use tokio::sync::Mutex;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
@@ -15,8 +14,9 @@ use super::reload::Reloader;
 use crate::drivers::Drivers;
 use crate::filters::FilterSlots;
 use crate::process::service_manager;
-use crate::sandbox::Candidate;
-use crate::swap::ActiveGuest;
+use crate::process::turn::Turn;
+use crate::sandbox::{CameraComponent, Candidate};
+use crate::swap::{ActiveGuest, CameraSlot};
 
 /// Returns a future that resolves on SIGINT (Ctrl-C) or SIGTERM. Must be called inside a Tokio runtime.
 pub(super) fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
@@ -47,7 +47,8 @@ pub(super) struct Reloaded {
 
 /// Reloads the configuration, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at
 /// each SIGHUP, until the future is dropped. None waits for another, because a file system may hang and compiling takes
-/// minutes at worst. `hangups` is `None` when the task is restarted.
+/// minutes at worst. systemd learns that the reload is over when all have ended or take too long; these continue.
+/// `hangups` is `None` when the task is restarted.
 ///
 /// The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
 pub(super) async fn reload_on_sighup(
@@ -91,35 +92,33 @@ pub(super) async fn reload_on_sighup(
         let reloader = reloader.clone();
         under_way.spawn(async move { drop(reloader.reload().await) });
         for (driver, turn) in &driver_turns {
-            let driver = driver.clone();
-            under_way.spawn(turn.after_the_last(async move { drop(driver.reload().await) }));
+            under_way.spawn(reload_component(driver.clone(), turn.clone()));
         }
         for (filter, turn) in &filter_turns {
-            let filter = filter.clone();
-            under_way.spawn(turn.after_the_last(async move { drop(filter.reload().await) }));
+            under_way.spawn(reload_component(filter.clone(), turn.clone()));
         }
-        let (file, guest) = (file.clone(), active_guest.clone());
-        under_way.spawn(guest_turn.after_the_last(async move {
-            // Reading fails only if it panics.
-            if let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await {
-                let _ = guest.reload(candidate).await;
-            }
-        }));
+        under_way.spawn(reload_guest(active_guest.clone(), file.clone(), guest_turn.clone()));
     }
 }
 
-/// Reloads one thing after the other, in the order of the signals.
-#[derive(Default)]
-struct Turn(Arc<Mutex<()>>);
+async fn reload_component<C: CameraComponent>(slot: CameraSlot<C>, turn: Turn) {
+    let reloaded = slot.clone();
+    // Its outcome is logged.
+    if let Err(error) = turn.run(async move { drop(reloaded.reload().await) }).await {
+        warn!(camera = slot.camera(), "{} not reloaded: {error}", C::ROLE);
+    }
+}
 
-impl Turn {
-    /// Returns a future that reloads when all earlier ones of this turn have ended.
-    fn after_the_last<R: Future<Output = ()> + Send>(&self, reload: R) -> impl Future<Output = ()> + Send + use<R> {
-        let turn = self.0.clone();
-        async move {
-            // Those who wait get the lock in their order.
-            let _turn = turn.lock().await;
-            reload.await;
+/// Reloads the guest from `file`, or the built-in one, and its middleware.
+async fn reload_guest(guest: ActiveGuest, file: Option<PathBuf>, turn: Turn) {
+    let reload = async move {
+        // Reading fails only if it panics.
+        if let Ok(candidate) = spawn_blocking(move || Candidate::read(file.as_deref())).await {
+            // The outcome is logged.
+            let _ = guest.reload(candidate).await;
         }
+    };
+    if let Err(error) = turn.run(reload).await {
+        warn!("guest not reloaded: {error}");
     }
 }

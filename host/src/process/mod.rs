@@ -1,6 +1,7 @@
 //! The process as a whole: its threads, memory, open files and background tasks.
 //!
-//! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end.
+//! * [`runtimes`]: the two Tokio runtimes. [`supervisor`]: background tasks that must not end. [`turn`]: work that
+//!   may hang.
 //! * [`heap`]: returns free memory to the system. [`open_files`]: the limit on open files.
 //! * [`confinement`]: takes rights that are not needed. [`service_manager`]: notifications to systemd.
 //! * [`regular_file`]: opens and reads files, but no pipes. [`private_file`]: reads files with secrets. [`file_changes`]: detects
@@ -17,3 +18,4 @@ pub mod regular_file;
 pub mod runtimes;
 pub mod service_manager;
 pub mod supervisor;
+pub mod turn;

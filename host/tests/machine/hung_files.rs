@@ -2,12 +2,16 @@
 //! files.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use hotshoe_test_support::client::{Viewer, get, send};
+use hotshoe_test_support::client::{Viewer, get, request, send};
 use hotshoe_test_support::guests::{DRIVES, built_in, driver, driver_file, driver_that_a_file_breaks, variant};
-use hotshoe_test_support::server::Server;
+use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::{built_in_pictures, wait_until};
 use rustix::process::Signal;
 
@@ -111,4 +115,54 @@ pub fn delays_nothing_else() {
     // The other one still hangs.
     server.signal(Signal::TERM);
     assert!(server.wait().success());
+}
+
+/// Longer than the server waits for two things, one after the other.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(120);
+
+pub fn does_not_keep_a_reload_from_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (lost, config, broken) = (path("lost"), path("hotshoe.toml"), path("broken.toml"));
+    fs::create_dir(&lost).unwrap();
+    let camera = |name: &str, source: &str| format!("[cameras.{name}]\nsource = \"{source}\"\n");
+    let driver = format!("component:{}", lost.join("driver.wasm").display());
+    let text = camera("front", "emulated") + &camera("unread", &driver);
+    fs::write(&config, &text).unwrap();
+    let mut hung = Hung::mount(&lost);
+    let systemd = UnixDatagram::bind(path("notify")).unwrap();
+    systemd.set_read_timeout(Some(RELOAD_DEADLINE)).unwrap();
+    let mut command = command();
+    command.arg("--config").arg(&config).env("NOTIFY_SOCKET", path("notify"));
+    let server = Server::start_command(command);
+    let expect = |text: &str| {
+        let mut message = [0; 4096];
+        let length = systemd.recv(&mut message).unwrap();
+        let message = String::from_utf8_lossy(&message[..length]);
+        assert!(message.lines().any(|line| line == text), "{message:?} lacks {text}");
+    };
+    expect("READY=1");
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    viewer.part();
+    // Renamed into place, because the file may be read at any time.
+    symlink(lost.join("hotshoe.toml"), &broken).unwrap();
+    fs::rename(&broken, &config).unwrap();
+    server.signal(Signal::HUP);
+    expect("RELOADING=1");
+    let admin = server.admin.unwrap();
+    let posting = thread::spawn(move || request(admin, "POST", "/config/reload"));
+    expect("READY=1");
+    let log = |text: &str| server.wait_for_log_within(text, RELOAD_DEADLINE);
+    log("the configuration is not reloaded: it takes more than 20 s, and continues");
+    log("camera unread: driver not reloaded: it takes more than 20 s, and continues");
+    let reply = posting.join().unwrap();
+    assert_eq!(reply.status, 503, "{}", reply.text());
+    viewer.part();
+    // What hangs ends when the file system responds, and others get their turn.
+    hung.end();
+    log("the configuration is not reloaded, and nothing changes: cannot read the configuration");
+    fs::remove_file(&config).unwrap();
+    fs::write(&config, text + &camera("new", "emulated")).unwrap();
+    assert_eq!(request(admin, "POST", "/config/reload").json()["cameras"]["added"][0], "new");
+    viewer.part();
 }

@@ -134,6 +134,11 @@ fn main() -> ExitCode {
         ),
         trial("a_file_system_that_hangs_delays_nothing_else", &hung_files::missing(), hung_files::delays_nothing_else),
         trial(
+            "a_file_system_that_hangs_does_not_keep_a_reload_from_ending",
+            &hung_files::missing(),
+            hung_files::does_not_keep_a_reload_from_ending,
+        ),
+        trial(
             "viewers_of_a_dead_relay_return_through_haproxy",
             &missing_programs(&["haproxy"]),
             balancer::viewers_of_a_dead_relay_return,

@@ -24,6 +24,7 @@ use crate::config::{
 use crate::http::auth::{Authenticator, Rules};
 use crate::http::limits::{Admission, Connections};
 use crate::http::tls::{CertificateFiles, CertificateResolver, TlsError};
+use crate::process::turn::{Turn, TurnError};
 use crate::sandbox::Sandbox;
 
 /// The options that a reload applies.
@@ -38,7 +39,7 @@ const RELOADABLE: [&str; 7] = [
 ];
 const USERS: &str = "users";
 
-/// Why the configuration was not reloaded. Nothing has changed then.
+/// Why the configuration was not reloaded. Nothing has changed then, unless it is [`Turn`](Self::Turn).
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReloadError {
     /// The configuration is invalid.
@@ -59,11 +60,22 @@ pub(super) enum ReloadError {
     /// The thread that reads it has failed.
     #[error("it cannot be read because of a bug in hotshoe: {0}")]
     Thread(#[from] JoinError),
+    /// It has not been reloaded yet.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+}
+
+impl ReloadError {
+    /// Whether the same configuration may be usable later.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Turn(error) if error.is_temporary())
+    }
 }
 
 /// Reloads the configuration of a running server.
 pub(super) struct Reloader {
-    /// Held during a reload, so that they happen one at a time.
+    /// Reloads happen one at a time.
+    turn: Turn,
     running: AsyncMutex<Running>,
     /// The values at the start.
     values: OptionValues,
@@ -120,23 +132,31 @@ impl Reloader {
     pub(super) fn new(args: &ServeArgs, reloadable: Reloadable, mut start: AtStart) -> Self {
         let running = Running { cameras: std::mem::take(&mut start.configured), limits: args.into() };
         let (values, common) = (args.values.clone(), args.into());
-        Self { running: AsyncMutex::new(running), values, common, reloadable, start }
+        Self { turn: Turn::default(), running: AsyncMutex::new(running), values, common, reloadable, start }
     }
 
     /// Reads the configuration again: the file, with the command line and the environment as they were at the start.
-    /// Applies what can be changed, and logs the outcome.
+    /// Applies what can be changed, and logs the outcome. A client that leaves does not end it halfway.
+    ///
+    /// If it takes longer than [`TURN_TIMEOUT`](crate::process::turn::TURN_TIMEOUT), because a file system hangs, this
+    /// fails. The configuration is applied when it could be read.
     pub(super) async fn reload(self: Arc<Self>) -> Result<ReloadReport, ReloadError> {
-        // In a task of its own: a client that leaves must not end it halfway.
-        tokio::spawn(async move {
-            let mut running = self.running.lock().await;
-            let outcome = self.reload_once(&mut running).await;
+        let this = self.clone();
+        let reloading = async move {
+            let outcome = this.reload_once(&mut *this.running.lock().await).await;
             match &outcome {
                 Ok(report) => report.log(),
                 Err(error) => warn!("the configuration is not reloaded, and nothing changes: {error}"),
             }
             outcome
-        })
-        .await?
+        };
+        match self.turn.run(reloading).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                warn!("the configuration is not reloaded: {error}");
+                Err(error.into())
+            }
+        }
     }
 
     async fn reload_once(self: &Arc<Self>, running: &mut Running) -> Result<ReloadReport, ReloadError> {
