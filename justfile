@@ -42,6 +42,10 @@ lint:
 test:
     cargo test
 
+# Check that clients see nothing that filters hide while the camera captures FRAMES frames and faults strike the filters
+mask FRAMES="100000" SEED="16":
+    HOTSHOE_MASK_FRAMES={{FRAMES}} HOTSHOE_MASK_SEED={{SEED}} cargo test --test serving -- --nocapture --exact filters::mask::the_mask_never_fails_open
+
 # Run the benchmarks (twenty minutes)
 bench:
     cargo bench --bench pieces

@@ -1,22 +1,20 @@
 //! Filters between a camera and everyone who sees its frames. The camera's pictures are red on the left, which no
-//! client may ever see, and blue on the right.
+//! client may ever see, and blue or green on the right.
+//!
+//! * `shown`: what clients see. `readers`: clients that read in every way. `mask`: no fault lets them see too much.
+//! * `uploads`: filters that the admin listener replaces.
 
+mod mask;
+mod readers;
+mod shown;
 mod uploads;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use hotshoe::camera::Dimensions;
-use hotshoe::camera::pixels::{Area, Format, Picture};
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::guests::{
-    HOARDS_IMAGES, LEAKS_IMAGES, MASKS_ALWAYS, RETURNS_NOTHING, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE,
-    TRAPS_AT_TIMES, masking, variant,
+    HOARDS_IMAGES, LEAKS_IMAGES, MASKS_ALWAYS, RETURNS_NOTHING, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE, masking,
 };
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
@@ -26,17 +24,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-const WIDTH: usize = 64;
-const HEIGHT: usize = 48;
-
-/// An image that is red on the left and blue on the right.
-fn picture() -> Vec<u8> {
-    let size = Dimensions { width: WIDTH as u32, height: HEIGHT as u32 };
-    let row: Vec<u8> = (0..WIDTH).flat_map(|x| if x < WIDTH / 2 { [255, 0, 0] } else { [0, 0, 255] }).collect();
-    let mut picture = Picture::black(size, Format::Rgb).unwrap();
-    picture.write(Area { left: 0, top: 0, size }, &row.repeat(HEIGHT)).unwrap();
-    picture.encode(90).unwrap().bytes.to_vec()
-}
+use shown::{Seen, WIDTH, check, picture};
 
 struct Setup {
     server: Server,
@@ -62,36 +50,6 @@ impl Setup {
         fs::rename(&temporary, &self.filter).unwrap();
         self.server.signal(Signal::HUP);
     }
-}
-
-/// What a client sees on the left and on the right.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Seen {
-    /// A filtered frame.
-    Masked,
-    /// The placeholder.
-    Placeholder,
-}
-
-/// Checks a picture that a client has got.
-#[track_caller]
-fn check(jpeg: &[u8]) -> Seen {
-    // The placeholder has no colour (ITU-T T.81, B.2.2).
-    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
-    if jpeg[frame + 9] == 1 {
-        return Seen::Placeholder;
-    }
-    let options = DecoderOptions::new_fast().jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
-    let pixels = decoder.decode().unwrap();
-    assert_eq!(decoder.dimensions(), Some((WIDTH, HEIGHT)));
-    for (index, pixel) in pixels.as_chunks::<3>().0.iter().enumerate() {
-        if index % WIDTH < WIDTH / 2 - 2 {
-            assert!(pixel.iter().all(|value| *value < 60), "a client sees {pixel:?}, which should be masked");
-        }
-    }
-    assert!(pixels[3 * (WIDTH - 8) + 2] > 200, "the rest of the picture is missing");
-    Seen::Masked
 }
 
 #[test]
@@ -145,7 +103,7 @@ fn a_mask_hides_what_viewers_see_there_if_exif_turns_the_picture() {
     let options = DecoderOptions::new_fast().jpeg_set_out_colorspace(ColorSpace::RGB);
     let pixels = JpegDecoder::new_with_options(ZCursor::new(&shown), options).decode().unwrap();
     for (index, [red, green, blue]) in pixels.as_chunks::<3>().0.iter().enumerate() {
-        match index % WIDTH {
+        match index % WIDTH as usize {
             0..30 => assert!([red, green, blue].into_iter().all(|value| *value < 60), "{index} is not hidden"),
             // What is on the left of the camera's picture.
             34.. => assert!(*red > 200 && *blue < 60, "{index} is not turned: {red} {green} {blue}"),
@@ -218,99 +176,4 @@ fn a_filter_that_returns_nothing_is_an_outage_and_never_replaces_one_that_works(
     let mut viewer = Viewer::watch(setup.server.address, "/stream");
     wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
     setup.server.wait_for_log("filter.wasm has returned no frame for 10 seconds");
-}
-
-/// The frames that each client reads. `HOTSHOE_MASK_FRAMES=100000 cargo test --test serving mask_never_fails_open` reads
-/// more.
-fn frames() -> u32 {
-    std::env::var("HOTSHOE_MASK_FRAMES").map_or(1000, |frames| frames.parse().unwrap())
-}
-
-/// Reads pictures until `stop` is set, and checks each. Counts the masked ones.
-fn read(
-    mut next: impl FnMut() -> Vec<u8> + Send + 'static,
-    stop: Arc<AtomicBool>,
-    masked: Arc<AtomicU32>,
-) -> JoinHandle<()> {
-    thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            if check(&next()) == Seen::Masked {
-                masked.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    })
-}
-
-fn snapshot(address: SocketAddr) -> Vec<u8> {
-    loop {
-        let reply = get(address, "/snapshot");
-        thread::sleep(Duration::from_millis(5));
-        // Without a picture, there is none to check.
-        if reply.status == 200 {
-            return reply.body;
-        }
-    }
-}
-
-/// Requests the clip of the last second, and checks all of its pictures but the last, which it returns.
-fn clip(address: SocketAddr) -> Vec<u8> {
-    loop {
-        let reply = get(address, "/clip/front?seconds=1");
-        thread::sleep(Duration::from_millis(50));
-        // Before two frames have passed the filter, there is none.
-        if reply.status != 200 {
-            continue;
-        }
-        let is_start = |at: &usize| reply.body[*at..].starts_with(&[0xFF, 0xD8, 0xFF]);
-        let starts: Vec<_> = (0..reply.body.len()).filter(is_start).collect();
-        let ends = starts.iter().skip(1).copied().chain([reply.body.len()]);
-        let mut pictures: Vec<_> = starts.iter().zip(ends).map(|(start, end)| &reply.body[*start..end]).collect();
-        let last = pictures.pop().expect("a clip has pictures").to_vec();
-        pictures.into_iter().for_each(|picture| assert_eq!(check(picture), Seen::Masked));
-        return last;
-    }
-}
-
-#[test]
-fn the_mask_never_fails_open() {
-    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=200,remember=1s");
-    let address = setup.server.address;
-    let (stop, masked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-    let mut clients = vec![
-        read(move || snapshot(address), stop.clone(), Arc::default()),
-        read(move || clip(address), stop.clone(), Arc::default()),
-    ];
-    let mut all = Viewer::watch(address, "/pictures");
-    clients.push(read(move || all.part().jpeg, stop.clone(), Arc::default()));
-    for _ in 0..2 {
-        let mut viewer = Viewer::watch(address, "/stream");
-        clients.push(read(move || viewer.part().jpeg, stop.clone(), masked.clone()));
-    }
-    // Each comes up at random. The number makes every offer another component.
-    let behaviours = [MASKS_ALWAYS, TRAPS_AT_TIMES, TRAPS_AT_ONCE, SKIPS_FRAMES, LEAKS_IMAGES, SPINS_AT_TIMES];
-    let (mut random, mut swaps) = (0x2545_F491_u32, 0);
-    while masked.load(Ordering::Relaxed) < frames() {
-        assert!(!clients.iter().any(JoinHandle::is_finished), "a client has seen what it must not see");
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        swaps += 1;
-        let choice = random as usize % (behaviours.len() + 2);
-        match behaviours.get(choice) {
-            // It takes seconds until it is stopped.
-            Some(&SPINS_AT_TIMES) if swaps % 8 != 0 => {}
-            Some(behaviour) => setup.replace(&variant(&masking(behaviour), swaps)),
-            None if choice == behaviours.len() => setup.replace(b"no component"),
-            // The filter stays, and the thread of the clients has the processor.
-            None => {}
-        }
-        let (before, start) = (masked.load(Ordering::Relaxed), Instant::now());
-        while masked.load(Ordering::Relaxed) < before + 40 && start.elapsed().as_millis() < 500 {
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.join().unwrap();
-    }
 }

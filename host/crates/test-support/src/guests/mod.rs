@@ -7,7 +7,8 @@
 //!
 //! * `encode`: from a module to a component. `prelude`: what all guests have in common.
 //! * `drivers`: drivers of cameras.
-//! * `misbehaving`, `channels`, `pixels`, `workers`, `results`: what guests do. `components`: guests made of it.
+//! * `filters`: filters of cameras.
+//! * `misbehaving`, `channels`, `pixels`, `workers`, `results`: what guests do. `components`, `reading`: guests made of it.
 
 mod channels;
 mod components;
@@ -17,6 +18,7 @@ mod filters;
 mod misbehaving;
 mod pixels;
 mod prelude;
+mod reading;
 mod results;
 mod workers;
 
@@ -29,6 +31,7 @@ pub use self::encode::{encode_module, encode_world};
 pub use self::filters::*;
 pub use self::misbehaving::*;
 pub use self::pixels::*;
+pub use self::reading::*;
 pub use self::results::*;
 pub use self::workers::*;
 

@@ -3,7 +3,7 @@
 use super::channels::publishing_and;
 use super::components::importing;
 
-const IMPORTS: &str = r#"
+pub(super) const IMPORTS: &str = r#"
   (import "hotshoe:camera/pixels@0.2.0" "decode" (func $decode (param i32 i32 i32 i32)))
   (import "hotshoe:camera/pixels@0.2.0" "adopt" (func $adopt (param i32 i32 i32)))
   (import "hotshoe:camera/pixels@0.2.0" "[static]picture.create" (func $create (param i32 i32 i32 i32)))
@@ -15,7 +15,7 @@ const IMPORTS: &str = r#"
   (import "hotshoe:camera/frames@0.2.0" "[method]image.read" (func $image_bytes (param i32 i32)))"#;
 
 /// Functions for frames, pictures and responses. The memory from 100000 is black.
-const FUNCTIONS: &str = r#"
+pub(super) const FUNCTIONS: &str = r#"
   (global $feed (mut i32) (i32.const 0))
   (func $next_image (result i32)
     (if (i32.eqz (global.get $feed))

@@ -4,14 +4,14 @@ use super::encode::encode;
 use super::misbehaving::TRAPS;
 use super::prelude::module_with;
 
-const IMPORTS: &str = r#"
+pub(super) const IMPORTS: &str = r#"
   (import "hotshoe:server/results@0.2.0" "attach"
     (func $attach (param i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   (import "hotshoe:server/results@0.2.0" "set-zones" (func $put_zones (param i32 i32 i32 i32 i32 i32 i32)))
   (import "hotshoe:camera/cameras@0.2.0" "get-frame" (func $get_frame (param i32 i32 i64 i32)))"#;
 
 /// A box at 1024, a number at 1088 and a text at 1120, and functions that change and attach them.
-const RESULTS: &str = r#"
+pub(super) const RESULTS: &str = r#"
   (global $count (mut i32) (i32.const 0))
   (data (i32.const 1152) "face") (data (i32.const 1160) "lux") (data (i32.const 1168) "plate")
   (data (i32.const 1184) "\"A<B\"")
