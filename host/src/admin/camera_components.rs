@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::response::{AdminResponse, error, json, method_not_allowed, swap_error};
 use super::uploads::Uploads;
 use crate::drivers::Drivers;
-use crate::filters::{FilterSlot, FilterSlots};
+use crate::filters::FilterSlots;
 use crate::sandbox::{CameraComponent, Origin, RequestBody};
 use crate::swap::{CameraSlot, SlotReport};
 
@@ -38,8 +38,8 @@ impl ComponentReport {
 impl CameraComponents {
     /// All drivers, and then all filters.
     pub(super) fn reports(&self) -> Vec<ComponentReport> {
-        let drivers = self.drivers.iter().map(ComponentReport::of);
-        drivers.chain(self.filters.iter().map(ComponentReport::of)).collect()
+        let (drivers, filters) = (self.drivers.list(), self.filters.list());
+        drivers.iter().map(ComponentReport::of).chain(filters.iter().map(ComponentReport::of)).collect()
     }
 
     /// Responds to a request for one camera. `rest` is what follows `/cameras/`.
@@ -57,7 +57,7 @@ impl CameraComponents {
             Some((camera, rest)) => (camera, rest.strip_prefix("filters/").and_then(|number| number.parse().ok())),
         };
         match filter.and_then(|number: usize| self.filters.of(camera).find(|slot| slot.number() == Some(number))) {
-            Some(filter) => respond_for(filter, is_rollback, head, body, uploads).await,
+            Some(filter) => respond_for(&filter, is_rollback, head, body, uploads).await,
             None => error(StatusCode::NOT_FOUND, self.no_filter(camera)),
         }
     }
@@ -70,8 +70,8 @@ impl CameraComponents {
         body: &mut RequestBody<Incoming>,
         uploads: &Uploads,
     ) -> AdminResponse {
-        match self.drivers.get(camera) {
-            Some(driver) => respond_for(driver, is_rollback, head, body, uploads).await,
+        match self.drivers.of(camera).next() {
+            Some(driver) => respond_for(&driver, is_rollback, head, body, uploads).await,
             // What runs on this machine, such as the program of `exec:`, cannot be configured here.
             None if self.filters.of(camera).next().is_none() => {
                 error(StatusCode::NOT_FOUND, "no camera with this name has a driver (--camera NAME=component:FILE)")
@@ -81,7 +81,7 @@ impl CameraComponents {
     }
 
     fn report_filters(&self, camera: &str, head: &Parts) -> AdminResponse {
-        let filters: Vec<_> = self.filters.of(camera).map(ComponentReport::of).collect();
+        let filters: Vec<_> = self.filters.of(camera).map(|filter| ComponentReport::of(&filter)).collect();
         match head.method {
             _ if filters.is_empty() => error(StatusCode::NOT_FOUND, self.no_filter(camera)),
             Method::GET | Method::HEAD => json(StatusCode::OK, &filters),
@@ -91,7 +91,7 @@ impl CameraComponents {
 
     /// Which filters a camera has, for a client that asked for another.
     fn no_filter(&self, camera: &str) -> String {
-        match self.filters.of(camera).filter_map(FilterSlot::number).last() {
+        match self.filters.of(camera).next_back().and_then(|filter| filter.number()) {
             Some(1) => format!("its filter is /cameras/{camera}/filters/1"),
             Some(last) => format!("its filters are /cameras/{camera}/filters/1 to /cameras/{camera}/filters/{last}"),
             None => "no camera with this name has a filter (--camera NAME=SOURCE,filter=FILE)".to_owned(),

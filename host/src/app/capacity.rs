@@ -2,15 +2,15 @@
 
 use tracing::warn;
 
+use super::component_needs::ComponentNeeds;
 use crate::channels::Channels;
 use crate::config::admin_address::AdminAddress;
-use crate::config::camera_spec::{CameraSpec, DriverSpec, SourceSpec};
 use crate::config::serve_args::ServeArgs;
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::filters::MAX_FILTER_INSTANCES;
 use crate::http::limits::{Limits, RequestLimits};
 use crate::process::open_files;
-use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_INSTANCE_REQUESTS, MAX_OPEN_FILES, MAX_OUTGOING_REQUESTS};
+use crate::sandbox::{MAX_IDLE_INSTANCES, MAX_OUTGOING_REQUESTS};
 use crate::swap::workers::MAX_WORKERS;
 
 /// The most connections to the admin listener. Enough for a few uploads and some clients that read the report.
@@ -24,6 +24,10 @@ const IDLE_CONNECTIONS: usize = 1000;
 
 /// How many cameras a new configuration can add to a running server. Each reserves address space for its publishers.
 const SPARE_CAMERAS: usize = 8;
+
+/// How many instances of components these cameras can have together: each a driver and a filter. They reserve address
+/// space.
+const SPARE_COMPONENT_INSTANCES: u32 = SPARE_CAMERAS as u32 * (MAX_DRIVER_INSTANCES + MAX_FILTER_INSTANCES);
 
 /// The number of connections when too few files are left. With fewer, the server would be useless.
 const MIN_CONNECTIONS: usize = 4;
@@ -68,29 +72,37 @@ pub(super) fn most_cameras(args: &ServeArgs) -> usize {
 
 /// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
 /// test request; idle ones of the current and the previous guest; their workers and those of their middleware; and two
-/// publishers per channel, while one takes over from the other. Cameras with a driver need up to three each, and two for
-/// each filter. `most_cameras` is how many cameras there can be.
+/// publishers per channel, while one takes over from the other; and those of the components of cameras. `most_cameras` is
+/// how many cameras there can be.
 pub(super) fn instances(args: &ServeArgs, most_cameras: usize) -> u32 {
-    let is_component = |camera: &&CameraSpec| matches!(camera.source, SourceSpec::Component(_));
-    let drivers = args.cameras.iter().filter(is_component).count() as u32;
-    let filters = args.cameras.iter().map(|camera| camera.filters.len() as u32).sum::<u32>() * MAX_FILTER_INSTANCES;
     let publishers = 2 * Channels::limit(most_cameras);
     2 * args.max_requests
         + 1
         + 2 * MAX_IDLE_INSTANCES
         + MAX_WORKERS * (1 + args.middleware.len() as u32)
         + publishers
-        + drivers * MAX_DRIVER_INSTANCES
-        + filters
+        + component_instances(args)
 }
 
-/// How many connections the limit on open files allows. `cameras` is how many cameras there can be.
-pub(super) fn most_connections(args: &ServeArgs, cameras: usize) -> usize {
+/// The number of instances that the components of all cameras can have together until the next start.
+pub(super) fn component_instances(args: &ServeArgs) -> u32 {
+    // Without a file, the cameras cannot change.
+    let spare = if args.config.is_some() { SPARE_COMPONENT_INSTANCES } else { 0 };
+    ComponentNeeds::of_all(&args.cameras).instances + spare
+}
+
+/// How many connections, and files of components of cameras, the limit on open files allows together. `cameras` is how
+/// many cameras there can be.
+pub(super) fn most_files(args: &ServeArgs, cameras: usize) -> usize {
     let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
     let metrics = if matches!(args.metrics, Some(AdminAddress::Listen(_))) { METRICS_CONNECTIONS } else { 0 };
     let guest_files = if args.grants.guest_dir.is_some() { open_files::for_guests() } else { 0 };
-    let drivers = driver_files(&args.cameras);
-    open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files + drivers)
+    open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files)
+}
+
+/// How many of [`most_files`] the components of cameras can have, so that there are connections.
+pub(super) fn most_component_files(most_files: usize) -> usize {
+    most_files.saturating_sub(MIN_CONNECTIONS)
 }
 
 /// The limits on connections: what the options ask for, but at most `most`.
@@ -105,17 +117,6 @@ pub(super) fn connection_limits(options: LimitOptions, most: usize) -> Limits {
     }
     let total = requested.min(most).max(MIN_CONNECTIONS);
     Limits { total, per_address: options.max_connections_per_address as usize }
-}
-
-/// How many files and connections the drivers of cameras may have open, as far as the options of their cameras grant
-/// any.
-fn driver_files(cameras: &[CameraSpec]) -> usize {
-    let of_instance = |driver: &DriverSpec| {
-        let files = driver.directory.as_ref().map_or(0, |_| MAX_OPEN_FILES);
-        let requests = if driver.outgoing.is_empty() { 0 } else { MAX_INSTANCE_REQUESTS };
-        files + requests
-    };
-    cameras.iter().map(|camera| of_instance(&camera.driver)).sum::<usize>() * MAX_DRIVER_INSTANCES as usize
 }
 
 /// The limits on requests. Streams leave a quarter of the connections to other requests.

@@ -17,7 +17,7 @@ use crate::swap::SwapError;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// There is no file to watch.
-    #[error("--watch needs a file to watch; add --guest FILE, --wrap FILE or --camera component:FILE")]
+    #[error("--watch needs a file to watch; add --guest FILE, --wrap FILE, --camera component:FILE or a filter")]
     NothingToWatch,
     /// A camera cannot be used.
     #[error(transparent)]

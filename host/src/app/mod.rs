@@ -5,12 +5,15 @@
 //! * `admin_listener`: the admin listener. `metrics_listener`: the listener for Prometheus. `side_listener`: what these
 //!   two share. `listeners`: what all listeners share.
 //! * `signals`: shutting down and reloading. `watchers`: the tasks that load again what has changed. `reload`: another
-//!   configuration for a running server. `camera_tasks`: the supervisors of cameras.
+//!   configuration for a running server. `camera_tasks`: the supervisors of cameras. `component_tasks`: their drivers and
+//!   filters; `component_needs`: whether there is room for these.
 //! * `error`: the errors that end the server. `watchdog`: tells systemd that it works.
 
 mod admin_listener;
 mod camera_tasks;
 mod capacity;
+mod component_needs;
+mod component_tasks;
 mod confinement;
 mod error;
 mod listeners;
@@ -30,12 +33,13 @@ use tokio::sync::mpsc;
 use tracing::info;
 
 use self::camera_tasks::supervise_all;
+use self::component_needs::ComponentNeeds;
+use self::component_tasks::ComponentTasks;
 use self::parts::{Parts, build};
 use self::reload::{AtStart, Reloadable, Reloader};
-use self::signals::{Reloaded, catch_sighup, shutdown_signal};
+use self::signals::{catch_sighup, shutdown_signal};
 use self::watchers::spawn_reloading;
 use crate::channels::Channels;
-use crate::config::FoundCameras;
 use crate::config::serve_args::ServeArgs;
 use crate::http::auth::Authenticator;
 use crate::http::health::Health;
@@ -73,7 +77,8 @@ pub fn serve(args: &ServeArgs, inherited: InheritedSockets) -> Result<(), AppErr
 /// Runs the server on the runtime for streams. What belongs to requests runs on the other.
 async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), AppError> {
     let Parts {
-        found,
+        cameras,
+        configured,
         devices,
         certificates,
         binder,
@@ -86,7 +91,6 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         candidate,
         may_start_programs,
     } = parts;
-    let FoundCameras { cameras, configured, drivers, filters } = found;
     let (streams, requests) = (runtimes.streams(), runtimes.requests());
     // Before the first camera opens, because filters of cameras need it.
     sandbox.run_pixels_on(requests.clone());
@@ -107,13 +111,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     let most_cameras = capacity::most_cameras(args);
 
     grants.outgoing.run_on(requests.clone());
-    drivers.run_requests_on(requests);
-    let preloading = drivers.clone();
-    let preloading_filters = filters.clone();
-    requests.spawn(async move {
-        preloading.preload().await;
-        preloading_filters.preload().await;
-    });
+    let components = Arc::new(ComponentTasks::new(requests.clone(), args.watch));
+    components.replace_cameras(&configured);
     let (channels, new_channels) = Channels::new(most_cameras);
     let invoker = Invoker::new(
         sandbox.clone(),
@@ -148,7 +147,8 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         tasks.spawn_restarting("the watcher of the TLS certificate", reload, requests);
     }
 
-    let most_connections = capacity::most_connections(args, most_cameras);
+    let most_files = capacity::most_files(args, most_cameras);
+    let most_connections = most_files.saturating_sub(ComponentNeeds::of_all(&args.cameras).files);
     let limits = capacity::connection_limits(args.into(), most_connections);
     let connections = Connections::new(limits, proxies.clone());
     let admission = Admission::new(capacity::request_limits(args.into(), limits));
@@ -160,23 +160,29 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
         cameras: cameras.clone(),
         new_cameras,
         devices,
+        components: components.clone(),
         sandbox,
         authenticator: authenticator.clone(),
         certificates,
         connections: connections.clone(),
         admission: admission.clone(),
     };
-    let start =
-        AtStart { configured, most_cameras, max_requests: args.max_requests, most_connections, may_start_programs };
+    let start = AtStart {
+        configured,
+        most_cameras,
+        max_requests: args.max_requests,
+        most_component_instances: capacity::component_instances(args),
+        most_files,
+        may_start_programs,
+    };
     let reloader = Arc::new(Reloader::new(args, reloadable, start));
-    let reloaded = Reloaded { reloader: reloader.clone(), drivers: drivers.clone(), filters: filters.clone() };
-    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &reloaded);
+    spawn_reloading(&mut tasks, requests, args, hangups, digest, &active_guest, &reloader);
     let collector = Collector {
         cameras,
         channels: channels.clone(),
         active_guest: active_guest.clone(),
-        drivers,
-        filters,
+        drivers: components.drivers().clone(),
+        filters: components.filters().clone(),
         connections: connections.clone(),
         requests: recorder.stats().clone(),
     };

@@ -8,11 +8,12 @@ use tracing::{info, warn};
 use super::error::AppError;
 use super::{admin_listener, capacity, confinement, listeners};
 use crate::admin::Access;
+use crate::camera::Cameras;
 use crate::camera::v4l2::Devices;
-use crate::config::camera_spec::SourceSpec;
+use crate::config::camera_spec::CameraSpec;
 use crate::config::serve_args::ServeArgs;
 use crate::config::users::rules_of;
-use crate::config::{FoundCameras, default_cache_dir, find_cameras};
+use crate::config::{ConfiguredCamera, default_cache_dir, find_cameras};
 use crate::http::auth::Authenticator;
 use crate::http::listen::{Binder, InheritedSockets};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, CsrfProtection, RequestGuard};
@@ -23,7 +24,9 @@ use crate::sandbox::{Candidate, CompileCache, Grants, Sandbox, State};
 
 /// What can be built before the runtimes start.
 pub(super) struct Parts {
-    pub(super) found: FoundCameras,
+    pub(super) cameras: Cameras,
+    /// The same cameras, and what they were created from.
+    pub(super) configured: Vec<ConfiguredCamera>,
     pub(super) devices: Devices,
     /// `None` without TLS.
     pub(super) certificates: Option<Arc<CertificateResolver>>,
@@ -41,8 +44,8 @@ pub(super) struct Parts {
 
 /// Builds the parts, and takes rights from the server that it does not need. Blocks.
 pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppError> {
-    let has_driver = args.cameras.iter().any(|camera| matches!(camera.source, SourceSpec::Component(_)));
-    if args.watch && args.guest.is_none() && args.middleware.is_empty() && !has_driver {
+    let has_component = args.cameras.iter().any(CameraSpec::has_component);
+    if args.watch && args.guest.is_none() && args.middleware.is_empty() && !has_component {
         return Err(AppError::NothingToWatch);
     }
     open_files::raise_limit();
@@ -50,8 +53,9 @@ pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Par
     let instances = capacity::instances(args, capacity::most_cameras(args));
     let sandbox = Arc::new(Sandbox::new(instances, args.guest_memory, open_cache(args))?);
     let devices = Devices::new();
-    let found = find_cameras(&args.cameras, args.into(), &devices, &|| Ok(sandbox.clone()))?;
-    for camera in found.cameras.list().iter() {
+    let cameras = Cameras::default();
+    let configured = find_cameras(&args.cameras, args.into(), &devices, &|| Ok(sandbox.clone()), &cameras)?;
+    for camera in cameras.list().iter() {
         info!(camera = camera.name(), "{}", camera.description());
     }
     let certificates = listeners::certificates(args)?;
@@ -68,7 +72,8 @@ pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Par
     let candidate = Candidate::read(args.guest.as_deref())?;
     let may_start_programs = confinement::apply(args, cache_folder(args));
     Ok(Parts {
-        found,
+        cameras,
+        configured,
         devices,
         certificates,
         binder,

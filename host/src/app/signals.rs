@@ -11,12 +11,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
 
 use super::reload::Reloader;
-use crate::drivers::Drivers;
-use crate::filters::FilterSlots;
 use crate::process::service_manager;
 use crate::process::turn::Turn;
-use crate::sandbox::{CameraComponent, Candidate};
-use crate::swap::{ActiveGuest, CameraSlot};
+use crate::sandbox::Candidate;
+use crate::swap::ActiveGuest;
 
 /// Returns a future that resolves on SIGINT (Ctrl-C) or SIGTERM. Must be called inside a Tokio runtime.
 pub(super) fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
@@ -37,14 +35,6 @@ pub(super) fn catch_sighup() -> io::Result<SignalStream> {
     signal(SignalKind::hangup())
 }
 
-/// What SIGHUP reloads besides the guest.
-#[derive(Clone)]
-pub(super) struct Reloaded {
-    pub(super) reloader: Arc<Reloader>,
-    pub(super) drivers: Drivers,
-    pub(super) filters: FilterSlots,
-}
-
 /// Reloads the configuration, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at
 /// each SIGHUP, until the future is dropped. None waits for another, because a file system may hang and compiling takes
 /// minutes at worst. systemd learns that the reload is over when all have ended or take too long; these continue.
@@ -55,7 +45,7 @@ pub(super) async fn reload_on_sighup(
     hangups: Option<SignalStream>,
     file: Option<PathBuf>,
     active_guest: ActiveGuest,
-    Reloaded { reloader, drivers, filters }: Reloaded,
+    reloader: Arc<Reloader>,
 ) {
     let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
@@ -67,8 +57,6 @@ pub(super) async fn reload_on_sighup(
     let has_terminal = || io::stdin().is_terminal();
     let had_terminal = has_terminal();
     let guest_turn = Turn::default();
-    let driver_turns: Vec<_> = drivers.iter().map(|driver| (driver.clone(), Turn::default())).collect();
-    let filter_turns: Vec<_> = filters.iter().map(|filter| (filter.clone(), Turn::default())).collect();
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
@@ -89,23 +77,17 @@ pub(super) async fn reload_on_sighup(
         info!("received SIGHUP, reloading configuration, guest, middleware, drivers and filters");
         service_manager::reloading();
         // The outcomes are logged.
-        let reloader = reloader.clone();
-        under_way.spawn(async move { drop(reloader.reload().await) });
-        for (driver, turn) in &driver_turns {
-            under_way.spawn(reload_component(driver.clone(), turn.clone()));
+        let reloading = reloader.clone().reload();
+        under_way.spawn(async move { drop(reloading.await) });
+        for driver in &*reloader.components().drivers().list() {
+            let driver = driver.clone();
+            under_way.spawn(async move { driver.reload().await });
         }
-        for (filter, turn) in &filter_turns {
-            under_way.spawn(reload_component(filter.clone(), turn.clone()));
+        for filter in &*reloader.components().filters().list() {
+            let filter = filter.clone();
+            under_way.spawn(async move { filter.reload().await });
         }
         under_way.spawn(reload_guest(active_guest.clone(), file.clone(), guest_turn.clone()));
-    }
-}
-
-async fn reload_component<C: CameraComponent>(slot: CameraSlot<C>, turn: Turn) {
-    let reloaded = slot.clone();
-    // Its outcome is logged.
-    if let Err(error) = turn.run(async move { drop(reloaded.reload().await) }).await {
-        warn!(camera = slot.camera(), "{} not reloaded: {error}", C::ROLE);
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::signal::unix::Signal as SignalStream;
 
-use super::signals::{Reloaded, reload_on_sighup};
+use super::reload::Reloader;
+use super::signals::reload_on_sighup;
 use crate::config::serve_args::ServeArgs;
 use crate::process::supervisor::BackgroundTasks;
 use crate::swap::ActiveGuest;
@@ -14,7 +15,7 @@ use crate::swap::active_guest::{GuestFile, MiddlewareFile};
 use crate::swap::watch::{Watched, watch};
 
 /// Spawns the tasks that reload the configuration, the guest, the drivers and the filters at SIGHUP and, with `--watch`,
-/// components when their files change. `digest` is that of the guest that was read from the file at the start.
+/// the guest and the middleware when their files change. `digest` is that of the guest that was read from the file at the start.
 pub(super) fn spawn_reloading(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
@@ -22,29 +23,22 @@ pub(super) fn spawn_reloading(
     hangups: SignalStream,
     digest: Arc<str>,
     active_guest: &ActiveGuest,
-    reloaded: &Reloaded,
+    reloader: &Arc<Reloader>,
 ) {
     let (mut hangups, file, guest) = (Some(hangups), args.guest.clone(), active_guest.clone());
-    let all = reloaded.clone();
-    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), all.clone());
+    let reloader = reloader.clone();
+    let reload = move || reload_on_sighup(hangups.take(), file.clone(), guest.clone(), reloader.clone());
     tasks.spawn_restarting("the SIGHUP handler", reload, runtime);
     if !args.watch {
         return;
     }
     if let Some(file) = args.guest.clone() {
-        spawn_watcher(tasks, runtime, file, Some(digest), GuestFile(active_guest.clone()));
+        spawn_watcher(tasks, runtime, file, digest, GuestFile(active_guest.clone()));
     }
     let composition = active_guest.composition();
     for part in composition.iter().flat_map(|composition| composition.middleware.iter()) {
-        let digest = Some(part.component.digest.clone());
+        let digest = part.component.digest.clone();
         spawn_watcher(tasks, runtime, part.path.clone(), digest, MiddlewareFile(active_guest.clone()));
-    }
-    for driver in reloaded.drivers.iter() {
-        // A driver that is loaded already is not loaded again.
-        spawn_watcher(tasks, runtime, driver.file().to_owned(), None, driver.clone());
-    }
-    for filter in reloaded.filters.iter() {
-        spawn_watcher(tasks, runtime, filter.file().to_owned(), None, filter.clone());
     }
 }
 
@@ -52,10 +46,10 @@ fn spawn_watcher(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,
     file: PathBuf,
-    digest: Option<Arc<str>>,
+    digest: Arc<str>,
     component: impl Watched,
 ) {
     let component = Arc::new(component);
     let name = format!("the watcher of {}", file.display());
-    tasks.spawn_restarting(&name, move || watch(file.clone(), digest.clone(), component.clone()), runtime);
+    tasks.spawn_restarting(&name, move || watch(file.clone(), Some(digest.clone()), component.clone()), runtime);
 }

@@ -4,10 +4,9 @@ use super::camera_spec::CameraSpec;
 use super::cameras::{CamerasError, CommonOptions, ConfiguredCamera, GetSandbox, create_camera, named_sources};
 use crate::camera::Cameras;
 use crate::camera::v4l2::Devices;
-use crate::drivers::Drivers;
-use crate::filters::FilterSlots;
 
 /// What a new configuration makes of the cameras. Cameras whose configuration is the same are the same.
+#[derive(Default)]
 pub struct CameraChanges {
     /// All cameras, in order.
     pub all: Vec<ConfiguredCamera>,
@@ -17,15 +16,32 @@ pub struct CameraChanges {
     pub changed: Vec<String>,
     /// The names of cameras that are no longer configured.
     pub removed: Vec<String>,
-    /// The names of cameras that stay as they are until a restart.
-    pub needs_restart: Vec<String>,
+    /// The cameras that stay as they are, or are missing, until a restart.
+    pub needs_restart: Vec<NeedsRestart>,
+}
+
+/// A camera that cannot be changed without a restart.
+pub struct NeedsRestart {
+    /// Its name.
+    pub name: String,
+    /// Why. Continues a sentence about the camera.
+    pub reason: String,
+}
+
+/// A change of one camera.
+#[derive(Clone, Copy)]
+pub struct CameraChange<'a> {
+    /// How it was configured. `None` if it is added.
+    pub before: Option<&'a CameraSpec>,
+    /// How it will be configured. `None` if it is removed.
+    pub after: Option<&'a CameraSpec>,
 }
 
 /// Creates the cameras that `specs` describe and that are not running. Changes nothing: the result is to be put into
 /// `cameras`. Opens new V4L2 devices briefly, and blocks while it does.
 ///
-/// Cameras that a component is part of need a restart, and so do new ones that start a program, unless
-/// `may_start_programs`.
+/// `permit` is asked about each change, first about cameras that are removed, which needs no permission. If it refuses
+/// one, it says why, and that camera needs a restart.
 pub fn change_cameras(
     running: &[ConfiguredCamera],
     specs: &[CameraSpec],
@@ -33,39 +49,30 @@ pub fn change_cameras(
     common: CommonOptions,
     devices: &Devices,
     sandbox: GetSandbox<'_>,
-    may_start_programs: bool,
+    mut permit: impl FnMut(CameraChange<'_>) -> Result<(), String>,
 ) -> Result<CameraChanges, CamerasError> {
-    let needs_restart = |spec: &CameraSpec| spec.has_component() || (spec.runs_program() && !may_start_programs);
     let unchanged = unchanged(running, specs);
     // The devices and the names of cameras that stay are taken, even if `auto` would find another device now.
     let resolved: Vec<_> = specs.iter().zip(&unchanged).map(|(spec, same)| resolved(spec, *same)).collect();
-    let mut changes =
-        CameraChanges { all: vec![], added: vec![], changed: vec![], removed: vec![], needs_restart: vec![] };
-    for ((spec, same), (source, name)) in specs.iter().zip(&unchanged).zip(named_sources(&resolved, devices)?) {
+    let named = named_sources(&resolved, devices)?;
+    let mut changes = CameraChanges::default();
+    for configured in running.iter().filter(|configured| named.iter().all(|(_, name)| name != configured.camera.name()))
+    {
+        // Frees what others may need.
+        let _ = permit(CameraChange { before: Some(&configured.spec), after: None });
+        changes.removed.push(configured.camera.name().to_owned());
+    }
+    for ((spec, same), (source, name)) in specs.iter().zip(&unchanged).zip(named) {
         let same_name = running.iter().find(|configured| configured.camera.name() == name);
+        let change = CameraChange { before: same_name.map(|configured| &configured.spec), after: Some(spec) };
         if let Some(configured) = same {
             changes.all.push((*configured).clone());
-        } else if needs_restart(spec) || same_name.is_some_and(|configured| needs_restart(&configured.spec)) {
+        } else if let Err(reason) = permit(change) {
             changes.all.extend(same_name.cloned());
-            changes.needs_restart.push(name);
+            changes.needs_restart.push(NeedsRestart { name, reason });
         } else {
-            let (mut drivers, mut filters) = (Drivers::default(), FilterSlots::default());
-            let components = (&mut drivers, &mut filters);
-            let camera = create_camera(name.clone(), &source, spec, devices, common, sandbox, components)?;
-            changes.all.push(ConfiguredCamera { spec: spec.clone(), source, camera: cameras.adopt(camera) });
+            changes.all.push(create_camera(name.clone(), source, spec, devices, common, sandbox, cameras)?);
             if same_name.is_some() { changes.changed.push(name) } else { changes.added.push(name) }
-        }
-    }
-    for configured in running {
-        let name = configured.camera.name();
-        if changes.all.iter().any(|camera| camera.camera.name() == name) {
-            continue;
-        }
-        if configured.spec.has_component() {
-            changes.all.push(configured.clone());
-            changes.needs_restart.push(name.to_owned());
-        } else {
-            changes.removed.push(name.to_owned());
         }
     }
     Ok(changes)

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
+use super::components::CameraComponents;
 use super::drivers::{DriverGrantsError, driver_settings};
 use super::serve_args::ServeArgs;
 use crate::camera::adjusted::Adjusted;
@@ -20,8 +21,8 @@ use crate::camera::piped::rpicam::{self, RpicamOptions};
 use crate::camera::piped::{Fifo, InputOptions, Program, StandardInput, SupervisorCommand};
 use crate::camera::v4l2::{CameraOptions, DEFAULT_BUFFERS, DEFAULT_QUALITY, Devices};
 use crate::camera::{Camera, Cameras, Linger, Orientation, Source, SourceError};
-use crate::drivers::{ComponentSource, DriverSlot, Drivers};
-use crate::filters::{ComponentFilter, FilterSlot, FilterSlots};
+use crate::drivers::{ComponentSource, DriverSlot};
+use crate::filters::{ComponentFilter, FilterSlot};
 use crate::process::private_file::{PrivateFileError, read_private_file};
 use crate::sandbox::{Configuration, ConfigurationError, FilterSettings, Grants, Sandbox, SandboxError};
 
@@ -125,41 +126,28 @@ pub struct ConfiguredCamera {
     pub source: SourceSpec,
     /// The camera.
     pub camera: Arc<Camera>,
+    /// Its driver and its filters, if it has any.
+    pub components: CameraComponents,
 }
 
-/// The cameras of the options.
-pub struct FoundCameras {
-    /// The cameras.
-    pub cameras: Cameras,
-    /// The same cameras, and what they were created from.
-    pub configured: Vec<ConfiguredCamera>,
-    /// The drivers of cameras.
-    pub drivers: Drivers,
-    /// The filters of cameras.
-    pub filters: FilterSlots,
-}
-
-/// Where drivers run. It is asked only if there are any.
+/// Where components run. It is asked only if there are any.
 pub type GetSandbox<'a> = &'a dyn Fn() -> Result<Arc<Sandbox>, SandboxError>;
 
-/// Creates the cameras that `specs` describe, with unique names, and the drivers and filters of those that
-/// have some. Opens V4L2 devices briefly to check that they are cameras, and blocks while it does. Call it after the
-/// limit on open files was raised.
+/// Creates the cameras that `specs` describe, with unique names, and puts them into `cameras`. Opens V4L2 devices briefly
+/// to check that they are cameras, and blocks while it does. Call it after the limit on open files was raised.
 pub fn find_cameras(
     specs: &[CameraSpec],
     common: CommonOptions,
     devices: &Devices,
     sandbox: GetSandbox<'_>,
-) -> Result<FoundCameras, CamerasError> {
-    let (mut drivers, mut filters) = (Drivers::default(), FilterSlots::default());
-    let cameras = Cameras::default();
+    cameras: &Cameras,
+) -> Result<Vec<ConfiguredCamera>, CamerasError> {
     let mut configured = Vec::with_capacity(specs.len());
     for (spec, (source, name)) in specs.iter().zip(named_sources(specs, devices)?) {
-        let camera = create_camera(name, &source, spec, devices, common, sandbox, (&mut drivers, &mut filters))?;
-        configured.push(ConfiguredCamera { spec: spec.clone(), source, camera: cameras.adopt(camera) });
+        configured.push(create_camera(name, source, spec, devices, common, sandbox, cameras)?);
     }
     cameras.replace(configured.iter().map(|configured| configured.camera.clone()).collect());
-    Ok(FoundCameras { cameras, configured, drivers, filters })
+    Ok(configured)
 }
 
 /// Returns the source of each camera without `auto`, and its name, which is unique.
@@ -176,30 +164,32 @@ pub(super) fn named_sources(
     Ok(resolved.into_iter().zip(names).collect())
 }
 
-/// Creates a camera. `source` is its source without `auto`. Adds its driver and its filters to `components`.
+/// Creates a camera, which can then be put into `cameras`. `resolved` is its source without `auto`.
 pub(super) fn create_camera(
     name: String,
-    source: &SourceSpec,
+    resolved: SourceSpec,
     spec: &CameraSpec,
     devices: &Devices,
     common: CommonOptions,
     sandbox: GetSandbox<'_>,
-    (drivers, filter_slots): (&mut Drivers, &mut FilterSlots),
-) -> Result<Camera, CamerasError> {
-    let source = create_source(&name, source, spec, devices, common, sandbox, drivers)?;
+    cameras: &Cameras,
+) -> Result<ConfiguredCamera, CamerasError> {
+    let mut components = CameraComponents::default();
+    let source = create_source(&name, &resolved, spec, devices, common, sandbox, &mut components)?;
     let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
     let label = spec.label.as_ref().map(ToString::to_string);
     let memory = spec.memory.unwrap_or_default();
-    let filters = create_filters(&name, spec, sandbox, filter_slots)?;
-    Ok(Camera::new(name, source, linger).with_label(label).with_memory(memory).with_filters(filters))
+    let filters = create_filters(&name, spec, sandbox, &mut components)?;
+    let camera = Camera::new(name, source, linger).with_label(label).with_memory(memory).with_filters(filters);
+    Ok(ConfiguredCamera { spec: spec.clone(), source: resolved, camera: cameras.adopt(camera), components })
 }
 
-/// Creates the filters of one camera.
+/// Creates the filters of one camera, and adds them to its components.
 fn create_filters(
     name: &str,
     spec: &CameraSpec,
     sandbox: GetSandbox<'_>,
-    slots: &mut FilterSlots,
+    components: &mut CameraComponents,
 ) -> Result<Vec<Arc<dyn Filter>>, CamerasError> {
     let mut filters: Vec<Arc<dyn Filter>> = Vec::with_capacity(spec.filters.len());
     for (number, filter) in (1..).zip(&spec.filters) {
@@ -207,7 +197,7 @@ fn create_filters(
         let invalid = |source| CamerasError::FilterConfiguration { name: name.to_owned(), source };
         let configuration = Configuration::new(filter.configuration.clone()).map_err(invalid)?;
         let grants = Grants { configuration, ..Grants::default() };
-        slots.add(slot.clone());
+        components.filters.push(slot.clone());
         filters.push(Arc::new(ComponentFilter::new(slot, FilterSettings { camera: name.into(), grants })));
     }
     Ok(filters)
@@ -251,7 +241,7 @@ fn create_source(
     devices: &Devices,
     common: CommonOptions,
     sandbox: GetSandbox<'_>,
-    drivers: &mut Drivers,
+    components: &mut CameraComponents,
 ) -> Result<Arc<dyn Source>, CamerasError> {
     let input = InputOptions { rate: spec.rate, allow_truncated: common.allow_truncated };
     // What the source cannot do, EXIF does.
@@ -297,7 +287,8 @@ fn create_source(
             let slot = DriverSlot::new(name, None, file.clone(), sandbox()?);
             let failed = |source| CamerasError::DriverGrants { name: name.to_owned(), source };
             let settings = driver_settings(name, spec).map_err(failed)?;
-            drivers.add(slot.clone(), settings.grants.outgoing.clone());
+            components.outgoing = settings.grants.outgoing.clone();
+            components.driver = Some(slot.clone());
             limited(Arc::new(ComponentSource::new(slot, settings, common.allow_truncated)))
         }
         SourceSpec::Stdin => limited(Arc::new(StandardInput::new(input))),

@@ -40,8 +40,9 @@ impl Collector {
     pub fn collect(&self) -> Status {
         let results = self.active_guest.results();
         let camera = |camera: &Arc<camera::Camera>| report_camera(camera, results.count_attached(camera.name()));
-        let drivers = self.drivers.iter().map(DriverSlot::report);
-        let filters = self.filters.iter().map(FilterSlot::report);
+        let (drivers, filters) = (self.drivers.list(), self.filters.list());
+        let drivers = drivers.iter().map(DriverSlot::report);
+        let filters = filters.iter().map(FilterSlot::report);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             process: process(),

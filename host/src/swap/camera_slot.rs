@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use super::check::{SwapError, on_thread};
@@ -22,7 +23,8 @@ use super::slot_report::{Current, Previous, SlotReport};
 use super::watch::Watched;
 use crate::camera::{Outage, OutageCause};
 use crate::logging::AUDIT_TARGET;
-use crate::sandbox::{CameraComponent, Cancellation, Candidate, Identity, LoadError, Origin, Phase, Priority, Sandbox};
+use crate::process::turn::Turn;
+use crate::sandbox::{CameraComponent, Cancellation, Candidate, Identity, LoadError, Phase, Priority, Sandbox};
 
 /// The component of one camera. Clones share it.
 pub struct CameraSlot<C: CameraComponent>(Arc<Inner<C>>);
@@ -36,6 +38,7 @@ struct Inner<C: CameraComponent> {
     first_load: FirstLoad,
     /// Changes whenever there is another component.
     changes: watch::Sender<()>,
+    reload_turn: Turn,
     /// Held while a component is loaded, so that components run in the order in which they were offered.
     replacement_lock: Arc<AsyncMutex<()>>,
 }
@@ -86,6 +89,7 @@ impl<C: CameraComponent> CameraSlot<C> {
             state: Mutex::new(state),
             first_load: FirstLoad::default(),
             changes: watch::Sender::default(),
+            reload_turn: Turn::default(),
             replacement_lock: Arc::default(),
         }))
     }
@@ -216,13 +220,21 @@ impl<C: CameraComponent> CameraSlot<C> {
         result
     }
 
-    /// Like [`replace`](Self::replace), with what the file contains now.
-    pub async fn reload(&self) -> Result<(), SwapError> {
-        let file = self.0.file.clone();
-        let reading = tokio::task::spawn_blocking(move || Candidate::read_for_camera(C::ROLE, &file));
-        match reading.await {
-            Ok(candidate) => self.replace(candidate).await,
-            Err(_) => Err(SwapError::Panicked(self.file_origin())),
+    /// Like [`replace`](Self::replace), with what the file contains now. Reloads happen one after the other, and one that
+    /// takes longer than [`TURN_TIMEOUT`](crate::process::turn::TURN_TIMEOUT) goes on without the caller. Must be called
+    /// inside a Tokio runtime.
+    pub async fn reload(&self) {
+        let slot = self.clone();
+        let reload = async move {
+            let file = slot.0.file.clone();
+            // Reading fails only if it panics.
+            if let Ok(candidate) = spawn_blocking(move || Candidate::read_for_camera(C::ROLE, &file)).await {
+                // The outcome is logged.
+                let _ = slot.replace(candidate).await;
+            }
+        };
+        if let Err(error) = self.0.reload_turn.run(reload).await {
+            warn!(camera = self.camera(), "{} not reloaded: {error}", self.label());
         }
     }
 
@@ -348,10 +360,6 @@ impl<C: CameraComponent> CameraSlot<C> {
     fn state(&self) -> MutexGuard<'_, State<C>> {
         // No code that holds the lock can leave the state inconsistent.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn file_origin(&self) -> Origin {
-        Origin::CameraFile { role: C::ROLE, path: self.0.file.clone() }
     }
 }
 

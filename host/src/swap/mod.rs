@@ -20,7 +20,7 @@
 //! * `check`: what a candidate must pass before it serves.
 //! * [`active_guest`]: answers requests with the current guest and replaces it.
 //! * [`camera_slot`]: the same for a component that belongs to a camera, such as its driver. `first_load`: loads the first
-//!   one; [`slot_report`]: which one runs, as the admin listener shows it.
+//!   one; [`slot_report`]: which one runs, as the admin listener shows it; [`camera_slots`]: those of all cameras.
 //! * [`publishers`]: runs a publisher for each channel; [`workers`]: runs the worker of each generation.
 //! * [`watch`]: watches the files of components.
 //!
@@ -28,6 +28,7 @@
 
 pub mod active_guest;
 pub mod camera_slot;
+pub mod camera_slots;
 mod check;
 pub mod counts;
 mod deployment;
@@ -46,6 +47,7 @@ pub mod workers;
 
 pub use active_guest::ActiveGuest;
 pub use camera_slot::{CameraSlot, Opening};
+pub use camera_slots::CameraSlots;
 pub use check::SwapError;
 pub use counts::{Refusal, SwapCounts};
 pub use deployment::NoRollbackTarget;

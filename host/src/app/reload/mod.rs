@@ -14,12 +14,16 @@ use tracing::{info, warn};
 use self::report::Changes;
 pub(super) use self::report::ReloadReport;
 use super::capacity::{self, LimitOptions};
+use super::component_needs::{ComponentNeeds, ComponentRoom};
+use super::component_tasks::ComponentTasks;
 use crate::camera::v4l2::Devices;
 use crate::camera::{Camera, Cameras};
+use crate::config::camera_spec::CameraSpec;
 use crate::config::serve_args::ServeArgs;
 use crate::config::users::{UsersError, rules_of};
 use crate::config::{
-    CameraChanges, CamerasError, CommonOptions, ConfiguredCamera, LoadError, OptionValues, change_cameras, load,
+    CameraChange, CameraChanges, CamerasError, CommonOptions, ConfiguredCamera, LoadError, NeedsRestart, OptionValues,
+    change_cameras, load,
 };
 use crate::http::auth::{Authenticator, Rules};
 use crate::http::limits::{Admission, Connections};
@@ -88,6 +92,8 @@ pub(super) struct Reloader {
 struct Running {
     cameras: Vec<ConfiguredCamera>,
     limits: LimitOptions,
+    /// What the components of the cameras need.
+    needs: ComponentNeeds,
 }
 
 /// What a reload changes, or needs for that.
@@ -96,6 +102,7 @@ pub(super) struct Reloadable {
     /// Cameras to supervise.
     pub(super) new_cameras: mpsc::UnboundedSender<Arc<Camera>>,
     pub(super) devices: Devices,
+    pub(super) components: Arc<ComponentTasks>,
     pub(super) sandbox: Arc<Sandbox>,
     pub(super) authenticator: Arc<Authenticator>,
     /// `None` without TLS.
@@ -112,8 +119,10 @@ pub(super) struct AtStart {
     pub(super) most_cameras: usize,
     /// How many requests the instances of the guest are enough for.
     pub(super) max_requests: u32,
-    /// How many connections the limit on open files allows.
-    pub(super) most_connections: usize,
+    /// How many instances of the components of cameras were reserved.
+    pub(super) most_component_instances: u32,
+    /// How many connections, and files of the components of cameras, the limit on open files allows together.
+    pub(super) most_files: usize,
     /// Whether the server is not confined, so that cameras may start programs.
     pub(super) may_start_programs: bool,
 }
@@ -130,7 +139,8 @@ struct Prepared {
 impl Reloader {
     /// Reloads what was started with `args`.
     pub(super) fn new(args: &ServeArgs, reloadable: Reloadable, mut start: AtStart) -> Self {
-        let running = Running { cameras: std::mem::take(&mut start.configured), limits: args.into() };
+        let needs = ComponentNeeds::of_all(&args.cameras);
+        let running = Running { cameras: std::mem::take(&mut start.configured), limits: args.into(), needs };
         let (values, common) = (args.values.clone(), args.into());
         Self { turn: Turn::default(), running: AsyncMutex::new(running), values, common, reloadable, start }
     }
@@ -159,6 +169,11 @@ impl Reloader {
         }
     }
 
+    /// The drivers and filters of the cameras, which change with them.
+    pub(super) fn components(&self) -> &ComponentTasks {
+        &self.reloadable.components
+    }
+
     async fn reload_once(self: &Arc<Self>, running: &mut Running) -> Result<ReloadReport, ReloadError> {
         let (this, before) = (self.clone(), running.cameras.clone());
         // Reading files and opening devices blocks.
@@ -167,17 +182,21 @@ impl Reloader {
         let mut report = ReloadReport { certificate: certificate.unwrap_or_default(), ..ReloadReport::default() };
         report.needs_restart = self.values.differences(&args.values);
         report.needs_restart.retain(|key| !RELOADABLE.contains(&key.as_str()));
-        report.needs_restart.extend(cameras.needs_restart.iter().map(|name| format!("cameras.{name}")));
+        for NeedsRestart { name, reason } in &cameras.needs_restart {
+            let key = format!("cameras.{name}");
+            report.needs_restart.push(key.clone());
+            report.reasons.insert(key, reason.clone());
+        }
         self.replace_rules(rules, &mut report);
-        self.replace_limits(running, (&args).into(), &mut report);
         report.cameras = self.replace_cameras(&mut running.cameras, cameras);
+        self.replace_limits(running, (&args).into(), &mut report);
         Ok(report)
     }
 
     /// Reads the configuration, and all that it names. Replaces the certificate if everything else can be used.
     fn prepare(&self, before: &[ConfiguredCamera]) -> Result<Prepared, ReloadError> {
         let Reloadable { cameras, devices, sandbox, certificates, .. } = &self.reloadable;
-        let AtStart { most_cameras, may_start_programs, .. } = self.start;
+        let AtStart { most_cameras, may_start_programs, most_component_instances, most_files, .. } = self.start;
         let args = load(env::args_os(), |name| env::var_os(name))?.serve;
         if args.cameras.len() > most_cameras {
             return Err(ReloadError::TooManyCameras(args.cameras.len(), most_cameras));
@@ -185,7 +204,18 @@ impl Reloader {
         let rules = rules_of(&args)?;
         let sandbox = || Ok(sandbox.clone());
         let specs = &args.cameras;
-        let changes = change_cameras(before, specs, cameras, self.common, devices, &sandbox, may_start_programs)?;
+        let files = capacity::most_component_files(most_files);
+        let most = ComponentNeeds { instances: most_component_instances, files };
+        let mut room = ComponentRoom::new(most, needs_of(before));
+        let permit = |change: CameraChange<'_>| {
+            if change.after.is_some_and(CameraSpec::runs_program) && !may_start_programs {
+                return Err(
+                    "a server without such a camera at the start gives up the right to start programs".to_owned()
+                );
+            }
+            room.change(change)
+        };
+        let changes = change_cameras(before, specs, cameras, self.common, devices, &sandbox, permit)?;
         if changes.all.len() > most_cameras {
             return Err(ReloadError::TooManyCameras(changes.all.len(), most_cameras));
         }
@@ -219,11 +249,15 @@ impl Reloader {
             limits.max_requests = running.limits.max_requests;
         }
         report.limits = running.limits.differences(limits);
-        if !report.limits.is_empty() {
-            let connection_limits = capacity::connection_limits(limits, self.start.most_connections);
+        let needs = needs_of(&running.cameras);
+        // Drivers leave fewer files for connections.
+        if !report.limits.is_empty() || needs != running.needs {
+            let most_connections = self.start.most_files.saturating_sub(needs.files);
+            let connection_limits = capacity::connection_limits(limits, most_connections);
             connections.set_limits(connection_limits);
             admission.set_limits(capacity::request_limits(limits, connection_limits));
             running.limits = limits;
+            running.needs = needs;
         }
     }
 
@@ -236,6 +270,7 @@ impl Reloader {
         let is_same = |(one, other): (&ConfiguredCamera, &ConfiguredCamera)| Arc::ptr_eq(&one.camera, &other.camera);
         if before.len() != running.len() || !before.iter().zip(running.iter()).all(is_same) {
             self.reloadable.cameras.replace(running.iter().map(|configured| configured.camera.clone()).collect());
+            self.reloadable.components.replace_cameras(running);
         }
         for ConfiguredCamera { camera, .. } in before.iter().filter(|old| !is_in(running, &old.camera)) {
             let verb = if removed.iter().any(|name| name == camera.name()) { "removed" } else { "changed" };
@@ -249,4 +284,9 @@ impl Reloader {
         }
         Changes { added, changed, removed }
     }
+}
+
+/// What the components of these cameras need.
+fn needs_of(cameras: &[ConfiguredCamera]) -> ComponentNeeds {
+    ComponentNeeds::of_all(cameras.iter().map(|configured| &configured.spec))
 }

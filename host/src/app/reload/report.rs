@@ -1,5 +1,7 @@
 //! What a reload has changed.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -18,6 +20,8 @@ pub(in crate::app) struct ReloadReport {
     pub(super) limits: Vec<&'static str>,
     /// The options, and the cameras as `cameras.NAME`, that differ from what runs until the next start.
     pub(super) needs_restart: Vec<String>,
+    /// Why a camera needs a restart, by `cameras.NAME`.
+    pub(super) reasons: BTreeMap<String, String>,
 }
 
 /// The names of what was changed.
@@ -62,7 +66,12 @@ impl ReloadReport {
             false => info!("reloaded the configuration: {}", parts.join(", ")),
         }
         if !self.needs_restart.is_empty() {
-            warn!("these changes of the configuration need a restart: {}", self.needs_restart.join(", "));
+            let with_reason = |key: &String| match self.reasons.get(key) {
+                Some(reason) => format!("{key} ({reason})"),
+                None => key.clone(),
+            };
+            let keys: Vec<_> = self.needs_restart.iter().map(with_reason).collect();
+            warn!("these changes of the configuration need a restart: {}", keys.join(", "));
         }
     }
 }

@@ -18,9 +18,10 @@ use self::reading::{FIRST_PICTURE_TIMEOUT, read};
 use self::report::Report;
 use super::error::CommandError;
 use super::output::print;
+use crate::camera::Cameras;
 use crate::camera::v4l2::Devices;
 use crate::config::cli::ProbeArgs;
-use crate::config::{CommonOptions, FoundCameras, default_cache_dir, find_cameras};
+use crate::config::{CommonOptions, ConfiguredCamera, default_cache_dir, find_cameras};
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::process::open_files;
 use crate::sandbox::{CompileCache, Sandbox};
@@ -40,14 +41,13 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
         sandbox.run_pixels_on(runtime.handle().clone());
         Ok(Arc::new(sandbox))
     };
-    let FoundCameras { configured, drivers, filters, .. } = find_cameras(&[spec], common, &Devices::new(), &sandbox)?;
+    let configured = find_cameras(&[spec], common, &Devices::new(), &sandbox, &Cameras::default())?;
     // One spec yields one camera.
-    let Some(camera) = configured.first().map(|configured| &configured.camera) else { return Ok(()) };
-    drivers.run_requests_on(runtime.handle());
+    let Some(ConfiguredCamera { camera, components, .. }) = configured.first() else { return Ok(()) };
+    components.run_requests_on(runtime.handle());
     let outcome = runtime.block_on(async {
         // Compiling takes no part in the time to the first picture.
-        drivers.preload().await;
-        filters.preload().await;
+        components.preload().await;
         read(camera, args.seconds).await
     });
     // Without waiting for a thread that is blocked by the device.

@@ -12,7 +12,7 @@ use crate::http::stall_detector::StallDetector;
 use crate::http::stream::{Connection, SharedWriter};
 
 /// How many connections may be open.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// In total.
     pub total: usize,

@@ -1,4 +1,6 @@
-//! Reloading the configuration under viewers.
+//! Reloading the configuration under viewers. `components`: cameras with drivers and filters.
+
+mod components;
 
 use std::fs;
 use std::path::PathBuf;
@@ -65,6 +67,7 @@ fn report(added: &[&str], changed: &[&str], removed: &[&str]) -> Value {
         "certificate": false,
         "limits": [],
         "needs_restart": [],
+        "reasons": {},
     })
 }
 
@@ -146,16 +149,15 @@ fn a_configuration_that_cannot_be_used_changes_nothing() {
 #[test]
 fn sighup_reloads_the_configuration_and_names_what_needs_a_restart() {
     let configured = Configured::start(&cameras(&[("one", 20)]));
-    let with_filter = "[cameras.filtered]\nsource = \"emulated\"\nfilter = \"mask.wasm\"\n";
-    let text = format!("answer_timeout = 7\n{}{with_filter}", cameras(&[("one", 20), ("two", 20)]));
+    let text = format!("answer_timeout = 7\nwatch = true\n{}", cameras(&[("one", 20), ("two", 20)]));
     fs::write(&configured.file, text).unwrap();
     configured.server.signal(Signal::HUP);
     let line = configured.server.wait_for_log("these changes of the configuration need a restart: ");
-    assert!(line.ends_with("answer_timeout, cameras.filtered"), "{line}");
+    assert!(line.ends_with("answer_timeout, watch"), "{line}");
     Viewer::watch(configured.server.address, "/video_feed/two").part();
     // A reload that changes nothing still names it.
     let reply = request(configured.server.admin.unwrap(), "POST", "/config/reload").json();
-    assert_eq!(reply["needs_restart"], json!(["answer_timeout", "cameras.filtered"]));
+    assert_eq!(reply["needs_restart"], json!(["answer_timeout", "watch"]));
 }
 
 #[test]
