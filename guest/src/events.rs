@@ -18,6 +18,7 @@ use crate::bindings::hotshoe::server::{generations, results};
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::bindings::wasi::io::poll;
+use crate::filters::filters_json;
 use crate::json;
 use crate::measurement::measure;
 use crate::multipart::{self, Format};
@@ -161,7 +162,7 @@ fn camera_json(camera: &CameraInfo) -> String {
     let lost = counts.dropped + counts.late + counts.flagged + counts.empty + counts.malformed + counts.corrupt;
     format!(
         "{{\"name\":{},\"label\":{},\"description\":{},\"state\":\"{state}\",\"cause\":{},\"reason\":{},\"width\":{},\"height\":{},\
-         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost},\"results\":{},\"zones\":{}}}",
+         \"fps\":{},\"rate\":{},\"format\":{},\"viewers\":{},\"age\":{},\"frames\":{},\"lost\":{lost},\"results\":{},\"zones\":{},\"filters\":{}}}",
         json::string(&camera.name),
         json::string(&camera.label),
         json::string(&camera.description),
@@ -177,6 +178,7 @@ fn camera_json(camera: &CameraInfo) -> String {
         counts.frames,
         json::optional(newest_result(&camera.name)),
         zones_json(&camera.name),
+        filters_json(&camera.name),
     )
 }
 

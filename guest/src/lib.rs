@@ -24,6 +24,7 @@ mod controls;
 mod date;
 mod events;
 mod feed;
+mod filters;
 mod json;
 mod log;
 mod matroska;

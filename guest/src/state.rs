@@ -8,6 +8,7 @@ use crate::bindings::hotshoe::camera::cameras::{CameraInfo, CameraState};
 use crate::bindings::hotshoe::server::channels::{Viewer, list_viewers};
 use crate::bindings::wasi::http::types::ResponseOutparam;
 use crate::feed;
+use crate::filters::filters_json;
 use crate::json;
 use crate::measurement::measure;
 use crate::multipart::{Format, PartLayout};
@@ -23,11 +24,12 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>)
             list_viewers(&format.channel(&camera.name)).into_iter().map(move |viewer| (format.layout, viewer))
         })
         .collect();
-    let text = state_json(&camera, measure(&camera).frame_rate, &viewers);
+    let text = state_json(&camera, measure(&camera).frame_rate, &viewers, &filters_json(&camera.name));
     response::send(out, head_only, &Head { status: 200, headers: &NO_CACHE }, "application/json", text.as_bytes());
 }
 
-fn state_json(camera: &CameraInfo, frame_rate: f64, viewers: &[(PartLayout, Viewer)]) -> String {
+/// Returns the state. ustreamer has no `filters`, which are JSON already.
+fn state_json(camera: &CameraInfo, frame_rate: f64, viewers: &[(PartLayout, Viewer)], filters: &str) -> String {
     let mode = camera.mode.as_ref();
     // Images that the host does not encode come from the encoder of the device, whose quality is unknown.
     let encoder = match mode.and_then(|mode| mode.jpeg_quality) {
@@ -40,7 +42,8 @@ fn state_json(camera: &CameraInfo, frame_rate: f64, viewers: &[(PartLayout, View
     format!(
         "{{\"ok\":true,\"result\":{{\"instance_id\":\"\",\"label\":{},\"encoder\":{encoder},\
          \"source\":{{\"resolution\":{{\"width\":{width},\"height\":{height}}},\"online\":{},\"desired_fps\":{},\
-         \"captured_fps\":{}}},\"stream\":{{\"queued_fps\":{},\"clients\":{},\"clients_stat\":{{{}}}}}}}}}\n",
+         \"captured_fps\":{}}},\"stream\":{{\"queued_fps\":{},\"clients\":{},\"clients_stat\":{{{}}}}},\
+         \"filters\":{filters}}}}}\n",
         json::string(&camera.label),
         matches!(camera.state, CameraState::Live),
         json::rounded(mode.and_then(|mode| mode.frame_rate).unwrap_or_default()),

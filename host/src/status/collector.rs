@@ -97,6 +97,7 @@ fn report_camera(camera: &camera::Camera, results: u64) -> Camera {
         cost: filter.cost.as_secs_f64(),
         frames: filter.frames,
         busy: filter.busy.as_secs_f64(),
+        failed: filter.failed,
     });
     Camera {
         name: camera.name().to_owned(),

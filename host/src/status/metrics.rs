@@ -117,6 +117,11 @@ fn filters(out: &mut Exposition, cameras: &[Camera]) {
     for (camera, number, filter) in filters() {
         out.sample(&[("camera", &camera.name), ("filter", &number)], filter.busy);
     }
+    let help = "Frames that viewers did not get because the filter failed.";
+    out.metric("hotshoe_filter_failed_frames_total", Kind::Counter, help);
+    for (camera, number, filter) in filters() {
+        out.sample(&[("camera", &camera.name), ("filter", &number)], filter.failed as f64);
+    }
 }
 
 fn channels(out: &mut Exposition, channels: &[ChannelReport]) {

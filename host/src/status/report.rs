@@ -107,6 +107,8 @@ pub struct Filter {
     pub frames: u64,
     /// The time that it took for them.
     pub busy: f64,
+    /// The frames that readers did not get because it failed.
+    pub failed: u64,
 }
 
 /// The requests of viewers.

@@ -249,6 +249,10 @@ impl cameras::Host for HostState {
         Ok(vec![self.camera.info()])
     }
 
+    fn list_filters(&mut self, name: String) -> Result<Result<Vec<cameras::FilterInfo>, cameras::ErrorCode>> {
+        Ok(if self.has_camera(&name) { Ok(Vec::new()) } else { Err(cameras::ErrorCode::UnknownCamera) })
+    }
+
     fn get_frame(&mut self, name: String, sequence: u64) -> Result<Result<Option<frames::Frame>, cameras::ErrorCode>> {
         if !self.has_camera(&name) {
             return Ok(Err(cameras::ErrorCode::UnknownCamera));

@@ -77,6 +77,7 @@ hotshoe:camera/cameras@0.2.0: granted
     [method]feed.subscribe
     [method]feed.camera
     list-cameras
+    list-filters
     get-frame
 hotshoe:camera/controls@0.2.0: granted
     blocking-list-controls

@@ -69,16 +69,19 @@ function receiveState(state) {
 
 function showCamera(card, camera) {
   card.camera = camera;
-  const { width, height, fps } = camera;
+  const { width, height, fps, filters } = camera;
   setText(find(card, "fps"), fps ? `${fps < 1 ? fps.toFixed(1) : Math.round(fps)} fps` : "");
   setText(find(card, "size"), width ? `${width}×${height}` : "");
-  // It says what the filters of the camera do and cost.
+  // It names the filters of the camera, which can be replaced.
   const description = find(card, "description");
   setText(description, camera.description);
   if (description.title !== camera.description) description.title = camera.description;
   setText(find(card, "viewers"), plural(camera.viewers, "viewer"));
+  const cost = filters.reduce((sum, { fps, ms }) => sum + (fps && ms), 0);
+  setText(find(card, "cost"), cost ? `${filters.length > 1 ? "filters" : "filter"} ${cost.toFixed(1)} ms` : "");
   const counts = find(card, "counts");
   if (counts) setText(counts, `${camera.format ?? "JPEG"}, ${plural(camera.frames, "frame")} so far, ${camera.lost.toLocaleString("en")} lost`);
+  showFilters(card);
   showBoxes(card);
   showStatus(card);
 }

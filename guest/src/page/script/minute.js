@@ -1,4 +1,4 @@
-// The panel with the last minute: rate and intervals of frames, with losses and events.
+// The panel with the last minute: rate and intervals of frames, with losses and events, and the filters of the camera.
 
 const SVG = "http://www.w3.org/2000/svg";
 // In units of the plot, which is as wide as a minute has seconds.
@@ -16,9 +16,21 @@ function openMinutePanel(card, body) {
     plot.setAttribute("preserveAspectRatio", "none");
     plot.setAttribute("role", "img");
     plot.classList.add("plot");
-    body.replaceChildren(plot, createElement("p", { className: "key" }), createElement("ul", { className: "events" }));
+    const filters = createElement("ul", { className: "filters", ariaLabel: "Filters of " + card.label });
+    body.replaceChildren(plot, createElement("p", { className: "key" }), filters, createElement("ul", { className: "events" }));
+    showFilters(card);
   }
   showMinute(card);
+}
+
+// Shows what each filter of the camera does and costs.
+function showFilters(card) {
+  const list = find(card, "filters"), filters = card.camera?.filters ?? [];
+  if (!list) return;
+  while (list.childElementCount < filters.length) list.append(createElement("li", {}));
+  while (list.childElementCount > filters.length) list.lastChild.remove();
+  filters.forEach(({ description, fps, ms, frames, failed }, index) => setText(list.children[index],
+    `Filter ${description}: ${fps.toFixed(1)} fps, ${ms.toFixed(1)} ms per frame, ${plural(frames, "frame")} so far, ${failed.toLocaleString("en")} failed`));
 }
 
 // Requests the last minute, unless it was requested less than a second ago or the response is still to come. Returns

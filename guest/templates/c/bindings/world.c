@@ -332,6 +332,9 @@ extern int32_t __wasm_import_hotshoe_server_results_method_reader_subscribe(int3
 __attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-cameras")))
 extern void __wasm_import_hotshoe_camera_cameras_list_cameras(uint8_t *);
 
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-filters")))
+extern void __wasm_import_hotshoe_camera_cameras_list_filters(uint8_t *, size_t, uint8_t *);
+
 __attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("get-frame")))
 extern void __wasm_import_hotshoe_camera_cameras_get_frame(uint8_t *, size_t, int64_t, uint8_t *);
 
@@ -1363,6 +1366,10 @@ void hotshoe_camera_cameras_camera_info_free(hotshoe_camera_cameras_camera_info_
   hotshoe_camera_cameras_option_mode_free(&ptr->mode);
 }
 
+void hotshoe_camera_cameras_filter_info_free(hotshoe_camera_cameras_filter_info_t *ptr) {
+  world_string_free(&ptr->description);
+}
+
 __attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[resource-drop]watcher")))
 extern void __wasm_import_hotshoe_camera_cameras_watcher_drop(int32_t handle);
 
@@ -1401,6 +1408,25 @@ void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_ca
       hotshoe_camera_cameras_camera_info_free(&list_ptr[i]);
     }
     free(list_ptr);
+  }
+}
+
+void hotshoe_camera_cameras_list_filter_info_free(hotshoe_camera_cameras_list_filter_info_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_camera_cameras_filter_info_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_camera_cameras_filter_info_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_camera_cameras_result_list_filter_info_error_code_free(hotshoe_camera_cameras_result_list_filter_info_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_camera_cameras_list_filter_info_free(&ptr->val.ok);
+  } else {
+    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
   }
 }
 
@@ -6621,6 +6647,53 @@ void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_hotshoe_camera_cameras_list_cameras(ptr);
   *ret = (hotshoe_camera_cameras_list_camera_info_t) { (hotshoe_camera_cameras_camera_info_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_list_filters((uint8_t *) (*camera).ptr, (*camera).len, ptr);
+  hotshoe_camera_cameras_result_list_filter_info_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_cameras_list_filter_info_t) { (hotshoe_camera_cameras_filter_info_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
 }
 
 bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {

@@ -1093,6 +1093,21 @@ typedef struct hotshoe_camera_cameras_camera_info_t {
   hotshoe_camera_cameras_frame_counts_t   counts;
 } hotshoe_camera_cameras_camera_info_t;
 
+// A filter of a camera: every frame passes it before readers get the frame, or what the filter makes of it.
+typedef struct hotshoe_camera_cameras_filter_info_t {
+  // One line about the filter, such as its file. It needs escaping in HTML.
+  world_string_t   description;
+  // The frames that it filters per second, measured over the last second or two; 0 if it has filtered none for
+  // some seconds.
+  double   frame_rate;
+  // The mean time that it takes for a frame, from the same or the last measurement; 0 before the first one.
+  hotshoe_camera_cameras_duration_t   frame_time;
+  // The frames that it has filtered since the host started, including those that it keeps from readers.
+  uint64_t   frames;
+  // The frames that readers did not get since the host started because the filter failed.
+  uint64_t   failed;
+} hotshoe_camera_cameras_filter_info_t;
+
 typedef struct hotshoe_camera_cameras_own_watcher_t {
   int32_t __handle;
 } hotshoe_camera_cameras_own_watcher_t;
@@ -1113,6 +1128,19 @@ typedef struct {
   hotshoe_camera_cameras_camera_info_t *ptr;
   size_t len;
 } hotshoe_camera_cameras_list_camera_info_t;
+
+typedef struct {
+  hotshoe_camera_cameras_filter_info_t *ptr;
+  size_t len;
+} hotshoe_camera_cameras_list_filter_info_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_cameras_list_filter_info_t ok;
+    hotshoe_camera_cameras_error_code_t err;
+  } val;
+} hotshoe_camera_cameras_result_list_filter_info_error_code_t;
 
 typedef struct {
   bool is_some;
@@ -2120,6 +2148,11 @@ extern hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reade
 // Returns all cameras, in the order in which the host was configured; at least one. Does not block, and opens no
 // camera.
 extern void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret);
+// Returns the filters of the camera with this name, in the order in which frames pass them; none if the camera has no
+// filters. Does not block, and opens no camera.
+// 
+// Fails with `unknown-camera`.
+extern bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err);
 // Returns the frame with this number of the camera with this name, or `none` if the host no longer has it.
 // Does not block, and opens no camera.
 // 
@@ -2537,6 +2570,8 @@ void hotshoe_camera_cameras_option_mode_free(hotshoe_camera_cameras_option_mode_
 
 void hotshoe_camera_cameras_camera_info_free(hotshoe_camera_cameras_camera_info_t *ptr);
 
+void hotshoe_camera_cameras_filter_info_free(hotshoe_camera_cameras_filter_info_t *ptr);
+
 extern void hotshoe_camera_cameras_watcher_drop_own(hotshoe_camera_cameras_own_watcher_t handle);
 
 extern void hotshoe_camera_cameras_watcher_drop_borrow(hotshoe_camera_cameras_borrow_watcher_t handle);
@@ -2550,6 +2585,10 @@ extern void hotshoe_camera_cameras_feed_drop_borrow(hotshoe_camera_cameras_borro
 extern hotshoe_camera_cameras_borrow_feed_t hotshoe_camera_cameras_borrow_feed(hotshoe_camera_cameras_own_feed_t handle);
 
 void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_camera_info_t *ptr);
+
+void hotshoe_camera_cameras_list_filter_info_free(hotshoe_camera_cameras_list_filter_info_t *ptr);
+
+void hotshoe_camera_cameras_result_list_filter_info_error_code_free(hotshoe_camera_cameras_result_list_filter_info_error_code_t *ptr);
 
 void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr);
 

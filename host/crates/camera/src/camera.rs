@@ -102,10 +102,10 @@ impl Camera {
         &self.name
     }
 
-    /// Describes the camera in a single line for people: what it is and where, and its filters with their rate and cost.
+    /// Describes the camera in a single line for people: what it is and where, and its filters.
     pub fn description(&self) -> String {
-        let filters: String = self.filters().iter().map(|filter| format!(", filtered by {filter}")).collect();
-        self.source.description() + &filters
+        let filters = self.filters.descriptions().map(|filter| format!(", filtered by {filter}"));
+        self.source.description() + &filters.collect::<String>()
     }
 
     /// Removes the camera: [`supervise`](Self::supervise) closes it and returns, and its feeds get no more frames.

@@ -1,6 +1,5 @@
 //! Filters: what stands between a camera and everyone who sees its frames.
 
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,21 +45,23 @@ pub struct FilterReport {
     pub rate: f64,
     /// The mean time for a frame, recently.
     pub cost: Duration,
-    /// The frames that it filtered since the host started.
+    /// The frames that it filtered since the host started, with those that it kept from readers.
     pub frames: u64,
     /// The time that it took for them.
     pub busy: Duration,
+    /// The frames that readers did not get since the host started because it failed.
+    pub failed: u64,
 }
 
-/// Formats as `mask.wasm (29.9 fps, 12.3 ms per frame)`.
-impl fmt::Display for FilterReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.description)?;
-        if self.rate > 0.0 {
-            write!(f, " ({:.1} fps, {:.1} ms per frame)", self.rate, self.cost.as_secs_f64() * 1000.0)?;
-        }
-        Ok(())
-    }
+/// What a filter has done since the host started.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct FilterTotals {
+    /// The frames that it filtered.
+    pub(super) frames: u64,
+    /// The time that it took for them.
+    pub(super) busy: Duration,
+    /// The frames that it failed to filter.
+    pub(super) failed: u64,
 }
 
 /// Measures a filter.
@@ -73,8 +74,7 @@ struct Measurements {
     current: Option<(Instant, u32, Duration)>,
     /// When the last measurement ended, and its result.
     last: Option<(Instant, f64, Duration)>,
-    /// All frames since the host started, and how long they took.
-    total: (u64, Duration),
+    total: FilterTotals,
 }
 
 impl FilterMeter {
@@ -85,8 +85,8 @@ impl FilterMeter {
         count += 1;
         let time = ended.saturating_duration_since(started);
         busy += time;
-        measurements.total.0 += 1;
-        measurements.total.1 += time;
+        measurements.total.frames += 1;
+        measurements.total.busy += time;
         let elapsed = ended.saturating_duration_since(begin);
         measurements.current = if elapsed < MEASURED_TIME {
             Some((begin, count, busy))
@@ -105,8 +105,14 @@ impl FilterMeter {
         }
     }
 
-    /// Returns how many frames were filtered since the host started, and how long they took.
-    pub(super) fn total(&self) -> (u64, Duration) {
+    /// Records that a frame could not be filtered. It counts neither for the rate nor for the cost: after a failure,
+    /// frames are refused at once for a while.
+    pub(super) fn add_failure(&self) {
+        self.lock().total.failed += 1;
+    }
+
+    /// Returns what the filter has done since the host started.
+    pub(super) fn total(&self) -> FilterTotals {
         self.lock().total
     }
 
@@ -134,6 +140,7 @@ mod tests {
         assert!((19.0..=21.0).contains(&rate), "{rate}");
         assert_eq!(cost, 10 * MS);
         assert_eq!(meter.report(start + 10_000 * MS), (0.0, 10 * MS));
-        assert_eq!(meter.total(), (26, 260 * MS));
+        meter.add_failure();
+        assert_eq!(meter.total(), FilterTotals { frames: 26, busy: 260 * MS, failed: 1 });
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::filter::{Filter, FilterMeter, FilterReport};
+use super::filter::{Filter, FilterMeter, FilterReport, FilterTotals};
 use super::frame::Frame;
 use super::mailbox::Mailbox;
 use super::status::Outage;
@@ -27,13 +27,18 @@ impl Filters {
         self.0.is_empty()
     }
 
+    /// What the filters are.
+    pub(super) fn descriptions(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(filter, _)| filter.description())
+    }
+
     /// What the filters do and cost.
     pub(super) fn reports(&self) -> Vec<FilterReport> {
         let now = Instant::now();
         let report = |(filter, meter): &(Arc<dyn Filter>, FilterMeter)| {
             let (rate, cost) = meter.report(now);
-            let (frames, busy) = meter.total();
-            FilterReport { description: filter.description(), rate, cost, frames, busy }
+            let FilterTotals { frames, busy, failed } = meter.total();
+            FilterReport { description: filter.description(), rate, cost, frames, busy, failed }
         };
         self.0.iter().map(report).collect()
     }
@@ -122,7 +127,10 @@ fn filter_all(waiting: &Mailbox<WaitingFrame>, filters: &Filters, on_result: &dy
         for (filter, meter) in &mut open {
             let started = Instant::now();
             let applied = filter.apply(&frame);
-            meter.add(started, Instant::now());
+            match &applied {
+                Ok(_) => meter.add(started, Instant::now()),
+                Err(_) => meter.add_failure(),
+            }
             match applied {
                 Ok(Some(image)) => frame.image = image,
                 Ok(None) => {

@@ -88,8 +88,8 @@ fn cameras(cameras: &[Camera]) -> String {
             let description = printable(&filter.description);
             let _ = writeln!(
                 text,
-                "  {}: filtered by {description}, {:.1} fps, {cost:.1} ms per frame",
-                camera.name, filter.rate
+                "  {}: filtered by {description}, {:.1} fps, {cost:.1} ms per frame, {} frames failed",
+                camera.name, filter.rate, filter.failed
             );
         }
         if camera.results > 0 {

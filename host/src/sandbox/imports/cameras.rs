@@ -11,6 +11,7 @@ use super::bindings::hotshoe::camera::cameras as wit;
 use super::bindings::hotshoe::camera::frames::Frame;
 use super::frames::dimensions;
 use super::resources::{HeldFeed, HeldWatcher};
+use crate::camera::filter::FilterReport;
 use crate::camera::status::{Outage, OutageCause};
 use crate::camera::{Camera, FrameCounts, JpegImage, LostFrames, State, StreamMode};
 use crate::sandbox::state::GuestState;
@@ -26,6 +27,11 @@ pub(super) const REMOVED_DELAY: Duration = Duration::from_millis(500);
 impl wit::Host for GuestState {
     fn list_cameras(&mut self) -> Result<Vec<wit::CameraInfo>> {
         Ok(self.cameras.list().iter().map(|camera| camera_info(camera)).collect())
+    }
+
+    fn list_filters(&mut self, camera: String) -> Result<Result<Vec<wit::FilterInfo>, wit::ErrorCode>> {
+        let Some(camera) = self.cameras.get(&camera) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
+        Ok(Ok(camera.filters().into_iter().map(filter_info).collect()))
     }
 
     fn get_frame(&mut self, camera: String, sequence: u64) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
@@ -156,6 +162,11 @@ fn camera_info(camera: &Camera) -> wit::CameraInfo {
         mode: status.mode.map(mode),
         counts: frame_counts(camera.counts()),
     }
+}
+
+fn filter_info(FilterReport { description, rate, cost, frames, busy: _, failed }: FilterReport) -> wit::FilterInfo {
+    let frame_time = u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX);
+    wit::FilterInfo { description, frame_rate: rate, frame_time, frames, failed }
 }
 
 fn mode(mode: StreamMode) -> wit::Mode {

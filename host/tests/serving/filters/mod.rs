@@ -14,11 +14,13 @@ use std::path::PathBuf;
 
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::guests::{
-    HOARDS_IMAGES, LEAKS_IMAGES, MASKS_ALWAYS, RETURNS_NOTHING, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE, masking,
+    HOARDS_IMAGES, LEAKS_IMAGES, MASKS_ALWAYS, RETURNS_NOTHING, SKIPS_FRAMES, SPINS_AT_TIMES, TRAPS_AT_ONCE,
+    TRAPS_AT_TIMES, masking,
 };
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::wait_until;
 use rustix::process::Signal;
+use serde_json::Value;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -176,4 +178,33 @@ fn a_filter_that_returns_nothing_is_an_outage_and_never_replaces_one_that_works(
     let mut viewer = Viewer::watch(setup.server.address, "/stream");
     wait_until("the placeholder is sent", || check(&viewer.part().jpeg) == Seen::Placeholder);
     setup.server.wait_for_log("filter.wasm has returned no frame for 10 seconds");
+}
+
+#[test]
+fn rate_cost_and_failures_of_a_filter_are_in_the_state_of_its_camera() {
+    let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=30");
+    let server = &setup.server;
+    let mut viewer = Viewer::watch(server.address, "/stream");
+    let mut wait_for = |what: &str, is_there: &dyn Fn(&Value) -> bool| {
+        wait_until(what, || {
+            check(&viewer.part().jpeg);
+            is_there(&get(server.address, "/state").json()["result"]["filters"][0])
+        });
+    };
+    wait_for("the filter is measured", &|filter| {
+        filter["fps"].as_f64() > Some(1.0) && filter["ms"].as_f64() > Some(0.0) && filter["frames"].as_u64() > Some(1)
+    });
+    let filter = get(server.address, "/state").json()["result"]["filters"][0].clone();
+    assert!(filter["description"].as_str().unwrap().ends_with("/filter.wasm") && filter["failed"] == 0, "{filter}");
+    let mut events = Viewer::watch(server.address, "/events");
+    events.chunk();
+    let state = String::from_utf8(events.chunk()).unwrap();
+    assert!(state.contains(r#"/filter.wasm","state":"live","#), "the description has no figures: {state}");
+    assert!(state.contains(r#""filters":[{"description":"#), "{state}");
+
+    setup.replace(&masking(TRAPS_AT_TIMES));
+    wait_for("failures are counted", &|filter| filter["failed"].as_u64() > Some(0));
+    let metrics = get(server.admin.unwrap(), "/metrics").text();
+    let failed = metrics.lines().find(|line| line.starts_with("hotshoe_filter_failed_frames_total{")).unwrap();
+    assert!(failed.contains("filter=\"1\"") && !failed.ends_with(" 0"), "{failed}");
 }

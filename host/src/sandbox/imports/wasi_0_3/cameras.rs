@@ -19,6 +19,11 @@ impl wit::Host for GuestState {
         Ok(v0_2::Host::list_cameras(self)?.into_iter().map(camera_info).collect())
     }
 
+    fn list_filters(&mut self, camera: String) -> Result<Result<Vec<wit::FilterInfo>, wit::ErrorCode>> {
+        let filters = v0_2::Host::list_filters(self, camera)?.map_err(error_code);
+        Ok(filters.map(|filters| filters.into_iter().map(filter_info).collect()))
+    }
+
     fn get_frame(&mut self, camera: String, sequence: u64) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
         let frame = v0_2::Host::get_frame(self, camera, sequence)?;
         Ok(frame.map(|frame| frame.map(Frame::from)).map_err(error_code))
@@ -134,6 +139,11 @@ fn camera_info(info: v0_2::CameraInfo) -> wit::CameraInfo {
     let v0_2::FrameCounts { frames, dropped, late, flagged, empty, malformed, corrupt } = counts;
     let counts = wit::FrameCounts { frames, dropped, late, flagged, empty, malformed, corrupt };
     wit::CameraInfo { name, label, description, state, mode, counts }
+}
+
+fn filter_info(info: v0_2::FilterInfo) -> wit::FilterInfo {
+    let v0_2::FilterInfo { description, frame_rate, frame_time, frames, failed } = info;
+    wit::FilterInfo { description, frame_rate, frame_time, frames, failed }
 }
 
 fn outage_cause(cause: v0_2::OutageCause) -> wit::OutageCause {
