@@ -71,6 +71,10 @@ fn describe<T: 'static>(interfaces: &Interfaces, linker: Linker<T>, role: Role, 
     let mut text = String::new();
     for (import, access) in accesses(interfaces, linker) {
         let (word, missing) = match &access {
+            // No host provides it: it is the guest behind the middleware.
+            Access::Missing(_) if role == Role::Guest && is_handler(&import.name) => {
+                ("granted to middleware (--wrap)", &[][..])
+            }
             Access::Provided => (role.refusal(&import.name, grants).unwrap_or("granted"), &[][..]),
             Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
         };
@@ -90,7 +94,6 @@ impl Role {
     fn refusal(self, interface: &str, grants: &Grants) -> Option<&'static str> {
         let nothing = Grants::default();
         match self {
-            Self::Guest if is_handler(interface) => Some("granted to middleware (--wrap)"),
             Self::Guest => grants.deny(interface).then_some("denied"),
             Self::Driver if !nothing.deny(interface) => None,
             Self::Driver if interface.starts_with("wasi:filesystem/") => Some("denied without dir= of its camera"),
