@@ -2,11 +2,13 @@
 
 use std::io::{self, IoSlice, Read as _};
 use std::net::Shutdown;
+use std::os::fd::BorrowedFd;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use rustix::fs::sendfile;
 use socket2::SockRef;
 use tokio::io::{Interest, ReadBuf, Ready};
 use tokio::net::{TcpStream, UnixStream};
@@ -86,6 +88,22 @@ impl Socket {
         Ok(count)
     }
 
+    /// Whether the kernel sends files through this socket without copying them. This was measured only for TCP.
+    pub fn sends_files(&self) -> bool {
+        matches!(self.stream, Stream::Tcp(_))
+    }
+
+    /// Sends `length` bytes of a file from `offset` on, as many as the kernel accepts now, with one `sendfile`. The file
+    /// must not change afterwards, because the kernel keeps its pages and not a copy. Fails for Unix sockets.
+    pub fn try_send_file(&self, file: BorrowedFd<'_>, offset: usize, length: usize) -> io::Result<usize> {
+        let Stream::Tcp(stream) = &self.stream else { return Err(io::ErrorKind::Unsupported.into()) };
+        let mut offset = offset as u64;
+        let send = || Ok(sendfile(stream, file, Some(&mut offset), length)?);
+        let count = stream.try_io(Interest::WRITABLE, send)?;
+        self.written.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+
     /// Waits until the kernel accepts bytes. Wakes only the task of the last call.
     pub fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.stream {
@@ -147,6 +165,12 @@ impl Socket {
     pub fn discard_unsent(&self) {
         // Has no effect on Unix sockets, whose unread bytes the peer keeps.
         let _ = self.sock_ref().set_linger(Some(Duration::ZERO));
+    }
+
+    /// Waits until the kernel accepts bytes.
+    #[cfg(test)]
+    pub async fn writable(&self) {
+        self.ready(Interest::WRITABLE).await.unwrap();
     }
 
     async fn ready(&self, interest: Interest) -> io::Result<Ready> {

@@ -35,10 +35,15 @@ impl Chunk {
     /// Writes as much of the chunk as the sink accepts, after the first `sent` bytes. One call for a socket is one
     /// `writev`. Returns the number of bytes written.
     pub(super) fn try_write(&self, writer: &WriteHalf, sent: usize) -> io::Result<usize> {
-        let [head, image, tail] = self.part.pieces();
-        let mut slices = [self.size_line.as_bytes(), head, image, tail, CHUNK_END].map(IoSlice::new);
+        let mut slices = self.slices();
         let mut rest = slices.as_mut_slice();
         IoSlice::advance_slices(&mut rest, sent);
         writer.try_write_vectored(rest)
+    }
+
+    /// Returns the bytes of the chunk.
+    pub(super) fn slices(&self) -> [IoSlice<'_>; 5] {
+        let [head, image, tail] = self.part.pieces();
+        [self.size_line.as_bytes(), head, image, tail, CHUNK_END].map(IoSlice::new)
     }
 }

@@ -19,6 +19,7 @@
 //! write nothing after that, so the connection ends, and the client sees an incomplete response (RFC 9112, section 8).
 
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -32,6 +33,14 @@ use crate::http::tls::{HandshakeError, TlsConfig, TlsSession};
 impl Sink for Socket {
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.try_write_vectored(slices)
+    }
+
+    fn sends_files(&self) -> bool {
+        self.sends_files()
+    }
+
+    fn try_send_file(&self, file: BorrowedFd<'_>, offset: usize, length: usize) -> io::Result<usize> {
+        self.try_send_file(file, offset, length)
     }
 
     fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -105,6 +105,7 @@ mod tests {
     use tokio::task::{spawn_blocking, yield_now};
 
     use super::super::chunk::Chunk;
+    use super::super::chunk_file::MIN_VIEWERS;
     use super::super::shard::SLICE;
     use super::*;
     use crate::channels::viewer_stats::ViewerStats;
@@ -198,6 +199,32 @@ mod tests {
         channel.close();
         wait_until_finished(&slow_writer).await;
         assert_eq!(slow.await.unwrap(), "af");
+    }
+
+    #[tokio::test]
+    async fn a_slow_viewer_among_many_is_sent_the_rest_of_a_part_whose_file_is_gone() {
+        let (channel, fan_out) = channel(1);
+        let publisher = channel.publisher(1);
+        let mut viewers = Vec::new();
+        for _ in 0..MIN_VIEWERS {
+            viewers.push(lend(&fan_out).await);
+        }
+        // The shard knows all of them before the next part.
+        publisher.push(part(b'a', 1));
+        for (_, lent) in &viewers {
+            wait_until(|| lent.is_lent_and(|sender| sender.is_up_to(1))).await;
+        }
+        publisher.push(part(b'b', LARGE));
+        for (_, lent) in &viewers {
+            wait_until(|| lent.is_lent_and(|sender| sender.is_behind())).await;
+        }
+        publisher.push(part(b'c', 1));
+        let (client, lent) = viewers.swap_remove(0);
+        let slow = spawn_blocking(move || parts(client));
+        wait_until(|| lent.is_lent_and(|sender| sender.is_up_to(3))).await;
+        channel.close();
+        wait_until_finished(&lent).await;
+        assert_eq!(slow.await.unwrap(), "abc");
     }
 
     #[tokio::test]

@@ -25,6 +25,10 @@ struct Member {
 }
 
 impl Members {
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

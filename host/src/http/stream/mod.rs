@@ -10,6 +10,7 @@
 //! * [`http1`]: hyper's settings.
 //! * [`http1_io`]: better errors than hyper's, and rejection of requests with two lengths.
 //! * `chunk`: a part in HTTP/1.1's chunked coding.
+//! * `chunk_file`: a chunk in a file, for `sendfile`.
 //! * [`viewer_body`]: the body of a viewer's response.
 //! * [`fan_out`]: the viewers of one channel; `shard`: the task that sends to some of them; `shard_queue`: its events;
 //!   `members`: its connections and their turns; `lent_writer`: one viewer's write half; `part_sender`: one viewer's
@@ -33,6 +34,7 @@
 //! point 6.
 
 mod chunk;
+mod chunk_file;
 pub mod connection;
 pub mod fan_out;
 pub mod http1;

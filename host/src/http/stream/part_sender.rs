@@ -1,11 +1,13 @@
 //! Sending parts to one viewer through a lent write half.
 
+use std::cell::OnceCell;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::chunk::Chunk;
+use super::chunk_file::ChunkFile;
 use super::write_half::WriteHalf;
 use crate::channels::Pacing;
 
@@ -13,12 +15,24 @@ use crate::channels::Pacing;
 pub(super) struct Offer {
     /// The newest part. `None` if there is none or it is empty.
     pub(super) newest: Option<Arc<Chunk>>,
+    /// The newest part in a file, created for the first viewer that is sent it from there.
+    pub(super) file: OnceCell<Option<ChunkFile>>,
+    /// The number of viewers that the newest part is offered to.
+    pub(super) viewers: usize,
     /// The number of the newest part.
     pub(super) number: u64,
     /// Whether the stream is over.
     pub(super) is_closed: bool,
     /// Viewers that were last sent a part before this time are sent the newest part again.
     pub(super) resend_before: Option<Instant>,
+}
+
+impl Offer {
+    /// Returns the file of a chunk, if it is the newest part, and a file is cheaper than copying it for each viewer.
+    fn file(&self, chunk: &Arc<Chunk>) -> Option<&ChunkFile> {
+        let file = self.file.get_or_init(|| ChunkFile::new(self.newest.as_ref()?, self.viewers));
+        file.as_ref().filter(|file| file.has(chunk))
+    }
 }
 
 /// The result of [`PartSender::send`].
@@ -77,7 +91,7 @@ impl PartSender {
             }
             let Some(current) = &mut self.current else { return Ok(Progress::UpToDate) };
             *writes += 1;
-            match current.try_send(&self.writer, &self.pacing) {
+            match current.try_send(&self.writer, offer, &self.pacing) {
                 Ok(true) => self.current = None,
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -118,10 +132,15 @@ impl PartSender {
 
 impl Sending {
     /// Sends as much as the sink accepts. Returns whether everything is sent.
-    fn try_send(&mut self, writer: &WriteHalf, pacing: &Pacing) -> io::Result<bool> {
+    fn try_send(&mut self, writer: &WriteHalf, offer: &Offer, pacing: &Pacing) -> io::Result<bool> {
         let length = self.chunk.len();
         if self.sent < length {
-            let count = self.chunk.try_write(writer, self.sent)?;
+            // The rest of an earlier part is copied: only the newest one has a file.
+            let file = if writer.sends_files() { offer.file(&self.chunk) } else { None };
+            let count = match file {
+                Some(file) => file.try_send(writer, self.sent)?,
+                None => self.chunk.try_write(writer, self.sent)?,
+            };
             if count == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -215,7 +234,14 @@ mod tests {
 
     fn offer(text: &'static str, number: u64) -> Offer {
         let part = Part::new(text.into(), Bytes::new(), Bytes::new());
-        Offer { newest: Chunk::new(Arc::new(part)).map(Arc::new), number, is_closed: false, resend_before: None }
+        Offer {
+            newest: Chunk::new(Arc::new(part)).map(Arc::new),
+            file: OnceCell::new(),
+            viewers: 1,
+            number,
+            is_closed: false,
+            resend_before: None,
+        }
     }
 
     #[test]

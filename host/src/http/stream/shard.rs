@@ -1,5 +1,6 @@
 //! The task that sends a channel's parts to some of its viewers.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +42,8 @@ enum Slice {
 
 impl Shard {
     pub(super) fn new(channel: watch::Receiver<ChannelState>, queue: Arc<ShardQueue<LentWriter>>) -> Self {
-        let offer = Offer { newest: None, number: 0, is_closed: false, resend_before: None };
+        let offer =
+            Offer { newest: None, file: OnceCell::new(), viewers: 0, number: 0, is_closed: false, resend_before: None };
         let mut shard = Self { channel, queue, members: Members::default(), ready: VecDeque::new(), offer };
         shard.update_offer();
         shard
@@ -124,6 +126,8 @@ impl Shard {
         let ChannelState { newest, number, is_closed, .. } = self.channel.borrow_and_update().clone();
         if self.offer.number != number {
             self.offer.newest = newest.and_then(Chunk::new).map(Arc::new);
+            self.offer.file = OnceCell::new();
+            self.offer.viewers = self.members.len();
             self.offer.number = number;
         }
         self.offer.is_closed = is_closed;

@@ -1,6 +1,7 @@
 //! The write half of a connection, and what it writes to.
 
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +10,19 @@ pub trait Sink: Send + Sync {
     /// Writes as many bytes as the sink accepts now. Fails with [`WouldBlock`](io::ErrorKind::WouldBlock) if it accepts
     /// none. One call for a socket is one `writev`.
     fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Whether the sink sends files without copying them. The default is for sinks that do not.
+    fn sends_files(&self) -> bool {
+        false
+    }
+
+    /// Sends `length` bytes of a file from `offset` on, as many as the sink accepts now, like
+    /// [`try_write_vectored`](Self::try_write_vectored). The file must not change afterwards: the sink may send its
+    /// pages and not a copy. The default fails.
+    fn try_send_file(&self, file: BorrowedFd<'_>, offset: usize, length: usize) -> io::Result<usize> {
+        let _ = (file, offset, length);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Sends bytes that were accepted but are still buffered. Fails with [`WouldBlock`](io::ErrorKind::WouldBlock) if
     /// some remain. The default is for sinks that do not buffer, such as sockets.
@@ -38,6 +52,16 @@ impl WriteHalf {
     /// Writes as many bytes as the sink accepts now. See [`Sink::try_write_vectored`].
     pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.try_write_vectored(slices)
+    }
+
+    /// Whether the sink sends files without copying them.
+    pub fn sends_files(&self) -> bool {
+        self.0.sends_files()
+    }
+
+    /// Sends bytes of a file. See [`Sink::try_send_file`].
+    pub fn try_send_file(&self, file: BorrowedFd<'_>, offset: usize, length: usize) -> io::Result<usize> {
+        self.0.try_send_file(file, offset, length)
     }
 
     /// Sends buffered bytes. See [`Sink::try_flush`].
