@@ -61,6 +61,7 @@ pub fn write_streams(client: &mut impl Sink, names: &[String], max_rate: Option<
             if stream.last_push.is_some_and(|last| now < last.saturating_add(interval)) || !stream.read(now) {
                 continue;
             }
+            stream.last_push = Some(now);
             if stream.push(client).is_err() {
                 return;
             }
@@ -98,7 +99,7 @@ struct CameraStream {
     feed: Feed,
     newest: Option<Picture>,
     last_sequence: Option<u64>,
-    /// The monotonic time of the last push, in nanoseconds.
+    /// The monotonic time of the last push by [`write_streams`], in nanoseconds.
     last_push: Option<u64>,
     rate: PushRate,
 }
@@ -160,7 +161,6 @@ impl CameraStream {
         let rate = &mut self.rate;
         let status = |now| StreamStatus { is_live: *is_live, skipped, rate: rate.count(now) };
         let (head, tail) = self.format.around(&self.camera, info, status, CLOCKS);
-        self.last_push = Some(monotonic_clock::now());
         sink.push(head.as_bytes(), Some(image), tail.as_bytes())
     }
 }
