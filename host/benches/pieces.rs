@@ -47,10 +47,11 @@ fn jpeg_check(bencher: Bencher) {
 }
 
 /// Encodes raw pixels as a JPEG.
-#[divan::bench(args = [(640, 480), (1280, 720), (1920, 1080)])]
-fn encode_yuyv(bencher: Bencher, (width, height): (u32, u32)) {
-    let dimensions = Dimensions { width, height };
-    let layout = Layout { format: PixelFormat::Yuyv, dimensions, stride: 0, range: Range::Limited };
+#[divan::bench(args = ["YUYV", "NV12", "BGR3", "BGR4"], consts = [720, 1080])]
+fn encode<const HEIGHT: u32>(bencher: Bencher, format: &str) {
+    let format = PixelFormat::from_code(*format.as_bytes().first_chunk().unwrap()).unwrap();
+    let dimensions = Dimensions { width: HEIGHT * 16 / 9, height: HEIGHT };
+    let layout = Layout { format, dimensions, stride: 0, range: Range::Limited };
     // Gradients, which are harder to encode than flat areas and easier than noise.
     let pixels: Vec<u8> = (0..layout.frame_length()).map(|at| (at * 7 / 3 + (at >> 9) * 5) as u8).collect();
     let mut encoder = Encoder::new(layout, 80).unwrap();

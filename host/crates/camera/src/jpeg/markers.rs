@@ -1,26 +1,26 @@
 //! The second bytes of JPEG markers (table B.1).
 
 /// The first byte of every marker.
-pub(super) const MARKER: u8 = 0xFF;
+pub(crate) const MARKER: u8 = 0xFF;
 /// Start of image.
-pub(super) const SOI: u8 = 0xD8;
+pub(crate) const SOI: u8 = 0xD8;
 /// End of image.
-pub(super) const EOI: u8 = 0xD9;
+pub(crate) const EOI: u8 = 0xD9;
 /// Start of scan.
-pub(super) const SOS: u8 = 0xDA;
+pub(crate) const SOS: u8 = 0xDA;
 /// Define quantization tables.
-pub(super) const DQT: u8 = 0xDB;
+pub(crate) const DQT: u8 = 0xDB;
 /// Define restart interval.
-pub(super) const DRI: u8 = 0xDD;
+pub(crate) const DRI: u8 = 0xDD;
 /// Define Huffman tables.
-pub(super) const DHT: u8 = 0xC4;
+pub(crate) const DHT: u8 = 0xC4;
 /// Reserved for extensions; among the start-of-frame markers, but not one.
-pub(super) const JPG: u8 = 0xC8;
+pub(crate) const JPG: u8 = 0xC8;
 /// Define arithmetic coding; among the start-of-frame markers, but not one.
-pub(super) const DAC: u8 = 0xCC;
+pub(crate) const DAC: u8 = 0xCC;
 /// For temporary use in arithmetic coding; has no segment.
-pub(super) const TEM: u8 = 0x01;
+pub(crate) const TEM: u8 = 0x01;
 /// The first of the eight restart markers.
-pub(super) const RST0: u8 = 0xD0;
+pub(crate) const RST0: u8 = 0xD0;
 /// Application data, such as EXIF.
-pub(super) const APP1: u8 = 0xE1;
+pub(crate) const APP1: u8 = 0xE1;

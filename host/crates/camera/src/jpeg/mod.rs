@@ -40,10 +40,10 @@ mod exif;
 mod find;
 mod headers;
 mod huffman;
-mod markers;
+pub(crate) mod markers;
 mod scan;
 mod split;
-mod standard_tables;
+pub(crate) mod standard_tables;
 mod validate;
 
 pub use bit_reader::MAX_TRAILING_BYTES;

@@ -50,5 +50,5 @@ const CHROMINANCE_AC: [u8; 178] = [
 ];
 
 /// The standard tables: DC tables, then AC tables, by table number.
-pub(super) const STANDARD_TABLES: [[&[u8]; 2]; 2] =
+pub(crate) const STANDARD_TABLES: [[&[u8]; 2]; 2] =
     [[&LUMINANCE_DC, &CHROMINANCE_DC], [&LUMINANCE_AC, &CHROMINANCE_AC]];

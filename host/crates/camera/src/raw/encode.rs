@@ -1,12 +1,12 @@
 //! Encodes raw frames as JPEG images.
 
-use super::conversion::RangeTables;
-use super::encoder_input::EncoderInput;
-use super::jfif::set_component_ids;
-use super::layout::Layout;
+use super::baseline::{Components, Tables};
+use super::conversion::stretches;
+use super::layout::{Layout, Range};
+use super::mcus::{BLOCK_SIDE, MCU_SIDE, Mcus};
 use crate::dimensions::Dimensions;
+use crate::jpeg::markers::{EOI, MARKER};
 use bytes::Bytes;
-use jpeg_encoder::SamplingFactor;
 
 /// Why a raw frame cannot be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +26,6 @@ pub enum EncodeError {
         /// The number of bytes in the frame.
         actual: usize,
     },
-    /// The JPEG encoder failed. This is a bug: no valid layout should cause it.
-    #[error("the JPEG encoder failed")]
-    Jpeg(#[source] jpeg_encoder::EncodingError),
 }
 
 /// Encodes raw frames of one layout as JPEG images.
@@ -39,10 +36,10 @@ pub struct Encoder {
     layout: Layout,
     width: u16,
     height: u16,
-    quality: u8,
-    tables: RangeTables,
-    /// The output buffer. Images have similar sizes, so it seldom grows.
-    image: Vec<u8>,
+    tables: Tables,
+    headers: Vec<u8>,
+    /// The entropy-coded data. Images have similar sizes, so it seldom grows.
+    scan: Vec<u8>,
 }
 
 impl Encoder {
@@ -62,7 +59,12 @@ impl Encoder {
         if !(1..=100).contains(&quality) {
             return Err(EncodeError::Quality(quality));
         }
-        Ok(Self { layout, width, height, quality, tables: RangeTables::new(layout.range), image: Vec::new() })
+        let components = if layout.format.has_colour() { Components::Colour } else { Components::Grey };
+        let range = if layout.format.is_rgb() { Range::Full } else { layout.range };
+        let [luma, chroma] = stretches(range);
+        let tables = Tables::new(components, quality, luma, chroma);
+        let headers = tables.headers([width, height], 0);
+        Ok(Self { layout, width, height, tables, headers, scan: Vec::new() })
     }
 
     /// Encodes a frame as a baseline JPEG (JFIF, ITU-T T.871): 4:2:0, or a single component for grey.
@@ -77,13 +79,27 @@ impl Encoder {
         if raw.len() < needed {
             return Err(EncodeError::Short { needed, actual: raw.len() });
         }
-        self.image.clear();
-        let mut encoder = jpeg_encoder::Encoder::new(&mut self.image, self.quality);
-        encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-        let frame = EncoderInput::new(raw, &self.layout, &self.tables, self.width, self.height);
-        encoder.encode_image(frame).map_err(EncodeError::Jpeg)?;
-        set_component_ids(&mut self.image);
-        // The image may live long, so the copy takes no more memory than needed.
-        Ok(Bytes::copy_from_slice(&self.image))
+        let buffer = std::mem::take(&mut self.scan);
+        self.scan = self.encode_scan(raw, buffer);
+        Ok([&*self.headers, &self.scan, &[MARKER, EOI]].concat().into())
+    }
+
+    /// Returns the entropy-coded data of a frame, in a buffer whose memory is reused.
+    fn encode_scan(&self, raw: &[u8], buffer: Vec<u8>) -> Vec<u8> {
+        let [width, height] = [self.width, self.height].map(usize::from);
+        let mcus = Mcus::new(raw, &self.layout);
+        let mut scan = self.tables.scan(buffer);
+        if self.layout.format.has_colour() {
+            for y in (0..height).step_by(MCU_SIDE) {
+                let row = mcus.row(y);
+                (0..width.div_ceil(MCU_SIDE)).for_each(|column| scan.write(&row.mcu(column)));
+            }
+        } else {
+            for y in (0..height).step_by(BLOCK_SIDE) {
+                let row = mcus.row(y);
+                (0..width.div_ceil(BLOCK_SIDE)).for_each(|column| scan.write_grey(&row.grey(column)));
+            }
+        }
+        scan.finish()
     }
 }

@@ -163,6 +163,21 @@ impl PixelFormat {
         self.plane_layout() != PlaneLayout::Grey
     }
 
+    /// Returns the row of the planes of chroma for row `y` of the picture.
+    pub(super) fn chroma_row(self, y: usize) -> usize {
+        match self.plane_layout() {
+            PlaneLayout::SemiPlanar(ChromaSubsampling::Yuv420) | PlaneLayout::Planar(ChromaSubsampling::Yuv420) => {
+                y / 2
+            }
+            _ => y,
+        }
+    }
+
+    /// Whether pixels consist of red, green and blue.
+    pub(super) fn is_rgb(self) -> bool {
+        matches!(self.plane_layout(), PlaneLayout::Pixels { .. }) && self != Self::Yuv24
+    }
+
     /// The arrangement of the samples in planes, regardless of their order.
     pub(super) fn plane_layout(self) -> PlaneLayout {
         match self {
@@ -219,16 +234,6 @@ pub(super) enum ChromaSubsampling {
     Yuv422,
     /// One row per two rows of the picture.
     Yuv420,
-}
-
-impl ChromaSubsampling {
-    /// Returns the chroma row for row `y` of the picture.
-    pub(super) fn chroma_row(self, y: usize) -> usize {
-        match self {
-            Self::Yuv422 => y,
-            Self::Yuv420 => y / 2,
-        }
-    }
 }
 
 #[cfg(test)]

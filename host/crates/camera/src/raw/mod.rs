@@ -11,6 +11,9 @@
 //! - Chroma is stored with half the width and height (4:2:0) for every source. For 4:2:2 sources this saves about a
 //!   quarter of the time and a sixth of the bytes. Each stored value is the mean of two rows, so no row is lost.
 //!
+//! The steps for each unit of 16 by 16 pixels: `mcus` rearranges bytes to blocks of samples, and `baseline` transforms,
+//! quantizes and writes them. All but the last process 8 or 16 samples at once.
+//!
 //! ```
 //! use hotshoe_camera::dimensions::Dimensions;
 //! use hotshoe_camera::raw::{Encoder, Layout, PixelFormat, Range};
@@ -24,13 +27,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod baseline;
 mod buffers;
 mod conversion;
 mod encode;
-mod encoder_input;
 mod format;
-mod jfif;
 mod layout;
+mod mcus;
+mod samples;
 #[cfg(test)]
 mod tests;
 

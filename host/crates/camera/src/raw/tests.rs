@@ -254,6 +254,56 @@ fn chroma_of_neighbouring_rows_is_averaged() {
     assert!(pixels.iter().all(|&pixel| distance(pixel, [128; 3]) <= 2), "{:?}", pixels[0]);
 }
 
+/// A picture with fine detail: a sawtooth in each direction, and noise.
+fn texture(x: usize, y: usize) -> [u8; 3] {
+    let noise = (x * 31 + y * 17).wrapping_mul(0x9E37_79B9) >> 8 & 15;
+    [x * 3 % 200 + noise, (x + 2 * y) % 220 + noise, y * 5 % 180 + 2 * noise].map(|level| u8::try_from(level).unwrap())
+}
+
+/// Returns the mean squared difference from a picture.
+fn error(jpeg: &[u8], picture: impl Fn(usize, usize) -> [u8; 3]) -> f64 {
+    let (pixels, width) = decoded(jpeg);
+    let errors = pixels.iter().enumerate().flat_map(|(at, pixel)| {
+        let expected = picture(at % width, at / width);
+        (0..3).map(move |part| f64::from(pixel[part].abs_diff(expected[part])).powi(2))
+    });
+    errors.sum::<f64>() / pixels.len() as f64
+}
+
+/// Another implementation confirms the tables and the quality.
+#[test]
+fn images_are_as_good_and_as_small_as_those_of_another_encoder() {
+    let (width, height) = (150, 90);
+    let layout = layout(PixelFormat::Rgb24, width, height, 0, Range::Full);
+    let raw = frame(&layout, texture);
+    for quality in [1, 10, 50, 80, 95, 100] {
+        let jpeg = Encoder::new(layout, quality).unwrap().encode(&raw).unwrap();
+        let mut other = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut other, quality);
+        encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_2_0);
+        encoder.set_chroma_subsampling_method(jpeg_encoder::ChromaSubsamplingMethod::Average);
+        encoder.encode(&raw, 150, 90, jpeg_encoder::ColorType::Rgb).unwrap();
+        assert_eq!(quantization_tables(&jpeg), quantization_tables(&other), "quality {quality}");
+        let [error, other_error] = [error(&jpeg, texture), error(&other, texture)];
+        assert!(error < other_error * 1.03 + 0.1, "quality {quality}: {error} instead of {other_error}");
+        assert!(jpeg.len() as f64 * 0.97 < other.len() as f64, "quality {quality}: {} {}", jpeg.len(), other.len());
+    }
+}
+
+/// Returns the entries of both tables (ITU-T T.81, B.2.4.1), whether they share a segment or not.
+fn quantization_tables(jpeg: &[u8]) -> [Vec<u8>; 2] {
+    let mut tables = [Vec::new(), Vec::new()];
+    let mut rest = &jpeg[2..];
+    while let [0xFF, marker @ ..=0xD9 | marker @ 0xDB.., high, low, ..] = *rest {
+        let (segment, following) = rest.split_at(2 + usize::from(u16::from_be_bytes([high, low])));
+        if marker == 0xDB {
+            segment[4..].chunks(65).for_each(|table| tables[usize::from(table[0])] = table[1..].to_vec());
+        }
+        rest = following;
+    }
+    tables
+}
+
 /// Returns the identifiers and sampling factors of the components (ITU-T T.81, B.2.2).
 fn components(jpeg: &[u8]) -> Vec<[u8; 2]> {
     let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("the image is baseline");
