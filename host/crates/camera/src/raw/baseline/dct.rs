@@ -1,6 +1,6 @@
 //! The discrete cosine transform (ITU-T T.81, A.3.3) in integers.
 
-use super::Block;
+use super::blocks::Block;
 use wide::{i16x8, u16x8};
 
 /// How many times larger than its value a coefficient is, because the algorithm leaves out factors that quantization

@@ -1,6 +1,5 @@
 //! The segments before the scan (ITU-T T.81, annex B).
 
-use super::Components;
 use super::scan::Component;
 use crate::jpeg::markers::{DHT, DQT, DRI, MARKER, SOI, SOS};
 use crate::jpeg::standard_tables::STANDARD_TABLES;
@@ -16,6 +15,13 @@ const JFIF: [u8; 14] = *b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0";
 /// For each component: its identifier (ITU-T T.871, 10.1), its sampling factors, and the number of its tables.
 const COLOUR: &[[u8; 3]] = &[[1, 0x22, 0], [2, 0x11, 1], [3, 0x11, 1]];
 const GREY: &[[u8; 3]] = &[[1, 0x11, 0]];
+
+/// What an image consists of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::raw) enum Components {
+    Colour,
+    Grey,
+}
 
 /// Returns everything before the entropy-coded data. A restart interval of 0 means that there are no restart markers.
 pub(super) fn headers(

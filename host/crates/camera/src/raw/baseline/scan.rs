@@ -1,11 +1,11 @@
 //! Encodes blocks as the entropy-coded data of a scan (ITU-T T.81, F.1.2).
 
 use super::bit_writer::BitWriter;
+use super::blocks::{Block, Mcu};
 use super::codes::{Code, Codes};
 use super::dct::coefficients;
 use super::quantizer::Quantizer;
 use super::zigzag::POSITIONS;
-use super::{Block, Mcu};
 
 /// A run of 16 zeros.
 const ZERO_RUN: u8 = 0xF0;
