@@ -22,6 +22,7 @@ mod camera_vm;
 mod ci;
 mod clip;
 mod conformance;
+mod decoders;
 mod fakecam;
 mod faults;
 mod gallery;
@@ -109,6 +110,11 @@ fn main() -> ExitCode {
     trials.extend(wasi_0_3::trials(&target));
     trials.extend(browser::trials());
     trials.push(trial("ffmpeg_reads_a_clip", &ffmpeg, clip::ffmpeg_reads_it));
+    trials.push(trial(
+        "pixels_are_those_of_ffmpeg",
+        &missing_programs(&["ffmpeg"]),
+        decoders::pixels_are_those_of_ffmpeg,
+    ));
     trials.push(trial("vlc_plays_a_clip", &missing_programs(&["cvlc"]), clip::vlc_plays_it));
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),

@@ -39,8 +39,10 @@ pub struct Component {
 pub struct Headers {
     /// The size of the picture.
     pub dimensions: Dimensions,
-    /// Whether the image is coded as cameras do: sequential DCT with Huffman codes and 8 bits a sample (SOF0 or SOF1),
-    /// with all components in a single scan. Otherwise the fields below are meaningless.
+    /// Whether the image is coded with the sequential DCT, Huffman codes and 8 bits a sample (SOF0 or SOF1).
+    pub sequential: bool,
+    /// Whether the image is coded as cameras do: like that, with all components in a single scan. Otherwise the fields
+    /// below are meaningless.
     pub single_scan: bool,
     /// The components in the order of the scan.
     pub components: [Option<Component>; MAX_COMPONENTS],
@@ -138,6 +140,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Headers, JpegError> {
                 let scan = parse_scan_header(segment()?, content, length, &frame)?;
                 return Ok(Headers {
                     dimensions: frame.dimensions,
+                    sequential: frame.is_sequential,
                     single_scan: scan.iter().flatten().count() == usize::from(frame.component_count),
                     components: scan,
                     restart_interval,

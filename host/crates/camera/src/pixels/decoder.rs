@@ -29,11 +29,12 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Checks the size of an image before anything is allocated for its pixels, as [`decode`](Self::decode) does first.
+    /// Checks the size and the coding of an image before anything is allocated for its pixels, as
+    /// [`decode`](Self::decode) does first.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::TooLarge`] and [`DecodeError::TooShort`].
+    /// [`DecodeError::TooLarge`], [`DecodeError::TooShort`] and [`DecodeError::Undecodable`].
     pub fn check_size(image: &JpegImage) -> Result<(), DecodeError> {
         Self::check(image).map(drop)
     }
@@ -50,6 +51,10 @@ impl Decoder {
         let info = jpeg::validate(&image.bytes, Options::default())?;
         if !info.headers.single_scan && pixels > MAX_MULTI_SCAN_PIXELS {
             return Err(DecodeError::TooLarge { size, limit: MAX_MULTI_SCAN_PIXELS });
+        }
+        // The library loses restart markers and, of narrow images, rows.
+        if info.headers.sequential && !info.headers.single_scan {
+            return Err(DecodeError::Undecodable("it is not progressive but has several scans".to_owned()));
         }
         Ok(info)
     }
@@ -69,10 +74,14 @@ impl Decoder {
         let decoded = if Self::uses_means(image, scale, &info)? {
             padded.div_ceil(64) * MAX_COMPONENTS
         } else {
-            // Grey is decoded to luma before chroma is added.
-            let luma = if format == Format::Yuv { pixels } else { 0 };
+            // Grey is decoded to luma before chroma is added. Of several scans, chroma is decoded before it is removed.
+            let other = match format {
+                Format::Yuv => pixels,
+                Format::Luma if !info.headers.single_scan => pixels * Format::Yuv.bytes(),
+                Format::Luma | Format::Rgb => 0,
+            };
             let full = if scale == Scale::Full { 0 } else { pixels * format.bytes() };
-            full + luma + width * ROW_BYTES
+            full + other + width * ROW_BYTES
         };
         let picture = scale.apply(image.dimensions).pixels() * format.bytes();
         let is_turned = jpeg::orientation(&image.bytes).is_some_and(|orientation| !orientation.is_upright());
@@ -101,7 +110,7 @@ impl Decoder {
         let picture = if Self::uses_means(image, scale, &info)? {
             eighth::decode(&mut self.checker, &image.bytes, &info, format)?
         } else {
-            shrink(FullImage::new(&image.bytes)?.decode(image.dimensions, format)?, scale)
+            shrink(FullImage::new(&image.bytes)?.decode(image.dimensions, format, info.headers.single_scan)?, scale)
         };
         Ok(turn(picture, jpeg::orientation(&image.bytes).unwrap_or_default()))
     }

@@ -40,22 +40,37 @@ impl<'a> FullImage<'a> {
         self.has_luma
     }
 
-    /// Decodes the image. Where it is damaged, the result may have wrong pixels.
-    pub(super) fn decode(mut self, size: Dimensions, format: Format) -> Result<Picture, DecodeError> {
+    /// Decodes the image, which has one scan or several. Where it is damaged, the result may have wrong pixels.
+    pub(super) fn decode(
+        mut self,
+        size: Dimensions,
+        format: Format,
+        is_single_scan: bool,
+    ) -> Result<Picture, DecodeError> {
         if !self.has_luma && format != Format::Rgb {
             return Err(DecodeError::Undecodable("it is not coded as luma and chroma; decode it as RGB".to_owned()));
         }
         // The library does not convert grey to Y, Cb and Cr.
         let adds_chroma = self.is_grey && format == Format::Yuv;
+        // Of progressive images with half the chroma rows and all columns (4:4:0), the library decodes only half the rows
+        // of luma, but all rows of all components.
+        let removes_chroma = format == Format::Luma && !self.is_grey && !is_single_scan;
         let space = match format {
             _ if adds_chroma => ColorSpace::Luma,
+            _ if removes_chroma => ColorSpace::YCbCr,
             Format::Luma => ColorSpace::Luma,
             Format::Rgb => ColorSpace::RGB,
             Format::Yuv => ColorSpace::YCbCr,
         };
         self.decoder.set_options(self.decoder.options().jpeg_set_out_colorspace(space));
         let pixels = self.decoder.decode().map_err(|error| undecodable(&error))?;
-        let pixels = if adds_chroma { pixels.into_iter().flat_map(|luma| [luma, 128, 128]).collect() } else { pixels };
+        let pixels = if adds_chroma {
+            pixels.into_iter().flat_map(|luma| [luma, 128, 128]).collect()
+        } else if removes_chroma {
+            pixels.into_iter().step_by(Format::Yuv.bytes()).collect()
+        } else {
+            pixels
+        };
         if pixels.len() != size.width as usize * size.height as usize * format.bytes() {
             return Err(DecodeError::Undecodable("its size is unclear".to_owned()));
         }

@@ -77,6 +77,9 @@ fn every_sampling_decodes_to_its_colours_at_every_scale() {
                     assert_eq!(picture.dimensions(), scale.apply(encoded.dimensions));
                     let what = format!("{sampling:?}, restart {restart}, progressive {progressive}, {scale:?}");
                     assert_tiles(&picture, scale.divisor() as usize, progressive, &what);
+                    let [luma, yuv] = [Format::Luma, Format::Yuv].map(|format| decode(&encoded, scale, format));
+                    let first_parts = yuv.pixels().iter().step_by(3);
+                    assert!(luma.pixels().iter().eq(first_parts), "{what}: the luma differs");
                 }
             }
         }
@@ -203,6 +206,22 @@ fn an_unsupported_coding_is_an_error() {
     for scale in Scale::ALL {
         let result = Decoder::default().decode(&arithmetic, scale, Format::Luma);
         assert!(matches!(result, Err(DecodeError::Undecodable(_))), "{result:?}");
+    }
+}
+
+#[test]
+fn several_scans_are_an_error_unless_the_image_is_progressive() {
+    // The encoder writes a scan for each component of 4:1:1.
+    let encode = |progressive| {
+        tiles(256, 128, |encoder| {
+            encoder.set_sampling_factor(SamplingFactor::R_4_1_1);
+            encoder.set_progressive(progressive);
+        })
+    };
+    for scale in Scale::ALL {
+        let decode = |image| Decoder::default().decode(&image, scale, Format::Luma).map(drop);
+        let refused = Err(DecodeError::Undecodable("it is not progressive but has several scans".to_owned()));
+        assert_eq!([decode(encode(false)), decode(encode(true))], [refused, Ok(())]);
     }
 }
 
