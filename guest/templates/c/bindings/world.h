@@ -772,7 +772,8 @@ typedef wasi_clocks_wall_clock_datetime_t hotshoe_server_generations_datetime_t;
 
 // A generation.
 typedef struct hotshoe_server_generations_generation_t {
-  // The number of the generation. It increases for as long as the host runs, and may skip numbers.
+  // The number of the generation. Later generations have larger numbers for as long as the host runs; some numbers
+  // may be skipped.
   uint64_t   number;
   // The time at which the generation began to receive requests.
   hotshoe_server_generations_datetime_t   since;
@@ -2078,14 +2079,14 @@ extern hotshoe_server_events_own_pollable_t hotshoe_server_events_subscribe(void
 // Returns the generation of the calling instance. Does not block.
 extern void hotshoe_server_generations_get_generation(hotshoe_server_generations_generation_t *ret);
 // Returns a `pollable` that becomes ready, and stays ready, when another generation replaces that of the calling
-// instance. Does not block.
+// instance, or when the server shuts down. Does not block.
 extern hotshoe_server_generations_own_pollable_t hotshoe_server_generations_subscribe_replaced(void);
 
 // Imported Functions from `hotshoe:server/instances@0.2.0`
 // Allows the host to reuse this instance for another request once the current one is complete. Does not block.
 // 
-// The permission applies to the current request only: call it again in the next one. It has no effect in a
-// publisher.
+// The permission applies to the current request only: call it again in the next one. It has no effect in publishers
+// and workers.
 // 
 // Requests never overlap in an instance: the next one begins after `handle` has returned. The host may decline to
 // reuse an instance for any reason, and always does if the response is incomplete or if the instance still holds
@@ -2222,12 +2223,12 @@ extern bool hotshoe_camera_controls_blocking_list_controls(world_string_t *camer
 extern bool hotshoe_camera_controls_blocking_set_control(world_string_t *camera, world_string_t *control, int64_t value, int64_t *ret, hotshoe_camera_controls_error_code_t *err);
 
 // Imported Functions from `hotshoe:camera/history@0.2.0`
-// Returns entries of the camera with this name in ascending order, starting at index `first`, or at the oldest
-// entry if that one is already forgotten. Does not block, and does not open the camera.
+// Returns entries of the camera with this name in the order of their indices, starting at index `first`, or at the
+// oldest entry if that one is already forgotten. Does not block, and does not open the camera.
 // 
 // Returns at most `limit` entries, and may return fewer. To read on, call it again with the index that follows the
-// last entry. An empty list means that there are no further entries. The next frame of the camera will get the
-// index `frame-counts.frames`.
+// last entry. Unless `limit` is 0, an empty list means that there are no further entries. The next frame of the
+// camera will get the index `frame-counts.frames`.
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_camera_history_list_entries(world_string_t *camera, uint64_t first, uint32_t limit, hotshoe_camera_history_list_entry_t *ret, hotshoe_camera_history_error_code_t *err);
