@@ -1,7 +1,7 @@
-//! Writing Motion JPEG in Matroska (RFC 9559) without knowing the end: a header, then a cluster for each frame.
+//! Writing Motion JPEG in Matroska (RFC 9559): a header with an index, then a cluster for each frame.
 //!
-//! The segment has no length and no index, which RFC 9559, section 25, allows for live streams; players read it to its
-//! end. Every frame has its own time, so frames need not be evenly spaced.
+//! Times and lengths of all frames are known before the first one is written, so the index comes first, and players can
+//! seek while they still receive the file. Every frame has its own time, so frames need not be evenly spaced.
 
 use alloc::vec::Vec;
 
@@ -45,16 +45,68 @@ const CLUSTER: u32 = 0x1f43_b675;
 const TIMESTAMP: u32 = 0xe7;
 const SIMPLE_BLOCK: u32 = 0xa3;
 
-/// The length of an element that ends with the file (RFC 8794, section 6.2).
-const UNKNOWN_LENGTH: u8 = 0xff;
+const CUES: u32 = 0x1c53_bb6b;
+const CUE_POINT: u32 = 0xbb;
+const CUE_TIME: u32 = 0xb3;
+const CUE_TRACK_POSITIONS: u32 = 0xb7;
+const CUE_TRACK: u32 = 0xf7;
+const CUE_CLUSTER_POSITION: u32 = 0xf1;
+const VOID: u32 = 0xec;
+
+/// The least time between two frames in the index. Players go to the frame before, and skip those that follow.
+const CUE_INTERVAL: u64 = 1_000_000_000;
+
+/// The length of the identifier and the length of a void element.
+const VOID_HEADER_LENGTH: u64 = 9;
 
 /// What precedes the image in a block: the track as an EBML number, the time relative to the cluster, and the flag of a
 /// key frame (RFC 9559, section 10.2).
 const BLOCK_HEADER: [u8; 4] = [0x81, 0, 0, 0x80];
 
-/// Returns the start of a file whose pictures have this size, whose first frame was captured at this time, and whose last
-/// one follows this many nanoseconds later.
-pub fn header(width: u32, height: u32, captured: &Datetime, nanoseconds: u64) -> Vec<u8> {
+/// A frame of a file.
+#[derive(Clone, Copy)]
+pub struct FileFrame {
+    /// How much later than the first frame it was captured, in nanoseconds.
+    pub nanoseconds: u64,
+    /// The length of its image in bytes.
+    pub length: u64,
+}
+
+impl FileFrame {
+    /// Returns what precedes the image.
+    pub fn header(&self) -> Vec<u8> {
+        let block_length = BLOCK_HEADER.len() as u64 + self.length;
+        let mut content = number(TIMESTAMP, self.nanoseconds / NANOSECONDS_PER_MILLISECOND);
+        push_id(&mut content, SIMPLE_BLOCK);
+        push_length(&mut content, block_length);
+        let mut bytes = Vec::new();
+        push_id(&mut bytes, CLUSTER);
+        push_length(&mut bytes, content.len() as u64 + block_length);
+        bytes.extend(content);
+        bytes.extend(BLOCK_HEADER);
+        bytes
+    }
+
+    /// Returns what precedes as many zeros as the image has bytes, if there is no image: players skip them, and the
+    /// index remains valid.
+    pub fn gap_header(&self) -> Vec<u8> {
+        let header_length = self.header().len() as u64;
+        let mut bytes = Vec::new();
+        push_id(&mut bytes, VOID);
+        push_length(&mut bytes, header_length - VOID_HEADER_LENGTH + self.length);
+        bytes.resize(header_length as usize, 0);
+        bytes
+    }
+
+    fn size(&self) -> u64 {
+        self.header().len() as u64 + self.length
+    }
+}
+
+/// Returns the start of a file with these frames, whose pictures have this size and whose first frame was captured at
+/// this time, and the length of the whole file in bytes.
+pub fn header(width: u32, height: u32, captured: &Datetime, frames: &[FileFrame]) -> (Vec<u8>, u64) {
+    let nanoseconds = frames.last().map_or(0, |frame| frame.nanoseconds);
     let seconds = captured.seconds.saturating_sub(MATROSKA_EPOCH);
     let date = seconds.saturating_mul(1_000_000_000).saturating_add(captured.nanoseconds.into());
     let mut bytes = element(
@@ -70,9 +122,7 @@ pub fn header(width: u32, height: u32, captured: &Datetime, nanoseconds: u64) ->
         ]
         .concat(),
     );
-    push_id(&mut bytes, SEGMENT);
-    bytes.push(UNKNOWN_LENGTH);
-    bytes.extend(element(
+    let mut content = element(
         INFO,
         &[
             number(TIMESTAMP_SCALE, NANOSECONDS_PER_MILLISECOND),
@@ -82,7 +132,7 @@ pub fn header(width: u32, height: u32, captured: &Datetime, nanoseconds: u64) ->
             text(WRITING_APP, "hotshoe"),
         ]
         .concat(),
-    ));
+    );
     let video = element(VIDEO, &[number(PIXEL_WIDTH, width.into()), number(PIXEL_HEIGHT, height.into())].concat());
     let track = [
         number(TRACK_NUMBER, 1),
@@ -94,23 +144,32 @@ pub fn header(width: u32, height: u32, captured: &Datetime, nanoseconds: u64) ->
         video,
     ]
     .concat();
-    bytes.extend(element(TRACKS, &element(TRACK_ENTRY, &track)));
-    bytes
+    content.extend(element(TRACKS, &element(TRACK_ENTRY, &track)));
+    // Positions have a fixed length, so the index is as long wherever the clusters begin.
+    let clusters = content.len() + index(frames, 0).len();
+    content.extend(index(frames, clusters as u64));
+    let images: u64 = frames.iter().map(FileFrame::size).sum();
+    push_id(&mut bytes, SEGMENT);
+    push_length(&mut bytes, content.len() as u64 + images);
+    bytes.extend(content);
+    let length = bytes.len() as u64 + images;
+    (bytes, length)
 }
 
-/// Returns what precedes the image of a frame, which has this length in bytes and is this much later than the first
-/// frame, in nanoseconds.
-pub fn frame_header(nanoseconds: u64, length: u64) -> Vec<u8> {
-    let block_length = BLOCK_HEADER.len() as u64 + length;
-    let mut content = number(TIMESTAMP, nanoseconds / NANOSECONDS_PER_MILLISECOND);
-    push_id(&mut content, SIMPLE_BLOCK);
-    push_length(&mut content, block_length);
-    let mut bytes = Vec::new();
-    push_id(&mut bytes, CLUSTER);
-    push_length(&mut bytes, content.len() as u64 + block_length);
-    bytes.extend(content);
-    bytes.extend(BLOCK_HEADER);
-    bytes
+/// Returns the index of frames whose clusters begin at this position of the segment (RFC 9559, section 5.1.5).
+fn index(frames: &[FileFrame], mut position: u64) -> Vec<u8> {
+    let mut points = Vec::new();
+    let mut next = 0;
+    for frame in frames {
+        if frame.nanoseconds >= next {
+            let place = [number(CUE_TRACK, 1), element(CUE_CLUSTER_POSITION, &position.to_be_bytes())].concat();
+            let time = number(CUE_TIME, frame.nanoseconds / NANOSECONDS_PER_MILLISECOND);
+            points.extend(element(CUE_POINT, &[time, element(CUE_TRACK_POSITIONS, &place)].concat()));
+            next = frame.nanoseconds.saturating_add(CUE_INTERVAL);
+        }
+        position += frame.size();
+    }
+    element(CUES, &points)
 }
 
 fn element(id: u32, content: &[u8]) -> Vec<u8> {
@@ -159,17 +218,48 @@ mod tests {
             &[0xa3, 1, 0, 0, 0, 0, 0, 0, 14, 0x81, 0, 0, 0x80],
         ]
         .concat();
-        assert_eq!(frame_header(1_234_900_000, 10), expected);
+        let frame = FileFrame { nanoseconds: 1_234_900_000, length: 10 };
+        assert_eq!(frame.header(), expected);
+        let gap = [frame.gap_header(), vec![0; 10]].concat();
+        assert_eq!((&gap[..9], gap.len()), (&[0xec, 1, 0, 0, 0, 0, 0, 0, 37][..], 9 + 37));
+        assert_eq!(gap.len() as u64, frame.size());
     }
 
     #[test]
     fn the_header_describes_the_pictures() {
         let captured = Datetime { seconds: MATROSKA_EPOCH + 1, nanoseconds: 5 };
-        let bytes = header(640, 480, &captured, 1_500_000_000);
+        let frames = [0, 1_500_000_000].map(|nanoseconds| FileFrame { nanoseconds, length: 1 });
+        let (bytes, _) = header(640, 480, &captured, &frames);
         assert!(bytes.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]));
         let contains = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
         assert!(contains(b"V_MJPEG") && contains(b"matroska"));
         assert!(contains(&number(PIXEL_WIDTH, 640)) && contains(&number(PIXEL_HEIGHT, 480)));
         assert!(contains(&1_000_000_005_u64.to_be_bytes()) && contains(&1500_f64.to_be_bytes()));
+    }
+
+    #[test]
+    fn the_index_has_a_frame_of_each_second_and_leads_to_its_cluster() {
+        let captured = Datetime { seconds: 0, nanoseconds: 0 };
+        let frames: Vec<_> = (0..30).map(|number| FileFrame { nanoseconds: number * 100_000_000, length: 5 }).collect();
+        let (mut file, length) = header(640, 480, &captured, &frames);
+        for frame in &frames {
+            file.extend(frame.header());
+            file.extend([0; 5]);
+        }
+        assert_eq!(file.len() as u64, length);
+        let segment = file.windows(4).position(|window| window == SEGMENT.to_be_bytes()).unwrap() + 12;
+        let positions = [&[0xf1, 1, 0, 0, 0, 0, 0, 0, 8][..]].concat();
+        let places = file.windows(positions.len()).enumerate().filter(|(_, window)| *window == positions);
+        let found: Vec<_> = places
+            .map(|(at, _)| {
+                let position = u64::from_be_bytes(file[at + 9..at + 17].try_into().unwrap());
+                let cluster = &file[segment + position as usize..];
+                assert!(cluster.starts_with(&CLUSTER.to_be_bytes()));
+                // The time follows the length of the cluster, its own identifier and its length.
+                let digits = usize::from(cluster[20]);
+                cluster[21..21 + digits].iter().fold(0, |time, byte| time << 8 | u64::from(*byte))
+            })
+            .collect();
+        assert_eq!(found, [0, 1000, 2000]);
     }
 }

@@ -22,11 +22,6 @@ pub fn entries_since(camera: &CameraInfo, time: u64) -> impl Iterator<Item = Ent
     chunks.flatten().take_while(move |entry| entry.index < end)
 }
 
-/// Returns the newest entry of a camera.
-pub fn newest_entry(camera: &CameraInfo) -> Option<Entry> {
-    list(camera, camera.counts.frames.checked_sub(1)?, 1).pop()
-}
-
 /// Returns the index of the first entry that was captured at this time or later.
 fn first_since(camera: &CameraInfo, time: u64) -> u64 {
     let (mut low, mut high) = (0, camera.counts.frames);

@@ -17,9 +17,9 @@ use super::harness::run_successfully;
 /// The user that plays files for root, because VLC refuses to run as root.
 const NOBODY_ID: u32 = 65534;
 
-/// Saves a clip of three seconds with twenty frames each to `folder`.
-fn save_clip(folder: &Path) -> String {
-    let server = Server::start(&["--camera", "front=emulated,fps=20,remember=4s,keep-open"]);
+/// Saves a clip of three seconds with twenty frames each to `folder`. The camera has these options.
+fn save_clip(folder: &Path, options: &str) -> String {
+    let server = Server::start(&["--camera", &format!("front=emulated,fps=20,remember=4s,keep-open{options}")]);
     wait_until("the camera remembers three seconds", || {
         let minute = get(server.address, "/minute/front").json();
         minute["frames"].as_array().unwrap().iter().filter(|frames| frames.as_u64() > Some(10)).count() > 3
@@ -34,7 +34,7 @@ fn save_clip(folder: &Path) -> String {
 /// ffprobe finds the frames with their times, and ffmpeg copies the images unchanged.
 pub fn ffmpeg_reads_it() {
     let folder = tempfile::tempdir().unwrap();
-    let clip = save_clip(folder.path());
+    let clip = save_clip(folder.path(), "");
     let entries = "format=format_name,duration:stream=codec_name,width,height,nb_read_frames:frame=pts_time";
     let mut probe = Command::new("ffprobe");
     probe.args(["-v", "error", "-count_frames", "-show_frames", "-show_entries", entries, "-of", "json", &clip]);
@@ -65,10 +65,21 @@ pub fn ffmpeg_reads_it() {
     assert!(rest.is_empty());
 }
 
+/// ffmpeg seeks, and turns the pictures once, by their EXIF data.
+pub fn ffmpeg_turns_its_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = save_clip(folder.path(), ",rotate=90");
+    let picture = ["-v", "error", "-ss", "1.5", "-i", &clip, "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"];
+    let png = run_successfully(Command::new("ffmpeg").args(picture)).stdout;
+    // The chunk IHDR begins with the width and the height (PNG specification, 11.2.2).
+    let size = [&png[16..20], &png[20..24]].map(|bytes| u32::from_be_bytes(bytes.try_into().unwrap()));
+    assert_eq!(size, [480, 640]);
+}
+
 /// VLC plays the whole file and saves every fifth image.
 pub fn vlc_plays_it() {
     let folder = tempfile::tempdir().unwrap();
-    let clip = save_clip(folder.path());
+    let clip = save_clip(folder.path(), "");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let mut vlc = Command::new("timeout");
     vlc.args(["60", "cvlc", "--play-and-exit", "--no-audio", "--vout=dummy", "--video-filter=scene"]);

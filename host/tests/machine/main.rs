@@ -115,6 +115,7 @@ fn main() -> ExitCode {
         &missing_programs(&["ffmpeg"]),
         decoders::pixels_are_those_of_ffmpeg,
     ));
+    trials.push(trial("ffmpeg_turns_the_pictures_of_a_clip", &ffmpeg, clip::ffmpeg_turns_its_pictures));
     trials.push(trial("vlc_plays_a_clip", &missing_programs(&["cvlc"]), clip::vlc_plays_it));
     trials.extend([
         trial("ci_fails_if_an_ignored_test_names_no_missing_tool", &None, ci::rejects_ignored_tests),

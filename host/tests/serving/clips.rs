@@ -1,11 +1,22 @@
 //! Clips: the frames that a camera remembers, as one file.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
+use hotshoe::camera::Dimensions;
+use hotshoe::camera::pixels::{Area, Format, Picture};
 use hotshoe_test_support::client::{Reply, get, request};
-use hotshoe_test_support::server::{Server, start_failing};
+use hotshoe_test_support::server::{Server, command, start_failing};
 use hotshoe_test_support::{built_in_pictures, guests, wait_until};
 
 /// The identifier of a cluster, which holds one frame (RFC 9559, section 5.1.3).
 const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
+
+/// The identifier of an element that players skip (RFC 8794, section 11.3.2).
+const VOID: u8 = 0xec;
+
+/// The identifier of the index (RFC 9559, section 5.1.5).
+const CUES: [u8; 4] = [0x1c, 0x53, 0xbb, 0x6b];
 
 /// Checks that a clip consists of whole images of the camera, and returns their number.
 #[track_caller]
@@ -16,6 +27,12 @@ fn count_images(clip: &Reply) -> usize {
     let mut rest = &clip.body[start..];
     let mut count = 0;
     while !rest.is_empty() {
+        if rest[0] == VOID {
+            // A frame was forgotten after the clip began. The length has eight bytes, the first of which is a marker.
+            let length = u64::from_be_bytes(rest[1..9].try_into().unwrap()) - (1 << 56);
+            rest = &rest[9 + length as usize..];
+            continue;
+        }
         assert!(rest.starts_with(&CLUSTER), "a cluster follows each image");
         let image = rest.windows(2).position(|window| window == [0xff, 0xd8]).unwrap();
         assert!(image < 64, "the header of a cluster is short");
@@ -40,8 +57,39 @@ fn a_clip_has_the_frames_of_the_last_seconds_and_forgets_older_ones() {
             4 * count >= 3 * most
         });
     }
+    let clip = get(server.address, "/clip/front");
+    // Clients see how much is left, and can tell a whole file from one that was cut off.
+    assert_eq!(clip.header("content-length"), Some(clip.body.len().to_string().as_str()));
+    assert!(clip.body.windows(4).any(|window| window == CUES), "an index");
     let head = request(server.address, "HEAD", "/clip/front");
     assert_eq!((head.status, head.header("content-disposition")), (200, Some("inline; filename=\"front.mkv\"")));
+}
+
+#[test]
+fn a_clip_begins_after_the_last_change_of_size() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut command = command();
+    command.args(["--camera", "front=stdin,remember=60s,keep-open"]);
+    let server = Server::start_with_stdin(command, Stdio::from(reader));
+    let small = |shade: u8| {
+        let mut picture = Picture::black(Dimensions { width: 80, height: 48 }, Format::Luma).unwrap();
+        let size = Dimensions { width: 80, height: 48 };
+        picture.write(Area { left: 0, top: 0, size }, &vec![shade; 80 * 48]).unwrap();
+        picture.encode(90).unwrap().bytes.to_vec()
+    };
+    let large = built_in_pictures();
+    let pictures = [large[0].clone(), large[1].clone(), small(10), small(20), small(30)];
+    for (count, picture) in (1..).zip(&pictures) {
+        writer.write_all(picture).unwrap();
+        // A picture that follows too fast would replace it.
+        wait_until("the camera has the picture", || frames(&server) == count);
+    }
+    let clip = get(server.address, "/clip/front").body;
+    let contains = |bytes: &[u8]| clip.windows(bytes.len()).any(|window| window == bytes);
+    let found: Vec<_> = pictures.iter().map(|picture| contains(picture)).collect();
+    assert_eq!(found, [false, false, true, true, true]);
+    // PixelWidth and PixelHeight (RFC 9559, section 5.1.4.1.28).
+    assert!(contains(&[0xb0, 1, 0, 0, 0, 0, 0, 0, 1, 80]) && contains(&[0xba, 1, 0, 0, 0, 0, 0, 0, 1, 48]));
 }
 
 /// The number of frames in the last minute.

@@ -47,21 +47,18 @@ impl Film {
         Ok(Self { bucket, camera: camera.to_owned(), limit: MAX_BYTES / cameras.max(1), first, lengths })
     }
 
-    /// The number of pictures.
-    pub fn len(&self) -> u64 {
+    fn len(&self) -> u64 {
         self.lengths.len() as u64
     }
 
-    /// Returns the film with its first picture, if it has one.
-    pub fn with_first(self) -> Option<(Self, Kept)> {
-        let first = self.kept().next()?;
-        Some((self, first))
+    /// The numbers of the pictures, oldest first.
+    pub fn numbers(&self) -> std::ops::Range<u64> {
+        self.first..self.first + self.len()
     }
 
-    /// All pictures that are still in the store.
-    pub fn kept(&self) -> impl Iterator<Item = Kept> {
-        let numbers = self.first..self.first + self.len();
-        numbers.filter_map(|number| parse(&self.bucket.get(&self.key(number)).ok()??))
+    /// Returns a picture if it is still in the store.
+    pub fn get(&self, number: u64) -> Option<Kept> {
+        parse(&self.bucket.get(&self.key(number)).ok()??)
     }
 
     /// Adds a frame, and removes the oldest pictures if there are too many.

@@ -28,6 +28,7 @@ use bindings::hotshoe::camera::frames::Datetime;
 use bindings::wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use bindings::wasi::io::streams::{OutputStream, StreamError};
 use film::{Film, Kept};
+use matroska::FileFrame;
 
 mod bindings {
     wit_bindgen::generate!({
@@ -104,14 +105,14 @@ impl incoming_handler::Guest for Component {
         let cameras = cameras();
         let is_known = cameras.iter().any(|camera| camera == name);
         let film = if is_known { Film::of(name, cameras.len()).ok() } else { None };
-        let Some((film, first)) = film.and_then(Film::with_first) else {
+        let Some(film) = film.filter(|film| !film.numbers().is_empty()) else {
             let (body, output) = start(out, 404, "text/plain");
             return finish(body, output, |output| write(output, b"there are no pictures of such a camera\n"));
         };
         let interval = Duration::from_secs_f64(1.0 / option("TIMELAPSE_FPS", 12.0));
         if is_file {
             let (body, output) = start(out, 200, matroska::CONTENT_TYPE);
-            finish(body, output, |output| write_file(output, &film, &first, interval));
+            finish(body, output, |output| write_file(output, &film, interval));
         } else {
             let (body, output) = start(out, 200, "multipart/x-mixed-replace; boundary=frame");
             finish(body, output, |output| play(output, &film, interval));
@@ -119,15 +120,30 @@ impl incoming_handler::Guest for Component {
     }
 }
 
-/// Writes the film as Motion JPEG in Matroska.
-fn write_file(output: &OutputStream, film: &Film, first: &Kept, interval: Duration) -> Result<(), StreamError> {
-    let interval = interval.as_nanos() as u64;
-    let duration = interval * film.len();
-    let captured = Datetime { seconds: first.seconds, nanoseconds: 0 };
-    write(output, &matroska::header(first.width, first.height, &captured, duration))?;
-    for (number, kept) in (0..).zip(film.kept()) {
-        write(output, &matroska::frame_header(number * interval, kept.jpeg.len() as u64))?;
-        write(output, &kept.jpeg)?;
+/// Writes the film as Motion JPEG in Matroska. A file has pictures of one size, so it begins after the last change of
+/// size.
+fn write_file(output: &OutputStream, film: &Film, interval: Duration) -> Result<(), StreamError> {
+    let mut size = None;
+    let mut pictures: Vec<(u64, FileFrame)> = Vec::new();
+    let mut captured = Datetime { seconds: 0, nanoseconds: 0 };
+    for number in film.numbers() {
+        let Some(Kept { seconds, width, height, jpeg }) = film.get(number) else { continue };
+        if size != Some((width, height)) {
+            pictures.clear();
+            size = Some((width, height));
+            captured.seconds = seconds;
+        }
+        let nanoseconds = interval.as_nanos() as u64 * pictures.len() as u64;
+        pictures.push((number, FileFrame { nanoseconds, length: jpeg.len() as u64 }));
+    }
+    let places: Vec<_> = pictures.iter().map(|(_, place)| *place).collect();
+    let (width, height) = size.unwrap_or_default();
+    write(output, &matroska::header(width, height, &captured, &places).0)?;
+    for (number, place) in pictures {
+        // The worker may have removed it.
+        let kept = film.get(number).map(|kept| kept.jpeg);
+        write(output, &if kept.is_some() { place.header() } else { place.gap_header() })?;
+        write(output, &kept.unwrap_or_else(|| vec![0; place.length as usize]))?;
     }
     Ok(())
 }
@@ -135,7 +151,7 @@ fn write_file(output: &OutputStream, film: &Film, first: &Kept, interval: Durati
 /// Writes the film picture by picture, as fast as it plays. The last picture remains.
 fn play(output: &OutputStream, film: &Film, interval: Duration) -> Result<(), StreamError> {
     write(output, b"--frame\r\n")?;
-    for kept in film.kept() {
+    for kept in film.numbers().filter_map(|number| film.get(number)) {
         let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", kept.jpeg.len());
         write(output, &[head.as_bytes(), &kept.jpeg, b"\r\n--frame\r\n"].concat())?;
         std::thread::sleep(interval);
