@@ -27,6 +27,7 @@ async function reconnectEvents() {
 }
 
 function setDisconnected() {
+  if (!isDisconnected) announce("Connection lost, trying again");
   isDisconnected = true;
   showSummary();
 }
@@ -52,6 +53,7 @@ function receiveState(state) {
   if (isDisconnected) {
     // The server is back, so request the pictures at once.
     isDisconnected = false;
+    announce("Connected again");
     retryDelay = MIN_RETRY_DELAY;
     forgetResults();
     updatePictures();
@@ -69,7 +71,7 @@ function receiveState(state) {
 
 function showCamera(card, camera) {
   card.camera = camera;
-  const { width, height, fps, filters } = camera;
+  const { width, height, fps, filters = [] } = camera;
   setText(find(card, "fps"), fps ? `${fps < 1 ? fps.toFixed(1) : Math.round(fps)} fps` : "");
   setText(find(card, "size"), width ? `${width}×${height}` : "");
   // It names the filters of the camera, which can be replaced.

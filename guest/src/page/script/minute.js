@@ -3,6 +3,13 @@
 const SVG = "http://www.w3.org/2000/svg";
 // In units of the plot, which is as wide as a minute has seconds.
 const PLOT_HEIGHT = 24, MARK_HEIGHT = 2;
+// What the shapes of the plot mean, by their class.
+const KEY = {
+  rate: "Line: frames per second",
+  interval: "Bars: longest interval between frames",
+  lost: "Marks at the top: frames lost",
+  event: "Marks at the bottom: events",
+};
 // The state of the server comes every second, and at once after each change. A change is no reason to plot again.
 const MIN_MINUTE_INTERVAL = 900;
 
@@ -15,9 +22,14 @@ function openMinutePanel(card, body) {
     plot.setAttribute("viewBox", `0 0 60 ${PLOT_HEIGHT}`);
     plot.setAttribute("preserveAspectRatio", "none");
     plot.setAttribute("role", "img");
+    // The text below says what it shows.
+    plot.setAttribute("aria-label", "Plot of the last minute of " + card.label);
     plot.classList.add("plot");
-    const filters = createElement("ul", { className: "filters", ariaLabel: "Filters of " + card.label });
-    body.replaceChildren(plot, createElement("p", { className: "key" }), filters, createElement("ul", { className: "events" }));
+    // Without bullets, Safari takes a list for one only if it has the role.
+    const list = (className, ariaLabel, ...children) => createElement("ul", { className, ariaLabel, role: "list" }, ...children);
+    const key = list("key", "Key of the plot", ...Object.entries(KEY).map(([className, text]) => createElement("li", { className }, text)));
+    body.replaceChildren(plot, key, createElement("p", { className: "figures" }),
+      list("filters", "Filters of " + card.label), list("events", "Events of " + card.label));
     showFilters(card);
   }
   showMinute(card);
@@ -57,7 +69,9 @@ async function showMinute(card) {
   const { frames, lost, longest_ms } = minute;
   const sum = list => list.reduce((a, b) => a + b, 0);
   const highest = Math.max(1, ...frames), longest = Math.max(...longest_ms);
-  const y = share => (PLOT_HEIGHT * (1 - share)).toFixed(2);
+  // Between the marks.
+  const heightOf = share => (PLOT_HEIGHT - 2 * MARK_HEIGHT) * share;
+  const y = share => (PLOT_HEIGHT - MARK_HEIGHT - heightOf(share)).toFixed(2);
   const shapes = [];
   const add = (tag, className, attributes) => {
     const shape = document.createElementNS(SVG, tag);
@@ -66,7 +80,7 @@ async function showMinute(card) {
     shapes.push(shape);
   };
   longest_ms.forEach((interval, second) => {
-    if (interval) add("rect", "interval", { x: second + .1, y: y(interval / longest), width: .8, height: PLOT_HEIGHT * interval / longest });
+    if (interval) add("rect", "interval", { x: second + .1, y: y(interval / longest), width: .8, height: heightOf(interval / longest) });
   });
   lost.forEach((count, second) => { if (count) add("rect", "lost", { x: second, y: 0, width: 1, height: MARK_HEIGHT }); });
   // The current second is not over.
@@ -81,8 +95,7 @@ async function showMinute(card) {
   const rate = sum(frames.slice(0, -1)) / (frames.length - 1);
   const text = `${rate.toFixed(1)} fps on average, at most ${highest} in a second; longest interval ${longest.toLocaleString("en")} ms; ` +
     `${plural(sum(lost), "frame")} lost; ${plural(recent.length, "event")}`;
-  plot.setAttribute("aria-label", `The last minute of ${card.label}: ${text}`);
-  setText(body.querySelector(".key"), `Line: rate. Bars: longest interval. Marks at the top: frames lost. Marks at the bottom: events. ${text}`);
+  setText(find(card, "figures"), text);
   showEventList(card, body.querySelector(".events"));
 }
 

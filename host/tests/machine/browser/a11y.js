@@ -84,6 +84,28 @@ while (walker.nextNode()) {
   if (ratio < minimum) report(node, `contrast ${ratio.toFixed(2)}, less than ${minimum}`);
 }
 
+// Contrast of graphics (WCAG 2.2, 1.4.11): the shapes of plots, the symbols of their keys, and of a line its bars.
+const ratioOf = (one, other) => {
+  const [high, low] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  return (high + 0.05) / (low + 0.05);
+};
+for (const plot of all(".plot").filter(isVisible)) {
+  const colours = new Map([["plot", backgroundOf(plot)]]);
+  for (const shape of plot.querySelectorAll("[class]")) {
+    const { stroke, fill } = getComputedStyle(shape);
+    colours.set(shape.getAttribute("class"), rgba(stroke === "none" ? fill : stroke));
+  }
+  for (const [one, other] of [["rate", "plot"], ["interval", "plot"], ["lost", "plot"], ["event", "plot"], ["rate", "interval"]]) {
+    if (!colours.has(one) || !colours.has(other)) continue;
+    const ratio = ratioOf(colours.get(one), colours.get(other));
+    if (ratio < 3) report(plot, `contrast of ${one} and ${other} ${ratio.toFixed(2)}, less than 3`);
+  }
+}
+for (const entry of all(".key li").filter(isVisible)) {
+  const ratio = ratioOf(rgba(getComputedStyle(entry, "::before").backgroundColor), backgroundOf(entry));
+  if (ratio < 3) report(entry, `contrast of its symbol ${ratio.toFixed(2)}, less than 3`);
+}
+
 // Focus: elements that Tab can reach are visible.
 for (const node of active) {
   if (node.disabled || node.tabIndex < 0) continue;

@@ -58,7 +58,9 @@ pub fn is_accessible() {
                     std::fs::write(folder.join(format!("{name}.png")), browser.screenshot_page().unwrap()).unwrap();
                 }
             }
-            for (panel, content) in [("stream", ".panel-footer"), ("controls", ".panel-footer"), ("minute", ".rate")] {
+            for (panel, content) in
+                [("stream", ".panel-footer"), ("controls", ".panel-footer"), ("minute", ".plot .rate")]
+            {
                 browser.run(&format!("document.querySelector('[data-panel={panel}]').open = true")).unwrap();
                 let has_content =
                     format!("return document.querySelector('[data-panel={panel}] .panel-body {content}') !== null");

@@ -144,7 +144,11 @@ pub fn reloads_when_the_guest_is_replaced(kind: Kind) {
 
 /// The cards of a working and a missing camera show each fact once.
 pub fn shows_the_state_of_cameras(kind: Kind) {
-    let server = Server::start(&["--camera", "front=emulated,fps=10", "--camera", "yard=/dev/video99"]);
+    let folder = tempfile::tempdir().unwrap();
+    let filter = folder.path().join("mask.wasm");
+    std::fs::write(&filter, guests::masking(guests::MASKS_ALWAYS)).unwrap();
+    let front = format!("front=emulated,fps=10,filter={}", filter.display());
+    let server = Server::start(&["--camera", &front, "--camera", "yard=/dev/video99"]);
     let browser = start_with_page(kind, &server);
     let text = |camera: &str, class: &str| {
         let script = format!("return document.querySelector('figure[data-camera={camera}] .{class}').textContent");
@@ -153,6 +157,11 @@ pub fn shows_the_state_of_cameras(kind: Kind) {
     wait_until("the frame rate is measured", || text("front", "fps") == "10 fps");
     wait_until("the working camera is live", || text("front", "state") == "live");
     assert_eq!((text("front", "size").as_str(), text("front", "viewers").as_str()), ("640×480", "1 viewer"));
+    wait_until("the cost of the filter is measured", || text("front", "cost").starts_with("filter "));
+    browser.run("document.querySelector('[data-panel=minute]').open = true").unwrap();
+    let line = "return /mask.wasm: [0-9.]+ fps, [0-9.]+ ms per frame, .* so far, 0 failed$/.test(
+        document.querySelector('.filters li')?.textContent)";
+    wait_for(&browser, line, &json!(true));
     assert_eq!((text("front", "tag").as_str(), text("front", "message").as_str()), ("", ""));
     wait_until("the missing camera has no picture", || text("yard", "state") == "no picture");
     assert!(text("yard", "message").starts_with("no device at /dev/video99"));

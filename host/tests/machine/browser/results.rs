@@ -9,6 +9,28 @@ use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 use super::helpers::{start_with_page, wait_for, wait_until_live};
 
+/// The key Enter (WebDriver, section 17.4.2).
+const ENTER: &str = "\u{e007}";
+
+/// What Chromium tells screen readers: role and name of each element, in their order.
+fn accessibility_tree(browser: &Browser) -> Vec<(String, String)> {
+    let tree = browser.execute_cdp("Accessibility.getFullAXTree", &json!({})).unwrap();
+    let nodes = tree["nodes"].as_array().unwrap();
+    let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
+    // A node lists the ids of its children.
+    let mut found = Vec::new();
+    let mut left = vec![nodes[0]["nodeId"].clone()];
+    while let Some(id) = left.pop() {
+        let Some(node) = nodes.iter().find(|node| node["nodeId"] == id) else { continue };
+        left.extend(node["childIds"].as_array().into_iter().flatten().rev().cloned());
+        // Lines of a text are not read apart from it.
+        if node["ignored"] != true && node["role"]["value"] != "InlineTextBox" {
+            found.push((text(&node["role"]), text(&node["name"])));
+        }
+    }
+    found
+}
+
 /// Starts a server with a guest whose worker executes `work` for each frame, and then lets the built-in guest serve. The
 /// worker continues until the drain limit.
 fn serve(work: &str, camera: &str) -> Server {
@@ -98,18 +120,39 @@ pub fn asks_for_results_only_if_there_are_some(kind: Kind) {
     assert_eq!(browser.run("return document.querySelector('[data-action=boxes]').checkVisibility()").unwrap(), false);
 }
 
-/// The panel plots rate, intervals, losses and events, describes them in words, and links to the pictures of events.
+/// The panel, opened by keyboard, plots rate, intervals, losses and events, describes them in words, and links to the
+/// pictures of events. Screen readers find the key of the plot, and each figure once.
 pub fn plots_the_last_minute(kind: Kind) {
     let server = serve(guests::ATTACHES_ALL, "emulated,fps=10");
     let browser = start_with_page(kind, &server);
     wait_until_live(&browser, 1);
-    browser.click(&browser.find("[data-panel=minute] summary").unwrap()).unwrap();
+    browser.send_keys(&browser.find("[data-panel=minute] summary").unwrap(), ENTER).unwrap();
     let has_all = "const plot = document.querySelector('.plot');
         return plot !== null && ['.rate', '.interval', '.event'].every(shape => plot.querySelector(shape) !== null)";
     wait_for(&browser, has_all, &json!(true));
-    let label = "return /^The last minute of emulated: .* fps on average, .* ms; .* lost; 1 event$/.test(
-        document.querySelector('.plot').getAttribute('aria-label'))";
-    browser.wait_for(label, &json!(true), DEADLINE).unwrap();
+    let figures = "return /^[0-9.]+ fps on average, .* ms; .* lost; 1 event$/.test(
+        document.querySelector('.figures').textContent)";
+    browser.wait_for(figures, &json!(true), DEADLINE).unwrap();
+    if kind == Kind::Chromium {
+        let tree = accessibility_tree(&browser);
+        let position = |role: &str, name: &str| {
+            let found = tree.iter().position(|node| node.0 == role && node.1 == name);
+            found.unwrap_or_else(|| panic!("no {role} is named {name:?}: {tree:#?}"))
+        };
+        let plot = position("image", "Plot of the last minute of emulated");
+        let key = position("list", "Key of the plot");
+        let meanings = [
+            "Line: frames per second",
+            "Bars: longest interval between frames",
+            "Marks at the top: frames lost",
+            "Marks at the bottom: events",
+        ];
+        let meanings = meanings.map(|meaning| position("StaticText", meaning));
+        assert!(plot < key && key < meanings[0] && meanings.is_sorted(), "{plot} {key} {meanings:?}");
+        assert!(position("list", "Events of emulated") > meanings[3]);
+        let with_figures: Vec<_> = tree.iter().filter(|(_, name)| name.contains("fps on average")).collect();
+        assert_eq!(with_figures.len(), 1, "{with_figures:?}");
+    }
     let link = "return document.querySelector('.events a').getAttribute('href')";
     wait_for(&browser, link, &json!("events/1.jpg"));
     assert_eq!(get(server.address, "/events/1.jpg").status, 200);
