@@ -58,6 +58,11 @@ bench-guests:
     cargo build --release
     host/benches/guests.py target/release/hotshoe
 
+# Measure what TLS costs (needs nginx and openssl; four minutes)
+bench-tls:
+    cargo build --release
+    host/benches/tls.py target/release/hotshoe
+
 # Fuzz each parser of untrusted input for MINUTES (needs cargo-fuzz and a nightly compiler)
 fuzz MINUTES="5":
     cd host && for target in $(cargo +nightly fuzz list); do \
