@@ -39,6 +39,7 @@ pub mod controls;
 pub mod dimensions;
 pub mod emulated;
 mod encoding;
+mod encoding_threads;
 pub mod error;
 pub mod feed;
 pub mod filter;

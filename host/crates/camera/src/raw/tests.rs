@@ -3,6 +3,7 @@
 use super::format::PlaneLayout;
 use super::{EncodeError, Encoder, Layout, PixelFormat, Range};
 use crate::dimensions::Dimensions;
+use crate::jpeg::{Options, ScanChecker, validate};
 use bytes::Bytes;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -331,6 +332,29 @@ fn images_are_baseline_jfif() {
     assert!(jpeg.starts_with(b"\xFF\xD8\xFF\xE0\x00\x10JFIF\0"));
     assert!(jpeg.windows(2).any(|pair| pair == [0xFF, 0xC0]));
     assert!(jpeg.ends_with(&[0xFF, 0xD9]));
+}
+
+#[test]
+fn several_threads_yield_the_same_pixels() {
+    for (format, width, height) in
+        [(PixelFormat::Yuyv, 100, 120), (PixelFormat::Nv12, 33, 161), (PixelFormat::Grey, 70, 90)]
+    {
+        let layout = layout(format, width, height, 0, Range::Limited);
+        let raw = frame(&layout, texture);
+        let mut encoder = Encoder::new(layout, 80).unwrap();
+        let single = encoder.encode(&raw).unwrap();
+        for threads in [2, 3, 7, 10, 1000] {
+            encoder.set_threads(threads);
+            let divided = encoder.encode(&raw).unwrap();
+            assert_ne!(divided, single, "{format}: the picture was not divided");
+            assert_eq!(decoded(&divided), decoded(&single), "{format} {threads}");
+            let info = validate(&divided, Options::default()).unwrap();
+            assert!(info.is_complete(), "{format} {threads}");
+            ScanChecker::default().check(&divided, &info).unwrap();
+        }
+        encoder.set_threads(1);
+        assert_eq!(encoder.encode(&raw).unwrap(), single, "{format}");
+    }
 }
 
 #[test]
