@@ -18,6 +18,11 @@ fn report(server: &Server, path: &str) -> Value {
     get(server.admin.unwrap(), path).json()
 }
 
+/// Receives parts until the filters have been compiled, which takes long on a busy machine.
+fn wait_until_masked(viewer: &mut Viewer) {
+    wait_until("the filters are compiled", || check(&viewer.part().jpeg) == Seen::Masked);
+}
+
 /// Receives parts until this generation of a filter has returned a frame. All of them must be masked.
 #[track_caller]
 fn wait_for_generation(server: &Server, viewer: &mut Viewer, path: &str, generation: u64) {
@@ -37,6 +42,7 @@ fn an_uploaded_filter_takes_over_without_a_gap_and_a_failed_one_is_rolled_back()
     let setup = Setup::new(&masking(MASKS_ALWAYS), &format!(",filter={},fps=30", file.display()));
     let server = &setup.server;
     let mut viewer = Viewer::watch(server.address, "/stream");
+    wait_until_masked(&mut viewer);
     for (number, path) in ["/cameras/front/filters/1", "/cameras/front/filters/2"].into_iter().enumerate() {
         wait_for_generation(server, &mut viewer, path, 1);
         let replaced = put(server, path, &variant(&masking(MASKS_ALWAYS), 1));
@@ -67,7 +73,7 @@ fn what_cannot_be_a_filter_is_refused_and_the_current_one_continues() {
     let setup = Setup::new(&masking(MASKS_ALWAYS), ",fps=30");
     let (server, path) = (&setup.server, "/cameras/front/filters/1");
     let mut viewer = Viewer::watch(server.address, "/stream");
-    assert_eq!(check(&viewer.part().jpeg), Seen::Masked);
+    wait_until_masked(&mut viewer);
     for (component, reason) in [
         (&b"text"[..], "the uploaded filter is not a WebAssembly component"),
         (&built_in(), "the uploaded filter does not export hotshoe:camera/filter, so it cannot filter a camera"),
