@@ -49,6 +49,7 @@ mask FRAMES="100000" SEED="16":
 # Run the benchmarks (twenty minutes)
 bench:
     cargo bench --bench pieces
+    cargo bench --bench instructions
     cargo bench --bench page
     cargo bench --bench swap
     cargo bench --bench streams

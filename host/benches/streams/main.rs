@@ -5,6 +5,7 @@
 //! cargo bench --bench streams -- slow connects   # only these tables
 //! cargo bench --bench streams -- 100 300         # only the table `cost`, with these numbers of viewers
 //! cargo bench --bench streams -- 100kB 1000      # only with frames of this size
+//! cargo bench --bench streams -- fakecam 1       # the table `fakecam` has such rows, too
 //! ```
 //!
 //! The server runs on one processor and the viewers on another. Compare the ratios to the server on hyper, which are
@@ -18,7 +19,7 @@
 //! * `first`: the time to the first frame for many viewers that connect at once.
 //! * `connects`: how many viewers can come and go per second.
 //! * `start`: the time from the start of the server to the first frame.
-//! * `fakecam`: the cost of viewers of a V4L2 camera.
+//! * `fakecam`: the cost of viewers of a V4L2 camera, compared with a server on hyper that reads the same camera.
 //! * `memory`: the memory for each viewer.
 //! * `busy`: viewers beside downloads on the same processors.
 //! * `relay`: the cost of a server whose camera is another server.
@@ -94,7 +95,7 @@ impl Selection {
                 selection.tables.push(arg);
             }
         }
-        // Only `cost` has numbers of viewers and sizes to select from.
+        // Only `cost` and `fakecam` have numbers of viewers and sizes to select from.
         if selection.tables.is_empty() && (!selection.viewers.is_empty() || !selection.sizes.is_empty()) {
             selection.tables.push("cost".to_owned());
         }

@@ -11,13 +11,16 @@ use hotshoe_test_support::fakecam;
 use hotshoe_test_support::server::Server;
 
 use super::cost::{Cell, measure};
-use super::fakecam::{SIZE, copy_frames, with_camera};
+use super::fakecam::with_camera;
 use super::figures::Rounds;
 use super::servers::{RATE, own_command, pinned_hotshoe};
 use super::{ROUNDS, Selection};
 
 /// The role of this program as a camera.
 pub const ROLE: &str = "camera";
+
+/// The size of the frames.
+const SIZE: &str = "1280x720";
 
 /// The numbers of viewers.
 const VIEWERS: [usize; 2] = [1, 100];
@@ -35,7 +38,7 @@ pub fn table(_: &Selection) {
     }
     let folder = tempfile::tempdir().unwrap();
     let mean_length = copy_frames(folder.path());
-    let servers: [&dyn Fn() -> Server; 2] = [&with_camera, &|| with_program(folder.path())];
+    let servers: [&dyn Fn() -> Server; 2] = [&|| with_camera(folder.path(), SIZE), &|| with_program(folder.path())];
     let [v4l2, program] = [0, 1];
     for viewers in VIEWERS {
         let rounds = Rounds::measure(ROUNDS, &servers, v4l2, |start| measure(start(), viewers));
@@ -72,4 +75,14 @@ pub fn play(pictures: &Path, rate: u32) {
             return;
         }
     }
+}
+
+/// Copies the frames of [`SIZE`] that tests use to a folder. Returns their mean length in bytes.
+fn copy_frames(folder: &Path) -> u64 {
+    let entries = fs::read_dir(fakecam::frames()).unwrap().map(|entry| entry.unwrap());
+    let lengths: Vec<u64> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(SIZE))
+        .map(|entry| fs::copy(entry.path(), folder.join(entry.file_name())).unwrap())
+        .collect();
+    lengths.iter().sum::<u64>() / lengths.len() as u64
 }

@@ -1,6 +1,7 @@
 //! The reference servers: the least code that sends these streams, without a sandbox or other features.
 //!
 //! * `hyper`: a typical server: hyper, a task for each connection, the newest part in a watch.
+//! * `hyper-v4l2`: the same, with the pictures of a V4L2 camera, which a thread copies out of the driver's buffers.
 //! * `raw`: the lower bound: one thread that writes each part to all sockets.
 
 use std::convert::Infallible;
@@ -9,6 +10,7 @@ use std::io::{ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{TcpListener as StdListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -23,6 +25,7 @@ use rustix::time::Timespec;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use v4l::io::traits::CaptureStream as _;
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=frame";
 const OPENING: &[u8] = b"--frame\r\n";
@@ -41,7 +44,12 @@ pub fn serve(role: &str, folder: &Path, rate: u32) {
     eprintln!("open http://{}/", listener.local_addr().unwrap());
     let period = Duration::from_secs(1) / rate;
     match role {
-        "hyper" => serve_hyper(listener, pictures, period),
+        "hyper" => serve_hyper(listener, |newest| {
+            tokio::spawn(play(pictures, period, newest));
+        }),
+        "hyper-v4l2" => serve_hyper(listener, |newest| {
+            thread::spawn(move || read_camera(&newest));
+        }),
         _ => serve_raw(&listener, &pictures, period),
     }
 }
@@ -58,20 +66,14 @@ fn part(picture: &[u8]) -> Bytes {
     [head.as_bytes(), picture, b"\r\n--frame\r\n"].concat().into()
 }
 
-fn serve_hyper(listener: StdListener, pictures: Vec<Bytes>, period: Duration) {
+/// Sends the newest of the parts that `start` sends to the watch.
+fn serve_hyper(listener: StdListener, start: impl FnOnce(Arc<watch::Sender<Bytes>>)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
-        let newest = Arc::new(watch::Sender::new(part(&pictures[0])));
-        let camera = newest.clone();
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(period);
-            for picture in pictures.iter().cycle() {
-                ticks.tick().await;
-                camera.send_replace(part(picture));
-            }
-        });
+        let newest = Arc::new(watch::Sender::default());
+        start(newest.clone());
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
@@ -89,6 +91,24 @@ fn serve_hyper(listener: StdListener, pictures: Vec<Bytes>, period: Duration) {
             });
         }
     });
+}
+
+async fn play(pictures: Vec<Bytes>, period: Duration, newest: Arc<watch::Sender<Bytes>>) {
+    let mut ticks = tokio::time::interval(period);
+    for picture in pictures.iter().cycle() {
+        ticks.tick().await;
+        newest.send_replace(part(picture));
+    }
+}
+
+/// Reads the camera at /dev/video0 in the format that is set, which for the emulated one is MJPG.
+fn read_camera(newest: &watch::Sender<Bytes>) {
+    let device = v4l::Device::new(0).unwrap();
+    let mut stream = v4l::io::mmap::Stream::with_buffers(&device, v4l::buffer::Type::VideoCapture, 4).unwrap();
+    loop {
+        let (buffer, metadata) = stream.next().unwrap();
+        newest.send_replace(part(&buffer[..metadata.bytesused as usize]));
+    }
 }
 
 fn response(newest: watch::Receiver<Bytes>) -> Response<impl http_body::Body<Data = Bytes, Error = Infallible>> {

@@ -87,7 +87,7 @@ pub fn pinned_hotshoe(arguments: &[impl AsRef<OsStr>]) -> Command {
 }
 
 /// Returns a command that runs a program on the first processor.
-fn pinned(program: &OsStr) -> Command {
+pub fn pinned(program: &OsStr) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program);
     command
