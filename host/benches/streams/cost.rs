@@ -7,7 +7,7 @@ use hotshoe_test_support::load::Load;
 use hotshoe_test_support::server::{Server, processor_time};
 
 use super::figures::{Rounds, milliseconds};
-use super::servers::{HOTSHOE, HYPER, PLAIN, PLAIN_0_3, RATE, RAW, SERVERS, fill, memory_kib, start};
+use super::servers::{HOTSHOE, HYPER, PLAIN, PLAIN_0_3, RATE, RAW, SENDFILE, SERVERS, fill, memory_kib, start};
 use super::{ROUNDS, Selection};
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -37,9 +37,9 @@ impl Cell {
 pub fn table(selection: &Selection) {
     println!("Processor time of the server per frame and viewer, in µs; medians of {ROUNDS} rounds.\n");
     println!(
-        "| frames | viewers | raw | hyper | Hotshoe | ratio | without channels | ratio | WASI 0.3 | ratio | p99 | ratio | KiB per viewer | hyper's | slowest viewer, fps |"
+        "| frames | viewers | raw | sendfile | hyper | Hotshoe | ratio | without channels | ratio | WASI 0.3 | ratio | p99 | ratio | KiB per viewer | hyper's | slowest viewer, fps |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for size in SIZES.into_iter().filter(|size| selection.sizes.is_empty() || selection.sizes.contains(&(size / 1000)))
     {
         let folder = tempfile::tempdir().unwrap();
@@ -56,9 +56,10 @@ fn row(pictures: &Path, size: usize, viewers: usize) {
     let rounds = Rounds::measure(ROUNDS, &SERVERS, HYPER, |server| measure(start(server, pictures, RATE), viewers));
     let memory = |cell: &Cell| cell.kib_per_viewer;
     println!(
-        "| {} kB | {viewers} | {:.1} | {:.1} | {:.1} | {:.2} | {:.1} | {:.2} | {:.1} | {:.2} | {:.1} ms | {:.2} | {:.0} | {:.0} | {:.2} |",
+        "| {} kB | {viewers} | {:.1} | {:.1} | {:.1} | {:.1} | {:.2} | {:.1} | {:.2} | {:.1} | {:.2} | {:.1} ms | {:.2} | {:.0} | {:.0} | {:.2} |",
         size / 1000,
         rounds.median(RAW, Cell::cost),
+        rounds.median(SENDFILE, Cell::cost),
         rounds.median(HYPER, Cell::cost),
         rounds.median(HOTSHOE, Cell::cost),
         rounds.ratio(HOTSHOE, Cell::cost),

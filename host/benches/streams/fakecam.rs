@@ -32,8 +32,8 @@ struct Frames {
 }
 
 const SIZES: [Frames; 2] = [
-    Frames { dimensions: Dimensions { width: 640, height: 480 }, noise: 3, quality: 80, kilobytes: 30 },
-    Frames { dimensions: Dimensions { width: 1280, height: 720 }, noise: 3, quality: 80, kilobytes: 100 },
+    Frames { dimensions: Dimensions { width: 640, height: 480 }, noise: 3, quality: 75, kilobytes: 30 },
+    Frames { dimensions: Dimensions { width: 1280, height: 720 }, noise: 3, quality: 70, kilobytes: 100 },
 ];
 
 pub fn table(selection: &Selection) {
@@ -89,7 +89,7 @@ impl Frames {
         let mut total = 0;
         for number in 0..FRAMES {
             let noise = |at: usize| ((at + number) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - self.noise);
-            let sample = |at: usize| ((at >> 6) + number + noise(at) as usize) as u8;
+            let sample = |at: usize| ((at >> 10) + number + noise(at) as usize) as u8;
             let pixels: Vec<u8> = (0..layout.frame_length()).map(sample).collect();
             let picture = encoder.encode(&pixels).unwrap();
             total += picture.len();

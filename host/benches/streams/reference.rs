@@ -2,12 +2,14 @@
 //!
 //! * `hyper`: a typical server: hyper, a task for each connection, the newest part in a watch.
 //! * `hyper-v4l2`: the same, with the pictures of a V4L2 camera, which a thread copies out of the driver's buffers.
-//! * `raw`: the lower bound: one thread that writes each part to all sockets.
+//! * `raw`: the lower bound: one thread that writes each part to all sockets. `sendfile`: the same, but it writes each part
+//!   to an anonymous file and sends that.
 
 use std::convert::Infallible;
 use std::fs;
-use std::io::{ErrorKind, IoSlice, Read as _, Write as _};
+use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::{TcpListener as StdListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -21,6 +23,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 use rustix::time::Timespec;
 use socket2::SockRef;
 use tokio::net::TcpListener;
@@ -50,7 +53,7 @@ pub fn serve(role: &str, folder: &Path, rate: u32) {
         "hyper-v4l2" => serve_hyper(listener, |newest| {
             thread::spawn(move || read_camera(&newest));
         }),
-        _ => serve_raw(&listener, &pictures, period),
+        role => serve_raw(&listener, &pictures, period, role == "sendfile"),
     }
 }
 
@@ -121,22 +124,29 @@ fn response(newest: watch::Receiver<Bytes>) -> Response<impl http_body::Body<Dat
     Response::builder().header("Content-Type", CONTENT_TYPE).body(StreamBody::new(parts)).unwrap()
 }
 
-/// A viewer of `raw`.
+/// A part that `raw` or `sendfile` sends.
+struct RawPart {
+    bytes: Bytes,
+    /// The same bytes, for `sendfile`.
+    file: Option<OwnedFd>,
+}
+
+/// A viewer of `raw` or `sendfile`.
 struct Viewer {
     stream: TcpStream,
-    /// The current part.
-    part: Bytes,
+    /// The current part. `None` before the first.
+    part: Option<Arc<RawPart>>,
     /// How many bytes of it are written.
     written: usize,
 }
 
-fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration) {
+fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration, sends_files: bool) {
     listener.set_nonblocking(true).unwrap();
     let mut viewers: Vec<Viewer> = Vec::new();
     let mut due = Instant::now();
     for picture in pictures.iter().cycle() {
         due += period;
-        let newest = part(picture);
+        let newest = Arc::new(RawPart::new(part(picture), sends_files));
         loop {
             while let Ok((mut stream, _)) = listener.accept() {
                 stream.set_nodelay(true).unwrap();
@@ -145,18 +155,18 @@ fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration) {
                 stream.set_nonblocking(true).unwrap();
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\nConnection: close\r\n\r\n");
                 let _ = stream.write_vectored(&[IoSlice::new(head.as_bytes()), IoSlice::new(OPENING)]);
-                viewers.push(Viewer { stream, part: Bytes::new(), written: 0 });
+                viewers.push(Viewer { stream, part: None, written: 0 });
             }
             // Finish parts that were begun. Send the newest part once to the other viewers.
             viewers.retain_mut(|viewer| {
-                if viewer.written == viewer.part.len() && viewer.part.as_ptr() != newest.as_ptr() {
-                    viewer.part = newest.clone();
+                if !viewer.is_behind() && !viewer.part.as_ref().is_some_and(|part| Arc::ptr_eq(part, &newest)) {
+                    viewer.part = Some(newest.clone());
                     viewer.written = 0;
                 }
                 viewer.send()
             });
             let Some(left) = due.checked_duration_since(Instant::now()) else { break };
-            let behind = viewers.iter().any(|viewer| viewer.written < viewer.part.len());
+            let behind = viewers.iter().any(Viewer::is_behind);
             let timeout = if behind { left.min(Duration::from_millis(1)) } else { left };
             let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
             // Wake up for new viewers, which are sent the newest part at once.
@@ -165,11 +175,34 @@ fn serve_raw(listener: &StdListener, pictures: &[Bytes], period: Duration) {
     }
 }
 
+impl RawPart {
+    fn new(bytes: Bytes, is_file: bool) -> Self {
+        let file = is_file.then(|| {
+            let file = memfd_create("part", MemfdFlags::CLOEXEC).unwrap();
+            assert_eq!(rustix::io::write(&file, &bytes).unwrap(), bytes.len());
+            file
+        });
+        Self { bytes, file }
+    }
+
+    /// Sends what the socket accepts of the bytes after the first `written`.
+    fn send(&self, mut stream: &TcpStream, written: usize) -> io::Result<usize> {
+        match &self.file {
+            Some(file) => Ok(sendfile(stream, file, Some(&mut (written as u64)), self.bytes.len() - written)?),
+            None => stream.write(&self.bytes[written..]),
+        }
+    }
+}
+
 impl Viewer {
+    fn is_behind(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| self.written < part.bytes.len())
+    }
+
     /// Writes what the socket accepts. Returns false if the viewer has left.
     fn send(&mut self) -> bool {
-        while self.written < self.part.len() {
-            match self.stream.write(&self.part[self.written..]) {
+        while let Some(part) = self.part.as_ref().filter(|part| self.written < part.bytes.len()) {
+            match part.send(&self.stream, self.written) {
                 Ok(0) => return false,
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return true,

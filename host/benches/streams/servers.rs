@@ -24,13 +24,14 @@ const FRAME_RATE: &str = "HOTSHOE_BENCH_RATE";
 pub const RATE: u32 = 30;
 
 /// The reference servers, Hotshoe, and Hotshoe with guests of WASI 0.2 and 0.3 that do not use channels.
-pub const SERVERS: [&str; 5] = ["raw", "hyper", "hotshoe", "plain", "plain-0.3"];
+pub const SERVERS: [&str; 6] = ["raw", "sendfile", "hyper", "hotshoe", "plain", "plain-0.3"];
 /// Indexes of [`SERVERS`].
 pub const RAW: usize = 0;
-pub const HYPER: usize = 1;
-pub const HOTSHOE: usize = 2;
-pub const PLAIN: usize = 3;
-pub const PLAIN_0_3: usize = 4;
+pub const SENDFILE: usize = 1;
+pub const HYPER: usize = 2;
+pub const HOTSHOE: usize = 3;
+pub const PLAIN: usize = 4;
+pub const PLAIN_0_3: usize = 5;
 
 /// Runs a reference server or a camera, if this program was started as one. Returns whether it was.
 pub fn run_role() -> bool {
