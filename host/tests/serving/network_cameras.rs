@@ -1,5 +1,6 @@
 //! Cameras in the network: dialects, still images, credentials, redirects, and when connections open and close.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -101,12 +102,13 @@ fn streams_of_every_dialect_are_served_unchanged() {
     let all = built_in_pictures();
     for dialect in dialects {
         let mut viewer = Viewer::watch(server.address, &format!("/video_feed/{dialect}"));
-        // Each picture once, in order, after the first.
-        let mut seen: Vec<_> = (0..3).map(|_| viewer.part().jpeg).collect();
-        seen.sort();
-        seen.dedup();
-        assert_eq!(seen.len(), 3, "{dialect}");
-        assert!(seen.iter().all(|picture| all.contains(picture)), "{dialect}");
+        // On a busy machine, a viewer skips some.
+        let mut seen = BTreeSet::new();
+        while seen.len() < all.len() {
+            let picture = viewer.part().jpeg;
+            assert!(all.contains(&picture), "{dialect}");
+            seen.insert(picture);
+        }
     }
 }
 
