@@ -64,6 +64,11 @@ bench-tls:
     cargo build --release
     host/benches/tls.py target/release/hotshoe
 
+# Measure the filters and detectors of the gallery (needs ffmpeg and the target wasm32-wasip2; five minutes)
+bench-filters:
+    cargo build --release
+    host/benches/filters.py target/release/hotshoe
+
 # Fuzz each parser of untrusted input for MINUTES (needs cargo-fuzz and a nightly compiler)
 fuzz MINUTES="5":
     cd host && for target in $(cargo +nightly fuzz list); do \
