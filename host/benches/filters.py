@@ -20,6 +20,8 @@ import threading
 import time
 from pathlib import Path
 
+from server import Server
+
 FPS = 30
 VIEWERS = 50
 # Seconds until all viewers receive pictures, and those that are measured. Enough for stable averages.
@@ -27,7 +29,6 @@ WARM_UP = 1
 SECONDS = 5
 ROUNDS = 2
 
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 GALLERY = Path(__file__).resolve().parents[2] / "guest/gallery"
 TARGET = "wasm32-wasip2"
 
@@ -52,39 +53,20 @@ def make_pictures(folder: Path) -> float:
     return statistics.mean(file.stat().st_size for file in folder.iterdir()) / 1000
 
 
-class Server:
-    """A server with one camera."""
+def start(hotshoe: str, pictures: Path, filters: list[str], options: list[str], cache: str) -> Server:
+    """Starts a server with one camera."""
+    camera = "".join([f"front=emulated:{pictures},fps={FPS}", *(f",filter={file}" for file in filters)])
+    addresses = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+    return Server(hotshoe, [*addresses, "--camera", camera, *options], cache)
 
-    def __init__(self, hotshoe: str, pictures: Path, filters: list[str], options: list[str], cache: str):
-        camera = "".join([f"front=emulated:{pictures},fps={FPS}", *(f",filter={file}" for file in filters)])
-        command = [hotshoe, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--camera", camera, *options]
-        environment = {**os.environ, "XDG_CACHE_HOME": cache}
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        self.admin = self.address = ""
-        for line in self.process.stderr:
-            if "admin at http://" in line:
-                self.admin = line.split("http://")[1].split("/")[0]
-            if "open http://" in line:
-                self.address = line.split("http://")[1].strip("/\n")
-                break
-        # Nobody reads the log, but a full pipe would block it.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
 
-    def camera(self) -> dict:
-        connection = http.client.HTTPConnection(self.admin)
-        connection.request("GET", "/status")
-        camera = json.load(connection.getresponse())["cameras"][0]
-        connection.close()
-        return camera
-
-    def cpu_ms(self) -> float:
-        """The processor time of the server so far (proc_pid_stat(5))."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / CLOCK_TICKS
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
+def camera_status(server: Server) -> dict:
+    """What the server reports about its camera."""
+    connection = http.client.HTTPConnection(server.admin)
+    connection.request("GET", "/status")
+    camera = json.load(connection.getresponse())["cameras"][0]
+    connection.close()
+    return camera
 
 
 class Viewers:
@@ -136,14 +118,14 @@ def part_length(address: str) -> float:
 def watch(variant: tuple, pictures: Path, cache: str, count: int) -> dict:
     """Runs a server with viewers. Returns what they received and what it cost."""
     hotshoe, filters, options = variant
-    server = Server(hotshoe, pictures, filters, options, cache)
-    length = part_length(server.address)
-    viewers = Viewers(server.address, count)
+    server = start(hotshoe, pictures, filters, options, cache)
+    length = part_length(server.plain)
+    viewers = Viewers(server.plain, count)
     time.sleep(WARM_UP)
-    before, cpu, received, start = server.camera(), server.cpu_ms(), viewers.bytes, time.monotonic()
+    before, cpu, received, began = camera_status(server), server.cpu_ms(), viewers.bytes, time.monotonic()
     time.sleep(SECONDS)
-    after, cpu, received = server.camera(), server.cpu_ms() - cpu, viewers.bytes - received
-    seconds = time.monotonic() - start
+    after, cpu, received = camera_status(server), server.cpu_ms() - cpu, viewers.bytes - received
+    seconds = time.monotonic() - began
     viewers.close()
     server.stop()
     lost = sum(after["lost"].values()) - sum(before["lost"].values())

@@ -16,14 +16,13 @@ import threading
 import time
 from pathlib import Path
 
+from server import Server
+
 # The number of requests for the page, of viewers, and the seconds that they watch. Enough for stable averages.
 PAGES = 200
 VIEWERS = 20
 SECONDS = 5
 FPS = 30
-
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-PAGE_KIB = os.sysconf("SC_PAGE_SIZE") / 1024
 
 # For each language: the file with the code, and replacements that add the path `/own`: a stream that the instance
 # writes itself.
@@ -176,22 +175,12 @@ def build(hotshoe: str, language: str, folder: Path) -> bytes:
     return (guest / "guest.wasm").read_bytes()
 
 
-class Server:
+class GuestServer(Server):
     """A server with the built-in guest and an empty cache."""
 
     def __init__(self, hotshoe: str, cache: str):
-        environment = {**os.environ, "XDG_CACHE_HOME": cache}
-        command = [hotshoe, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--camera", f"emulated,fps={FPS}"]
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        self.admin = self.address = ""
-        for line in self.process.stderr:
-            if "admin at http://" in line:
-                self.admin = line.split("http://")[1].split("/")[0]
-            if "open http://" in line:
-                self.address = line.split("http://")[1].strip("/\n")
-                break
-        # Nobody reads the log, but a full pipe would block it.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        addresses = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        super().__init__(hotshoe, [*addresses, "--camera", f"emulated,fps={FPS}"], cache)
 
     def put(self, component: bytes) -> float:
         """Replaces the guest and requests the page. Returns the seconds that this takes."""
@@ -204,23 +193,11 @@ class Server:
         return time.monotonic() - start
 
     def page(self) -> None:
-        connection = http.client.HTTPConnection(self.address)
+        connection = http.client.HTTPConnection(self.plain)
         connection.request("GET", "/")
         response = connection.getresponse()
         assert response.status == 200 and response.read()
         connection.close()
-
-    def cpu_ms(self) -> float:
-        """The processor time of the server so far (proc_pid_stat(5))."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / CLOCK_TICKS
-
-    def memory_kib(self) -> float:
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE_KIB
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait()
 
 
 class Viewers:
@@ -249,14 +226,14 @@ class Viewers:
 
 
 def watch(server: Server, path: str) -> tuple[float, float, float]:
-    """Returns the memory per viewer in KiB, the processor time per part in ms, and the rate per viewer."""
-    before = server.memory_kib()
-    viewers = Viewers(server.address, path)
+    """Returns the memory per viewer in bytes, the processor time per part in ms, and the rate per viewer."""
+    before = server.memory()
+    viewers = Viewers(server.plain, path)
     time.sleep(2)  # Until all have started.
     cpu, parts, start = server.cpu_ms(), viewers.parts, time.monotonic()
     time.sleep(SECONDS)
     cpu, parts, seconds = server.cpu_ms() - cpu, viewers.parts - parts, time.monotonic() - start
-    memory = (server.memory_kib() - before) / VIEWERS
+    memory = (server.memory() - before) / VIEWERS
     viewers.close()
     time.sleep(1)
     return memory, cpu / parts, parts / seconds / VIEWERS
@@ -264,9 +241,9 @@ def watch(server: Server, path: str) -> tuple[float, float, float]:
 
 def measure(hotshoe: str, component: bytes) -> list[str]:
     with tempfile.TemporaryDirectory() as cache:
-        server = Server(hotshoe, cache)
+        server = GuestServer(hotshoe, cache)
         cold = server.put(component)
-        after = server.memory_kib()
+        after = server.memory()
         # Two different guests: the cache keeps both.
         server.put(component + b"\0\x02\x01x")
         cached = server.put(component)
@@ -281,9 +258,9 @@ def measure(hotshoe: str, component: bytes) -> list[str]:
         f"{len(component) / 1e6:.2f} MB",
         f"{cold:.2f} s",
         f"{cached * 1000:.0f} ms",
-        f"{after / 1024:.0f} MiB",
+        f"{after / 2**20:.0f} MiB",
         f"{page:.2f} ms",
-        f"{memory / 1024:.2f} MiB",
+        f"{memory / 2**20:.2f} MiB",
         f"{part * 1000:.0f} µs at {rate:.0f} fps",
         f"{shared * 1000:.0f} µs at {shared_rate:.0f} fps",
     ]

@@ -19,6 +19,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from server import Server
+
 # The length of a frame in bytes, and how many viewers watch: what one processor does at 30 frames per second.
 LOADS = [(27_000, 60), (160_000, 10)]
 FPS = 30
@@ -28,7 +30,6 @@ SECONDS = 6
 # Enough viewers for a difference in memory that is not noise.
 MEMORY_VIEWERS = 300
 BOUNDARY = b"\r\n--frame\r\n"
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 NGINX = """
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -56,32 +57,13 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-class Hotshoe:
-    """The program under test, with one camera of pictures in `folder`, by plain HTTP and by TLS."""
-
-    def __init__(self, program: str, folder: Path, camera: str, fps: int):
-        options = ["--listen", "127.0.0.1:0", "--listen", "tls:127.0.0.1:0", "--admin", "off"]
-        options += ["--tls-certificate", folder / "cert.pem", "--tls-key", folder / "key.pem"]
-        # All viewers have one address.
-        options += ["--camera", f"camera=emulated{camera},fps={fps}", "--max-connections-per-address", "1000"]
-        environment = {**os.environ, "XDG_CACHE_HOME": str(folder)}
-        self.process = subprocess.Popen(
-            [program, *options], env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=on(SERVERS)
-        )
-        self.plain = self.tls = ""
-        for line in self.process.stderr:
-            if "open http://" in line:
-                self.plain = line.split("http://")[1].strip("/\n")
-            if "open https://" in line:
-                self.tls = line.split("https://")[1].strip("/\n")
-            if self.plain and self.tls:
-                break
-        # Nobody reads the log, but a full pipe would block it.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def memory(self) -> int:
-        """The resident memory in bytes (proc_pid_statm(5))."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE
+def start(program: str, folder: Path, camera: str, fps: int) -> Server:
+    """Starts the program under test with one camera of pictures, by plain HTTP and by TLS."""
+    options = ["--listen", "127.0.0.1:0", "--listen", "tls:127.0.0.1:0", "--admin", "off"]
+    options += ["--tls-certificate", folder / "cert.pem", "--tls-key", folder / "key.pem"]
+    # All viewers have one address.
+    options += ["--camera", f"camera=emulated{camera},fps={fps}", "--max-connections-per-address", "1000"]
+    return Server(program, options, str(folder), preexec_fn=on(SERVERS))
 
 
 class Nginx:
@@ -171,7 +153,7 @@ def make_files(program: str, folder: Path) -> dict[int, str]:
         [*command.split(), "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True
     )
     (folder / "key.pem").chmod(0o600)
-    with running(Hotshoe(program, folder, "", FPS)) as server:
+    with running(start(program, folder, "", FPS)) as server:
         picture = urllib.request.urlopen(f"http://{server.plain}/snapshot").read()
     sources = {}
     for length, _ in LOADS:
@@ -192,7 +174,7 @@ def padded(picture: bytes, length: int) -> bytes:
 
 
 def measure_costs(program: str, folder: Path, source: str, viewers: int) -> list[float]:
-    with running(Hotshoe(program, folder, source, FPS)) as server:
+    with running(start(program, folder, source, FPS)) as server:
         costs = [cost([server], server.plain, viewers, False), cost([server], server.tls, viewers, True)]
         for option in ["", "proxy_buffering off;"]:
             with running(Nginx(folder, server.plain, option)) as nginx:
@@ -202,7 +184,7 @@ def measure_costs(program: str, folder: Path, source: str, viewers: int) -> list
 
 def measure_memory(program: str, folder: Path, source: str, tls: bool) -> float:
     """The memory per viewer in KiB."""
-    with running(Hotshoe(program, folder, source, 1)) as server:
+    with running(start(program, folder, source, 1)) as server:
         address = server.tls if tls else server.plain
         # What the first viewer needs does not count.
         first = Viewers(address, 1, tls)
