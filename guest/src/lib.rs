@@ -1,12 +1,12 @@
-//! The built-in guest of Hotshoe: the page, snapshots, streams, results, events, clips, the
-//! state, the log and controls.
+//! The built-in guest of Hotshoe: the page, snapshots, streams, results, events, clips,
+//! the state, the log and controls.
 //!
 //! It also serves as the example for other guests; `hotshoe guest new --full` copies it. Requests arrive at
 //! `Component::handle`, and `route` and `query` parse them. `page`, `snapshot`, `stream`, `results`, `events`, `clip`,
 //! `minute`, `state`, `log` and `controls` respond. Streams, results and events are channels, which `viewer` joins and
-//! `publish` publishes. `feed` opens cameras, `measurement` computes their frame rates, `recent` reads their history,
-//! `multipart` and `matroska` write these formats, `request` and `response` wrap `wasi:http`, `json` and `date` format
-//! values.
+//! `publish` publishes. `feed` opens cameras, `outage` and `filters` describe them, `measurement` computes their frame
+//! rates, `recent` reads their history, `multipart` and `matroska` write these formats, `request` and `response` wrap
+//! `wasi:http`, `json` and `date` format values.
 //!
 //! The guest does not use the Rust standard library, because that imports an environment, standard streams and an exit
 //! function even if a program does not use them. So its list of imports, which `hotshoe guest imports` prints, is as
