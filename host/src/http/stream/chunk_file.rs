@@ -4,16 +4,17 @@
 //! kernel keeps the pages until the last viewer has acknowledged them. So each part gets a file of its own, which is
 //! never written again: the pages are those that slow viewers are still sent.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::writev;
 use rustix::process::{Resource, getrlimit};
 
 use super::chunk::Chunk;
 use super::write_half::WriteHalf;
+use crate::process::memory_file::create_memory_file;
 
 /// The number of viewers of a shard from which a file is cheaper than copying. To create and free a file costs as much as
 /// a dozen copies: with 16 viewers it makes no difference, with 24 it saves a tenth at 30 kB and a third at 100 kB.
@@ -22,7 +23,7 @@ pub(super) const MIN_VIEWERS: usize = 24;
 /// A chunk in an anonymous file.
 pub(super) struct ChunkFile {
     chunk: Arc<Chunk>,
-    file: OwnedFd,
+    file: File,
 }
 
 impl ChunkFile {
@@ -36,9 +37,7 @@ impl ChunkFile {
         if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < chunk.len() as u64) {
             return None;
         }
-        // Kernels before 6.3 do not know the flag, and later ones may require it (sysctl `vm.memfd_noexec`).
-        let create = |flags| memfd_create(c"hotshoe-part", MemfdFlags::CLOEXEC | flags);
-        let file = create(MemfdFlags::NOEXEC_SEAL).or_else(|_| create(MemfdFlags::empty())).ok()?;
+        let file = create_memory_file("hotshoe-part").ok()?;
         let written = writev(&file, &chunk.slices()).ok()?;
         (written == chunk.len()).then(|| Self { chunk: chunk.clone(), file })
     }

@@ -9,18 +9,17 @@
 //!        └─ closing the pipe cancels it                       └─ error message, on standard error ─►
 //! ```
 
-use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Signal;
 
 use super::artifact::ArtifactKey;
 use super::compiler_process::{self, CPU_LIMIT, TIME_LIMIT};
 use crate::process::heap::LIMITED_CHILD;
+use crate::process::memory_file::create_memory_file;
 
 /// The bounds of the compiler's memory limit, in bytes; see [`memory_limit`]. A component of 13 MB with 22,000
 /// functions, typical for an interpreter, takes 400 MiB.
@@ -155,7 +154,7 @@ fn run(
         return Err(CompileError::Cancelled);
     }
     let memory_limit = memory_limit();
-    let mut output = File::from(memfd_create("guest", MemfdFlags::CLOEXEC).map_err(io::Error::from)?);
+    let mut output = create_memory_file("guest")?;
     // The running executable, even if its file was replaced since (proc_pid_exe(5)).
     let mut command = Command::new("/proc/self/exe");
     command.args(args).env(LIMITED_CHILD.0, LIMITED_CHILD.1);
