@@ -45,7 +45,7 @@ fn wait_for_reason(server: &Server, reason: &str) {
 
 /// Receives parts until this picture arrives.
 #[track_caller]
-fn wait_for_picture(viewer: &mut Viewer, number: usize) {
+pub(crate) fn wait_for_picture(viewer: &mut Viewer, number: usize) {
     let picture = &built_in_pictures()[number - 1];
     wait_until(&format!("picture {number} arrives"), || viewer.part().jpeg == *picture);
 }

@@ -28,15 +28,29 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use shown::{Seen, WIDTH, check, picture};
 
+/// A server with the camera `front`, whose pictures pass one filter or two.
 struct Setup {
     server: Server,
+    /// The file of the first filter.
     filter: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Setup {
+    /// Starts a server with this filter.
     fn new(filter: &[u8], options: &str) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), filter, options)
+    }
+
+    /// Starts a server with this filter, and one after it that always masks.
+    fn with_second(filter: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let second = folder.path().join("second.wasm");
+        fs::write(&second, masking(MASKS_ALWAYS)).unwrap();
+        Self::in_folder(folder, filter, &format!(",filter={},fps=30", second.display()))
+    }
+
+    fn in_folder(folder: tempfile::TempDir, filter: &[u8], options: &str) -> Self {
         let (file, pictures) = (folder.path().join("filter.wasm"), folder.path().join("pictures"));
         fs::write(&file, filter).unwrap();
         fs::create_dir(&pictures).unwrap();
@@ -68,10 +82,7 @@ fn every_client_gets_filtered_frames_only() {
 #[test]
 fn filters_apply_one_after_the_other() {
     // The first one returns nothing for every third frame, so the second one never sees it.
-    let second = tempfile::tempdir().unwrap();
-    let file = second.path().join("second.wasm");
-    fs::write(&file, masking(MASKS_ALWAYS)).unwrap();
-    let setup = Setup::new(&masking(SKIPS_FRAMES), &format!(",filter={},fps=30", file.display()));
+    let setup = Setup::with_second(&masking(SKIPS_FRAMES));
     let mut viewer = Viewer::watch(setup.server.address, "/stream");
     let mut last = viewer.part();
     for _ in 0..10 {
@@ -124,10 +135,7 @@ fn niceness(process: u32, thread: u32) -> i32 {
 
 #[test]
 fn filters_decode_in_the_threads_of_all_components_and_have_the_priority_of_requests() {
-    let second = tempfile::tempdir().unwrap();
-    let file = second.path().join("second.wasm");
-    fs::write(&file, masking(MASKS_ALWAYS)).unwrap();
-    let setup = Setup::new(&masking(MASKS_ALWAYS), &format!(",filter={},fps=30", file.display()));
+    let setup = Setup::with_second(&masking(MASKS_ALWAYS));
     let mut viewer = Viewer::watch(setup.server.address, "/stream");
     assert_eq!(check(&viewer.part().jpeg), Seen::Masked);
     let (process, threads) = (setup.server.pid(), setup.server.threads());

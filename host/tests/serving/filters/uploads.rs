@@ -1,7 +1,5 @@
 //! Filters that the admin listener replaces while their camera has viewers.
 
-use std::fs;
-
 use hotshoe_test_support::client::{Reply, Viewer, get, send};
 use hotshoe_test_support::guests::{DRIVES, MASKS_ALWAYS, TRAPS_AT_ONCE, built_in, driver, masking, variant};
 use hotshoe_test_support::server::Server;
@@ -36,10 +34,7 @@ fn wait_for_generation(server: &Server, viewer: &mut Viewer, path: &str, generat
 
 #[test]
 fn an_uploaded_filter_takes_over_without_a_gap_and_a_failed_one_is_rolled_back() {
-    let second = tempfile::tempdir().unwrap();
-    let file = second.path().join("second.wasm");
-    fs::write(&file, masking(MASKS_ALWAYS)).unwrap();
-    let setup = Setup::new(&masking(MASKS_ALWAYS), &format!(",filter={},fps=30", file.display()));
+    let setup = Setup::with_second(&masking(MASKS_ALWAYS));
     let server = &setup.server;
     let mut viewer = Viewer::watch(server.address, "/stream");
     wait_until_masked(&mut viewer);

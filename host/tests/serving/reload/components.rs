@@ -11,17 +11,11 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::{Configured, cameras, report};
+use crate::drivers::wait_for_picture;
 
 /// The section of a camera with this driver.
 fn with_driver(name: &str, file: &Path) -> String {
     format!("[cameras.{name}]\nsource = \"component:{}\"\n", file.display())
-}
-
-/// Receives parts until this picture arrives.
-#[track_caller]
-fn wait_for_picture(viewer: &mut Viewer, number: usize) {
-    let picture = &built_in_pictures()[number - 1];
-    wait_until(&format!("picture {number} arrives"), || viewer.part().jpeg == *picture);
 }
 
 #[test]
