@@ -14,8 +14,9 @@ use crate::swap::ActiveGuest;
 use crate::swap::active_guest::{GuestFile, MiddlewareFile};
 use crate::swap::watch::{Watched, watch};
 
-/// Spawns the tasks that reload the configuration, the guest, the drivers and the filters at SIGHUP and, with `--watch`,
-/// the guest and the middleware when their files change. `digest` is that of the guest that was read from the file at the start.
+/// Spawns the tasks that reload the configuration, the guest, the drivers and the filters at SIGHUP and, with
+/// `--watch`, the guest and the middleware when their files change. `digest` is that of the guest that was read from
+/// the file at the start.
 pub(super) fn spawn_reloading(
     tasks: &mut BackgroundTasks,
     runtime: &Handle,

@@ -2149,8 +2149,8 @@ extern hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reade
 // Returns all cameras, in the order in which the host was configured; at least one. Does not block, and opens no
 // camera.
 extern void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret);
-// Returns the filters of the camera with this name, in the order in which frames pass them; none if the camera has no
-// filters. Does not block, and opens no camera.
+// Returns the filters of the camera with this name, in the order in which they are applied. The list is empty if the
+// camera has none. Does not block, and opens no camera.
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err);

@@ -8,7 +8,7 @@ const MAX_LOAD: f64 = 0.75;
 /// The weight of the newest image in the means.
 const WEIGHT: f64 = 0.125;
 
-/// A longer time between two images is not the camera's rate: nobody read the camera.
+/// A longer pause between two images says nothing about the camera's rate: the camera had no readers.
 const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Observes the rate of a camera and the time that encoding takes, to find the smallest number of threads that keep up.
