@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
@@ -288,6 +289,29 @@ pub fn without_mjpg() {
     drop(viewer);
     server.wait_for_log("camera video0: closed");
     assert_eq!(threads("encode-"), 0);
+}
+
+pub fn faster_than_the_encoder() {
+    // With one processor, which the server inherits from this thread, images are not divided among threads.
+    let mut processor = CpuSet::new();
+    let allowed = sched_getaffinity(None).unwrap();
+    processor.set((0..CpuSet::MAX_CPU).find(|number| allowed.is_set(*number)).unwrap());
+    sched_setaffinity(None, &processor).unwrap();
+    let settings = [("FAKECAM_FORMATS", "YUYV"), ("FAKECAM_SIZES", "1920x1080"), ("FAKECAM_RATE", "500")];
+    let server = serve(&settings, "/dev/video0,quality=100");
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    let mut last = assert_bars(&viewer.part().jpeg);
+    let mut skipped = 0;
+    for _ in 0..30 {
+        let number = assert_bars(&viewer.part().jpeg);
+        assert!(number >= last, "{number} after {last}");
+        skipped += number.saturating_sub(last + 1);
+        last = number;
+    }
+    assert!(skipped > 0);
+    // What was captured and not encoded is counted.
+    let state = get(server.address, "/state").json();
+    assert!(state["cameras"][0]["lost"].as_u64().unwrap() > 0, "{state}");
 }
 
 pub fn no_format() {

@@ -200,6 +200,11 @@ fn main() -> ExitCode {
         trial("camera_frames_without_huffman_tables_get_them", &fakecam, faults::without_tables),
         trial("camera_frames_lose_their_padding", &fakecam, faults::padded),
         trial("camera_without_mjpg_is_encoded_to_the_right_image", &fakecam, faults::without_mjpg),
+        trial(
+            "camera_that_outruns_the_encoder_loses_images_but_no_parts_of_them",
+            &fakecam,
+            faults::faster_than_the_encoder,
+        ),
         trial("camera_without_the_requested_format_lists_its_formats", &fakecam, faults::no_format),
         trial("camera_that_stalls_does_not_delay_others", &fakecam, faults::one_of_two_stalled),
     ]);
