@@ -13,8 +13,9 @@ use crate::http::listen::ListenAddress;
 use crate::process::confinement::{Allowed, Confinement, confine};
 
 /// Takes all rights from the server that it does not need, and logs what is in force. Must be called before the runtimes
-/// start. `cache` is the folder of compiled guests. Returns whether cameras may start programs.
-pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>) -> bool {
+/// start. `cache` is the folder of compiled guests, and `program` the files of this program. Returns whether cameras may
+/// start programs.
+pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>, program: Vec<PathBuf>) -> bool {
     if args.cameras.iter().any(CameraSpec::runs_program) {
         info!("confinement: off, because the program of a camera would inherit it");
         return true;
@@ -22,6 +23,7 @@ pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>) -> bool {
     let allowed = Allowed {
         writable: cache.into_iter().chain(args.guest_store.clone()).collect(),
         sockets: listen_addresses(args).filter_map(socket_folder).collect(),
+        program,
     };
     if let Err(error) = start_user_lookup() {
         warn!("the programs that use a busy camera will not be named: {error}");

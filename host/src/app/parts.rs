@@ -1,7 +1,9 @@
 //! What can be built before the runtimes start.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use tracing::{info, warn};
 
@@ -19,8 +21,9 @@ use crate::http::listen::{Binder, InheritedSockets};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, CsrfProtection, RequestGuard};
 use crate::http::proxies::TrustedProxies;
 use crate::http::tls::CertificateResolver;
+use crate::process::confinement::own_program;
 use crate::process::{heap, open_files};
-use crate::sandbox::{Candidate, CompileCache, Grants, Sandbox, State};
+use crate::sandbox::{Candidate, CompileCache, Grants, Sandbox, SandboxError, State};
 
 /// What can be built before the runtimes start.
 pub(super) struct Parts {
@@ -50,14 +53,14 @@ pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Par
     }
     open_files::raise_limit();
     heap::configure();
+    // Before the sandbox reserves its address space in thousands of pieces, all of which this would read.
+    let program = own_program();
+    // To reserve it takes as long as all that is built meanwhile.
     let instances = capacity::instances(args, capacity::most_cameras(args));
-    let sandbox = Arc::new(Sandbox::new(instances, args.guest_memory, open_cache(args))?);
+    let (memory_mib, cache) = (args.guest_memory, open_cache(args));
+    let new_sandbox = move || Sandbox::new(instances, memory_mib, cache);
+    let sandbox = thread::Builder::new().name("sandbox".to_owned()).spawn(new_sandbox).map_err(SandboxError::Thread)?;
     let devices = Devices::new();
-    let cameras = Cameras::default();
-    let configured = find_cameras(&args.cameras, args.into(), &devices, &|| Ok(sandbox.clone()), &cameras)?;
-    for camera in cameras.list().iter() {
-        info!(camera = camera.name(), "{}", camera.description());
-    }
     let certificates = listeners::certificates(args)?;
     let binder = listeners::binder(certificates.as_ref(), inherited)?;
     let proxies = TrustedProxies::new(&args.trusted_proxy);
@@ -70,7 +73,13 @@ pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Par
     }
     info!("grants: {grants}");
     let candidate = Candidate::read(args.guest.as_deref())?;
-    let may_start_programs = confinement::apply(args, cache_folder(args));
+    let sandbox = Arc::new(sandbox.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+    let cameras = Cameras::default();
+    let configured = find_cameras(&args.cameras, args.into(), &devices, &|| Ok(sandbox.clone()), &cameras)?;
+    for camera in cameras.list().iter() {
+        info!(camera = camera.name(), "{}", camera.description());
+    }
+    let may_start_programs = confinement::apply(args, cache_folder(args), program);
     Ok(Parts {
         cameras,
         configured,

@@ -26,7 +26,7 @@ const PROCESSES: &str = "/proc";
 /// The files that are mapped into this process, one a line (proc_pid_maps(5)).
 const MAPPED_FILES: &str = "/proc/self/maps";
 
-/// What stays allowed, besides devices and running this program.
+/// What stays allowed, besides devices.
 #[derive(Debug, Default)]
 pub struct Allowed {
     /// Files that may be written, and directories in which files may be created, changed and removed. Those that do not
@@ -34,6 +34,8 @@ pub struct Allowed {
     pub writable: Vec<PathBuf>,
     /// Directories in which Unix sockets may be created and removed.
     pub sockets: Vec<PathBuf>,
+    /// Files that may be executed: [`own_program`].
+    pub program: Vec<PathBuf>,
 }
 
 /// What is in force.
@@ -64,7 +66,7 @@ pub fn confine(allowed: &Allowed) -> Result<Confinement, RulesetError> {
         .add_rules(rules(&allowed.sockets, socket))?
         .add_rules(rules(&[DEVICES], device))?
         .add_rules(rules(&[PROCESSES], AccessFs::WriteFile.into()))?
-        .add_rules(rules(&own_program(), AccessFs::Execute.into()))?
+        .add_rules(rules(&allowed.program, AccessFs::Execute.into()))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => Confinement::Full,
@@ -82,8 +84,8 @@ fn rules<P: AsRef<Path>>(
 }
 
 /// The files that the kernel executes to start this program again, as a child process that compiles or supervises:
-/// the program and the dynamic loader. Both are mapped into this process.
-fn own_program() -> Vec<PathBuf> {
+/// the program and the dynamic loader. Both are mapped into this process. Takes the longer the more is mapped.
+pub fn own_program() -> Vec<PathBuf> {
     let maps = fs::read_to_string(MAPPED_FILES).unwrap_or_default();
     let mapped = maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|mode| mode.contains('x')));
     let files: BTreeSet<_> = mapped.filter_map(|line| line.find('/').and_then(|start| line.get(start..))).collect();
@@ -104,7 +106,7 @@ mod tests {
         let [inside, outside] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let (inside, outside) = (inside.path().to_owned(), outside.path().to_owned());
         let confined = thread::spawn(move || {
-            let allowed = Allowed { writable: vec![inside.clone()], sockets: Vec::new() };
+            let allowed = Allowed { writable: vec![inside.clone()], sockets: Vec::new(), program: own_program() };
             if confine(&allowed).unwrap() == Confinement::NoNewPrivileges {
                 return;
             }

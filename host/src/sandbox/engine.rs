@@ -20,8 +20,8 @@ pub enum SandboxError {
     /// wasmtime cannot create an engine, not even without a pool.
     #[error("cannot set up the sandbox: {0:#}")]
     Engine(wasmtime::Error),
-    /// The thread that interrupts guests cannot be started.
-    #[error("cannot start the thread that interrupts guests: {0}")]
+    /// A thread cannot be started: the one that sets up the sandbox, or the one that interrupts guests.
+    #[error("cannot start a thread for the sandbox: {0}")]
     Thread(std::io::Error),
 }
 
