@@ -71,14 +71,14 @@ pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Par
     if let Some(file) = &args.guest_store {
         grants.state = State::open(file.clone())?;
     }
-    info!("grants: {grants}");
-    let candidate = Candidate::read(args.guest.as_deref())?;
     let sandbox = Arc::new(sandbox.join().unwrap_or_else(|panic| resume_unwind(panic))?);
     let cameras = Cameras::default();
     let configured = find_cameras(&args.cameras, args.into(), &devices, &|| Ok(sandbox.clone()), &cameras)?;
     for camera in cameras.list().iter() {
         info!(camera = camera.name(), "{}", camera.description());
     }
+    info!("grants: {grants}");
+    let candidate = Candidate::read(args.guest.as_deref())?;
     let may_start_programs = confinement::apply(args, cache_folder(args), program);
     Ok(Parts {
         cameras,
