@@ -6,8 +6,6 @@
 //!
 //! Without valid settings it traps, so that no picture is shown.
 
-use std::cell::OnceCell;
-
 use areas::Polygon;
 use bindings::exports::hotshoe::camera::filter::{Frame, Guest};
 use bindings::hotshoe::camera::frames::{Dimensions, Image};
@@ -29,12 +27,12 @@ bindings::export!(Component with_types_in bindings);
 const BLACK: [u8; 3] = [0, 128, 128];
 
 thread_local! {
-    static MASK: OnceCell<Mask> = const { OnceCell::new() };
+    static MASK: Mask = Mask::from_environment();
 }
 
 impl Guest for Component {
     fn apply(frame: Frame) -> Option<Frame> {
-        match MASK.with(|mask| mask.get_or_init(Mask::from_environment).hide(&frame.image)) {
+        match MASK.with(|mask| mask.hide(&frame.image)) {
             Ok(image) => Some(Frame { image, ..frame }),
             Err(error) => {
                 eprintln!("frame {} is not shown: {error:?}", frame.sequence);

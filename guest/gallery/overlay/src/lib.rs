@@ -7,19 +7,19 @@
 //! | `at=` | the corner: `top-left` (the default), `top-right`, `bottom-left` or `bottom-right` |
 //! | `quality=` | that of the images, 1 to 100, by default 85 |
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::iter::repeat_n;
 
 use bindings::exports::hotshoe::camera::filter::{Frame, Guest};
 use bindings::hotshoe::camera::frames::{Dimensions, Image};
 use bindings::hotshoe::camera::pixels::{self, Area, ErrorCode, Format, Scale};
-use embedded_graphics::Drawable as _;
-use embedded_graphics::Pixel;
-use embedded_graphics::draw_target::DrawTarget;
-use embedded_graphics::geometry::{OriginDimensions, Point, Size};
+use embedded_graphics::framebuffer::Framebuffer;
 use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::iso_8859_1::FONT_10X20;
-use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::pixelcolor::Gray8;
+use embedded_graphics::pixelcolor::raw::LittleEndian;
+use embedded_graphics::prelude::{DrawTarget as _, Drawable as _, Point, Size};
 use embedded_graphics::text::{Baseline, Text};
 
 extern crate alloc;
@@ -43,22 +43,30 @@ bindings::export!(Component with_types_in bindings);
 /// As many lines of text as fit into a picture. The letters are larger in a larger picture.
 const LINES: u32 = 24;
 
-/// The colours of the background and the letters.
-const COLOURS: [[u8; 3]; 2] = [[16, 128, 128], [235, 128, 128]];
+/// The size of a letter, and the free columns on each side of a line.
+const LETTER: Size = FONT_10X20.character_size;
+const MARGIN: u32 = 4;
 
-/// The number of frames of which the rate is the mean.
+/// The longest line, in pixels of the font: 204 letters. It ends beyond the edge of most pictures.
+const MAX_WIDTH: usize = 2048;
+const HEIGHT: usize = LETTER.height as usize;
+
+/// The luma of the letters and of the ground behind them. Both are grey.
+const LETTERS: Gray8 = Gray8::new(235);
+const GROUND: Gray8 = Gray8::new(16);
+
+/// The number of intervals between frames of which the rate is the mean.
 const MEASURED: usize = 30;
 
 thread_local! {
-    static OVERLAY: OnceCell<std::cell::RefCell<Overlay>> = const { OnceCell::new() };
+    static OVERLAY: RefCell<Overlay> = RefCell::new(Overlay::from_environment());
 }
 
 impl Guest for Component {
     fn apply(frame: Frame) -> Option<Frame> {
-        let drawn = OVERLAY.with(|overlay| {
-            let overlay = overlay.get_or_init(|| std::cell::RefCell::new(Overlay::from_environment()));
-            let line = overlay.borrow_mut().line(&frame);
-            overlay.borrow().draw(&frame.image, &line)
+        let drawn = OVERLAY.with_borrow_mut(|overlay| {
+            let line = overlay.line(&frame);
+            overlay.draw(&frame.image, &line)
         });
         match drawn {
             Ok(image) => Some(Frame { image, ..frame }),
@@ -103,10 +111,11 @@ impl Overlay {
     /// The text for a frame.
     fn line(&mut self, frame: &Frame) -> String {
         self.times.push_back(frame.monotonic_time);
-        let first = if self.times.len() > MEASURED { self.times.pop_front() } else { self.times.front().copied() };
-        let seconds = frame.monotonic_time.saturating_sub(first.unwrap_or_default()) as f64 / 1e9;
-        let intervals = self.times.len().min(MEASURED) - usize::from(self.times.len() < MEASURED);
-        let rate = if seconds > 0.0 { intervals as f64 / seconds } else { 0.0 };
+        if self.times.len() > MEASURED + 1 {
+            self.times.pop_front();
+        }
+        let seconds = frame.monotonic_time.saturating_sub(self.times[0]) as f64 / 1e9;
+        let rate = if seconds > 0.0 { (self.times.len() - 1) as f64 / seconds } else { 0.0 };
         let local = frame.wall_time.seconds.saturating_add_signed((self.hours * 3600.0) as i64);
         let time = date::rfc3339(local, 0).replace('T', " ");
         let time = time.split('.').next().unwrap_or_default();
@@ -116,66 +125,24 @@ impl Overlay {
     /// Writes a line into a corner of an image.
     fn draw(&self, image: &Image, line: &str) -> Result<Image, ErrorCode> {
         let picture = pixels::decode(image, Scale::Full, Format::Yuv)?;
-        let size = picture.info().dimensions;
-        let scale = (size.height / (LINES * FONT_10X20.character_size.height)).max(1);
-        let mut label = Label::new(line, Size::new(size.width / scale, size.height / scale));
+        let Dimensions { width, height } = picture.info().dimensions;
+        let scale = (height / (LINES * LETTER.height)).max(1);
+        let mut label = Framebuffer::<Gray8, _, LittleEndian, MAX_WIDTH, HEIGHT, { MAX_WIDTH * HEIGHT }>::new();
+        let Ok(()) = label.clear(GROUND);
+        let (start, style) = (Point::new(MARGIN as i32, 0), MonoTextStyle::new(&FONT_10X20, LETTERS));
         // Letters that the font lacks are question marks.
-        let _ = Text::with_baseline(
-            line,
-            Point::new(4, 0),
-            MonoTextStyle::new(&FONT_10X20, BinaryColor::On),
-            Baseline::Top,
-        )
-        .draw(&mut label);
-        let dimensions = Dimensions { width: label.size.width * scale, height: label.size.height * scale };
-        let left = if self.is_right { size.width - dimensions.width } else { 0 };
-        let top = if self.is_bottom { size.height - dimensions.height } else { 0 };
-        picture.write(Area { left, top, dimensions }, &label.enlarged(scale as usize))?;
-        picture.encode(self.quality)
-    }
-}
-
-/// Letters on a dark ground.
-struct Label {
-    size: Size,
-    is_letter: Vec<bool>,
-}
-
-impl Label {
-    /// As large as the line needs, but for at most this size.
-    fn new(line: &str, limit: Size) -> Self {
-        let letters = FONT_10X20.character_size;
-        let width = line.chars().count() as u32 * letters.width + 8;
-        let size = Size::new(width, letters.height).component_min(limit);
-        Self { size, is_letter: vec![false; (size.width * size.height) as usize] }
-    }
-
-    fn enlarged(&self, scale: usize) -> Vec<u8> {
-        let row = |row: &[bool]| {
-            let pixels =
-                row.iter().flat_map(|is_letter| [COLOURS[usize::from(*is_letter)]].into_iter().cycle().take(scale));
-            pixels.flatten().collect::<Vec<u8>>().repeat(scale)
+        let Ok(end) = Text::with_baseline(line, start, style, Baseline::Top).draw(&mut label);
+        let columns = (end.x as u32 + MARGIN).min(MAX_WIDTH as u32).min(width / scale);
+        let rows = LETTER.height.min(height / scale);
+        let enlarged = |row: &[u8]| {
+            let pixels = row[..columns as usize].iter().flat_map(|luma| repeat_n([*luma, 128, 128], scale as usize));
+            pixels.flatten().collect::<Vec<u8>>().repeat(scale as usize)
         };
-        self.is_letter.chunks(self.size.width as usize).flat_map(row).collect()
-    }
-}
-
-impl OriginDimensions for Label {
-    fn size(&self) -> Size {
-        self.size
-    }
-}
-
-impl DrawTarget for Label {
-    type Color = BinaryColor;
-    type Error = core::convert::Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
-        for Pixel(Point { x, y }, colour) in pixels {
-            if (0..self.size.width as i32).contains(&x) && (0..self.size.height as i32).contains(&y) {
-                self.is_letter[y as usize * self.size.width as usize + x as usize] = colour.is_on();
-            }
-        }
-        Ok(())
+        let pixels: Vec<u8> = label.data().chunks(MAX_WIDTH).take(rows as usize).flat_map(enlarged).collect();
+        let dimensions = Dimensions { width: columns * scale, height: rows * scale };
+        let left = if self.is_right { width - dimensions.width } else { 0 };
+        let top = if self.is_bottom { height - dimensions.height } else { 0 };
+        picture.write(Area { left, top, dimensions }, &pixels)?;
+        picture.encode(self.quality)
     }
 }
