@@ -9,16 +9,7 @@ use bindings::wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
 
 mod bindings {
     wit_bindgen::generate!({
-        inline: "
-            package hotshoe:gallery;
-
-            world middleware {
-                import wasi:http/types@0.2.12;
-                import wasi:http/incoming-handler@0.2.12;
-                export wasi:http/incoming-handler@0.2.12;
-            }
-        ",
-        path: "../../../wit/server",
+        path: ["../../../wit/server", "../wit"],
         world: "hotshoe:gallery/middleware",
         generate_all,
     });

@@ -6,21 +6,13 @@ use std::hint::black_box;
 
 use bindings::exports::wasi::http::incoming_handler::Guest;
 use bindings::wasi::http::incoming_handler;
-use bindings::wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use response::http::{IncomingRequest, ResponseOutparam};
 
 mod bindings {
     wit_bindgen::generate!({
-        inline: "
-            package hotshoe:gallery;
-
-            world middleware {
-                import wasi:http/types@0.2.12;
-                import wasi:http/incoming-handler@0.2.12;
-                export wasi:http/incoming-handler@0.2.12;
-            }
-        ",
-        path: "../../../wit/server",
+        path: ["../../../wit/server", "../wit"],
         world: "hotshoe:gallery/middleware",
+        with: { "wasi:http/types@0.2.12": response::http },
         generate_all,
     });
 }
@@ -76,18 +68,8 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 fn refuse(out: ResponseOutparam, status: u16, text: &str) {
-    let fields = Fields::new();
-    let challenge = "Basic realm=\"Hotshoe\", charset=\"UTF-8\"";
-    let headers = [("www-authenticate", challenge), ("content-type", "text/plain"), ("cache-control", "no-store")];
-    for (name, value) in headers.iter().filter(|(name, _)| status == 401 || *name != "www-authenticate") {
-        fields.append(name, value.as_bytes()).expect("the header is valid");
-    }
-    let response = OutgoingResponse::new(fields);
-    response.set_status_code(status).expect("the status is valid");
-    let body = response.body().expect("the body is taken once");
-    ResponseOutparam::set(out, Ok(response));
-    let output = body.write().expect("the stream is taken once");
-    let _ = output.blocking_write_and_flush(text.as_bytes()); // Fails if the client has gone.
-    drop(output);
-    let _ = OutgoingBody::finish(body, None);
+    let challenge = ("www-authenticate", "Basic realm=\"Hotshoe\", charset=\"UTF-8\"");
+    let headers = [challenge, ("content-type", "text/plain"), ("cache-control", "no-store")];
+    let headers = if status == 401 { &headers[..] } else { &headers[1..] };
+    response::send(out, status, headers, |body| body.write(text.as_bytes()));
 }

@@ -4,12 +4,13 @@
 //! `/?rows=COUNT` has another number of rows.
 
 use bindings::exports::wasi::http::incoming_handler::Guest;
-use bindings::wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use response::http::{IncomingRequest, ResponseOutparam};
 
 mod bindings {
     wit_bindgen::generate!({
         path: "../../../wit/server",
         world: "hotshoe:server/guest",
+        with: { "wasi:http/types@0.2.12": response::http },
         generate_all,
     });
 }
@@ -20,9 +21,6 @@ bindings::export!(Component with_types_in bindings);
 
 /// The number of rows unless the client wants another.
 const ROWS: u64 = 1_000_000;
-
-/// The most bytes that the host takes at once (`wasi:io/streams`).
-const CHUNK: usize = 4096;
 
 const HEAD: &str = "<!DOCTYPE html>
 <html lang=\"en\">
@@ -38,27 +36,13 @@ impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
         let rows = path.split_once("rows=").map_or(Some(ROWS), |(_, rows)| rows.parse().ok());
-        let headers = Fields::new();
-        headers.append("content-type", b"text/html; charset=utf-8").expect("the header is valid");
-        let response = OutgoingResponse::new(headers);
-        response.set_status_code(if rows.is_some() { 200 } else { 400 }).expect("the status is valid");
-        let body = response.body().expect("the body is taken once");
-        ResponseOutparam::set(out, Ok(response));
-        let output = body.write().expect("the stream is taken once");
-        let mut text = rows.map_or("rows= is a number\n", |_| HEAD).to_owned();
-        let mut prices = Prices::new();
-        for row in 1..=rows.unwrap_or_default() {
-            text += &prices.row(row);
-            while text.len() >= CHUNK {
-                let rest = text.split_off(CHUNK);
-                // Returns when the client can take more. Fails if it has gone.
-                let Ok(()) = output.blocking_write_and_flush(text.as_bytes()) else { return };
-                text = rest;
-            }
-        }
-        let _ = output.blocking_write_and_flush(text.as_bytes());
-        drop(output);
-        let _ = OutgoingBody::finish(body, None);
+        let (status, head) = if rows.is_some() { (200, HEAD) } else { (400, "rows= is a number\n") };
+        response::send(out, status, &[("content-type", "text/html; charset=utf-8")], |body| {
+            body.write(head.as_bytes())?;
+            let mut prices = Prices::new();
+            // A write returns when the client can take more. It fails if the client has gone.
+            (1..=rows.unwrap_or_default()).try_for_each(|row| body.write(prices.row(row).as_bytes()))
+        });
     }
 }
 
