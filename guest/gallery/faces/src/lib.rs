@@ -42,12 +42,11 @@ const MAX_FACES: usize = 100;
 
 impl Guest for Component {
     fn run() {
-        let all = || list_cameras().into_iter().map(|camera| camera.name).collect::<Vec<_>>().join(" ");
-        let cameras = std::env::var("FACES_CAMERAS").unwrap_or_else(|_| all());
-        let size = std::env::var("FACES_SIZE").unwrap_or_else(|_| "0.1".to_owned());
-        let size: f64 = size.parse().ok().filter(|size| (0.0..=1.0).contains(size)).expect("FACES_SIZE is from 0 to 1");
-        let open = |name| Feed::open(name).unwrap_or_else(|error| panic!("FACES_CAMERAS={cameras}: {error}"));
-        let feeds: Vec<_> = cameras.split_whitespace().map(|name| (name, open(name))).collect();
+        let all = || list_cameras().into_iter().map(|camera| camera.name).collect();
+        let cameras = options::words("FACES_CAMERAS").unwrap_or_else(all);
+        let size = options::number("FACES_SIZE", 0.1, 0.0..=1.0);
+        let open = |name| Feed::open(name).unwrap_or_else(|error| panic!("FACES_CAMERAS={name}: {error}"));
+        let feeds: Vec<_> = cameras.iter().map(|name| (name, open(name))).collect();
         assert!(!feeds.is_empty(), "FACES_CAMERAS names no camera");
         let mut detector =
             rustface::create_detector_with_model(rustface::read_model(MODEL).expect("the model is valid"));

@@ -51,14 +51,13 @@ struct Mask {
 
 impl Mask {
     fn from_environment() -> Self {
-        let number = |key: &str| {
-            let value = std::env::var(key).ok()?;
-            Some(value.parse().unwrap_or_else(|_| panic!("{key}={value}: use a number")))
-        };
         let areas = std::env::var("areas").expect("set areas=, for example areas=0x0_0.5x0_0.5x0.5");
         let polygons = Polygon::parse_all(&areas);
-        let tile = number("mosaic").map(|tiles: u8| 8 * u32::from(tiles.max(1)));
-        Self { polygons, tile, quality: number("quality").unwrap_or(85) }
+        let tile = match options::number("mosaic", 0, 1..=255) {
+            0 => None,
+            blocks => Some(8 * blocks),
+        };
+        Self { polygons, tile, quality: options::number("quality", 85, 1..=100) }
     }
 
     fn hide(&self, image: &Image) -> Result<Image, ErrorCode> {

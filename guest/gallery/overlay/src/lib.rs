@@ -90,20 +90,17 @@ struct Overlay {
 
 impl Overlay {
     fn from_environment() -> Self {
-        let option = |name, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-        let corner = option("at", "top-left");
+        let corner = options::text("at", "top-left");
         let (is_bottom, is_right) = match corner.split_once('-') {
             Some((row @ ("top" | "bottom"), column @ ("left" | "right"))) => (row == "bottom", column == "right"),
             _ => panic!("at={corner}: use top-left, top-right, bottom-left or bottom-right"),
         };
-        let hours = option("hours", "0").parse().ok().filter(|hours: &f64| hours.abs() <= 24.0);
-        let quality = option("quality", "85").parse().ok().filter(|quality| (1..=100).contains(quality));
         Self {
-            text: option("text", "{time}"),
-            hours: hours.expect("hours= is a number from -24 to 24"),
+            text: options::text("text", "{time}"),
+            hours: options::number("hours", 0.0, -24.0..=24.0),
             is_right,
             is_bottom,
-            quality: quality.expect("quality= is a number from 1 to 100"),
+            quality: options::number("quality", 85, 1..=100),
             times: VecDeque::new(),
         }
     }
