@@ -9,42 +9,31 @@
 //! | `TIMELAPSE_CAMERAS` | the cameras, separated by blanks; by default all |
 //! | `TIMELAPSE_SECONDS` | the time between two pictures, by default 10 |
 //! | `TIMELAPSE_FPS` | pictures per second of the film, by default 12 |
-//!
-//! `film`: the pictures in the store. `matroska`: writes the file.
 
 extern crate alloc;
 
-mod film;
 // The built-in guest writes such files as well.
 #[path = "../../../src/matroska.rs"]
 mod matroska;
 
+use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use bindings::exports::hotshoe::server::worker;
 use bindings::exports::wasi::http::incoming_handler;
-use bindings::hotshoe::camera::cameras::{Feed, list_cameras};
-use bindings::hotshoe::camera::frames::Datetime;
-use bindings::wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
-use bindings::wasi::io::streams::{OutputStream, StreamError};
-use film::{Film, Kept};
+use bindings::hotshoe::camera::cameras::{Feed, Frame, list_cameras};
+use bindings::hotshoe::camera::frames::{Datetime, Dimensions};
+use bindings::hotshoe::camera::pixels::{Format, Scale, decode};
+use film::{Film, Picture};
 use matroska::FileFrame;
+use response::http::{IncomingRequest, ResponseOutparam};
+use response::{Body, Disconnected};
 
 mod bindings {
     wit_bindgen::generate!({
-        inline: "
-            package hotshoe:gallery;
-
-            world timelapse {
-                include hotshoe:server/guest-companion@0.2.0;
-                import wasi:http/types@0.2.12;
-                import wasi:http/incoming-handler@0.2.12;
-                import wasi:keyvalue/store@0.2.0-draft2;
-                export wasi:http/incoming-handler@0.2.12;
-            }
-        ",
-        path: ["../../../wit/server", "../../../wit/deps/keyvalue-draft2.wit"],
-        world: "hotshoe:gallery/timelapse",
+        path: ["../../../wit/server", "../wit"],
+        world: "hotshoe:gallery/working-middleware",
+        with: { "wasi:http/types@0.2.12": response::http },
         generate_all,
     });
 }
@@ -56,27 +45,21 @@ bindings::export!(Component with_types_in bindings);
 /// How long a camera may take to open and deliver a picture, in nanoseconds.
 const FRAME_TIMEOUT: u64 = 10_000_000_000;
 
-/// The most bytes that the host takes at once (`wasi:io/streams`).
-const CHUNK: usize = 4096;
+/// The most bytes of all films. Leaves a quarter of the store to others.
+const MAX_BYTES: u64 = 6 << 20;
 
-/// Reads a number from the environment.
-fn option(name: &str, default: f64) -> f64 {
-    let Ok(text) = std::env::var(name) else { return default };
-    let number = text.parse().ok().filter(|number| (0.01..=86_400.0).contains(number));
-    number.unwrap_or_else(|| panic!("{name}={text}: use a number from 0.01 to 86400"))
-}
+/// The largest width of a picture. Larger ones are made smaller, with this quality.
+const MAX_WIDTH: u32 = 640;
+const QUALITY: u8 = 75;
 
 fn cameras() -> Vec<String> {
-    let all = list_cameras().into_iter().map(|camera| camera.name);
-    match std::env::var("TIMELAPSE_CAMERAS") {
-        Ok(names) => names.split_whitespace().map(str::to_owned).collect(),
-        Err(_) => all.collect(),
-    }
+    let all = || list_cameras().into_iter().map(|camera| camera.name).collect();
+    options::words("TIMELAPSE_CAMERAS").unwrap_or_else(all)
 }
 
 impl worker::Guest for Component {
     fn run() {
-        let pause = Duration::from_secs_f64(option("TIMELAPSE_SECONDS", 10.0));
+        let pause = Duration::from_secs_f64(options::number("TIMELAPSE_SECONDS", 10.0, 0.01..=86_400.0));
         let cameras = cameras();
         loop {
             let started = SystemTime::now();
@@ -84,7 +67,7 @@ impl worker::Guest for Component {
                 // Without a feed between pictures, a camera that has no viewers closes.
                 let feed = Feed::open(camera).unwrap_or_else(|error| panic!("{camera}: {error}"));
                 if let Ok(Some(frame)) = feed.blocking_next(FRAME_TIMEOUT)
-                    && let Err(error) = Film::of(camera, cameras.len()).and_then(|mut film| film.add(&frame))
+                    && let Err(error) = keep(camera, &frame, MAX_BYTES / cameras.len() as u64)
                 {
                     eprintln!("frame {} of {camera} is not kept: {error}", frame.sequence);
                 }
@@ -92,6 +75,21 @@ impl worker::Guest for Component {
             std::thread::sleep(pause.saturating_sub(started.elapsed().unwrap_or_default()));
         }
     }
+}
+
+/// Adds a frame to the film of its camera, which has at most this many bytes.
+fn keep(camera: &str, frame: &Frame, max: u64) -> Result<(), Box<dyn Error>> {
+    let scale = match frame.image.info().dimensions.width.div_ceil(MAX_WIDTH) {
+        0 | 1 => None,
+        2 => Some(Scale::Half),
+        3 | 4 => Some(Scale::Quarter),
+        _ => Some(Scale::Eighth),
+    };
+    let smaller = scale.map(|scale| decode(&frame.image, scale, Format::Yuv)?.encode(QUALITY)).transpose()?;
+    let image = smaller.as_ref().unwrap_or(&frame.image);
+    let Dimensions { width, height } = image.info().dimensions;
+    let mut film = Film::open("timelapse", camera)?;
+    Ok(film.add(frame.wall_time.seconds, (width, height), &image.read(), max)?)
 }
 
 impl incoming_handler::Guest for Component {
@@ -102,85 +100,50 @@ impl incoming_handler::Guest for Component {
             return bindings::wasi::http::incoming_handler::handle(request, out);
         };
         let (name, is_file) = name.strip_suffix(".mkv").map_or((name, false), |name| (name, true));
-        let cameras = cameras();
-        let is_known = cameras.iter().any(|camera| camera == name);
-        let film = if is_known { Film::of(name, cameras.len()).ok() } else { None };
-        let Some(film) = film.filter(|film| !film.numbers().is_empty()) else {
-            let (body, output) = start(out, 404, "text/plain");
-            return finish(body, output, |output| write(output, b"there are no pictures of such a camera\n"));
+        let is_known = cameras().iter().any(|camera| camera == name);
+        let film = Film::open("timelapse", name).ok().filter(|film| is_known && !film.pictures().is_empty());
+        let headers = |content_type| [("content-type", content_type), ("cache-control", "no-store")];
+        let Some(film) = film else {
+            let text = b"there are no pictures of such a camera\n";
+            return response::send(out, 404, &headers("text/plain"), |body| body.write(text));
         };
-        let interval = Duration::from_secs_f64(1.0 / option("TIMELAPSE_FPS", 12.0));
+        let interval = Duration::from_secs_f64(1.0 / options::number("TIMELAPSE_FPS", 12.0, 0.01..=86_400.0));
         if is_file {
-            let (body, output) = start(out, 200, matroska::CONTENT_TYPE);
-            finish(body, output, |output| write_file(output, &film, interval));
+            response::send(out, 200, &headers(matroska::CONTENT_TYPE), |body| write_file(body, &film, interval));
         } else {
-            let (body, output) = start(out, 200, "multipart/x-mixed-replace; boundary=frame");
-            finish(body, output, |output| play(output, &film, interval));
+            let content_type = "multipart/x-mixed-replace; boundary=frame";
+            response::send(out, 200, &headers(content_type), |body| play(body, &film, interval));
         }
     }
 }
 
 /// Writes the film as Motion JPEG in Matroska. A file has pictures of one size, so it begins after the last change of
 /// size.
-fn write_file(output: &OutputStream, film: &Film, interval: Duration) -> Result<(), StreamError> {
-    let mut size = None;
-    let mut pictures: Vec<(u64, FileFrame)> = Vec::new();
-    let mut captured = Datetime { seconds: 0, nanoseconds: 0 };
-    for number in film.numbers() {
-        let Some(Kept { seconds, width, height, jpeg }) = film.get(number) else { continue };
-        if size != Some((width, height)) {
-            pictures.clear();
-            size = Some((width, height));
-            captured.seconds = seconds;
-        }
-        let nanoseconds = interval.as_nanos() as u64 * pictures.len() as u64;
-        pictures.push((number, FileFrame { nanoseconds, length: jpeg.len() as u64 }));
-    }
-    let places: Vec<_> = pictures.iter().map(|(_, place)| *place).collect();
-    let (width, height) = size.unwrap_or_default();
-    write(output, &matroska::header(width, height, &captured, &places).0)?;
-    for (number, place) in pictures {
+fn write_file(body: &mut Body, film: &Film, interval: Duration) -> Result<(), Disconnected> {
+    let parts = film.pictures().chunk_by(|one, next| one.size == next.size);
+    let Some(pictures @ [Picture { seconds, size: (width, height), .. }, ..]) = parts.last() else { return Ok(()) };
+    let times = (0..).map(|number| number * interval.as_nanos() as u64);
+    let frames = times.zip(pictures).map(|(nanoseconds, picture)| FileFrame { nanoseconds, length: picture.length });
+    let frames: Vec<_> = frames.collect();
+    let captured = Datetime { seconds: *seconds, nanoseconds: 0 };
+    body.write(&matroska::header(*width, *height, &captured, &frames).0)?;
+    for (picture, frame) in pictures.iter().zip(frames) {
         // The worker may have removed it.
-        let kept = film.get(number).map(|kept| kept.jpeg);
-        write(output, &if kept.is_some() { place.header() } else { place.gap_header() })?;
-        write(output, &kept.unwrap_or_else(|| vec![0; place.length as usize]))?;
+        let image = film.image(picture);
+        body.write(&if image.is_some() { frame.header() } else { frame.gap_header() })?;
+        body.write(&image.unwrap_or_else(|| vec![0; frame.length as usize]))?;
     }
     Ok(())
 }
 
 /// Writes the film picture by picture, as fast as it plays. The last picture remains.
-fn play(output: &OutputStream, film: &Film, interval: Duration) -> Result<(), StreamError> {
-    write(output, b"--frame\r\n")?;
-    for kept in film.numbers().filter_map(|number| film.get(number)) {
-        let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", kept.jpeg.len());
-        write(output, &[head.as_bytes(), &kept.jpeg, b"\r\n--frame\r\n"].concat())?;
+fn play(body: &mut Body, film: &Film, interval: Duration) -> Result<(), Disconnected> {
+    body.write(b"--frame\r\n")?;
+    for image in film.pictures().iter().filter_map(|picture| film.image(picture)) {
+        let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", image.len());
+        body.write(&[head.as_bytes(), &image, b"\r\n--frame\r\n"].concat())?;
+        body.flush()?;
         std::thread::sleep(interval);
     }
-    write(output, b"--frame--\r\n")
-}
-
-fn start(out: ResponseOutparam, status: u16, content_type: &str) -> (OutgoingBody, OutputStream) {
-    let headers = Fields::new();
-    for (name, value) in [("content-type", content_type), ("cache-control", "no-store")] {
-        headers.append(name, value.as_bytes()).expect("the header is valid");
-    }
-    let response = OutgoingResponse::new(headers);
-    response.set_status_code(status).expect("the status is valid");
-    let body = response.body().expect("the body is taken once");
-    ResponseOutparam::set(out, Ok(response));
-    let output = body.write().expect("the stream is taken once");
-    (body, output)
-}
-
-/// Ends a response. If writing fails, the client has gone.
-fn finish(body: OutgoingBody, output: OutputStream, write: impl FnOnce(&OutputStream) -> Result<(), StreamError>) {
-    let written = write(&output);
-    drop(output);
-    if written.is_ok() {
-        let _ = OutgoingBody::finish(body, None);
-    }
-}
-
-fn write(output: &OutputStream, bytes: &[u8]) -> Result<(), StreamError> {
-    bytes.chunks(CHUNK).try_for_each(|chunk| output.blocking_write_and_flush(chunk))
+    body.write(b"--frame--\r\n")
 }
