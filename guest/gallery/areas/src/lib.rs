@@ -82,6 +82,17 @@ impl Polygon {
     }
 }
 
+/// Whether each pixel of a picture of this size is covered by one of the polygons, row by row.
+pub fn covered(polygons: &[Polygon], width: u32, height: u32) -> Vec<bool> {
+    let mut covered = vec![false; (width * height) as usize];
+    for (row, pixels) in (0..height).zip(covered.chunks_mut(width as usize)) {
+        for (left, right) in polygons.iter().flat_map(|polygon| polygon.spans(row, width, height)) {
+            pixels[left as usize..right as usize].fill(true);
+        }
+    }
+    covered
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,14 +102,9 @@ mod tests {
 
     /// The picture as text, with `#` for what is hidden.
     fn hidden(areas: &str) -> Vec<String> {
-        let polygons = Polygon::parse_all(areas);
-        let row = |row| {
-            let spans: Vec<_> = polygons.iter().flat_map(|polygon| polygon.spans(row, WIDTH, HEIGHT)).collect();
-            (0..WIDTH)
-                .map(|x| if spans.iter().any(|(left, right)| (*left..*right).contains(&x)) { '#' } else { '.' })
-                .collect()
-        };
-        (0..HEIGHT).map(row).collect()
+        let covered = covered(&Polygon::parse_all(areas), WIDTH, HEIGHT);
+        let row = |pixels: &[bool]| pixels.iter().map(|is_hidden| if *is_hidden { '#' } else { '.' }).collect();
+        covered.chunks(WIDTH as usize).map(row).collect()
     }
 
     #[test]

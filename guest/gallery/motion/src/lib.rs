@@ -3,19 +3,15 @@
 //!
 //! The environment variable `MOTION` has the cameras, separated by blanks, each with options:
 //! `front?zones=0x0.5_1x0.5_1x1_0x1&sensitivity=70 yard`. Without it, all cameras are watched.
-//!
-//! * `detector`: finds what moves in a series of pictures.
 
-mod detector;
-
-use areas::Polygon;
+use areas::{Polygon, covered};
 use bindings::exports::hotshoe::server::worker::Guest;
 use bindings::hotshoe::camera::cameras::{Feed, Frame, list_cameras};
 use bindings::hotshoe::camera::frames::Dimensions;
 use bindings::hotshoe::camera::pixels::{ErrorCode, Format, Scale, decode};
 use bindings::hotshoe::server::results::{BoundingBox, Corner, Findings, Number, attach, set_zones};
 use bindings::wasi::io::poll::poll;
-use detector::{Detector, Found};
+use motion_detector::{Detector, Found};
 
 mod bindings {
     wit_bindgen::generate!({
@@ -28,15 +24,18 @@ mod bindings {
 /// The label of boxes and zones.
 const LABEL: &str = "motion";
 
+/// The most boxes of a frame. More is a storm.
+const MAX_BOXES: usize = 32;
+
 struct Component;
 
 bindings::export!(Component with_types_in bindings);
 
 impl Guest for Component {
     fn run() {
-        let all = || list_cameras().into_iter().map(|camera| camera.name).collect::<Vec<_>>().join(" ");
-        let cameras = std::env::var("MOTION").unwrap_or_else(|_| all());
-        let mut watched: Vec<_> = cameras.split_whitespace().map(Watched::new).collect();
+        let all = || list_cameras().into_iter().map(|camera| camera.name).collect();
+        let cameras = options::words("MOTION").unwrap_or_else(all);
+        let mut watched: Vec<_> = cameras.iter().map(|text| Watched::new(text)).collect();
         assert!(!watched.is_empty(), "MOTION names no camera");
         loop {
             let ready = {
@@ -108,9 +107,11 @@ impl Watched {
                 detector.look(luma, nanoseconds as f32 / 1e9)
             }
             _ => {
+                // Without zones, motion counts everywhere.
+                let everywhere = || vec![true; luma.len()];
+                let zone = if self.zones.is_empty() { everywhere() } else { covered(&self.zones, width, height) };
                 let min_pixels = (self.min_size * luma.len() as f64) as usize;
-                let detector =
-                    Detector::new(luma, width as usize, self.zone(width, height), self.threshold, min_pixels);
+                let detector = Detector::new(luma, width as usize, zone, self.threshold, min_pixels);
                 self.detector = Some((detector, size, frame.monotonic_time));
                 Vec::new()
             }
@@ -133,18 +134,4 @@ impl Watched {
             eprintln!("frame {} of {}: {error}", frame.sequence, self.camera);
         }
     }
-
-    /// The pixels in which motion counts: those of the zones, or all.
-    fn zone(&self, width: u32, height: u32) -> Vec<bool> {
-        let mut zone = vec![self.zones.is_empty(); (width * height) as usize];
-        for (polygon, row) in self.zones.iter().flat_map(|polygon| (0..height).map(move |row| (polygon, row))) {
-            for (left, right) in polygon.spans(row, width, height) {
-                zone[(row * width + left) as usize..(row * width + right) as usize].fill(true);
-            }
-        }
-        zone
-    }
 }
-
-/// The most boxes of a frame. More is a storm.
-const MAX_BOXES: usize = 32;
