@@ -48,8 +48,8 @@ pub fn overlay_writes_a_line() {
     assert!((0..3).any(is_same), "the rest of the picture has changed");
     for (wrong, reason) in [
         ("at=middle", "at=middle: use top-left"),
-        ("hours=25", "hours= is a number from -24 to 24"),
-        ("quality=0", "quality= is a number from 1 to 100"),
+        ("hours=25", "hours=25: use a number from -24 to 24"),
+        ("quality=0", "quality=0: use a number from 1 to 100"),
     ] {
         let server = Server::start(&["--camera", &format!("emulated,fps=20,filter={file}?{wrong}")]);
         assert_eq!(get(server.address, "/snapshot").status, 503);
