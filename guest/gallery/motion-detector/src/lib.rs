@@ -1,4 +1,4 @@
-//! Finds what moves: compares each picture with a model of the background, pixel by pixel.
+//! Finds what moves in a series of pictures: compares each one with a model of the background, pixel by pixel.
 
 /// How fast the model follows the background, in seconds.
 const FOLLOW: f32 = 2.0;
@@ -40,6 +40,37 @@ impl Found {
     }
 }
 
+/// What is known about a pixel.
+struct Pixel {
+    background: f32,
+    /// Its mean difference from the background.
+    noise: f32,
+    last: u8,
+    /// For how long it has not changed, in seconds.
+    still: f32,
+}
+
+impl Pixel {
+    /// Updates the model of the background. If the pixel is background, it has a mean `difference` from the model.
+    fn learn(&mut self, luma: u8, gain: f32, difference: Option<f32>, threshold: f32, seconds: f32) {
+        let share = |time: f32| (seconds / time).min(1.0);
+        let is_same = f32::from(luma.abs_diff(self.last)) < threshold / 2.0;
+        self.still = if is_same { self.still + seconds } else { 0.0 };
+        self.last = luma;
+        let towards = |from: f32, to: f32, time: f32| from + share(time) * (to - from);
+        let luma = f32::from(luma);
+        if let Some(difference) = difference {
+            self.background = towards(self.background, luma, FOLLOW);
+            self.noise = towards(self.noise, difference.abs(), FOLLOW).max(NOISE.1);
+        } else {
+            // The light of what is hidden changes as well.
+            let lit = self.background * (1.0 + share(FOLLOW) * (gain - 1.0));
+            self.background = towards(lit, luma, if self.still > STOPPED { ABSORB } else { ABSORB_MOVING });
+        }
+    }
+}
+
+/// A model of the background, and what moved last.
 pub struct Detector {
     width: usize,
     /// The pixels in which motion counts.
@@ -48,41 +79,42 @@ pub struct Detector {
     threshold: f32,
     /// The fewest pixels that count.
     min_pixels: usize,
-    background: Vec<f32>,
-    /// The mean difference of each pixel from the background.
-    noise: Vec<f32>,
-    last: Vec<u8>,
-    /// For how long each pixel has not changed, in seconds.
-    still: Vec<f32>,
+    pixels: Vec<Pixel>,
     /// What differed in the last picture.
     before: Vec<Found>,
 }
 
 impl Detector {
-    /// Starts with a picture, whose pixels are background.
-    pub fn new(luma: Vec<u8>, width: usize, zone: Vec<bool>, threshold: f32, min_pixels: usize) -> Self {
-        let background: Vec<f32> = luma.iter().map(|luma| f32::from(*luma)).collect();
-        let (noise, still) = (vec![NOISE.0; luma.len()], vec![0.0; luma.len()]);
-        Self { width, zone, threshold, min_pixels, background, noise, last: luma, still, before: Vec::new() }
+    /// Starts with a picture, whose pixels are background: luma in rows of `width` pixels. Motion counts in the pixels
+    /// of `zone`, from a difference in luma of `threshold` and in groups of `min_pixels`.
+    pub fn new(luma: &[u8], width: usize, zone: Vec<bool>, threshold: f32, min_pixels: usize) -> Self {
+        let pixel = |luma: &u8| Pixel { background: f32::from(*luma), noise: NOISE.0, last: *luma, still: 0.0 };
+        Self { width, zone, threshold, min_pixels, pixels: luma.iter().map(pixel).collect(), before: Vec::new() }
     }
 
-    /// Returns what moves in the next picture, which follows this many seconds later.
-    pub fn look(&mut self, luma: Vec<u8>, seconds: f32) -> Vec<Found> {
-        let gain = self.gain(&luma);
-        let differences: Vec<f32> =
-            luma.iter().zip(&self.background).map(|(luma, background)| f32::from(*luma) - gain * background).collect();
-        let smooth = smooth(&differences, self.width);
-        let limit = |index: usize| self.threshold.max(ABOVE_NOISE * self.noise[index]);
-        let differs: Vec<bool> = (0..luma.len()).map(|index| smooth[index].abs() > limit(index)).collect();
-        if differs.iter().filter(|differs| **differs).count() as f32 > MAX_SHARE * luma.len() as f32 {
-            *self = Self::new(luma, self.width, self.zone.clone(), self.threshold, self.min_pixels);
+    /// Returns what moves in the next picture, which has the same size and follows this many seconds later.
+    pub fn look(&mut self, luma: &[u8], seconds: f32) -> Vec<Found> {
+        let gain = self.gain(luma);
+        let difference = |(pixel, luma): (&Pixel, &u8)| f32::from(*luma) - gain * pixel.background;
+        let differences: Vec<f32> = self.pixels.iter().zip(luma).map(difference).collect();
+        let means = means(&differences, self.width);
+        let mut differing = 0;
+        // The contrast of each pixel that differs in the zone.
+        let mut contrasts = Vec::with_capacity(luma.len());
+        let pixels = self.pixels.iter_mut().zip(luma).zip(&self.zone);
+        for (((pixel, luma), in_zone), (difference, mean)) in pixels.zip(differences.iter().zip(means)) {
+            let limit = self.threshold.max(ABOVE_NOISE * pixel.noise);
+            let differs = mean.abs() > limit;
+            differing += usize::from(differs);
+            contrasts.push((differs && *in_zone).then(|| difference.abs() / limit));
+            pixel.learn(*luma, gain, (!differs).then_some(mean), self.threshold, seconds);
+        }
+        if differing as f32 > MAX_SHARE * luma.len() as f32 {
+            let zone = std::mem::take(&mut self.zone);
+            *self = Self::new(luma, self.width, zone, self.threshold, self.min_pixels);
             return Vec::new();
         }
-        let inside: Vec<bool> = differs.iter().zip(&self.zone).map(|(differs, zone)| *differs && *zone).collect();
-        let contrast = |index: usize| differences[index].abs() / limit(index);
-        let now = self.groups(inside, contrast);
-        self.learn(&luma, gain, &smooth, &differs, seconds);
-        self.last = luma;
+        let now = self.groups(contrasts);
         // Noise that happens to form a group does not do so twice at the same place.
         let before = std::mem::replace(&mut self.before, now);
         self.before.iter().filter(|found| before.iter().any(|other| found.touches(other))).copied().collect()
@@ -90,59 +122,38 @@ impl Detector {
 
     /// How much brighter the light is than in the background: the median of all pixels that are not too dark to tell.
     fn gain(&self, luma: &[u8]) -> f32 {
-        let pixels = luma.iter().zip(&self.background).filter(|(luma, background)| **luma > 15 && **background > 15.0);
-        let mut ratios: Vec<f32> = pixels.map(|(luma, background)| f32::from(*luma) / background).collect();
+        let pixels = self.pixels.iter().zip(luma).filter(|(pixel, luma)| **luma > 15 && pixel.background > 15.0);
+        // Positive numbers are in the order of their bits, which are faster to compare.
+        let mut ratios = Vec::with_capacity(luma.len());
+        ratios.extend(pixels.map(|(pixel, luma)| (f32::from(*luma) / pixel.background).to_bits()));
         let middle = ratios.len() / 2;
-        if ratios.is_empty() { 1.0 } else { *ratios.select_nth_unstable_by(middle, f32::total_cmp).1 }
+        if ratios.is_empty() { 1.0 } else { f32::from_bits(*ratios.select_nth_unstable(middle).1) }
     }
 
-    /// Updates the model of the background.
-    fn learn(&mut self, luma: &[u8], gain: f32, smooth: &[f32], differs: &[bool], seconds: f32) {
-        let share = |time: f32| (seconds / time).min(1.0);
-        for (index, luma) in luma.iter().enumerate() {
-            let is_same = f32::from(luma.abs_diff(self.last[index])) < self.threshold / 2.0;
-            self.still[index] = if is_same { self.still[index] + seconds } else { 0.0 };
-            let background = &mut self.background[index];
-            // The light of what is hidden changes as well.
-            let lit = *background * (1.0 + share(FOLLOW) * (gain - 1.0));
-            *background = match (differs[index], self.still[index] > STOPPED) {
-                (false, _) => *background + share(FOLLOW) * (f32::from(*luma) - *background),
-                (true, true) => lit + share(ABSORB) * (f32::from(*luma) - lit),
-                (true, false) => lit + share(ABSORB_MOVING) * (f32::from(*luma) - lit),
-            };
-            if !differs[index] {
-                let noise = &mut self.noise[index];
-                *noise = (*noise + share(FOLLOW) * (smooth[index].abs() - *noise)).max(NOISE.1);
-            }
-        }
-    }
-
-    /// Groups neighbouring pixels.
-    fn groups(&self, mut inside: Vec<bool>, contrast: impl Fn(usize) -> f32) -> Vec<Found> {
-        let (width, height) = (self.width, inside.len() / self.width);
+    /// Groups neighbouring pixels, of those that have a contrast.
+    fn groups(&self, mut contrasts: Vec<Option<f32>>) -> Vec<Found> {
+        let (width, height) = (self.width, contrasts.len() / self.width);
         let mut groups = Vec::new();
-        let (mut waiting, mut next) = (Vec::new(), 0);
-        while let Some(start) = inside[next..].iter().position(|inside| *inside) {
-            next += start;
-            waiting.push(next);
-            inside[next] = false;
+        let mut waiting = Vec::new();
+        for start in 0..contrasts.len() {
+            let Some(contrast) = contrasts[start].take() else { continue };
+            waiting.push((start, contrast));
             let (mut pixels, mut sum) = (0, 0.0);
             let mut found = Found { left: width, top: height, right: 0, bottom: 0, score: 0.0 };
-            while let Some(index) = waiting.pop() {
+            while let Some((index, contrast)) = waiting.pop() {
                 let (x, y) = (index % width, index / width);
                 pixels += 1;
-                sum += contrast(index);
+                sum += contrast;
                 // The edges are where the picture itself differs, not only the mean of neighbours.
-                if contrast(index) > 1.0 {
+                if contrast > 1.0 {
                     (found.left, found.right) = (found.left.min(x), found.right.max(x + 1));
                     (found.top, found.bottom) = (found.top.min(y), found.bottom.max(y + 1));
                 }
                 // Across gaps of a pixel.
                 for y in y.saturating_sub(2)..(y + 3).min(height) {
                     for x in x.saturating_sub(2)..(x + 3).min(width) {
-                        if std::mem::take(&mut inside[y * width + x]) {
-                            waiting.push(y * width + x);
-                        }
+                        let index = y * width + x;
+                        waiting.extend(contrasts[index].take().map(|contrast| (index, contrast)));
                     }
                 }
             }
@@ -155,19 +166,24 @@ impl Detector {
     }
 }
 
-/// The mean of each value and its neighbours.
-fn smooth(values: &[f32], width: usize) -> Vec<f32> {
-    let height = values.len() / width;
-    let row = |y: usize, x: usize| {
-        let at = y * width + x;
-        values[at - usize::from(x > 0)] + values[at] + values[at + usize::from(x + 1 < width)]
-    };
-    let rows: Vec<f32> = (0..height).flat_map(|y| (0..width).map(move |x| row(y, x))).collect();
-    let column = |(index, value): (usize, &f32)| {
-        let (above, below) = (index.checked_sub(width), index + width);
-        (value + above.map_or(*value, |at| rows[at]) + rows.get(below).unwrap_or(value)) / 9.0
-    };
-    rows.iter().enumerate().map(column).collect()
+/// The mean of each value and its eight neighbours, in rows of this width. Values at an edge count again beyond it.
+fn means(values: &[f32], width: usize) -> Vec<f32> {
+    let last = width - 1;
+    let mut sums = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(width) {
+        sums.push(row[0] + row[0] + row[last.min(1)]);
+        sums.extend(row.windows(3).map(|three| three[0] + three[1] + three[2]));
+        if last > 0 {
+            sums.push(row[last - 1] + row[last] + row[last]);
+        }
+    }
+    let rows: Vec<&[f32]> = sums.chunks_exact(width).collect();
+    let mut means = Vec::with_capacity(values.len());
+    for (y, row) in rows.iter().enumerate() {
+        let (above, below) = (rows[y.saturating_sub(1)], rows[(y + 1).min(rows.len() - 1)]);
+        means.extend(row.iter().zip(above).zip(below).map(|((sum, above), below)| (sum + above + below) / 9.0));
+    }
+    means
 }
 
 #[cfg(test)]
@@ -193,11 +209,22 @@ mod tests {
     }
 
     fn detector() -> Detector {
-        let mut detector = Detector::new(picture(0, 1.0, None), WIDTH, vec![true; WIDTH * HEIGHT], 12.0, 4);
+        let mut detector = Detector::new(&picture(0, 1.0, None), WIDTH, vec![true; WIDTH * HEIGHT], 12.0, 4);
         for number in 1..40 {
-            assert_eq!(detector.look(picture(number, 1.0, None), 0.1), [], "noise at {number}");
+            assert_eq!(detector.look(&picture(number, 1.0, None), 0.1), [], "noise at {number}");
         }
         detector
+    }
+
+    #[test]
+    fn means_include_the_neighbours() {
+        let middle = [0.0, 0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(means(&middle, 3), [1.0; 9]);
+        let corner = [9.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(means(&corner, 3), [4.0, 2.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+        for width in [1, 2, 4] {
+            assert_eq!(means(&[5.0; 4], width), [5.0; 4]);
+        }
     }
 
     #[test]
@@ -205,7 +232,7 @@ mod tests {
         let mut detector = detector();
         for number in 0..20 {
             let left = 5 + number;
-            let found = detector.look(picture(100 + number as u32, 1.0, Some((left, 10))), 0.1);
+            let found = detector.look(&picture(100 + number as u32, 1.0, Some((left, 10))), 0.1);
             if number > 0 {
                 let [found] = found[..] else { panic!("{found:?}") };
                 // What is slow and has one colour leaves a trace.
@@ -220,7 +247,7 @@ mod tests {
     fn a_change_of_light_is_no_motion() {
         let mut detector = detector();
         for (number, light) in (0..).zip([1.3, 1.3, 0.6, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1]) {
-            assert_eq!(detector.look(picture(200 + number, light, None), 0.1), [], "{light}");
+            assert_eq!(detector.look(&picture(200 + number, light, None), 0.1), [], "{light}");
         }
     }
 
@@ -229,7 +256,7 @@ mod tests {
         let mut detector = detector();
         let mut found = 0;
         for number in 0..150 {
-            found = detector.look(picture(300 + number, 1.0, Some((10, 10))), 0.1).len();
+            found = detector.look(&picture(300 + number, 1.0, Some((10, 10))), 0.1).len();
         }
         assert_eq!(found, 0);
     }
@@ -239,7 +266,7 @@ mod tests {
         let mut detector = detector();
         detector.zone = (0..WIDTH * HEIGHT).map(|index| index % WIDTH >= WIDTH / 2).collect();
         for number in 0..10 {
-            assert_eq!(detector.look(picture(400 + number as u32, 1.0, Some((number, 10))), 0.1), []);
+            assert_eq!(detector.look(&picture(400 + number as u32, 1.0, Some((number, 10))), 0.1), []);
         }
     }
 }

@@ -94,12 +94,12 @@ impl Watched {
             Ok::<_, ErrorCode>((picture.info().dimensions, picture.read(None)?))
         };
         match decode() {
-            Ok((size, luma)) => self.compare(&frame, size, luma),
+            Ok((size, luma)) => self.compare(&frame, size, &luma),
             Err(error) => eprintln!("frame {} of {}: {error}", frame.sequence, self.camera),
         }
     }
 
-    fn compare(&mut self, frame: &Frame, size: Dimensions, luma: Vec<u8>) {
+    fn compare(&mut self, frame: &Frame, size: Dimensions, luma: &[u8]) {
         let Dimensions { width, height } = size;
         let found = match &mut self.detector {
             Some((detector, known, last)) if known.width == size.width && known.height == size.height => {
