@@ -1,8 +1,8 @@
 //! Films: pictures in the store of a guest (`wasi:keyvalue`). The oldest make room for new ones.
 //!
-//! Each picture is a value. Its key says all that is known about the picture, so a list of the keys
-//! is enough to plan a response: `00000000000000000042-1700000000-640-480-30123` has the number 42, was captured 1.7
-//! billion seconds after 1970, and has 640x480 pixels and 30123 bytes.
+//! Each picture is a value. Its key says all that is known about the picture, so a list of the keys is enough to plan a
+//! response: `00000000000000000042-1700000000-640-480-30123` has the number 42, was captured 1.7 billion seconds after
+//! 1970, and has 640x480 pixels and 30123 bytes.
 
 use bindings::wasi::keyvalue::store::{Bucket, Error, open};
 
@@ -48,6 +48,7 @@ impl Picture {
     }
 }
 
+/// The pictures of a camera.
 pub struct Film {
     bucket: Bucket,
     pictures: Vec<Picture>,
