@@ -310,8 +310,8 @@ pub fn faster_than_the_encoder() {
     }
     assert!(skipped > 0);
     // What was captured and not encoded is counted.
-    let state = get(server.address, "/state").json();
-    assert!(state["cameras"][0]["lost"].as_u64().unwrap() > 0, "{state}");
+    let status = get(server.admin.unwrap(), "/status").json();
+    assert!(status["cameras"][0]["lost"]["late"].as_u64().unwrap() > 0, "{status}");
 }
 
 pub fn no_format() {
