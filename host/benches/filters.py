@@ -61,12 +61,12 @@ def start(hotshoe: str, pictures: Path, filters: list[str], options: list[str], 
 
 
 def camera_status(server: Server) -> dict:
-    """What the server reports about its camera."""
+    """What the server reports about its camera. Programs from before there were filters report nothing."""
     connection = http.client.HTTPConnection(server.admin)
     connection.request("GET", "/status")
-    camera = json.load(connection.getresponse())["cameras"][0]
+    status = json.load(connection.getresponse())
     connection.close()
-    return camera
+    return status.get("cameras", [{"frames": 0, "lost": {}, "results": 0, "filters": []}])[0]
 
 
 class Viewers:
@@ -81,7 +81,7 @@ class Viewers:
             connection = socket.create_connection((host, int(port)))
             connection.sendall(f"GET /video_feed/front HTTP/1.1\r\nHost: {address}\r\n\r\n".encode())
             self.selector.register(connection, selectors.EVENT_READ)
-        self.thread = threading.Thread(target=self.read)
+        self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 
     def read(self) -> None:
@@ -119,23 +119,25 @@ def watch(variant: tuple, pictures: Path, cache: str, count: int) -> dict:
     """Runs a server with viewers. Returns what they received and what it cost."""
     hotshoe, filters, options = variant
     server = start(hotshoe, pictures, filters, options, cache)
-    length = part_length(server.plain)
-    viewers = Viewers(server.plain, count)
-    time.sleep(WARM_UP)
-    before, cpu, received, began = camera_status(server), server.cpu_ms(), viewers.bytes, time.monotonic()
-    time.sleep(SECONDS)
-    after, cpu, received = camera_status(server), server.cpu_ms() - cpu, viewers.bytes - received
-    seconds = time.monotonic() - began
-    viewers.close()
-    server.stop()
+    try:
+        length = part_length(server.plain)
+        viewers = Viewers(server.plain, count)
+        time.sleep(WARM_UP)
+        before, cpu, received, began = camera_status(server), server.cpu_ms(), viewers.bytes, time.monotonic()
+        time.sleep(SECONDS)
+        after, cpu, received = camera_status(server), server.cpu_ms() - cpu, viewers.bytes - received
+        seconds = time.monotonic() - began
+        viewers.close()
+    finally:
+        server.stop()
     lost = sum(after["lost"].values()) - sum(before["lost"].values())
+    busy_ms = [1000 * sum(filter["busy"] for filter in status["filters"]) for status in (before, after)]
     return {
         "rate": received / length / count / seconds,
         "delivered": after["frames"] - before["frames"],
         "lost": lost,
         "results": after["results"] - before["results"],
-        "busy_ms": sum(filter["busy"] for filter in after["filters"]) * 1000
-        - sum(filter["busy"] for filter in before["filters"]) * 1000,
+        "busy_ms": busy_ms[1] - busy_ms[0],
         "core": cpu / seconds / 1000,
         "cpu_ms": cpu,
         "seconds": seconds,
