@@ -21,7 +21,7 @@ fn start_download(server: &Server, path: &str) -> BufReader<TcpStream> {
     reader
 }
 
-/// After a burst, free memory lies between memory in use. glibc alone would not return it to the system.
+/// After a burst, free memory lies between memory in use. The allocator alone would not return it to the system.
 #[test]
 fn memory_returns_to_the_system_after_a_burst_of_requests() {
     const READERS: usize = 300;
