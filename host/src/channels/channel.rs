@@ -24,6 +24,8 @@ pub struct Channel {
     name: String,
     totals: Arc<ChannelTotals>,
     state: watch::Sender<ChannelState>,
+    /// Notifies only when it becomes 0, which is all that anyone waits for: each notification of another runtime costs
+    /// a system call and two context switches.
     viewer_count: watch::Sender<usize>,
     viewer_stats: Mutex<Slab<Arc<ViewerStats>>>,
 }
@@ -119,18 +121,26 @@ impl Channel {
         self.state.subscribe()
     }
 
+    /// Returns whether the newest part has another number than this, or the channel is closed.
+    pub fn has_changed_since(&self, number: u64) -> bool {
+        self.state.borrow().differs_from(number)
+    }
+
     /// Waits until the newest part has another number than this, or the channel is closed.
     pub(super) fn changed_since(&self, number: u64) -> impl Future<Output = ()> + Send + use<> {
         let mut receiver = self.state.subscribe();
         async move {
             // Fails if the channel is gone, and its viewers with it.
-            let _ = receiver.wait_for(|state| state.number != number || state.is_closed).await;
+            let _ = receiver.wait_for(|state| state.differs_from(number)).await;
         }
     }
 
     /// Counts a viewer. Returns the key for [`remove_viewer`](Self::remove_viewer).
     pub(super) fn add_viewer(&self, stats: Arc<ViewerStats>) -> usize {
-        self.viewer_count.send_modify(|count| *count += 1);
+        self.viewer_count.send_if_modified(|count| {
+            *count += 1;
+            false
+        });
         self.lock_viewer_stats().insert(stats)
     }
 
@@ -145,12 +155,22 @@ impl Channel {
                 stats.shrink_to_fit();
             }
         }
-        self.viewer_count.send_modify(|count| *count = count.saturating_sub(1));
+        self.viewer_count.send_if_modified(|count| {
+            *count = count.saturating_sub(1);
+            *count == 0
+        });
     }
 
     fn lock_viewer_stats(&self) -> MutexGuard<'_, Slab<Arc<ViewerStats>>> {
         // No code that runs under the lock can leave the data inconsistent.
         self.viewer_stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ChannelState {
+    /// Returns whether a viewer that has seen the part with this number has something to do.
+    fn differs_from(&self, number: u64) -> bool {
+        self.number != number || self.is_closed
     }
 }
 

@@ -19,7 +19,7 @@ use crate::channels::{ChannelState, LONGEST_PAUSE};
 /// The number of writes after which a shard lets other tasks run. With large parts they take a millisecond.
 pub(super) const SLICE: usize = 32;
 
-/// How often a shard looks for viewers that were sent nothing for [`LONGEST_PAUSE`].
+/// How often a shard looks for viewers that were sent nothing for [`LONGEST_PAUSE`], and frees those that have left.
 const PAUSE_CHECK: Duration = Duration::from_secs(1);
 
 /// One shard of a fan-out.
@@ -58,7 +58,7 @@ impl Shard {
             tokio::select! {
                 // Fails once the channel is dropped. By then its viewers have left, and the queue has the events.
                 Ok(()) = self.channel.changed() => self.start_round_with_newest(),
-                () = self.queue.changed() => {}
+                () = self.queue.woken() => {}
                 _ = pause_check.tick() => {
                     self.offer.resend_before = Instant::now().checked_sub(LONGEST_PAUSE);
                     self.members.start_round();
@@ -118,6 +118,8 @@ impl Shard {
 
     /// Offers the newest part to all connections.
     fn start_round_with_newest(&mut self) {
+        // The offer says how many viewers there are.
+        self.update_members();
         self.update_offer();
         self.members.start_round();
     }

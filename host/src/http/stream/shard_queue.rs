@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 pub(super) enum Event {
     /// Its sink accepts bytes again.
     Writable,
-    /// Its viewer has left.
+    /// Its viewer has left. Does not wake the task, which frees viewers that have left when it wakes next.
     Departed,
 }
 
@@ -44,31 +44,33 @@ impl<T> Default for ShardQueue<T> {
 }
 
 impl<T> ShardQueue<T> {
-    /// Adds a new connection. Returns whether the caller must spawn the shard's task, because there is none.
+    /// Adds a new connection. Returns whether the caller must spawn the shard's task, because there is none. Does not
+    /// wake the task: see [`wake`](Self::wake).
     pub(super) fn join(&self, connection: Arc<T>) -> bool {
-        let must_spawn = {
-            let mut pending = self.lock();
-            pending.events.joined.push(connection);
-            !std::mem::replace(&mut pending.has_task, true)
-        };
-        self.notify.notify_one();
-        must_spawn
+        let mut pending = self.lock();
+        pending.events.joined.push(connection);
+        !std::mem::replace(&mut pending.has_task, true)
     }
 
-    /// Adds an event and wakes the task.
+    /// Adds an event. Wakes the task if there is something to send.
     pub(super) fn push(&self, event: Event, connection: Arc<T>) {
-        {
-            let events = &mut self.lock().events;
-            match event {
-                Event::Writable => events.writable.push(connection),
-                Event::Departed => events.departed.push(connection),
+        match event {
+            Event::Writable => {
+                self.lock().events.writable.push(connection);
+                self.wake();
             }
+            Event::Departed => self.lock().events.departed.push(connection),
         }
+    }
+
+    /// Wakes the task. It belongs to another runtime than the tasks of connections, so this costs a system call and two
+    /// context switches.
+    pub(super) fn wake(&self) {
         self.notify.notify_one();
     }
 
-    /// Waits for events.
-    pub(super) async fn changed(&self) {
+    /// Waits until the task is woken.
+    pub(super) async fn woken(&self) {
         self.notify.notified().await;
     }
 
