@@ -39,7 +39,8 @@ pub struct Camera {
     pub(super) filters: Arc<Filters>,
     /// Written only by the supervisor; readers wait on it.
     pub(super) status: watch::Sender<Status>,
-    /// The number of feeds. The supervisor waits on it.
+    /// The number of feeds. Notifies the supervisor of the first and the last one only: it may belong to another
+    /// runtime, and then each notification costs a system call and two context switches.
     pub(super) readers: watch::Sender<usize>,
     pub(super) tracker: Arc<FrameTracker>,
     pub(super) memory: Memory,
@@ -150,6 +151,22 @@ impl Camera {
     /// Returns how many readers the camera has.
     pub fn readers(&self) -> usize {
         *self.readers.borrow()
+    }
+
+    /// Counts a feed.
+    pub(super) fn add_reader(&self) {
+        self.readers.send_if_modified(|readers| {
+            *readers += 1;
+            *readers == 1
+        });
+    }
+
+    /// Stops counting a feed.
+    pub(super) fn remove_reader(&self) {
+        self.readers.send_if_modified(|readers| {
+            *readers = readers.saturating_sub(1);
+            *readers == 0
+        });
     }
 
     /// Returns how many times the device was opened since the host started.

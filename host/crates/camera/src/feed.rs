@@ -14,7 +14,7 @@ impl Camera {
     /// Adds a reader. The camera opens if it is closed, and stays open until its last feed is dropped and its
     /// [`Linger`](super::Linger) has passed.
     pub fn feed(self: &Arc<Self>) -> Feed {
-        self.readers.send_modify(|readers| *readers += 1);
+        self.add_reader();
         Feed { camera: self.clone(), status: self.status.subscribe(), last_sequence: None }
     }
 }
@@ -87,6 +87,6 @@ fn has_newer(status: &Status, last_sequence: Option<u64>) -> bool {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.camera.readers.send_modify(|readers| *readers = readers.saturating_sub(1));
+        self.camera.remove_reader();
     }
 }

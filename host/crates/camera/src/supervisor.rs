@@ -259,7 +259,8 @@ async fn idle(mut readers: watch::Receiver<usize>, linger: Linger) {
     let Linger::For(linger) = linger else { return std::future::pending().await };
     loop {
         let _ = readers.wait_for(|readers| *readers == 0).await;
-        if timeout(linger, readers.wait_for(|readers| *readers > 0)).await.is_err() {
+        // A change is a new reader, even if it has left again by now.
+        if timeout(linger, readers.changed()).await.is_err() {
             return;
         }
     }
@@ -274,5 +275,24 @@ async fn hotplug(events: &mut Option<watch::Receiver<()>>) {
         events.mark_unchanged();
     } else {
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_has_left_before_the_supervisor_looks_keeps_the_camera_open() {
+        let linger = Duration::from_secs(10);
+        let readers = watch::Sender::new(0_usize);
+        let idle = tokio::spawn(idle(readers.subscribe(), Linger::For(linger)));
+        sleep(linger - Duration::from_secs(1)).await;
+        readers.send_replace(1);
+        readers.send_replace(0);
+        sleep(linger - Duration::from_secs(1)).await;
+        assert!(!idle.is_finished());
+        sleep(Duration::from_secs(2)).await;
+        assert!(idle.is_finished());
     }
 }
