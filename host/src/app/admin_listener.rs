@@ -14,10 +14,10 @@ use crate::admin::{Access, AdminApi, NotReloaded, ReloadConfiguration};
 use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
 use crate::http::auth::{Authenticator, Role};
+use crate::http::connection_task::HalfClose;
 use crate::http::health::Health;
 use crate::http::listen::{Binder, ListenAddress, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
-use crate::http::server::HalfClose;
 use crate::process::supervisor::BackgroundTasks;
 use crate::status::Collector;
 

@@ -8,10 +8,10 @@ use super::capacity::METRICS_CONNECTIONS;
 use super::side_listener;
 use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
+use crate::http::connection_task::HalfClose;
 use crate::http::health::Health;
 use crate::http::listen::{Binder, ListenError, Listeners, SocketAccess};
 use crate::http::policy::RequestGuard;
-use crate::http::server::HalfClose;
 use crate::process::supervisor::BackgroundTasks;
 use crate::status::{Collector, MetricsApi};
 

@@ -11,10 +11,11 @@ use hyper::service::service_fn;
 use tokio::runtime::Handle;
 use tracing::info;
 
+use crate::http::connection_task::HalfClose;
 use crate::http::limits::{Connections, Limits};
 use crate::http::listen::Listeners;
 use crate::http::proxies::TrustedProxies;
-use crate::http::server::{self, HalfClose};
+use crate::http::server;
 use crate::process::supervisor::BackgroundTasks;
 
 /// Logs where a listener has this path. `name` is what clients find there.
@@ -35,7 +36,7 @@ pub(super) fn spawn<F>(
     listeners: Listeners,
     connections: usize,
     half_close: HalfClose,
-    handle: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    handle: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
 ) where
     F: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + 'static,
 {

@@ -1,11 +1,12 @@
 //! Channels: streams that are published once and shared by all viewers, also while publishers fail and guests are
 //! replaced.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
+use std::net::Shutdown;
 use std::thread;
 use std::time::Instant;
 
-use hotshoe_test_support::client::{Viewer, connect, get};
+use hotshoe_test_support::client::{Viewer, connect, get, read_chunk, read_head};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, guests, pictures, wait_until};
 
@@ -188,6 +189,55 @@ fn a_connection_can_be_reused_after_its_stream_has_ended() {
         }
         assert!(answer.starts_with(b"HTTP/1.1 200"));
     }
+}
+
+#[test]
+fn requests_sent_before_and_during_a_stream_are_answered_after_it() {
+    let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let mut stream = connect(server.address);
+    let ok = "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n";
+    let last = "GET /ok HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    // One request arrives with the one for the stream, and half of another.
+    let (begin, end) = last.split_at(20);
+    write!(stream, "GET /bad HTTP/1.1\r\nHost: x\r\n\r\n{ok}{begin}").unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    assert_eq!(read_head(&mut reader).0, 200);
+    assert_eq!(read_chunk(&mut reader).unwrap().unwrap(), b"opening\npart");
+    write!(stream, "{end}").unwrap();
+    while read_chunk(&mut reader).unwrap().is_some() {}
+    for _ in 0..2 {
+        assert_eq!(read_head(&mut reader).0, 200);
+        assert_eq!(read_chunk(&mut reader).unwrap().unwrap(), b"ok\n");
+        assert_eq!(read_chunk(&mut reader).unwrap(), None);
+    }
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0, "the connection is closed");
+}
+
+#[test]
+fn a_connection_is_closed_after_its_stream_if_the_client_asks_for_that() {
+    let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let mut stream = connect(server.address);
+    write!(stream, "GET /bad HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("closing\n\r\n0\r\n\r\n"), "{text}");
+}
+
+#[test]
+fn the_body_of_a_request_for_a_stream_is_not_taken_for_the_next_request() {
+    let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
+    let mut stream = connect(server.address);
+    let body = "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n";
+    write!(stream, "POST /bad HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    assert_eq!(read_head(&mut reader).0, 200);
+    assert_eq!(read_chunk(&mut reader).unwrap().unwrap(), b"opening\npart");
+    write!(stream, "{body}").unwrap();
+    let mut rest = String::new();
+    stream.shutdown(Shutdown::Write).unwrap();
+    // The server may reset the connection instead of reading the body.
+    let _ = reader.read_to_string(&mut rest);
+    assert!(!rest.contains("HTTP/1.1"), "{rest}");
 }
 
 #[test]

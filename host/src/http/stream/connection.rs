@@ -15,6 +15,9 @@
 //! The condition of a returned frame matters: hyper polls the body for the first time while it still holds the head,
 //! which nothing has marked as unflushed.
 //!
+//! While the write half is lent, the connection's task takes the connection out of hyper, which then has nothing left to
+//! write. [`send_rest`](super::without_hyper::send_rest) sends the rest of the body in its place, by the same rules.
+//!
 //! If a body is dropped while the write half is lent, the write half is dropped too, perhaps within a chunk. hyper can
 //! write nothing after that, so the connection ends, and the client sees an incomplete response (RFC 9112, section 8).
 
@@ -138,6 +141,11 @@ impl SharedWriter {
     pub fn take(&self) -> Option<WriteHalf> {
         let mut state = self.lock();
         if state.is_flushed { state.write_half.take() } else { None }
+    }
+
+    /// Returns whether the write half is lent.
+    pub fn is_lent(&self) -> bool {
+        self.lock().write_half.is_none()
     }
 
     /// Puts the write half back. The last chunk written to it must be complete.

@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const CONTENT_LENGTH: &[u8] = b"content-length";
@@ -21,12 +22,19 @@ pub struct Http1Io<S> {
     framing: RequestFraming,
     /// The response to write instead of hyper's error response, and how many bytes of it are written.
     replacement: Option<(Vec<u8>, usize)>,
+    /// Bytes that were read and given back. They are scanned.
+    unread: Bytes,
 }
 
 impl<S> Http1Io<S> {
     /// Wraps a connection from which nothing has been read.
     pub fn new(inner: S) -> Self {
-        Self { inner, framing: RequestFraming::default(), replacement: None }
+        Self { inner, framing: RequestFraming::default(), replacement: None, unread: Bytes::new() }
+    }
+
+    /// Gives back bytes that hyper has read but not used. They are read again, before all others.
+    pub fn unread(&mut self, bytes: Bytes) {
+        self.unread = bytes;
     }
 }
 
@@ -36,6 +44,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Http1Io<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.unread.is_empty() {
+            let count = self.unread.len().min(buffer.remaining());
+            buffer.put_slice(&self.unread.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
         self.framing.scan(buffer.filled_mut().get_mut(before..).unwrap_or_default());
@@ -248,6 +261,8 @@ impl RequestFraming {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
     /// Returns whether a conflict is found when these bytes are read in pieces of this size. No other byte may change.
@@ -291,6 +306,20 @@ mod tests {
                 assert!(!has_conflict(text, size), "{text:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_given_back_are_read_first_and_not_scanned_again() {
+        let (first, second) = ("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", "cGET / HTTP/1.1\r\n\r\n");
+        let input = format!("{first}{second}");
+        let mut io = Http1Io::new(input.as_bytes());
+        let mut head = vec![0; first.len()];
+        io.read_exact(&mut head).await.unwrap();
+        io.unread(head.split_off(10).into());
+        let mut rest = String::new();
+        io.read_to_string(&mut rest).await.unwrap();
+        assert_eq!(rest, input[10..]);
+        assert!(!io.framing.has_conflict && matches!(io.framing.state, State::Start));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::ready;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,7 +15,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::server::conn::http1::Connection;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -86,14 +88,23 @@ impl Recorder {
 
     /// Returns the future that serves the connection, for [`poll`].
     fn serve(&self) -> Pin<Box<impl Future<Output = hyper::Result<()>> + use<>>> {
+        Box::pin(self.connection(false))
+    }
+
+    fn connection(&self, half_close: bool) -> Connection<TokioIo<Self>, impl ServesRecordedBody + use<>> {
         let recorder = self.clone();
         let service = service_fn(move |_: Request<Incoming>| {
             let body = RecordedBody(recorder.clone());
-            async move { Ok::<_, Infallible>(Response::new(body)) }
+            ready(Ok::<_, Infallible>(Response::new(body)))
         });
-        Box::pin(http1::builder().serve_connection(TokioIo::new(self.clone()), service))
+        http1::builder().half_close(half_close).serve_connection(TokioIo::new(self.clone()), service)
     }
 }
+
+/// A service whose responses have a [`RecordedBody`].
+trait ServesRecordedBody: HttpService<Incoming, ResBody = RecordedBody, Error = Infallible, Future: Unpin> {}
+
+impl<S: HttpService<Incoming, ResBody = RecordedBody, Error = Infallible, Future: Unpin>> ServesRecordedBody for S {}
 
 /// Polls a few times, as if the task was also woken without a reason.
 fn poll<F: Future<Output = hyper::Result<()>>>(serving: &mut Pin<Box<F>>) -> Poll<hyper::Result<()>> {
@@ -290,6 +301,25 @@ async fn hyper_ends_the_response_with_the_last_chunk_and_serves_the_next_request
         let end = events.iter().position(|event| *event == Event::BodyEnd).unwrap();
         assert!(events[end..].contains(&Event::Flush) && !events.contains(&Event::Shutdown), "{events:?}");
     }
+}
+
+#[tokio::test]
+async fn hyper_gives_back_all_bytes_after_the_request_when_the_connection_is_taken_out() {
+    let recorder = Recorder::new();
+    recorder.send_request();
+    recorder.lock().input.extend(b"GET /next");
+    recorder.push_frame("part");
+    let mut serving = recorder.connection(true);
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut serving).poll(&mut context).is_pending());
+    assert_eq!(chunk_lengths(&written(&recorder.take_events())).unwrap(), [4]);
+    // With `half_close`, hyper leaves this for the next request.
+    recorder.lock().input.extend(b" HTTP/1.1");
+    assert!(Pin::new(&mut serving).poll(&mut context).is_pending());
+    assert_eq!(serving.into_parts().read_buf, b"GET /next"[..]);
+    assert_eq!(recorder.lock().input, b" HTTP/1.1");
+    let events = recorder.take_events();
+    assert!(events.iter().all(|event| matches!(event, Event::Flush | Event::BodyPending)), "{events:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 //! * `chunk`: a part in HTTP/1.1's chunked coding.
 //! * `chunk_file`: a chunk in a file, for `sendfile`.
 //! * [`viewer_body`]: the body of a viewer's response.
+//! * [`without_hyper`]: the rest of a response whose connection was taken out of hyper; [`shared_body`]: its body.
 //! * [`fan_out`]: the viewers of one channel; `shard`: the task that sends to some of them; `shard_queue`: its events;
 //!   `members`: its connections and their turns; `lent_writer`: one viewer's write half; `part_sender`: one viewer's
 //!   progress.
@@ -28,10 +29,13 @@
 //! 4. It sends a body of unknown length as chunks, and each frame as one whole chunk.
 //! 5. When the body ends, it writes the last chunk and keeps the connection for the next request.
 //! 6. It writes its own error responses as one slice with known headers.
+//! 7. A connection that is taken out of it while the body is pending has nothing left to write, and comes with all bytes
+//!    that were read but not used.
 //!
 //! Points 1, 2 and 4 make sure that hyper's bytes and the fan-out's never interleave, see [`connection`]. Point 3 gives
-//! the body the opportunity to lend, point 5 ends the response when the write half is back, and [`http1_io`] relies on
-//! point 6.
+//! the body the opportunity to lend. Point 7 lets the connection's task send the rest of the response
+//! ([`without_hyper`]); if the request has a body, hyper stays, and point 5 ends the response when the write half is
+//! back. [`http1_io`] relies on point 6.
 
 mod chunk;
 mod chunk_file;
@@ -46,10 +50,13 @@ mod members;
 mod part_sender;
 mod shard;
 mod shard_queue;
+pub mod shared_body;
 pub mod viewer_body;
+pub mod without_hyper;
 pub mod write_half;
 
 pub use connection::{Connection, SharedWriter};
 pub use fan_out::FanOuts;
 pub use http1_io::Http1Io;
+pub use shared_body::{HyperBody, SharedBody};
 pub use viewer_body::ViewerBody;
