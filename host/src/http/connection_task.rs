@@ -12,7 +12,8 @@ use http::uri::Scheme;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
+use hyper::server::conn::http1::Connection as HyperConnection;
+use hyper::service::{HttpService as HyperService, Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
@@ -166,14 +167,25 @@ where
             Poll::Pending
         });
         let Some(body) = lent.await? else { return Ok(()) };
-        let parts = serving.into_parts();
-        io = parts.io.into_inner();
-        io.unread(parts.read_buf);
-        send_rest(&mut io, body).await?;
+        io = take_out(serving);
+        // Boxed, so that connections without a stream reserve no space for the body.
+        Box::pin(send_rest(&mut io, body)).await?;
         if exchange.is_last() || *shutdown.borrow() {
             return Ok(io.shutdown().await?);
         }
     }
+}
+
+/// Takes a connection out of hyper, and frees all that hyper has kept for it.
+fn take_out<S, B>(serving: Box<HyperConnection<TokioIo<Http1Io<Connection>>, S>>) -> Http1Io<Connection>
+where
+    S: HyperService<Incoming, ResBody = B, Error = Infallible>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    let parts = serving.into_parts();
+    let mut io = parts.io.into_inner();
+    io.unread(&parts.read_buf);
+    io
 }
 
 /// Sends a response without reading a request. The caller closes the connection.

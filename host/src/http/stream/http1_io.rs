@@ -32,9 +32,11 @@ impl<S> Http1Io<S> {
         Self { inner, framing: RequestFraming::default(), replacement: None, unread: Bytes::new() }
     }
 
-    /// Gives back bytes that hyper has read but not used. They are read again, before all others.
-    pub fn unread(&mut self, bytes: Bytes) {
-        self.unread = bytes;
+    /// Gives back bytes that hyper has read but not used. They are read again, before all others. Copies them, because
+    /// they may be few bytes of a large buffer.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        // hyper need not have read all that was given back before.
+        self.unread = [bytes, &self.unread].concat().into();
     }
 }
 
@@ -315,10 +317,14 @@ mod tests {
         let mut io = Http1Io::new(input.as_bytes());
         let mut head = vec![0; first.len()];
         io.read_exact(&mut head).await.unwrap();
-        io.unread(head.split_off(10).into());
+        io.unread(&head.split_off(10));
+        // Reads some of them, and gives back some of those.
+        let mut some = [0; 8];
+        io.read_exact(&mut some).await.unwrap();
+        io.unread(&some[3..]);
         let mut rest = String::new();
         io.read_to_string(&mut rest).await.unwrap();
-        assert_eq!(rest, input[10..]);
+        assert_eq!(rest, input[13..]);
         assert!(!io.framing.has_conflict && matches!(io.framing.state, State::Start));
     }
 
