@@ -6,9 +6,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tracing::Level;
+use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::camera::text::affects_display;
 use crate::sandbox::author::Author;
@@ -39,9 +42,21 @@ impl IsTerminal for GuestLog {
     }
 }
 
+impl GuestLog {
+    fn logger(&self) -> LineLogger {
+        LineLogger { output: self.output, author: self.author.clone(), line: Vec::new() }
+    }
+}
+
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(LineLogger { output: self.output, author: self.author.clone(), line: Vec::new() })
+        Box::new(self.logger())
+    }
+
+    /// The default passes the bytes to a task and waits for it. Then a guest that is drained while it logs a line seems
+    /// to wait, and its stream would end in the middle of a part.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.logger())
     }
 }
 
@@ -54,6 +69,18 @@ struct LineLogger {
 }
 
 impl LineLogger {
+    /// Logs all lines that are complete with these bytes.
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte == b'\n' || self.line.len() >= MAX_LINE_BYTES {
+                self.end_line();
+            }
+            if *byte != b'\n' {
+                self.line.push(*byte);
+            }
+        }
+    }
+
     fn end_line(&mut self) {
         if !self.line.is_empty() {
             let line = Printable(&self.line);
@@ -78,18 +105,33 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+/// For WASI 0.2.
+#[async_trait]
+impl Pollable for LineLogger {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LineLogger {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.add(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(MAX_WRITE_BYTES)
+    }
+}
+
+/// For WASI 0.3.
 impl AsyncWrite for LineLogger {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // A guest of WASI 0.3 can pass all of its memory at once.
+        // A guest can pass all of its memory at once.
         let bytes = bytes.get(..MAX_WRITE_BYTES).unwrap_or(bytes);
-        for byte in bytes {
-            if *byte == b'\n' || self.line.len() >= MAX_LINE_BYTES {
-                self.end_line();
-            }
-            if *byte != b'\n' {
-                self.line.push(*byte);
-            }
-        }
+        self.add(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
