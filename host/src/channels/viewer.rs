@@ -112,14 +112,14 @@ impl Viewer {
         let Some(pacing) = &mut self.pacing else { return Poll::Ready(None) };
         loop {
             let state = self.channel.state();
-            if state.is_closed {
-                return Poll::Ready(None);
-            }
             if let Some(part) = state.newest.filter(|part| pacing.is_due(part, state.number)) {
                 pacing.count(&part);
                 pacing.set_last_sent(Instant::now());
                 self.changed = None;
                 return Poll::Ready(Some(part));
+            }
+            if state.is_closed {
+                return Poll::Ready(None);
             }
             let changed = self.changed.get_or_insert_with(|| Box::pin(self.channel.changed_since(state.number)));
             if changed.as_mut().poll(context).is_pending() {
@@ -200,10 +200,12 @@ mod tests {
         publisher.push(part("2"));
         publisher.push(part("3"));
         assert_eq!(next(&mut viewer).await.unwrap(), "3");
-        let waiting = tokio::spawn(async move { (next(&mut viewer).await, next(&mut viewer).await) });
+        let waiting =
+            tokio::spawn(async move { (next(&mut viewer).await, next(&mut viewer).await, next(&mut viewer).await) });
         tokio::task::yield_now().await;
+        publisher.push(part("4"));
         channel.close();
-        assert_eq!(waiting.await.unwrap(), (Some("closing".to_owned()), None));
+        assert_eq!(waiting.await.unwrap(), (Some("4".to_owned()), Some("closing".to_owned()), None));
         assert_eq!(channel.viewers(), 0);
     }
 

@@ -84,10 +84,10 @@ impl PartSender {
     ) -> io::Result<Progress> {
         loop {
             if !self.has_begun() {
-                if offer.is_closed {
+                self.select(offer);
+                if self.current.is_none() && offer.is_closed {
                     return Ok(Progress::Finished);
                 }
-                self.select(offer);
             }
             let Some(current) = &mut self.current else { return Ok(Progress::UpToDate) };
             *writes += 1;
@@ -261,11 +261,11 @@ mod tests {
         set(100, false);
         assert!(matches!(send(&offer("skipped", 3)), Progress::Blocked));
         assert!(sink.0.lock().unwrap().sent.is_empty(), "not flushed yet");
-        let closed = Offer { is_closed: true, ..offer("last", 4) };
+        let closed = Offer { is_closed: true, ..offer("fourth", 4) };
         assert!(matches!(send(&closed), Progress::Blocked));
         set(100, true);
-        assert!(matches!(send(&offer("last", 4)), Progress::UpToDate));
-        assert!(matches!(send(&closed), Progress::Finished));
-        assert_eq!(sink.0.lock().unwrap().sent, b"5\r\nfirst\r\n4\r\nlast\r\n");
+        assert!(matches!(send(&offer("fourth", 4)), Progress::UpToDate));
+        assert!(matches!(send(&Offer { is_closed: true, ..offer("last", 5) }), Progress::Finished));
+        assert_eq!(sink.0.lock().unwrap().sent, b"5\r\nfirst\r\n6\r\nfourth\r\n4\r\nlast\r\n");
     }
 }

@@ -7,7 +7,7 @@ use super::{component, read_to_end, start, under_way};
 
 /// Returns the numbers of the parts of a channel, which must be whole.
 #[track_caller]
-fn numbers(parts: &str, channel: &str) -> Vec<u32> {
+pub fn numbers(parts: &str, channel: &str) -> Vec<u32> {
     let number = |line: &str| line.strip_prefix(channel)?.strip_prefix(' ')?.strip_suffix('.')?.parse().ok();
     parts.lines().map(|line| number(line).unwrap_or_else(|| panic!("{line:?} in {parts:?}"))).collect()
 }
@@ -43,7 +43,12 @@ pub fn sent_without_the_guest() {
     assert!(built_in_pictures().contains(&viewer.part().jpeg));
     let mut both = Viewer::watch(server.address, "/channel/join-all/a+b");
     let parts: String = (0..20).map(|_| text(both.chunk())).collect();
-    assert!(parts.starts_with("opening\n") && parts.contains("a 1.\n") && parts.contains("b 1.\n"), "{parts:?}");
+    // The newest ones: on a busy machine, the first are over before the viewer can be sent any.
+    let (a, b): (Vec<_>, Vec<_>) =
+        parts.strip_prefix("opening\n").unwrap().lines().partition(|line| line.starts_with('a'));
+    for (parts, channel) in [(a, "a"), (b, "b")] {
+        assert!(parts.len() > 1 && numbers(&parts.join("\n"), channel).is_sorted(), "{parts:?}");
+    }
 }
 
 pub fn read_by_the_guest() {

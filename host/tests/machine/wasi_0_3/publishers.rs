@@ -6,6 +6,7 @@ use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
+use super::channels::numbers;
 use super::{component, start, under_way};
 
 /// Reads parts until one starts with this text.
@@ -37,7 +38,10 @@ pub fn return_ends_the_stream() {
     let server = start(&[]);
     for _ in 0..2 {
         let stream = get(server.address, "/channel/join/returns").text();
-        assert!(stream.starts_with("opening\nreturns 0.\n") && stream.ends_with("returns 2.\nclosing\n"), "{stream:?}");
+        let parts = stream.strip_prefix("opening\n").unwrap().strip_suffix("closing\n").unwrap();
+        let numbers = numbers(parts, "returns");
+        // On a busy machine, the viewer may be sent the first ones too late, but never without the last.
+        assert!(numbers.is_sorted_by(|one, next| one < next) && numbers.last() == Some(&2), "{stream:?}");
     }
     wait_until("the publisher has ended", || under_way(&server) == 0);
 }
