@@ -83,7 +83,7 @@ soak MINUTES="60":
 acceptance-trees VIEWERS="3000" RATE="5":
     cargo bench --bench trees -- {{VIEWERS}} {{RATE}}
 
-# Build a release into target/dist: static binaries, Debian packages, a container image (needs the tools in docs/install.md)
+# Build a release into target/distribution: static binaries, Debian packages, a container image (needs the tools in docs/install.md)
 dist *ARCHITECTURES:
     packaging/dist {{ARCHITECTURES}}
 
