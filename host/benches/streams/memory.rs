@@ -17,7 +17,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 
 pub fn table(_: &Selection) {
     println!(
-        "Memory of the server for each of {VIEWERS} viewers, frames of {} kB; medians of {ROUNDS} rounds. Goals: 16 KiB \
+        "Memory of the server for each of {VIEWERS} viewers, frames of {} kB; medians of {ROUNDS} rounds. Goals: 8 KiB \
          for Hotshoe, 70 kB (68 KiB) without channels.\n",
         SIZE / 1000
     );

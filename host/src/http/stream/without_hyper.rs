@@ -32,6 +32,8 @@ where
         if data.has_remaining() {
             let size = Bytes::from(format!("{:X}\r\n", data.remaining()));
             io.write_all_buf(&mut size.chain(data).chain(&b"\r\n"[..])).await?;
+            // The body may take its time for the next frame.
+            io.flush().await?;
         }
     }
     drop(body);
