@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tracing::{info, warn};
 
 use super::access::{Access, Denied};
-use super::camera_components::CameraComponents;
+use super::camera_components::CameraComponentsApi;
 use super::denial_log::DenialLog;
 use super::response::{AdminResponse, error, json, method_not_allowed, swap_error, with_header};
 use super::uploads::{UPLOAD_LIMITS, Uploads, discard};
@@ -38,7 +38,7 @@ const LOGGED_PATH_LENGTH: usize = 200;
 /// The service of the admin listener.
 pub struct AdminApi {
     active_guest: ActiveGuest,
-    cameras: CameraComponents,
+    cameras: CameraComponentsApi,
     access: Access,
     collector: Collector,
     health: Health,
@@ -66,7 +66,7 @@ impl AdminApi {
     pub fn new(collector: Collector, health: Health, access: Access, reload: ReloadConfiguration) -> Self {
         Self {
             active_guest: collector.active_guest.clone(),
-            cameras: CameraComponents { drivers: collector.drivers.clone(), filters: collector.filters.clone() },
+            cameras: CameraComponentsApi { drivers: collector.drivers.clone(), filters: collector.filters.clone() },
             access,
             collector,
             health,

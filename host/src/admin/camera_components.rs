@@ -12,8 +12,8 @@ use crate::filters::FilterSlots;
 use crate::sandbox::{CameraComponent, Origin, RequestBody};
 use crate::swap::{CameraSlot, SlotReport};
 
-/// The drivers and filters of all cameras.
-pub(super) struct CameraComponents {
+/// Responds to requests about the drivers and filters of all cameras.
+pub(super) struct CameraComponentsApi {
     /// The drivers, at `/cameras/NAME`.
     pub(super) drivers: Drivers,
     /// The filters, at `/cameras/NAME/filters/N`.
@@ -35,7 +35,7 @@ impl ComponentReport {
     }
 }
 
-impl CameraComponents {
+impl CameraComponentsApi {
     /// All drivers, and then all filters.
     pub(super) fn reports(&self) -> Vec<ComponentReport> {
         let (drivers, filters) = (self.drivers.list(), self.filters.list());
