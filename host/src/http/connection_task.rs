@@ -177,6 +177,7 @@ where
 }
 
 /// Takes a connection out of hyper, and frees all that hyper has kept for it.
+#[expect(clippy::boxed_local, reason = "moving out of a box elsewhere would free it only after the stream")]
 fn take_out<S, B>(serving: Box<HyperConnection<TokioIo<Http1Io<Connection>>, S>>) -> Http1Io<Connection>
 where
     S: HyperService<Incoming, ResBody = B, Error = Infallible>,
