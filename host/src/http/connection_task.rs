@@ -46,47 +46,122 @@ pub enum HalfClose {
 }
 
 /// A hyper service that never fails. Each connection has a clone of it.
-pub trait HttpService<B>:
-    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+pub trait HttpService:
+    Service<Request<Incoming>, Response = Response<<Self as HttpService>::Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
+    /// The body of its responses.
+    type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
 }
 
-impl<B, S> HttpService<B> for S where
+impl<B, S> HttpService for S
+where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + Sync
-        + 'static
-{
-}
-
-/// Serves one connection until it ends. At shutdown, answers the request in progress and closes it.
-pub(super) async fn serve_connection<B>(
-    connection: Connection,
-    peer: Peer,
-    open: OpenConnection,
-    service: impl HttpService<B>,
-    half_close: HalfClose,
-    shutdown: watch::Receiver<bool>,
-) where
+        + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let can_begin = tokio::select! {
-        can_begin = shake_hands(&connection, peer) => can_begin,
-        () = shutdown_started(&shutdown) => false,
-    };
-    if !can_begin {
-        return;
+    type Body = B;
+}
+
+/// What the task of one connection needs besides the connection.
+pub(super) struct ConnectionTask<S> {
+    pub(super) peer: Peer,
+    pub(super) open: OpenConnection,
+    pub(super) service: S,
+    pub(super) half_close: HalfClose,
+    /// Whether the server shuts down.
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
+impl<S: HttpService> ConnectionTask<S> {
+    /// Serves the connection until it ends. At shutdown, answers the request in progress and closes it.
+    pub(super) async fn run(self, connection: Connection) {
+        let peer = self.peer;
+        let can_begin = tokio::select! {
+            can_begin = shake_hands(&connection, peer) => can_begin,
+            () = shutdown_started(&self.shutdown) => false,
+        };
+        if !can_begin {
+            return;
+        }
+        let socket = connection.socket().clone();
+        let result = tokio::select! {
+            biased;
+            result = self.serve_requests(connection) => result,
+            () = socket.failed() => Err("the client is gone".into()),
+        };
+        if let Err(error) = result {
+            // Not a warning: viewers always leave by closing the connection in the middle of a response.
+            debug!("{peer}: {error}");
+        }
     }
-    let socket = connection.socket().clone();
-    let result = tokio::select! {
-        biased;
-        result = serve_requests(connection, peer, open, service, half_close, shutdown) => result,
-        () = socket.failed() => Err("the client is gone".into()),
-    };
-    if let Err(error) = result {
-        // Not a warning: viewers always leave by closing the connection in the middle of a response.
-        debug!("{peer}: {error}");
+
+    /// Serves requests until the client or the server ends the connection.
+    async fn serve_requests(self, connection: Connection) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let Self { peer, open, service, half_close, shutdown } = self;
+        let writer = connection.writer().clone();
+        let scheme = if connection.is_encrypted() { Scheme::HTTPS } else { Scheme::HTTP };
+        let open = Arc::new(open);
+        let exchange = Exchange::default();
+        let answer = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(scheme.clone());
+            // The response's body may lend it.
+            request.extensions_mut().insert(writer.clone());
+            exchange.begin(&request);
+            let active = open.begin_request();
+            let response = service.call(request);
+            let exchange = &exchange;
+            // Boxed, so that it is freed once it completes: it is large, and hyper reserves space for it in the connection.
+            Box::pin(async move {
+                response.await.map(|response| response.map(|body| exchange.share(ActiveBody { body, _active: active })))
+            })
+        });
+        let mut io = Http1Io::new(connection);
+        loop {
+            // Boxed for the same reason. hyper-util's adapter supports vectored writes, without which hyper copies every
+            // byte of a body.
+            let mut serving = Box::new(
+                http1::builder()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_TIMEOUT)
+                    // With `HalfClose::Answer`, hyper does not look for the end of the connection: `Socket::failed` and
+                    // `Connections::close_stalled` do.
+                    .half_close(half_close == HalfClose::Answer)
+                    .serve_connection(TokioIo::new(io), &answer),
+            );
+            let mut shutting_down = pin!(shutdown_started(&shutdown));
+            let mut is_closing = false;
+            let lent = poll_fn(|context| {
+                if let Poll::Ready(result) = Pin::new(&mut *serving).poll(context) {
+                    return Poll::Ready(result.map(|()| None));
+                }
+                if writer.is_lent()
+                    && let Some(body) = exchange.take_body()
+                {
+                    return Poll::Ready(Ok(Some(body)));
+                }
+                if !is_closing && shutting_down.as_mut().poll(context).is_ready() {
+                    is_closing = true;
+                    Pin::new(&mut *serving).graceful_shutdown();
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            });
+            let Some(body) = lent.await? else { return Ok(()) };
+            io = take_out(serving);
+            // Boxed, so that connections without a stream reserve no space for the body.
+            Box::pin(send_rest(&mut io, body)).await?;
+            if exchange.is_last() || *shutdown.borrow() {
+                return Ok(io.shutdown().await?);
+            }
+        }
     }
 }
 
@@ -103,77 +178,6 @@ async fn shake_hands(connection: &Connection, peer: Peer) -> bool {
         Err(_) => debug!("{peer}: no TLS handshake within {} s", HANDSHAKE_TIMEOUT.as_secs()),
     }
     false
-}
-
-/// Serves requests until the client or the server ends the connection.
-async fn serve_requests<B>(
-    connection: Connection,
-    peer: Peer,
-    open: OpenConnection,
-    service: impl HttpService<B>,
-    half_close: HalfClose,
-    shutdown: watch::Receiver<bool>,
-) -> Result<(), Box<dyn Error + Send + Sync>>
-where
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
-{
-    let writer = connection.writer().clone();
-    let scheme = if connection.is_encrypted() { Scheme::HTTPS } else { Scheme::HTTP };
-    let open = Arc::new(open);
-    let exchange = Exchange::default();
-    let answer = service_fn(|mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(scheme.clone());
-        // The response's body may lend it.
-        request.extensions_mut().insert(writer.clone());
-        exchange.begin(&request);
-        let active = open.begin_request();
-        let response = service.call(request);
-        let exchange = &exchange;
-        // Boxed, so that it is freed once it completes: it is large, and hyper reserves space for it in the connection.
-        Box::pin(async move {
-            response.await.map(|response| response.map(|body| exchange.share(ActiveBody { body, _active: active })))
-        })
-    });
-    let mut io = Http1Io::new(connection);
-    loop {
-        // Boxed for the same reason. hyper-util's adapter supports vectored writes, without which hyper copies every
-        // byte of a body.
-        let mut serving = Box::new(
-            http1::builder()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                // With `HalfClose::Answer`, hyper does not look for the end of the connection: `Socket::failed` and
-                // `Connections::close_stalled` do.
-                .half_close(half_close == HalfClose::Answer)
-                .serve_connection(TokioIo::new(io), &answer),
-        );
-        let mut shutting_down = pin!(shutdown_started(&shutdown));
-        let mut is_closing = false;
-        let lent = poll_fn(|context| {
-            if let Poll::Ready(result) = Pin::new(&mut *serving).poll(context) {
-                return Poll::Ready(result.map(|()| None));
-            }
-            if writer.is_lent()
-                && let Some(body) = exchange.take_body()
-            {
-                return Poll::Ready(Ok(Some(body)));
-            }
-            if !is_closing && shutting_down.as_mut().poll(context).is_ready() {
-                is_closing = true;
-                Pin::new(&mut *serving).graceful_shutdown();
-                context.waker().wake_by_ref();
-            }
-            Poll::Pending
-        });
-        let Some(body) = lent.await? else { return Ok(()) };
-        io = take_out(serving);
-        // Boxed, so that connections without a stream reserve no space for the body.
-        Box::pin(send_rest(&mut io, body)).await?;
-        if exchange.is_last() || *shutdown.borrow() {
-            return Ok(io.shutdown().await?);
-        }
-    }
 }
 
 /// Takes a connection out of hyper, and frees all that hyper has kept for it.

@@ -1,18 +1,16 @@
 //! Accepts connections, and closes them at shutdown.
 
-use std::error::Error;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body::Body;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, warn};
 
-use super::connection_task::{HalfClose, HttpService, refuse_with, serve_connection};
+use super::connection_task::{ConnectionTask, HalfClose, HttpService, refuse_with};
 use super::limits::{Connections, LimitReached};
 use super::listen::Listeners;
 use super::stream::Connection;
@@ -37,15 +35,13 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 ///
 /// Each connection is a task that ends when this future is dropped. `connections` limits them, and may be shared with
 /// other listeners.
-pub async fn serve<B>(
+pub async fn serve(
     listeners: Listeners,
-    service: impl HttpService<B>,
+    service: impl HttpService,
     connections: Arc<Connections>,
     half_close: HalfClose,
     shutdown: impl Future<Output = ()>,
-) where
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
-{
+) {
     let mut tasks = JoinSet::new();
     let (is_shutting_down, _) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
@@ -57,8 +53,8 @@ pub async fn serve<B>(
                     Ok(open) => {
                         let id = open.id();
                         let (service, shutdown) = (service.clone(), is_shutting_down.subscribe());
-                        let task = serve_connection(connection, peer, open, service, half_close, shutdown);
-                        connections.set_task(id, tasks.spawn(task));
+                        let task = ConnectionTask { peer, open, service, half_close, shutdown };
+                        connections.set_task(id, tasks.spawn(task.run(connection)));
                     }
                     Err(error) => {
                         warn!("{peer}: 503, {error}");

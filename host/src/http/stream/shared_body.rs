@@ -33,9 +33,8 @@ impl<B> SharedBody<B> {
 
 impl<B> Drop for HyperBody<B> {
     fn drop(&mut self) {
-        // Drops the body after the lock is released.
-        let body = self.0.take();
-        drop(body);
+        // Dropped after the lock is released.
+        drop(self.0.take());
     }
 }
 
