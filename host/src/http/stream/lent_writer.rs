@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::part_sender::{Offer, PartSender, Progress};
-use super::shard_queue::{Event, ShardQueue};
+use super::shard_queue::ShardQueue;
 use super::write_half::WriteHalf;
 
 /// A lent write half, shared by the body that lent it and the shard that writes to it.
@@ -56,7 +56,7 @@ impl LentWriter {
         let state = std::mem::replace(&mut *self.lock(), State::Returned);
         // In the other states the shard has removed it already.
         if matches!(state, State::Lent(..)) {
-            self.queue.push(Event::Departed, self.clone());
+            self.queue.leave(self.clone());
         }
     }
 
@@ -87,7 +87,7 @@ impl LentWriter {
 impl Wake for LentWriter {
     fn wake(self: Arc<Self>) {
         let queue = self.queue.clone();
-        queue.push(Event::Writable, self);
+        queue.continue_with(self);
     }
 }
 

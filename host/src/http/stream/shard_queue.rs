@@ -4,14 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// What happened to a connection.
-pub(super) enum Event {
-    /// Its sink accepts bytes again.
-    Writable,
-    /// Its viewer has left. Does not wake the task, which frees viewers that have left when it wakes next.
-    Departed,
-}
-
 /// The events of one shard, on connections of type `T`.
 pub(super) struct ShardQueue<T> {
     pending: Mutex<Pending<T>>,
@@ -52,15 +44,16 @@ impl<T> ShardQueue<T> {
         !std::mem::replace(&mut pending.has_task, true)
     }
 
-    /// Adds an event. Wakes the task if there is something to send.
-    pub(super) fn push(&self, event: Event, connection: Arc<T>) {
-        match event {
-            Event::Writable => {
-                self.lock().events.writable.push(connection);
-                self.wake();
-            }
-            Event::Departed => self.lock().events.departed.push(connection),
-        }
+    /// Tells the task that the sink of a connection accepts bytes again, and wakes it.
+    pub(super) fn continue_with(&self, connection: Arc<T>) {
+        self.lock().events.writable.push(connection);
+        self.wake();
+    }
+
+    /// Tells the task that the viewer of a connection has left. Does not wake it: it frees such viewers when it wakes
+    /// next.
+    pub(super) fn leave(&self, connection: Arc<T>) {
+        self.lock().events.departed.push(connection);
     }
 
     /// Wakes the task. It belongs to another runtime than the tasks of connections, so this costs a system call and two
