@@ -7,7 +7,12 @@ use super::write_half::WriteHalf;
 use crate::channels::Part;
 
 /// What follows the bytes of a chunk.
-const CHUNK_END: &[u8] = b"\r\n";
+pub(super) const CHUNK_END: &[u8] = b"\r\n";
+
+/// Returns the line before a chunk with this many bytes.
+pub(super) fn size_line(length: usize) -> String {
+    format!("{length:X}\r\n")
+}
 
 /// A part as one chunk. Each shard creates it once for each push and shares it among its viewers.
 pub(super) struct Chunk {
@@ -19,7 +24,7 @@ pub(super) struct Chunk {
 impl Chunk {
     /// Frames a part. Returns `None` if it is empty: an empty chunk is the last of a body.
     pub(super) fn new(part: Arc<Part>) -> Option<Self> {
-        (!part.is_empty()).then(|| Self { size_line: format!("{:X}\r\n", part.len()).into(), part })
+        (!part.is_empty()).then(|| Self { size_line: size_line(part.len()).into(), part })
     }
 
     /// Returns the part.

@@ -15,6 +15,8 @@ use http::header::CONNECTION;
 use http_body::Body;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use super::chunk::{CHUNK_END, size_line};
+
 /// Sends the rest of a body in HTTP/1.1's chunked coding (RFC 9112, section 7.1), and the end of the response. The
 /// connection must be between two chunks. Drops the body as soon as it ends.
 ///
@@ -30,8 +32,8 @@ where
         let Ok(data) = frame?.into_data() else { continue };
         // An empty chunk would end the response.
         if data.has_remaining() {
-            let size = Bytes::from(format!("{:X}\r\n", data.remaining()));
-            io.write_all_buf(&mut size.chain(data).chain(&b"\r\n"[..])).await?;
+            let size_line = Bytes::from(size_line(data.remaining()));
+            io.write_all_buf(&mut size_line.chain(data).chain(CHUNK_END)).await?;
             // The body may take its time for the next frame.
             io.flush().await?;
         }
