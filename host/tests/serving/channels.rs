@@ -2,7 +2,7 @@
 //! replaced.
 
 use std::io::{BufReader, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Instant;
 
@@ -191,6 +191,15 @@ fn a_connection_can_be_reused_after_its_stream_has_ended() {
     }
 }
 
+/// Reads the head of a stream and its first part. Returns the reader of what follows.
+#[track_caller]
+fn begin_stream(stream: &TcpStream) -> BufReader<TcpStream> {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    assert_eq!(read_head(&mut reader).0, 200);
+    assert_eq!(read_chunk(&mut reader).unwrap().unwrap(), b"opening\npart");
+    reader
+}
+
 #[test]
 fn requests_sent_before_and_during_a_stream_are_answered_after_it() {
     let server = publishing_server(guests::PUBLISHES_AND_ENDS, "part", &[]);
@@ -200,9 +209,7 @@ fn requests_sent_before_and_during_a_stream_are_answered_after_it() {
     // One request arrives with the one for the stream, and half of another.
     let (begin, end) = last.split_at(20);
     write!(stream, "GET /bad HTTP/1.1\r\nHost: x\r\n\r\n{ok}{begin}").unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    assert_eq!(read_head(&mut reader).0, 200);
-    assert_eq!(read_chunk(&mut reader).unwrap().unwrap(), b"opening\npart");
+    let mut reader = begin_stream(&stream);
     write!(stream, "{end}").unwrap();
     while read_chunk(&mut reader).unwrap().is_some() {}
     for _ in 0..2 {
@@ -229,9 +236,7 @@ fn the_body_of_a_request_for_a_stream_is_not_taken_for_the_next_request() {
     let mut stream = connect(server.address);
     let body = "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n";
     write!(stream, "POST /bad HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    assert_eq!(read_head(&mut reader).0, 200);
-    assert_eq!(read_chunk(&mut reader).unwrap().unwrap(), b"opening\npart");
+    let mut reader = begin_stream(&stream);
     write!(stream, "{body}").unwrap();
     let mut rest = String::new();
     stream.shutdown(Shutdown::Write).unwrap();
