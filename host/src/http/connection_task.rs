@@ -118,15 +118,16 @@ impl<S: HttpService> ConnectionTask<S> {
             let active = open.begin_request();
             let response = service.call(request);
             let exchange = &exchange;
-            // Boxed, so that it is freed once it completes: it is large, and hyper reserves space for it in the connection.
+            // Boxed, so that it is freed once it completes: it is large, and hyper reserves space for it in the
+            // connection.
             Box::pin(async move {
                 response.await.map(|response| response.map(|body| exchange.share(ActiveBody { body, _active: active })))
             })
         });
         let mut io = Http1Io::new(connection);
         loop {
-            // Boxed for the same reason. hyper-util's adapter supports vectored writes, without which hyper copies every
-            // byte of a body.
+            // Boxed for the same reason. hyper-util's adapter supports vectored writes, without which hyper copies
+            // every byte of a body.
             let mut serving = Box::new(
                 http1::builder()
                     .timer(TokioTimer::new())
