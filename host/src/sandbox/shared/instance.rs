@@ -183,15 +183,22 @@ async fn serve(
     let mut calls = FuturesUnordered::new();
     let mut idle: Option<Idle> = None;
     poll_fn(|context| {
+        let mut is_given_request = false;
         loop {
             while let Poll::Ready(Some(result)) = calls.poll_next_unpin(context) {
                 if let Err(error) = result {
                     return Poll::Ready(Err(error));
                 }
             }
+            // The guest runs between two polls. It has to show that it does not compute or block before it gets the
+            // next request, which would wait for it. wasmtime polls again after each step of the guest.
+            if std::mem::take(&mut is_given_request) {
+                return Poll::Pending;
+            }
             match mailbox.next(context) {
                 Next::Job(job) => {
                     idle = None;
+                    is_given_request = true;
                     calls.push(answer(accessor, service, *job));
                 }
                 Next::Serve => {

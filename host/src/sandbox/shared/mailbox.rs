@@ -168,8 +168,10 @@ impl Mailbox {
     pub(super) fn next(&self, context: &Context<'_>) -> Next {
         let mut inner = self.lock();
         inner.is_blocked = false;
-        inner.was_woken = false;
-        if let Some(job) = inner.queue.pop_front() {
+        let job = inner.queue.pop_front();
+        // If there are more requests, the instance has yet to look at them.
+        inner.was_woken = !inner.queue.is_empty();
+        if let Some(job) = job {
             return Next::Job(Box::new(job));
         }
         inner.instance = Some(context.waker().clone());

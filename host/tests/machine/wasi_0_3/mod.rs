@@ -51,6 +51,11 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             requests::a_request_without_an_answer_does_not_end_others,
         ),
         trial("wasi_0_3_guest_that_computes_is_stopped", target, requests::a_guest_that_computes_is_stopped),
+        trial(
+            "wasi_0_3_requests_that_arrive_with_one_that_computes_do_not_wait",
+            target,
+            requests::requests_that_arrive_with_one_that_computes_do_not_wait,
+        ),
         trial("wasi_0_3_limits_on_memory_and_resources_hold", target, requests::limits_on_memory_and_resources_hold),
         trial(
             "wasi_0_3_response_that_is_incomplete_looks_incomplete",

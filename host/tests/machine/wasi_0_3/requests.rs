@@ -1,11 +1,14 @@
 //! Requests: one instance answers several at the same time.
 
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
 use hotshoe_test_support::client::{Viewer, get, send, try_request};
 use hotshoe_test_support::server::{Server, run};
 use hotshoe_test_support::{built_in_pictures, guests, wait_until};
+use rustix::process::Signal;
 
 use super::{component, guest, read_part, read_to_end, start};
 
@@ -125,8 +128,8 @@ pub fn a_guest_that_computes_is_stopped() {
         let address = server.address;
         move || get(address, "/spin").status
     });
+    server.wait_for_log("guest stdout: spinning");
     // Other instances answer meanwhile.
-    wait_until("the guest is busy", || server.log().contains("GET /spin") || get(server.address, "/ok").status == 200);
     for _ in 0..10 {
         assert_eq!(get(server.address, "/ok").status, 200);
     }
@@ -144,6 +147,30 @@ pub fn a_guest_that_computes_is_stopped() {
         thread::sleep(Duration::from_millis(200));
         ticks(&busy()) - before < 10
     });
+}
+
+/// An instance was given all of them at once. They waited until the first was stopped.
+pub fn requests_that_arrive_with_one_that_computes_do_not_wait() {
+    let server = start(&["--answer-timeout", "30"]);
+    // The instance exists.
+    assert_eq!(get(server.address, "/error").status, 502);
+    let request = |path| {
+        let mut client = TcpStream::connect(server.address).unwrap();
+        write!(client, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        client
+    };
+    server.signal(Signal::STOP);
+    let before: Vec<_> = (0..4).map(|_| request("/error")).collect();
+    let mut spinning = request("/spin");
+    let after: Vec<_> = (0..8).map(|_| request("/error")).collect();
+    server.signal(Signal::CONT);
+    for client in before.into_iter().chain(after) {
+        let mut status = String::new();
+        BufReader::new(client).read_line(&mut status).unwrap();
+        assert_eq!(status, "HTTP/1.1 502 Bad Gateway\r\n");
+    }
+    spinning.set_nonblocking(true).unwrap();
+    assert_eq!(spinning.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock, "they waited for the busy instance");
 }
 
 pub fn limits_on_memory_and_resources_hold() {

@@ -173,6 +173,7 @@ async fn say(body: &mut StreamWriter<u8>, text: &str) -> bool {
 }
 
 fn spin() {
+    println!("spinning");
     loop {
         black_box(0);
     }
