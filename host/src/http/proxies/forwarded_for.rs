@@ -11,6 +11,9 @@ use crate::http::peer::Peer;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// How proxies write an address that they do not know (RFC 7239, section 6.2).
+const NO_ADDRESS: &str = "unknown";
+
 /// Returns the address of the client that made a request, whether directly or through trusted proxies. `None` for a Unix
 /// socket without such a proxy.
 pub fn client_address(head: &Parts, proxies: &TrustedProxies) -> Option<IpAddr> {
@@ -38,10 +41,12 @@ pub fn forwarded_for(headers: &HeaderMap, peer: Peer, proxies: &TrustedProxies) 
 }
 
 /// Splits a header at its commas, ignoring quotes: otherwise a client could hide the element that a proxy appends by
-/// sending an opening quote.
+/// sending an opening quote. For the same reason, an element that is not UTF-8 hides no others: it is replaced by text
+/// that is no address.
 fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).filter(|element| !element.is_empty())
+    let values = headers.get_all(name).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let elements = values.map(|element| str::from_utf8(element).unwrap_or(NO_ADDRESS));
+    elements.map(str::trim).filter(|element| !element.is_empty())
 }
 
 /// Returns the value of a `for=` parameter.
@@ -66,9 +71,15 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> Option<String> {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        client_of_bytes(peer, &headers)
+    }
+
+    fn client_of_bytes(peer: &str, headers: &[(&'static str, &'static [u8])]) -> Option<String> {
         let proxies = TrustedProxies::new(&["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]);
-        let headers =
-            headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value)));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value).unwrap()));
         let peer = Peer::Tcp(peer.parse().unwrap());
         forwarded_for(&headers.collect(), peer, &proxies).map(|address| address.to_string())
     }
@@ -89,6 +100,19 @@ mod tests {
         }
         let ipv6 = client("127.0.0.1:1", &[("forwarded", "for=\"[2001:db8::7]:80\"")]);
         assert_eq!(ipv6.as_deref(), Some("2001:db8::7"));
+    }
+
+    /// They hid the address that the proxy had appended to the same line.
+    #[test]
+    fn bytes_that_are_not_text_hide_no_address() {
+        for (name, value) in [
+            ("x-forwarded-for", &b"\xff, 203.0.113.7"[..]),
+            ("x-forwarded-for", b"198.51.100.1, 1\xe9, 203.0.113.7"),
+            ("forwarded", b"for=\xff, for=203.0.113.7"),
+        ] {
+            assert_eq!(client_of_bytes("127.0.0.1:1", &[(name, value)]).as_deref(), Some("203.0.113.7"), "{value:?}");
+        }
+        assert_eq!(client_of_bytes("127.0.0.1:1", &[("x-forwarded-for", b"203.0.113.7, \xff")]), None);
     }
 
     #[test]
