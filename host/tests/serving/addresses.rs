@@ -4,11 +4,12 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use hotshoe_test_support::client::{Viewer, get};
-use hotshoe_test_support::server::Server;
+use hotshoe_test_support::server::{Server, start_failing};
 use hotshoe_test_support::{DEADLINE, built_in_pictures, has_ipv6};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 /// Waits until the server has logged `count` URLs, and returns them.
 fn urls(server: &Server, count: usize) -> Vec<String> {
@@ -112,4 +113,41 @@ fn a_unix_socket_serves_its_group_and_is_removed_at_shutdown() {
     server.signal(rustix::process::Signal::TERM);
     assert!(server.wait().success());
     assert!(!socket.exists());
+}
+
+/// Any socket that could not be connected to was taken for one that a killed server had left behind.
+#[test]
+fn only_a_unix_socket_without_a_server_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("web");
+    let unix = format!("unix:{}", path.display());
+    let fails = |expected: &str| {
+        let output = start_failing(["--camera", "emulated", "--listen", &unix]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(expected), "{error}");
+        assert!(path.exists(), "it is gone");
+    };
+
+    let datagrams = UnixDatagram::bind(&path).unwrap();
+    fails("Protocol wrong type for socket");
+    drop(datagrams);
+    fs::remove_file(&path).unwrap();
+
+    // Its server hangs, and its queue is full.
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+    listener.listen(0).unwrap();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            client.set_nonblocking(true).unwrap();
+            (client.connect(&SockAddr::unix(&path).unwrap()).err(), client)
+        })
+        .collect();
+    assert!(waiting.iter().any(|(error, _)| error.is_some()), "the queue is not full");
+    fails("is in use");
+    drop((waiting, listener));
+
+    let server = Server::start(&["--camera", "emulated", "--listen", "127.0.0.1:0", "--listen", &unix]);
+    assert_eq!(urls(&server, 2)[1], unix);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 
@@ -88,11 +88,19 @@ fn bind(path: &Path, access: SocketAccess) -> io::Result<UnixListener> {
         if !metadata.file_type().is_socket() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        if StdUnixStream::connect(path).is_ok() {
-            return Err(io::ErrorKind::AddrInUse.into());
+        let address = SockAddr::unix(path)?;
+        let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // A server that does not accept connections does not keep this one from starting.
+        probe.set_nonblocking(true)?;
+        match probe.connect(&address) {
+            // A killed server left it behind (unix(7)).
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            // The queue of its server is full.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::AddrInUse.into()),
+            Ok(()) => return Err(io::ErrorKind::AddrInUse.into()),
+            // It belongs to somebody else, or is no socket for streams.
+            Err(error) => return Err(error),
         }
-        // A killed server left it behind.
-        fs::remove_file(path)?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
