@@ -1,6 +1,7 @@
 //! The manifests in `docs/scaling.md`.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -45,12 +46,16 @@ pub fn manifests_are_valid() {
 }
 
 /// A server with the arguments and the environment of the container answers its probes, also while the origin is out of
-/// reach.
+/// reach. It stores compiled guests in the volume, to which everyone can write, as to an `emptyDir`.
 pub fn container_answers_its_probes() {
     let manifests = manifests();
     let (_, container) = manifests.split_once("args:\n").unwrap();
     let arguments = container.lines().map_while(|line| line.trim().strip_prefix("- "));
-    let cache = tempfile::tempdir().unwrap();
+    let field = |name: &str| container.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
+    let volume = tempfile::tempdir().unwrap();
+    fs::set_permissions(volume.path(), Permissions::from_mode(0o777)).unwrap();
+    let cache = Path::new(field("value: ")).strip_prefix(field("mountPath: ")).unwrap();
+    let cache = volume.path().join(cache);
     let mut server = command();
     for argument in arguments {
         // A name that never resolves (RFC 6761), and any free port.
@@ -58,7 +63,7 @@ pub fn container_answers_its_probes() {
         let value = if option == "--listen" { "127.0.0.1:0" } else { &value.replace("pi.local", "pi.invalid") };
         server.args([option, value]);
     }
-    server.env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent").env("CACHE_DIRECTORY", cache.path());
+    server.env_remove("XDG_CACHE_HOME").env("HOME", "/nonexistent").env("CACHE_DIRECTORY", &cache);
     let server = Server::start_command(server);
     let probes: Vec<_> = container.lines().filter_map(|line| line.trim().strip_prefix("path: ")).collect();
     assert_eq!(probes, ["/readyz", "/healthz"]);
@@ -67,5 +72,7 @@ pub fn container_answers_its_probes() {
     let reason = get(server.address, "/snapshot").text();
     assert!(reason.contains("pi.invalid"), "{reason}");
     assert!(answers());
-    wait_until("the compiled guest is in the volume", || fs::read_dir(cache.path()).unwrap().next().is_some());
+    wait_until("the compiled guest is in the volume", || {
+        fs::read_dir(&cache).is_ok_and(|mut entries| entries.next().is_some())
+    });
 }
