@@ -59,7 +59,7 @@ impl InstancePixels {
         self.pixels.encode(picture, quality).await
     }
 
-    /// Makes an image of bytes.
+    /// Makes an image from bytes.
     pub async fn adopt(&self, bytes: Vec<u8>) -> Result<JpegImage, PixelsError> {
         self.pixels.adopt(bytes).await
     }

@@ -85,7 +85,7 @@ impl Pixels {
         self.workers.run(turn, encode).await?
     }
 
-    /// Makes an image of bytes.
+    /// Makes an image from bytes.
     pub(super) async fn adopt(&self, bytes: Vec<u8>) -> Result<JpegImage, PixelsError> {
         let given = self.memory.reserve(bytes.len())?;
         let turn = self.workers.turn().await?;
