@@ -25,7 +25,9 @@ use crate::http::listen::ListenAddress;
 /// The web application (page, snapshots and streams) is a sandboxed WebAssembly component, the
 /// guest, which you can replace under live streams. Without options, Hotshoe serves the first camera
 /// of this machine, or an emulated one, at http://127.0.0.1:5000.
-// clap does not wrap text, so long help is wrapped here and printed verbatim.
+// clap does not wrap text, so long help is wrapped here and printed verbatim. In builds with the dependencies of tests,
+// which enable wrapping, it wraps at 100 columns. So lines in the help of options, indented by 10, have up to 90
+// characters.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_long_help = AFTER_LONG_HELP, verbatim_doc_comment)]
 pub struct Cli {

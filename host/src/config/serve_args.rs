@@ -122,7 +122,7 @@ pub struct ServeArgs {
     /// systemd, systemd:NAME  Sockets that systemd has opened: all, or those with this name
     /// tls:ADDRESS            Any of these with TLS, such as tls::5443
     ///
-    /// Port 0 selects a free port. Everyone who can connect can watch.
+    /// Port 0 selects a free port. Without users, everyone who can connect can watch.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -214,8 +214,8 @@ pub struct ServeArgs {
     /// Middleware in front of the guest, a WebAssembly component (repeatable)
     ///
     /// Requests pass through the first one first. Middleware imports and exports
-    /// wasi:http/incoming-handler. One that exports hotshoe:server/worker works beside
-    /// the guest. Middleware stays when the guest is replaced.
+    /// wasi:http/incoming-handler, or wasi:http/handler for a guest of WASI 0.3. One that exports
+    /// hotshoe:server/worker works beside the guest. Middleware stays when the guest is replaced.
     #[arg(long = "wrap", value_name = "FILE", help_heading = "Guest", verbatim_doc_comment)]
     pub middleware: Vec<PathBuf>,
 
@@ -274,15 +274,15 @@ pub struct ServeArgs {
 
     /// Address of the admin listener, or `off` [default: 127.0.0.1:5001]
     ///
-    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest and the
-    /// drivers of cameras, unless --admin-token-file or --users is set.
+    /// Takes the same addresses as --listen. Everyone who can connect can replace the guest and
+    /// the drivers of cameras, unless --admin-token-file or --users is set.
     #[arg(long, value_name = "ADDRESS|off", help_heading = "Administration", verbatim_doc_comment)]
     pub admin: Option<AdminAddress>,
 
     /// File with the token that admin requests must carry
     ///
-    /// Required if other machines can reach the admin listener, unless --users has a user with the
-    /// role admin. Requests carry the token as `Authorization: Bearer TOKEN`.
+    /// Required if other machines can reach the admin listener, unless --users has a user with
+    /// the role admin. Requests carry the token as `Authorization: Bearer TOKEN`.
     #[arg(long, value_name = "FILE", help_heading = "Administration", verbatim_doc_comment)]
     pub admin_token_file: Option<PathBuf>,
 
