@@ -9,7 +9,7 @@ pub enum Step {
     Pictures(u64),
     /// `truncated:COUNT`: this many pictures of which half is missing.
     Truncated(u64),
-    /// `garbage:COUNT`: this many times something else than a picture.
+    /// `garbage:COUNT`: this many times something other than a picture.
     Garbage(u64),
     /// `sizes:COUNT`: this many pictures, each with another size.
     Sizes(u64),
