@@ -46,14 +46,22 @@ impl<T> ShardQueue<T> {
 
     /// Tells the task that the sink of a connection accepts bytes again, and wakes it.
     pub(super) fn continue_with(&self, connection: Arc<T>) {
-        self.lock().events.writable.push(connection);
+        self.add(connection, |events| &mut events.writable);
         self.wake();
     }
 
     /// Tells the task that the viewer of a connection has left. Does not wake it: it frees such viewers when it wakes
     /// next.
     pub(super) fn leave(&self, connection: Arc<T>) {
-        self.lock().events.departed.push(connection);
+        self.add(connection, |events| &mut events.departed);
+    }
+
+    /// Adds an event, unless no task would take it: a connection owns the queue, so they would keep each other for ever.
+    fn add(&self, connection: Arc<T>, to: impl FnOnce(&mut Events<T>) -> &mut Vec<Arc<T>>) {
+        let mut pending = self.lock();
+        if pending.has_task {
+            to(&mut pending.events).push(connection);
+        }
     }
 
     /// Wakes the task. It belongs to another runtime than the tasks of connections, so this costs a system call and two
@@ -95,5 +103,23 @@ impl<T> ShardQueue<T> {
     /// Returns whether the shard has a task.
     pub(super) fn has_task(&self) -> bool {
         self.lock().has_task
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// They kept the queue, and it kept them.
+    #[test]
+    fn events_of_connections_that_outlive_the_task_are_dropped() {
+        let queue = ShardQueue::default();
+        let connection = Arc::new(());
+        assert!(queue.join(connection.clone()));
+        queue.take();
+        assert!(queue.try_end_task());
+        queue.leave(connection.clone());
+        queue.continue_with(connection.clone());
+        assert_eq!(Arc::strong_count(&connection), 1);
     }
 }
