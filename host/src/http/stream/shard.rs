@@ -118,14 +118,15 @@ impl Shard {
 
     /// Offers the newest part to all connections.
     fn start_round_with_newest(&mut self) {
-        // The offer says how many viewers there are.
-        self.update_members();
         self.update_offer();
         self.members.start_round();
     }
 
     fn update_offer(&mut self) {
         let ChannelState { newest, number, is_closed, .. } = self.channel.borrow_and_update().clone();
+        // Afterwards: a viewer who joins later finds that the channel has changed, and wakes the shard. Before the
+        // offer, which says how many viewers there are.
+        self.update_members();
         if self.offer.number != number {
             self.offer.newest = newest.and_then(Chunk::new).map(Arc::new);
             self.offer.file = OnceCell::new();
