@@ -353,7 +353,7 @@ async fn hyper_writes_its_own_errors_as_one_slice_with_known_headers() {
         else {
             panic!("{events:?}");
         };
-        let explained = String::from_utf8(explain(bytes, false).unwrap()).unwrap();
+        let explained = String::from_utf8(explain(bytes).unwrap()).unwrap();
         assert!(explained.starts_with(&format!("HTTP/1.1 {code} ")) && !explained.contains("invalid request"));
     }
 }

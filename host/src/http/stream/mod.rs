@@ -8,7 +8,7 @@
 //! * [`write_half`]: the write half of a connection, and the trait of what it writes to.
 //! * [`connection`]: hyper's view of a connection, whose write half can be taken out and put back.
 //! * [`http1`]: hyper's settings.
-//! * [`http1_io`]: better errors than hyper's, and rejection of requests with two lengths.
+//! * [`http1_io`]: better errors than hyper's, and bytes that are given back.
 //! * `chunk`: a part in HTTP/1.1's chunked coding.
 //! * `chunk_file`: a chunk in a file, for `sendfile`.
 //! * [`viewer_body`]: the body of a viewer's response.
