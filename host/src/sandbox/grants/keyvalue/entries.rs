@@ -3,7 +3,7 @@
 use redb::{ReadOnlyTable, ReadableDatabase as _, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::error::{Failure, StateError};
-use super::limits::{MAX_BYTES, MAX_KEY_BYTES, MAX_KEYS, MAX_VALUE_BYTES};
+use super::limits::{MAX_BYTES, MAX_KEYS, MAX_VALUE_BYTES};
 
 /// The entries, by the name of their bucket and their key.
 pub(super) const ENTRIES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("entries");
@@ -105,9 +105,6 @@ impl<'a> Uncommitted<'a> {
     }
 
     pub(super) fn set(&mut self, bucket: &str, key: &str, value: &[u8]) -> Result<(), Failure> {
-        if key.len() > MAX_KEY_BYTES {
-            return Err(StateError::KeyTooLong.into());
-        }
         if value.len() > MAX_VALUE_BYTES {
             return Err(StateError::ValueTooLarge.into());
         }

@@ -32,7 +32,7 @@ pub(in crate::sandbox) use self::entries::{KeyPage, PageStart};
 use self::error::Failure;
 pub(in crate::sandbox) use self::error::StateError;
 pub use self::error::StoreError;
-use self::limits::{MAX_BATCH_BYTES, MAX_BATCH_KEYS, MAX_BUCKET_NAME_BYTES};
+use self::limits::{MAX_BATCH_BYTES, MAX_BATCH_KEYS, MAX_BUCKET_NAME_BYTES, MAX_KEY_BYTES};
 use self::queue::WriteQueue;
 pub(in crate::sandbox) use self::write::digest;
 use self::write::{Digest, Outcome, Write};
@@ -59,7 +59,8 @@ impl Bucket {
     }
 }
 
-/// A key that a guest will write if its value is still the one that the guest knows.
+/// A key that a guest will write if its value is still the one that the guest knows. [`State::get`] has checked its
+/// length, since a guest may hold hundreds of them.
 #[derive(Clone, Debug)]
 pub struct HeldCas {
     pub(in crate::sandbox) bucket: Bucket,
@@ -87,6 +88,13 @@ impl Serialize for State {
     }
 }
 
+/// Refuses keys that are too long: none can exist, and they must not wait for the database, nor be kept.
+fn check_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Result<(), StateError> {
+    if keys.into_iter().all(|key| key.len() <= MAX_KEY_BYTES) { Ok(()) } else { Err(StateError::KeyTooLong) }
+}
+
+/// Every operation fails with [`StateError::KeyTooLong`] before it does anything if one of its keys is longer than
+/// [`MAX_KEY_BYTES`].
 impl State {
     /// A state in memory, which is lost when the server ends. Nothing is allocated until a guest uses it.
     pub fn in_memory() -> Self {
@@ -113,6 +121,7 @@ impl State {
 
     /// Returns the value of a key.
     pub(in crate::sandbox) async fn get(&self, bucket: Bucket, key: String) -> Result<Option<Vec<u8>>, StateError> {
+        check_keys([&key])?;
         self.read(move |entries| entries.get(&bucket.0, &key)).await
     }
 
@@ -125,6 +134,7 @@ impl State {
         if keys.len() > MAX_BATCH_KEYS {
             return Err(StateError::BatchTooLarge);
         }
+        check_keys(&keys)?;
         self.read(move |entries| {
             let mut bytes = 0;
             let mut values = Vec::with_capacity(keys.len());
@@ -143,11 +153,15 @@ impl State {
 
     /// Whether a key exists.
     pub(in crate::sandbox) async fn exists(&self, bucket: Bucket, key: String) -> Result<bool, StateError> {
+        check_keys([&key])?;
         self.read(move |entries| entries.exists(&bucket.0, &key)).await
     }
 
     /// Lists the keys of a bucket, in the order of their bytes.
     pub(in crate::sandbox) async fn list_keys(&self, bucket: Bucket, start: PageStart) -> Result<KeyPage, StateError> {
+        if let PageStart::After(key) = &start {
+            check_keys([key])?;
+        }
         self.read(move |entries| entries.keys(&bucket.0, start)).await
     }
 
@@ -160,6 +174,7 @@ impl State {
         if entries.len() > MAX_BATCH_KEYS {
             return Err(StateError::BatchTooLarge);
         }
+        check_keys(entries.iter().map(|(key, _)| key))?;
         self.writes.run(Write::Set { bucket: bucket.0, entries }).await.map(drop)
     }
 
@@ -168,6 +183,7 @@ impl State {
         if keys.len() > MAX_BATCH_KEYS {
             return Err(StateError::BatchTooLarge);
         }
+        check_keys(&keys)?;
         self.writes.run(Write::Delete { bucket: bucket.0, keys }).await.map(drop)
     }
 
@@ -180,6 +196,7 @@ impl State {
         delta: i128,
         (min, max): (i128, i128),
     ) -> Result<i128, StateError> {
+        check_keys([&key])?;
         match self.writes.run(Write::Increment { bucket: bucket.0, key, delta, min, max }).await? {
             Outcome::Number(number) => Ok(number),
             Outcome::Done | Outcome::Changed(_) => Err(StateError::Unavailable),
@@ -194,6 +211,7 @@ impl State {
         expected: Option<Digest>,
         value: Vec<u8>,
     ) -> Result<Result<(), Option<Digest>>, StateError> {
+        check_keys([&key])?;
         match self.writes.run(Write::Swap { bucket: bucket.0, key, expected, value }).await? {
             Outcome::Changed(current) => Ok(Err(current)),
             Outcome::Done | Outcome::Number(_) => Ok(Ok(())),

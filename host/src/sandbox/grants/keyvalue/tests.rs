@@ -133,12 +133,31 @@ async fn a_full_store_refuses_to_grow_but_may_shrink() {
         set(&state, &n.to_string(), &value).await.unwrap();
     }
     assert_eq!(set(&state, "last", &vec![1; MAX_VALUE_BYTES + 1]).await, Err(StateError::ValueTooLarge));
-    assert_eq!(set(&state, &"k".repeat(MAX_KEY_BYTES + 1), b"").await, Err(StateError::KeyTooLong));
     assert_eq!(set(&state, "last", &value).await, Err(StateError::TooManyBytes));
     set(&state, "last", &value[..MAX_VALUE_BYTES / 2]).await.unwrap();
     assert_eq!(set(&state, "last", &value).await, Err(StateError::TooManyBytes));
     set(&state, "0", b"small").await.unwrap();
     set(&state, "last", &value).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_operation_refuses_keys_that_are_too_long() {
+    let state = State::in_memory();
+    let too_long = |error: Option<StateError>| assert_eq!(error, Some(StateError::KeyTooLong));
+    let (key, b) = ("k".repeat(MAX_KEY_BYTES + 1), bucket("b"));
+    too_long(get(&state, &key).await.err());
+    too_long(state.exists(b.clone(), key.clone()).await.err());
+    too_long(state.get_many(b.clone(), vec!["short".into(), key.clone()]).await.err());
+    too_long(state.list_keys(b.clone(), PageStart::After(key.clone())).await.err());
+    too_long(state.set(b.clone(), vec![("short".into(), vec![]), (key.clone(), vec![])]).await.err());
+    too_long(state.delete(b.clone(), vec!["short".into(), key.clone()]).await.err());
+    too_long(state.increment(b.clone(), key.clone(), 1, NATURAL).await.err());
+    too_long(state.swap(b.clone(), key.clone(), None, vec![]).await.err());
+    assert!(!state.exists(b.clone(), "short".into()).await.unwrap(), "a batch that is refused sets nothing");
+    let longest = key[1..].to_owned();
+    set(&state, &longest, b"value").await.unwrap();
+    assert_eq!(get(&state, &longest).await.unwrap().as_deref(), Some(&b"value"[..]));
+    assert_eq!(state.list_keys(b, PageStart::After(longest)).await.unwrap().keys.len(), 0);
 }
 
 #[tokio::test]
