@@ -17,7 +17,7 @@
 //! * `pixels`: decodes and encodes pictures for instances, in threads of its own.
 //! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
-//! * `wasmtime_error`: classifies and formats errors of wasmtime.
+//! * `wasmtime_error`: classifies and formats errors of wasmtime; `limited_text`: limits texts that components choose.
 //!
 //! [`crate::swap`] decides which guest serves.
 
@@ -32,6 +32,7 @@ mod grants;
 mod http_hooks;
 mod imports;
 mod lifecycle;
+mod limited_text;
 mod limits;
 mod load;
 mod pixels;

@@ -1,8 +1,8 @@
 //! The functions in which a guest trapped, for the log.
 
-use std::fmt::{self, Write as _};
-
 use wasmtime::{FrameInfo, WasmBacktrace};
+
+use crate::sandbox::limited_text::limited;
 
 /// The most functions that are named. The innermost ones tell where the problem is; the debug log has all.
 const MAX_FUNCTIONS: usize = 5;
@@ -35,24 +35,11 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// Decodes the name of a Rust function, and returns others as they are. The result is printable and short.
+/// Decodes the name of a Rust function, and returns others as they are. The result is printable and short, even if the
+/// name expands to a megabyte.
 fn readable(name: &str) -> String {
-    let mut text = LimitedText::default();
-    // `#` omits the hash. Fails when the text is full, which stops a name that expands to a megabyte.
-    let _ = write!(text, "{:#}", rustc_demangle::demangle(name));
-    text.0
-}
-
-/// The first [`MAX_NAME`] printable characters of what is written.
-#[derive(Default)]
-struct LimitedText(String);
-
-impl fmt::Write for LimitedText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let left = MAX_NAME.saturating_sub(self.0.chars().count());
-        self.0.extend(text.chars().filter(|char| !char.is_control()).take(left));
-        if left == 0 { Err(fmt::Error) } else { Ok(()) }
-    }
+    // `#` omits the hash.
+    limited(format_args!("{:#}", rustc_demangle::demangle(name)), MAX_NAME)
 }
 
 #[cfg(test)]
@@ -79,7 +66,7 @@ mod tests {
     fn names_of_any_kind_make_one_short_line() {
         let long = "\u{1b}[31m\n".repeat(1000);
         let line = join(std::iter::repeat_n(long.as_str(), 1000)).unwrap();
-        assert!(line.chars().count() <= MAX_FUNCTIONS * (MAX_NAME + 2), "{line}");
+        assert!(line.chars().count() <= MAX_FUNCTIONS * (MAX_NAME + "…, ".chars().count()), "{line}");
         assert!(!line.chars().any(char::is_control), "{line}");
         assert_eq!(join(std::iter::empty()), None);
     }

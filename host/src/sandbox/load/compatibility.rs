@@ -3,6 +3,7 @@
 use wasmtime::component::{Linker, ResourceType};
 
 use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
+use crate::sandbox::limited_text::limited;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
 const PROVIDED_PACKAGES: [(&str, &str); 21] = [
@@ -47,12 +48,18 @@ const SOURCE: (&str, &str) = ("hotshoe:camera/source", "0.2.0");
 /// The interface that filters export, in any version compatible with this one.
 const FILTER: (&str, &str) = ("hotshoe:camera/filter", "0.2.0");
 
+/// The most names in an error message, which each report of the status contains. `hotshoe guest imports` lists all.
+const MAX_LISTED: usize = 20;
+
+/// The longest name in an error message, in characters. Those of WASI have up to 70.
+const MAX_NAME: usize = 100;
+
 /// Why a component cannot run on this host.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Incompatible {
     /// It imports what the host does not provide.
     MissingImports {
-        /// All missing imports, separated by commas.
+        /// The missing imports, separated by commas, and how many more there are.
         missing: String,
         /// Whether it exports what the host calls.
         has_export: bool,
@@ -70,7 +77,7 @@ pub(super) enum Access<'a> {
     Missing(Vec<&'a str>),
 }
 
-/// Checks a component against this linker, which is consumed, and lists everything that is missing. `is_called` tells
+/// Checks a component against this linker, which is consumed, and lists what is missing. `is_called` tells
 /// whether the host calls the export with this name.
 pub(super) fn check<T: 'static>(
     interfaces: &Interfaces,
@@ -80,8 +87,11 @@ pub(super) fn check<T: 'static>(
     let mut missing: Vec<_> = accesses(interfaces, linker)
         .filter_map(|(import, access)| match access {
             Access::Provided => None,
-            Access::Missing(items) if items.is_empty() => Some(import.name.clone()),
-            Access::Missing(items) => Some(format!("{} ({})", import.name, items.join(", "))),
+            Access::Missing(items) if items.is_empty() => Some(limited(&import.name, MAX_NAME)),
+            Access::Missing(items) => {
+                let items = items.iter().map(|item| limited(item, MAX_NAME));
+                Some(format!("{} ({})", limited(&import.name, MAX_NAME), list(items)))
+            }
         })
         .collect();
     missing.sort();
@@ -89,8 +99,15 @@ pub(super) fn check<T: 'static>(
     match (missing.is_empty(), has_export) {
         (true, true) => Ok(()),
         (true, false) => Err(Incompatible::NoExport),
-        (false, has_export) => Err(Incompatible::MissingImports { missing: missing.join(", "), has_export }),
+        (false, has_export) => Err(Incompatible::MissingImports { missing: list(missing.into_iter()), has_export }),
     }
+}
+
+/// Joins the first names, and says how many more there are.
+fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let listed = names.take(MAX_LISTED).collect::<Vec<_>>().join(", ");
+    if more == 0 { listed } else { format!("{listed} and {more} more") }
 }
 
 /// Whether this is the name of the request handler, in a version that the host can call.
@@ -294,6 +311,24 @@ mod tests {
         );
         let expected = "own, wasi:clocks/wall-clock@0.3.0, wasi:io/poll@0.2.0 (nothing, void), wasi:sockets/tcp@0.3.0";
         assert_eq!(list, expected);
+    }
+
+    #[test]
+    fn of_many_missing_imports_the_first_are_listed() {
+        let functions = |count: usize| -> String { (0..count).map(|n| format!(r#"(export "f{n}" (func))"#)).collect() };
+        let import = |name: String, items: &str| format!(r#"(import "{name}" (instance {items}))"#);
+        let imports =
+            |count: usize| -> String { (100..100 + count).map(|n| import(format!("a:b/i{n}"), "")).collect() };
+        let list = missing(&format!("(component {})", imports(20)));
+        assert!(list.ends_with("a:b/i118, a:b/i119"), "{list}");
+        let list = missing(&format!("(component {})", imports(5000)));
+        assert!(list.starts_with("a:b/i100, a:b/i1000, ") && list.ends_with(" and 4980 more"), "{list}");
+        assert_eq!(list.matches("a:b/").count(), 20);
+        let poll = import("wasi:io/poll@0.2.0".to_owned(), &format!(r#"{} (export "poll" (func))"#, functions(1000)));
+        let list = missing(&format!("(component {poll})"));
+        assert!(list.starts_with("wasi:io/poll@0.2.0 (f0, ") && list.ends_with("f19 and 980 more)"), "{list}");
+        let long = missing(&format!("(component {})", import(format!("a:b/{}", "c".repeat(1000)), "")));
+        assert_eq!(long, format!("a:b/{}…", "c".repeat(96)));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub enum LoadError {
     MissingImports {
         /// Where it comes from.
         origin: Origin,
-        /// All missing imports, separated by commas.
+        /// The missing imports, separated by commas, and how many more there are.
         missing: String,
         /// The export that it lacks as well.
         lacking_export: Option<&'static str>,
