@@ -137,6 +137,52 @@ fn the_log_shows_how_many_lines_were_dropped() {
     assert!(server.wait().unwrap().success());
 }
 
+/// Logs a message of 69,999 bytes that consists of this character, of one or three bytes, at the level `info`.
+fn logs_a_long_message(character: &str) -> String {
+    let bytes: String = character.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    format!(
+        r#"(data (i32.const 8192) "{bytes}")
+  (func $misbehave (param $out i32)
+    (local $stream i32) (local $length i32)
+    (drop (memory.grow (i32.const 2)))
+    ;; Repeats the character.
+    (local.set $length (i32.const {length}))
+    (loop $again
+      (memory.copy (i32.add (i32.const 8192) (local.get $length)) (i32.const 8192) (i32.const {length}))
+      (local.set $length (i32.add (local.get $length) (i32.const {length})))
+      (br_if $again (i32.lt_u (local.get $length) (i32.const 69999))))
+    (call $log (i32.const 2) (i32.const 64) (i32.const 0) (i32.const 8192) (i32.const 69999))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
+    (call $end (local.get $stream)))"#,
+        length = character.len()
+    )
+}
+
+#[test]
+fn of_a_long_message_of_wasi_logging_the_start_is_logged_and_the_rest_counted() {
+    let package = format!("package wasi:logging {LOGGING_PACKAGE}");
+    let import = r#"(import "wasi:logging/logging" "log" (func $log (param i32 i32 i32 i32 i32)))"#;
+    let folder = tempfile::tempdir().unwrap();
+    let guest = folder.path().join("guest.wasm");
+    // The limit of 65,536 bytes is within a character of three bytes.
+    for (character, left_out) in [("x", 69_999 - 65_536), ("€", 69_999 - 65_535)] {
+        std::fs::write(
+            &guest,
+            guests::importing_from(&package, "wasi:logging/logging", import, &logs_a_long_message(character)),
+        )
+        .unwrap();
+        let server = Server::start(&["--camera", "emulated", "--guest", guest.to_str().unwrap()]);
+        assert_eq!(get(server.address, "/bad").text(), "ok\n");
+        server.wait_for_log(&format!("guest log: a long message; its last {left_out} bytes are left out"));
+        wait_until("the start is logged", || {
+            server.log().lines().filter(|line| line.contains(&format!("guest log: {character}"))).count() > 0
+        });
+        let lines = server.log().lines().filter(|line| line.contains("guest log: ")).count();
+        assert!(lines <= 65, "{lines} lines");
+    }
+}
+
 #[test]
 fn messages_of_wasi_logging_are_logged_with_their_level_and_context() {
     let folder = tempfile::tempdir().unwrap();

@@ -149,6 +149,11 @@ fn writing_more_than_permitted_cuts_the_response_off() {
 }
 
 #[test]
+fn printing_more_than_permitted_in_one_call_becomes_502() {
+    serve(guests::PRINTS_UNASKED).responds_with(502, "more bytes were written than check-write permits");
+}
+
+#[test]
 fn dropping_an_unfinished_body_cuts_the_response_off() {
     // The last bytes and the drop arrive together.
     serve(guests::BREAKS_OFF).is_cut_off("the guest did not finish its response");

@@ -1,12 +1,12 @@
 //! The host side of `wasi:logging/logging`: messages go to the log with their level.
 //!
 //! Like standard output, a message is logged line by line, and the log limits the number of lines of each level
-//! ([`crate::logging`]).
+//! ([`crate::logging`]). Only the start of a long message is logged, because nothing can interrupt the call.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker};
 
-use super::stdio::{MAX_LINE_BYTES, Printable};
+use super::stdio::{MAX_LINE_BYTES, MAX_WRITE_BYTES, Printable};
 use crate::sandbox::state::ComponentState;
 
 /// The names of the interface: that of its only draft, and that which components have from before WIT had versions.
@@ -57,6 +57,15 @@ fn log<T: ComponentState>(store: &StoreContextMut<'_, T>, level: Level, context:
     };
     let context = context.as_bytes().get(..MAX_CONTEXT_BYTES).unwrap_or(context.as_bytes());
     let (context, separator) = (Printable(context), if context.is_empty() { "" } else { ": " });
+    let (message, rest) = message.split_at(message.floor_char_boundary(MAX_WRITE_BYTES));
+    if !rest.is_empty() {
+        // Before the message, whose last lines may exceed the limit of the log.
+        let author = store.data().author();
+        author.log(
+            level,
+            format_args!("log: {context}{separator}a long message; its last {} bytes are left out", rest.len()),
+        );
+    }
     let lines = message.as_bytes().split(|byte| *byte == b'\n').flat_map(|line| line.chunks(MAX_LINE_BYTES));
     for line in lines.map(Printable) {
         store.data().author().log(level, format_args!("log: {context}{separator}{line}"));

@@ -11,13 +11,13 @@ use tokio::io::AsyncWrite;
 use tracing::Level;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::camera::text::affects_display;
 use crate::sandbox::author::Author;
 
 /// The most bytes that are processed at once. The guest is interrupted only in between.
-const MAX_WRITE_BYTES: usize = 64 << 10;
+pub(super) const MAX_WRITE_BYTES: usize = 64 << 10;
 
 /// The maximum length of a line, in bytes. Longer lines are split, so that a guest that never ends its line does not
 /// fill the memory of the host.
@@ -113,6 +113,10 @@ impl Pollable for LineLogger {
 
 impl OutputStream for LineLogger {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        // wasmtime leaves it to the stream to refuse more bytes than `check-write` has permitted.
+        if bytes.len() > MAX_WRITE_BYTES {
+            return Err(StreamError::trap("more bytes were written than check-write permits"));
+        }
         self.add(&bytes);
         Ok(())
     }
@@ -147,5 +151,18 @@ impl AsyncWrite for LineLogger {
 impl Drop for LineLogger {
     fn drop(&mut self) {
         self.end_line();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_more_than_permitted_traps() {
+        let mut stream = GuestLog { output: Output::Stdout, author: Author::Guest(1) }.p2_stream();
+        let permitted = stream.check_write().unwrap();
+        assert!(stream.write(vec![b'\n'; permitted].into()).is_ok());
+        assert!(matches!(stream.write(vec![b'\n'; permitted + 1].into()), Err(StreamError::Trap(_))));
     }
 }

@@ -111,6 +111,11 @@ pub const WRITES_UNASKED: &str = r#"(func $misbehave (param $out i32)
     (call $write_unasked (local.get $stream) (i32.const 0) (i32.const 65536) (i32.const 256))
     (br $again)))"#;
 
+/// Prints 4 MiB in one call, without checking whether it may.
+pub const PRINTS_UNASKED: &str = r#"(func $misbehave (param $out i32)
+  (drop (memory.grow (i32.const 64)))
+  (call $write_unasked (call $stdout) (i32.const 0) (i32.const 4194304) (i32.const 256)))"#;
+
 /// Writes forever, whenever it may.
 pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
