@@ -81,6 +81,34 @@ fn a_component_that_imports_an_unknown_version_is_refused() {
 }
 
 #[test]
+fn a_component_with_millions_of_imports_is_refused_without_storing_them() {
+    let import = b"\0\x01a\x01\0";
+    let count = 10 << 20;
+    let body = [&leb128(count)[..], &import.repeat(count as usize)].concat();
+    let component = [&b"\0asm\x0d\0\x01\0\x0a"[..], &leb128(body.len() as u32), &body].concat();
+    let server = Server::start(&["--camera", "emulated,fps=20"]);
+    let before = server.peak_memory_kib();
+    let reply = server.put_guest(&component);
+    let error = reply.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!(reply.status, 422, "{error}");
+    assert!(error.contains("its imports, exports and types take up more than 1 MiB"), "{error}");
+    // The component itself, in a vector that grows by doubling.
+    assert!(server.peak_memory_kib() - before < 200 << 10);
+}
+
+#[test]
+fn a_component_with_types_in_types_is_refused_without_exhausting_the_stack() {
+    let types = [&b"\x01"[..], &b"\x42\x01\x01".repeat(100_000), b"\x7f"].concat();
+    let component = [&b"\0asm\x0d\0\x01\0\x07"[..], &leb128(types.len() as u32), &types].concat();
+    assert_refused(&component, "it has more than 10000 imports, exports and types");
+}
+
+/// Encodes a number as LEB128, in five bytes.
+fn leb128(number: u32) -> [u8; 5] {
+    std::array::from_fn(|n| (number >> (7 * n)) as u8 & 0x7f | if n < 4 { 0x80 } else { 0 })
+}
+
+#[test]
 fn a_component_without_a_handler_is_refused() {
     assert_refused(&wat::parse_str("(component)").unwrap(), "does not export wasi:http/incoming-handler");
 }
@@ -112,6 +140,15 @@ fn a_guest_that_loops_in_its_first_response_is_refused() {
 fn a_guest_that_does_not_respond_to_the_first_request_is_refused() {
     let candidate = guests::misbehaving_at_once(guests::RETURNS_WITHOUT_ANSWER);
     assert_refused(&candidate, "failed its test request, GET /: the guest returned without a response");
+}
+
+#[test]
+fn a_guest_whose_first_response_is_a_long_error_is_refused_with_a_short_reason() {
+    let candidate = guests::misbehaving_at_once(guests::REFUSES_AT_LENGTH);
+    assert_refused(&candidate, r#"the guest responded with an error: ErrorCode::InternalError(Some("xxx"#);
+    let server = Server::start(&["--camera", "emulated"]);
+    let error = server.put_guest(&candidate).json()["error"].as_str().unwrap().to_owned();
+    assert!(error.len() < 1000, "{} bytes", error.len());
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! How a call to a guest can fail.
 
+use std::fmt;
 use std::time::Duration;
 
 use wasmtime::PoolConcurrencyLimitError;
 
 use super::trapped_functions::trapped_functions;
+use crate::sandbox::limited_text::limited;
 use crate::sandbox::wasmtime_error::is_system_error;
 
 /// How long a guest may compute without waiting for anything, once its response has started. Before that, the answer
 /// timeout applies. Formatting a part takes microseconds, and even a guest that encodes pictures waits between frames.
 pub const COMPUTE_LIMIT: Duration = Duration::from_secs(2);
+
+/// The longest text of an error code, in characters. Guests choose it, and reports of the status keep the last one.
+const MAX_ERROR_CODE: usize = 500;
 
 /// Why a call produced no response, or only part of one.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -35,7 +40,7 @@ pub enum CallError {
     /// The guest returned without a response.
     #[error("the guest returned without a response")]
     NoResponse,
-    /// The guest responded with an error code of `wasi:http` instead of a response.
+    /// The guest responded with an error code of `wasi:http` instead of a response. See [`CallError::error_code`].
     #[error("the guest responded with an error: {0}")]
     ErrorCode(String),
     /// The guest did not start its response in time.
@@ -119,6 +124,11 @@ impl CallError {
         }
     }
 
+    /// The guest responded with this error code of `wasi:http`, of any version.
+    pub(in crate::sandbox) fn error_code(code: &impl fmt::Debug) -> Self {
+        Self::ErrorCode(limited(format_args!("{code:?}"), MAX_ERROR_CODE))
+    }
+
     /// Classifies an error of wasmtime from instantiating or calling a guest.
     pub(in crate::sandbox) fn from_wasmtime(error: &wasmtime::Error) -> Self {
         if error.is::<PoolConcurrencyLimitError>() {
@@ -166,6 +176,25 @@ mod tests {
             assert_eq!(error.caused_by(), party, "{error:?}");
             assert!(CallError::KINDS.contains(&error.kind()), "{error:?}");
             last = Some(error);
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_error_code_is_short() {
+        use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as V0_2;
+        use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as V0_3;
+        assert_eq!(
+            CallError::error_code(&V0_2::ConnectionRefused).to_string(),
+            "the guest responded with an error: ErrorCode::ConnectionRefused"
+        );
+        let long = "\n€\u{0}".repeat(1 << 20);
+        for error in [
+            CallError::error_code(&V0_2::InternalError(Some(long.clone()))),
+            CallError::error_code(&V0_3::InternalError(Some(long.clone()))),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains(r#"ErrorCode::InternalError(Some("\n€"#) && text.ends_with('…'), "{text}");
+            assert!(text.chars().count() < 600, "{text}");
         }
     }
 

@@ -278,7 +278,7 @@ async fn response_start(
         }
         match receiver.try_recv() {
             Ok(Ok(response)) => Poll::Ready(Ok(response)),
-            Ok(Err(code)) => Poll::Ready(Err(CallError::ErrorCode(code.to_string()))),
+            Ok(Err(code)) => Poll::Ready(Err(CallError::error_code(&code))),
             // The sender is dropped when the guest returns. Only the guest can use it, and it was just polled.
             Err(_) if polled.is_ready() => Poll::Ready(Err(CallError::NoResponse)),
             Err(_) => Poll::Pending,

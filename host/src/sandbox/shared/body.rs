@@ -87,7 +87,7 @@ impl Body for SharedBody {
                 this.end(None);
                 trailers.map(|trailers| Ok(Frame::trailers(trailers)))
             }
-            Item::Failed(code) => this.end(Some(CallError::ErrorCode(code))),
+            Item::Failed(error) => this.end(Some(error)),
             Item::Dropped => {
                 let failure = this.request.mailbox().failure();
                 this.end(Some(failure.unwrap_or(CallError::Unfinished)))

@@ -37,7 +37,7 @@ pub(super) async fn answer(accessor: &Accessor<GuestState>, service: &Service, j
     let result = service.wasi_http_handler().call_handle(accessor, request).await?;
     let reply_with = match result {
         Ok(response) => accessor.with(|access| host_response(access, response))?,
-        Err(code) => Reply::Failed(CallError::ErrorCode(format!("{code:?}"))),
+        Err(code) => Reply::Failed(CallError::error_code(&code)),
     };
     // Fails if the client has gone. The guest's stream is closed then.
     if let Err(Reply::Response(response)) = reply.send(reply_with) {

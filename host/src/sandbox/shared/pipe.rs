@@ -15,6 +15,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{FutureConsumer, Resource, Source, StreamConsumer, StreamResult};
 use wasmtime_wasi_http::p3::bindings::http::types::{ErrorCode, Trailers};
 
+use crate::sandbox::call::error::CallError;
 use crate::sandbox::state::GuestState;
 
 /// The most bytes taken from a guest at once. Each is copied to memory of the host: one picture, but not all that a
@@ -34,7 +35,7 @@ pub(super) enum Item {
     /// The guest has finished the body.
     Finished(Option<HeaderMap>),
     /// The guest has reported an error instead of trailers.
-    Failed(String),
+    Failed(CallError),
     /// The guest has dropped the body, or its instance has ended.
     Dropped,
 }
@@ -233,7 +234,7 @@ impl FutureConsumer<GuestState> for TrailersReader {
         let end = match trailers {
             Some(Ok(Some(trailers))) => Item::Finished(Some(store.data_mut().table.delete(trailers)?.into())),
             Some(Ok(None)) => Item::Finished(None),
-            Some(Err(code)) => Item::Failed(format!("{code:?}")),
+            Some(Err(code)) => Item::Failed(CallError::error_code(&code)),
             None => Item::Dropped,
         };
         self.pipe.update(|state| state.end = Some(end));

@@ -116,6 +116,13 @@ pub const PRINTS_UNASKED: &str = r#"(func $misbehave (param $out i32)
   (drop (memory.grow (i32.const 64)))
   (call $write_unasked (call $stdout) (i32.const 0) (i32.const 4194304) (i32.const 256)))"#;
 
+/// Responds with the error code `internal-error`, whose text has 4 MiB.
+pub const REFUSES_AT_LENGTH: &str = r#"(func $misbehave (param $out i32)
+  (drop (memory.grow (i32.const 64)))
+  (memory.fill (i32.const 8192) (i32.const 0x78) (i32.const 4194304))
+  (call $set (local.get $out) (i32.const 1) (i32.const 38)
+    (i32.const 1) (i64.const 8192) (i32.const 4194304) (i32.const 0) (i32.const 0) (i32.const 0)))"#;
+
 /// Writes forever, whenever it may.
 pub const WRITES_FOR_EVER: &str = r#"(func $misbehave (param $out i32)
   (local $stream i32)
