@@ -41,6 +41,54 @@ fn a_body_whose_stream_was_taken_cannot_join() {
     }
 }
 
+/// Joins channels with an opening and a closing of these lengths, by this function with these arguments. Responds with
+/// the text of the error `other`.
+fn joining_with_options(join: &str, channels: &str, opening: u32, closing: u32) -> String {
+    format!(
+        r#"(func $other (param $out i32)
+          (local $response i32) (local $stream i32) (local $text i32) (local $length i32)
+          (drop (memory.grow (i32.const 2)))
+          (i32.store (i32.const 1800) (i32.const 1024))
+          (i32.store (i32.const 1804) (i32.const 1))
+          (local.set $response (call $response (call $fields)))
+          (call $response_body (local.get $response) (i32.const 256))
+          (call {join} (i32.load (i32.const 260)) {channels} (i32.const 8192) (i32.const {opening})
+            (i32.const 8192) (i32.const {closing})
+            (i32.const 0) (f64.const 0) (i32.const 0) (i32.const 0) (i32.const 256))
+          (if (i32.eqz (i32.load8_u (i32.const 256))) (then unreachable))
+          (if (i32.ne (i32.load8_u (i32.const 264)) (i32.const 7)) (then unreachable))
+          (call $drop_response (local.get $response))
+          (local.set $text (i32.load (i32.const 272)))
+          (local.set $length (i32.load (i32.const 276)))
+          (local.set $stream (call $start (local.get $out)))
+          (call $write_bytes (local.get $stream) (local.get $text) (local.get $length))
+          (call $end (local.get $stream)))"#
+    )
+}
+
+#[test]
+fn an_opening_and_a_closing_that_are_too_long_are_an_error() {
+    let join_all = r#"(import "hotshoe:server/channels@0.2.0" "join-all"
+      (func $join_all (param i32 i32 i32 i32 i32 i32 i32 i32 f64 i32 i32 i32)))"#;
+    let server = Server::start(&CAMERA);
+    // The name of the channel is at address 1024, and a list of one name at 1800.
+    for (join, channels) in
+        [("$join", "(i32.const 1024) (i32.const 1)"), ("$join_all", "(i32.const 1800) (i32.const 1)")]
+    {
+        for (opening, closing) in [(65_537, 0), (0, 65_537), (65_536, 1)] {
+            let other = joining_with_options(join, channels, opening, closing);
+            let guest = guests::publishing_and(join_all, "c", guests::PUBLISHES, "part", &other);
+            server.put_guest(&guest);
+            let reply = get(server.address, "/long");
+            assert_eq!(
+                (reply.status, reply.text().as_str()),
+                (200, "the opening and the closing of the viewer exceed 64 KiB"),
+                "{join} {opening} {closing}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_part_that_is_too_large_is_an_error_and_the_publisher_continues() {
     let publish = "(func $publish (param $channel i32)

@@ -16,6 +16,11 @@ use crate::sandbox::state::GuestState;
 /// document, which takes a few kilobytes even for many cameras.
 const MAX_PART_BYTES: usize = 4 << 20;
 
+/// The maximum length of a viewer's opening and closing together, in bytes. They hold boundaries, which have 72 bytes
+/// at most (RFC 2046, section 5.1.1), and perhaps a few events. Viewers keep them after the instance has ended, and with
+/// WASI 0.3, all streams of an instance together have 16 MiB of them.
+pub(super) const MAX_OPTIONS_BYTES: usize = 64 << 10;
+
 impl wit::Host for GuestState {
     fn join(
         &mut self,
@@ -77,6 +82,10 @@ impl GuestState {
         }
         let generation = self.lifecycle.number;
         let wit::ViewerOptions { opening, closing, max_rate, label } = options;
+        if opening.len() + closing.len() > MAX_OPTIONS_BYTES {
+            let text = format!("the opening and the closing of the viewer exceed {} KiB", MAX_OPTIONS_BYTES >> 10);
+            return Ok(Err(wit::ErrorCode::Other(text)));
+        }
         let options = ViewerOptions { opening: opening.into(), closing: closing.into(), max_rate, label };
         match join(&self.channels, options) {
             Ok(joined) => *subscription = Some(joined),

@@ -11,16 +11,12 @@ use super::channel_stream::ChannelStream;
 use crate::camera::JpegImage;
 use crate::channels::{Channels, JoinError, Publisher, Subscription, ViewerOptions};
 use crate::sandbox::imports::bindings::hotshoe::server::channels as v0_2;
-use crate::sandbox::imports::channels::join_error_code;
+use crate::sandbox::imports::channels::{MAX_OPTIONS_BYTES, join_error_code};
 use crate::sandbox::state::GuestState;
 
 /// The maximum number of streams that one instance may hold for each request that it answers at the same time. Each
 /// keeps a part in memory while the guest reads it. Enough for a guest that combines the streams of several cameras.
 const MAX_STREAMS: u32 = 16;
-
-/// The maximum length of a viewer's opening and closing together, in bytes. They hold boundaries, which have 72 bytes
-/// at most (RFC 2046, section 5.1.1), and perhaps a few events. All streams of an instance together have 16 MiB of them.
-const MAX_OPTIONS_BYTES: usize = 64 << 10;
 
 impl wit::Host for GuestState {
     fn count_viewers(&mut self, channel: String) -> Result<u32> {
