@@ -10,7 +10,7 @@
 //!   [`tls_client`]: TLS for requests of this program.
 //! * [`channels`]: streams that are built once and sent to many viewers.
 //! * [`results`]: what guests have found in frames, and the events that follow from it.
-//! * [`sandbox`]: runs guests and drivers of cameras, and implements the WIT interfaces that they import.
+//! * [`sandbox`]: runs guests, and drivers and filters of cameras, and implements the WIT interfaces that they import.
 //! * [`swap`]: decides which guest serves and which driver runs, and replaces them while streams run.
 //! * [`drivers`]: cameras whose driver is a component.
 //! * [`filters`]: components between a camera and its viewers.

@@ -46,12 +46,36 @@ impl Lifecycle {
 
     /// Whether responses in progress are ended.
     pub(super) fn has_ended(&self) -> bool {
-        *self.phase.borrow() == Phase::Ended
+        // The sender is gone if this fails.
+        self.phase.has_changed().is_err() || *self.phase.borrow() == Phase::Ended
     }
 
     /// Waits until the generation has reached `phase` or a later one.
     pub async fn reaches(mut self, phase: Phase) {
         // Fails if the sender is gone, which counts as the last phase.
         let _ = self.phase.wait_for(|current| *current >= phase).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_generation_ends_with_its_last_phase_or_without_its_sender() {
+        let (sender, lifecycle) = Lifecycle::begin(1, "".into());
+        assert!(!lifecycle.has_ended());
+        sender.send_replace(Phase::Replaced);
+        assert!(!lifecycle.has_ended());
+        let dropped = lifecycle.clone();
+        sender.send_replace(Phase::Ended);
+        assert!(lifecycle.has_ended());
+        lifecycle.reaches(Phase::Ended).await;
+        drop(sender);
+        assert!(dropped.has_ended());
+        let (sender, lifecycle) = Lifecycle::begin_test(1, "".into());
+        drop(sender);
+        assert!(lifecycle.has_ended());
+        lifecycle.reaches(Phase::Ended).await;
     }
 }

@@ -1,4 +1,5 @@
-//! The sandbox: loads guests and drivers of cameras, which are WebAssembly components, and runs them within limits.
+//! The sandbox: loads guests, and drivers and filters of cameras, which are WebAssembly components, and runs
+//! them within limits.
 //!
 //! ```text
 //! file ── Candidate ── load_guest ──► LoadedGuest ── Invoker::handle(request) ──► Response<ResponseBody>
@@ -8,10 +9,10 @@
 //! * `engine`: the wasmtime engine and its instance pool; `epoch_ticker`: interrupts guests that compute for too long.
 //! * `load`: from a file to a [`LoadedGuest`]: checks, compiler process, compile cache, linker.
 //! * `call`: from a request to a response: the [`Invoker`], running calls, request and response bodies, idle instances.
-//! * `driver`: running drivers of cameras.
+//! * `driver`: running drivers of cameras; `filter`: running filters of cameras.
 //! * `shared`: instances that answer several requests at the same time, for guests of WASI 0.3.
-//! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `clock` and
-//!   `http_hooks`: how it sees WASI clocks and HTTP.
+//! * `store`: creates a store for an instance; `state`: the store's data; `limits`: its limits; `usage`: what
+//!   instances use; `clock` and `http_hooks`: how it sees WASI clocks and HTTP.
 //! * `grants`: what the operator lets guests use besides cameras.
 //! * `author`: whose lines the log contains.
 //! * `pixels`: decodes and encodes pictures for instances, in threads of its own.

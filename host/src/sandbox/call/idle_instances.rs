@@ -21,9 +21,9 @@ pub const MAX_IDLE_INSTANCES: u32 = 8;
 /// there may be fewer of those. Stacks and tables are small in comparison.
 pub(in crate::sandbox) const MAX_IDLE_MEMORY: usize = 64 << 20;
 
-/// The most requests that one instance handles. Dropping the instance frees the memory that its guest has leaked, and
-/// creating another costs a hundredth of handling all these requests.
-const MAX_REQUESTS: u32 = 128;
+/// The most requests that one instance handles, one after another or, if it is shared, in total. Dropping the instance
+/// frees the memory that its guest has leaked, and creating another costs a hundredth of handling all these requests.
+pub(in crate::sandbox) const MAX_REQUESTS: u32 = 128;
 
 /// How long an instance may be idle. Most are needed for a burst only, and together they may hold [`MAX_IDLE_MEMORY`].
 pub(in crate::sandbox) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);

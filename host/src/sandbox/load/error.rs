@@ -9,7 +9,7 @@ use super::origin::Origin;
 /// component takes many times its size in memory, while streams are being served.
 pub const COMPONENT_LIMIT: usize = 64 << 20;
 
-/// Why a component cannot be the guest, its middleware, or the driver of a camera.
+/// Why a component cannot be the guest, its middleware, or the driver or a filter of a camera.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.

@@ -11,14 +11,11 @@ use wasmtime_wasi_http::WasiBody;
 use super::pipe::Output;
 use crate::channels::Subscription;
 use crate::sandbox::call::error::CallError;
+use crate::sandbox::call::idle_instances::MAX_REQUESTS;
 
 /// The most requests that an instance answers at the same time. With more, a trap would end too many responses; with
 /// fewer, viewers of unshared streams would need more instances.
 pub(super) const MAX_LIVE_REQUESTS: usize = 16;
-
-/// The most requests that one instance handles in total. Dropping the instance frees what its guest has leaked. As many
-/// as an instance that is reused for one request after another.
-const MAX_REQUESTS: u32 = 128;
 
 /// A request for a shared instance.
 pub(in crate::sandbox) type SharedRequest = Box<Request<WasiBody>>;
