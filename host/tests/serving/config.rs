@@ -69,6 +69,18 @@ fn errors_of_the_configuration_have_their_line_and_the_nearest_key() {
     assert!(valid && output.ends_with(": valid\n"), "{output}");
 }
 
+/// The parser of `--camera` took some for parts of a path.
+#[test]
+fn names_of_sections_that_are_no_names_of_cameras_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["front/door", "a:b", "a=b", "Front, left", "", "caf\u{e9}"] {
+        let (valid, output) = check(folder.path(), &format!("[cameras.\"{name}\"]\nsource = \"/dev/video0\"\n"));
+        assert!(!valid, "{name}");
+        let expected = format!("line 1: `{name}` is not a camera name; use 1 to ");
+        assert!(output.contains(&expected), "{name}: {output}");
+    }
+}
+
 #[test]
 fn users_tokens_and_the_certificate_may_be_in_the_configuration_which_is_then_private() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::value::{in_order, texts, unknown_key};
+use crate::config::camera_spec::{CameraSpecError, is_valid_name};
 
 /// The key of the source.
 const SOURCE: &str = "source";
@@ -38,6 +39,10 @@ pub(super) type CameraError = (Option<usize>, String);
 
 /// Returns the value of `--camera` for a section.
 pub(super) fn camera_spec(name: &str, section: &DeTable<'_>) -> Result<String, CameraError> {
+    // Of other names, the parser of `--camera` would take some for parts of a path.
+    if !is_valid_name(name) {
+        return Err((None, CameraSpecError::InvalidName(name.to_owned()).to_string()));
+    }
     let text = |key: &str| section.get(key).and_then(|value| value.get_ref().as_str());
     let source =
         text(SOURCE).ok_or_else(|| (None, format!("the camera needs a source, such as {SOURCE} = \"auto\"")))?;
