@@ -23,6 +23,7 @@ use crate::camera::v4l2::Devices;
 use crate::config::cli::ProbeArgs;
 use crate::config::{CommonOptions, ConfiguredCamera, default_cache_dir, find_cameras};
 use crate::drivers::MAX_DRIVER_INSTANCES;
+use crate::filters::MAX_FILTER_INSTANCES;
 use crate::process::open_files;
 use crate::sandbox::{CompileCache, Sandbox};
 
@@ -37,7 +38,8 @@ pub(super) fn run(args: &ProbeArgs) -> Result<(), CommandError> {
     open_files::raise_limit();
     let runtime = Builder::new_current_thread().enable_all().build().map_err(CommandError::System)?;
     let sandbox = || {
-        let sandbox = Sandbox::new(MAX_DRIVER_INSTANCES, args.guest_memory, open_cache())?;
+        let instances = MAX_DRIVER_INSTANCES + args.camera.filters.len() as u32 * MAX_FILTER_INSTANCES;
+        let sandbox = Sandbox::new(instances, args.guest_memory, open_cache())?;
         sandbox.run_pixels_on(runtime.handle().clone());
         Ok(Arc::new(sandbox))
     };
