@@ -2,6 +2,7 @@
 
 use super::camera_spec::CameraSpec;
 use super::cameras::{CamerasError, CommonOptions, ConfiguredCamera, GetSandbox, create_camera, named_sources};
+use super::secret_files::SecretFiles;
 use crate::camera::Cameras;
 use crate::camera::v4l2::Devices;
 
@@ -12,7 +13,7 @@ pub struct CameraChanges {
     pub all: Vec<ConfiguredCamera>,
     /// The names of new cameras.
     pub added: Vec<String>,
-    /// The names of cameras with another configuration.
+    /// The names of cameras with another configuration, or with other contents of a file that it names.
     pub changed: Vec<String>,
     /// The names of cameras that are no longer configured.
     pub removed: Vec<String>,
@@ -78,13 +79,15 @@ pub fn change_cameras(
     Ok(changes)
 }
 
-/// The running camera that has each configuration, if there is one.
+/// The running camera that has each configuration, with the files that it names, if there is one. Blocks while it reads
+/// files.
 fn unchanged<'a>(running: &'a [ConfiguredCamera], specs: &[CameraSpec]) -> Vec<Option<&'a ConfiguredCamera>> {
     // Several cameras without names may have the same configuration.
     let mut left: Vec<_> = running.iter().collect();
     let take = |spec: &CameraSpec| {
         let index = left.iter().position(|configured| configured.spec == *spec)?;
-        Some(left.remove(index))
+        let configured = left.remove(index);
+        SecretFiles::read(spec).are_those_of(configured.files).then_some(configured)
     };
     specs.iter().map(take).collect()
 }

@@ -11,6 +11,7 @@ use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
 use super::components::CameraComponents;
 use super::drivers::{DriverGrantsError, driver_settings};
+use super::secret_files::SecretFiles;
 use super::serve_args::ServeArgs;
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
@@ -27,7 +28,7 @@ use crate::process::private_file::{PrivateFileError, read_private_file};
 use crate::sandbox::{Configuration, ConfigurationError, FilterSettings, Grants, Sandbox, SandboxError};
 
 /// How much of a credentials file is read, in bytes. No password is longer.
-const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
+pub(super) const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
 
 /// A valid `--camera` option does not fit this machine or the other options.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,8 @@ pub struct ConfiguredCamera {
     pub camera: Arc<Camera>,
     /// Its driver and its filters, if it has any.
     pub components: CameraComponents,
+    /// The files that its configuration names, as they were.
+    pub(super) files: SecretFiles,
 }
 
 /// Where components run. It is asked only if there are any.
@@ -174,6 +177,8 @@ pub(super) fn create_camera(
     sandbox: GetSandbox<'_>,
     cameras: &Cameras,
 ) -> Result<ConfiguredCamera, CamerasError> {
+    // Before they are used: a change in between counts as one at the next reload.
+    let files = SecretFiles::read(spec);
     let mut components = CameraComponents::default();
     let source = create_source(&name, &resolved, spec, devices, common, sandbox, &mut components)?;
     let linger = if spec.keep_open { Linger::Always } else { Linger::For(common.linger) };
@@ -181,7 +186,7 @@ pub(super) fn create_camera(
     let memory = spec.memory.unwrap_or_default();
     let filters = create_filters(&name, spec, sandbox, &mut components)?;
     let camera = Camera::new(name, source, linger).with_label(label).with_memory(memory).with_filters(filters);
-    Ok(ConfiguredCamera { spec: spec.clone(), source: resolved, camera: cameras.adopt(camera), components })
+    Ok(ConfiguredCamera { spec: spec.clone(), source: resolved, camera: cameras.adopt(camera), components, files })
 }
 
 /// Creates the filters of one camera, and adds them to its components.

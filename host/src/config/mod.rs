@@ -3,8 +3,8 @@
 //! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]). [`cli`] defines the
 //! command line, [`serve_args`] the options for serving, and [`grant_args`] those for grants, which two commands share.
 //! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`accounts`] are the users and tokens of a file,
-//! and [`users`] turns them into rules. [`find_cameras`]
-//! turns the camera options into cameras, [`change_cameras`] does when the configuration is reloaded, and
+//! and [`users`] turns them into rules. [`find_cameras`] turns the camera options into cameras, [`change_cameras`] does when
+//! the configuration is reloaded, and `secret_files` notices when only a file that they name has changed.
 //! [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
@@ -26,6 +26,7 @@ pub mod label;
 mod lifetime;
 mod load;
 mod option_values;
+mod secret_files;
 pub mod serve_args;
 pub mod users;
 

@@ -3,7 +3,8 @@
 mod components;
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -50,6 +51,12 @@ impl Configured {
     fn snapshot_status(&self, camera: &str) -> u16 {
         get(self.server.address, &format!("/snapshot/{camera}")).status
     }
+}
+
+/// Writes a file that only its owner can read.
+fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// A configuration with these cameras, each with its frame rate.
@@ -104,6 +111,27 @@ fn cameras_are_added_changed_and_removed_under_viewers_of_others() {
     Viewer::watch(address, "/video_feed/goes").part();
     assert_eq!(configured.snapshot_status("new"), 404);
     stays.part();
+}
+
+/// The camera kept the old password until a restart.
+#[test]
+fn cameras_whose_credentials_file_has_changed_are_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = folder.path().join("door");
+    write_private(&credentials, "ann:old");
+    // Nothing listens there.
+    let text = format!(
+        "[cameras.door]\nsource = \"http://127.0.0.1:9/\"\ncredentials = \"{}\"\n",
+        credentials.display()
+    );
+    let configured = Configured::start_in(folder, &text, &[]);
+    assert_eq!(configured.reload(&text), (200, report(&[], &[], &[])));
+    write_private(&credentials, "ann:new");
+    assert_eq!(configured.reload(&text), (200, report(&[], &["door"], &[])));
+    assert_eq!(configured.reload(&text), (200, report(&[], &[], &[])));
+    // It was needed only to start.
+    fs::remove_file(&credentials).unwrap();
+    assert_eq!(configured.reload(&text), (200, report(&[], &[], &[])));
 }
 
 #[test]
