@@ -111,7 +111,8 @@ fn compile(workspace: &Path, out: &Path) -> Result<Option<Vec<u8>>, String> {
         }
         return Ok(None);
     }
-    let target_dir = out.join("guest-target");
+    // In the folder of this profile, as `out` is: clippy gives this script another `out`, but needs the same guest.
+    let target_dir = out.ancestors().nth(3).unwrap_or(out).join("guest-target");
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
         .current_dir(workspace)
