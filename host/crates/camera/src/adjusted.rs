@@ -62,6 +62,10 @@ impl Source for Adjusted {
     fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
         self.source.set_control(name, value)
     }
+
+    fn release(&self) {
+        self.source.release();
+    }
 }
 
 struct AdjustedCapture {

@@ -109,8 +109,10 @@ impl Camera {
         self.source.description() + &filters.collect::<String>()
     }
 
-    /// Removes the camera: [`supervise`](Self::supervise) closes it and returns, and its feeds get no more frames.
+    /// Removes the camera: [`supervise`](Self::supervise) closes it and returns, its feeds get no more frames, and
+    /// other cameras can have its device.
     pub fn remove(&self) {
+        self.source.release();
         self.removed.send_replace(true);
     }
 

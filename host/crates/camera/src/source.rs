@@ -53,6 +53,10 @@ pub trait Source: Send + Sync + 'static {
     fn set_control(&self, name: &str, _value: i64) -> Result<i64, ControlError> {
         find(&[], name).map(|_| 0)
     }
+
+    /// Gives up what other cameras may need, because the camera was removed. It may still be open for a moment, and
+    /// readers may keep the source alive much longer. Must not block.
+    fn release(&self) {}
 }
 
 /// An open camera. Dropping it closes the device.

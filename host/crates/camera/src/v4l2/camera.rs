@@ -13,7 +13,7 @@ use super::errors::device_error;
 use super::extract::ImageExtractor;
 use super::find::{OpenCamera, find};
 use super::negotiate::{RequestedMode, log_differences, negotiate};
-use super::registry::DeviceRegistry;
+use super::registry::Registration;
 use super::signal::{RequestedSignal, select};
 use super::streaming::{DEFAULT_BUFFERS, Streaming};
 use super::turn::turn;
@@ -81,9 +81,7 @@ impl Default for CameraOptions {
 /// A V4L2 camera with its configuration.
 pub struct V4l2Camera {
     system: Arc<dyn System>,
-    registry: DeviceRegistry,
-    /// The configured path.
-    path: PathBuf,
+    registration: Registration,
     requested: RequestedMode,
     quality: u8,
     allow_truncated: bool,
@@ -113,7 +111,7 @@ struct LastSeen {
 
 impl V4l2Camera {
     /// Creates a camera. Does not open the device.
-    pub(super) fn new(system: Arc<dyn System>, registry: DeviceRegistry, path: &Path, options: CameraOptions) -> Self {
+    pub(super) fn new(system: Arc<dyn System>, registration: Registration, options: CameraOptions) -> Self {
         let CameraOptions {
             size,
             rate,
@@ -129,8 +127,7 @@ impl V4l2Camera {
         } = options;
         Self {
             system,
-            registry,
-            path: path.to_owned(),
+            registration,
             requested: RequestedMode { size, rate, format, must_be_raw: false },
             quality,
             allow_truncated,
@@ -151,11 +148,12 @@ impl V4l2Camera {
 
     /// Opens the device, wherever it is now.
     pub(super) fn find(&self) -> Result<OpenCamera, SourceError> {
-        let camera = find(&*self.system, &self.path, &self.registry)?;
+        let camera = find(&*self.system, &self.registration)?;
+        let path = self.registration.path();
         let mut last_seen = self.last_seen();
-        let moved_to = (camera.node != self.path).then(|| camera.node.clone());
+        let moved_to = (camera.node != path).then(|| camera.node.clone());
         if moved_to.is_some() && moved_to != last_seen.moved_to {
-            warn!("the camera from {} is now at {}", self.path.display(), camera.node.display());
+            warn!("the camera from {} is now at {}", path.display(), camera.node.display());
         }
         last_seen.moved_to = moved_to;
         last_seen.card = Some(camera.identity.card.clone());
@@ -222,7 +220,7 @@ impl V4l2Camera {
 impl Source for V4l2Camera {
     fn description(&self) -> String {
         let last_seen = self.last_seen();
-        let node = last_seen.moved_to.as_ref().unwrap_or(&self.path).display();
+        let node = last_seen.moved_to.as_deref().unwrap_or(self.registration.path()).display();
         let turned = match (self.orientation, last_seen.is_turned_by_device) {
             (Some(orientation), Some(true)) => format!(", {orientation} by the device"),
             (Some(orientation), Some(false)) => format!(", {orientation} by EXIF"),
@@ -259,5 +257,9 @@ impl Source for V4l2Camera {
     fn set_control(&self, name: &str, value: i64) -> Result<i64, ControlError> {
         let OpenCamera { device, node, .. } = self.find()?;
         self.controls.set(&*self.system, &*device, &node, name, value)
+    }
+
+    fn release(&self) {
+        self.registration.release();
     }
 }

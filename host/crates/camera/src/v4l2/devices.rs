@@ -47,7 +47,7 @@ impl Devices {
     /// [`SourceError::NotCamera`] if the device can never deliver a picture. Logs all other problems, because they may
     /// pass.
     pub fn camera(&self, path: &Path, options: CameraOptions) -> Result<V4l2Camera, SourceError> {
-        let camera = V4l2Camera::new(self.system.clone(), self.registry.clone(), path, options);
+        let camera = V4l2Camera::new(self.system.clone(), self.registry.add(path), options);
         match camera.find() {
             Err(error @ SourceError::NotCamera { .. }) => return Err(error),
             Err(error) => warn!("{error} (retrying while it has viewers)"),

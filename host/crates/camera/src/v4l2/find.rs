@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::device::{Capabilities, Device, DeviceCaps, System};
 use super::errors::device_error;
-use super::registry::{DeviceIdentity, DeviceRegistry, RegisteredDevice};
+use super::registry::{DeviceIdentity, RegisteredDevice, Registration};
 use crate::error::{NotCameraReason, SourceError};
 
 /// The links in here name a device by its serial number or its port. A camera configured with such a link must not be
@@ -23,35 +23,59 @@ pub(super) struct OpenCamera {
     pub(super) is_media_controlled: bool,
 }
 
-/// Opens the camera that was configured with `path`. Prefers the same device as before, wherever it is now; then
-/// whatever is at the path; then a device of the same model that was plugged in since, if it cannot be any other.
-pub(super) fn find(system: &dyn System, path: &Path, registry: &DeviceRegistry) -> Result<OpenCamera, SourceError> {
+/// Opens a camera. Prefers the same device as before, wherever it is now; then whatever is at the configured path; then
+/// a device of the same model that was plugged in since, if it cannot be any other.
+///
+/// Several cameras may be the same device, under one path or several. The kernel lets one of them stream at a time.
+pub(super) fn find(system: &dyn System, registration: &Registration) -> Result<OpenCamera, SourceError> {
+    let path = registration.path();
     let at_path = open_camera(system, path);
-    let camera = match (at_path, registry.get(path)) {
+    let known = registration.known();
+    let camera = match (at_path, &known) {
         (at_path, None) => at_path,
-        (at_path, _) if path.starts_with(STABLE_LINKS) => at_path,
+        (at_path, _) if is_stable(path) => at_path,
         (Ok(camera), Some(known)) if camera.identity == known.identity => Ok(camera),
         // The camera is missing or has moved. Any other error comes from the camera itself.
         (at_path @ (Ok(_) | Err(SourceError::NotFound { .. } | SourceError::Gone { .. })), Some(known)) => {
-            find_elsewhere(system, path, &known, registry).map_or(at_path, Ok)
+            find_elsewhere(system, known, registration).map_or(at_path, Ok)
         }
         (at_path @ Err(_), Some(_)) => at_path,
     }?;
+    let sharing = sharing(system, &camera.identity, known.as_ref(), registration);
     let other_nodes = system.nodes().into_iter().filter(|node| *node != camera.node).collect();
-    if !registry.register(path, RegisteredDevice { identity: camera.identity.clone(), other_nodes }) {
+    if !registration.register(RegisteredDevice { identity: camera.identity.clone(), other_nodes }, &sharing) {
         return Err(SourceError::NotFound { path: path.to_owned() });
     }
     Ok(camera)
 }
 
-/// Looks for a known camera at the other nodes.
-fn find_elsewhere(
+fn is_stable(path: &Path) -> bool {
+    path.starts_with(STABLE_LINKS)
+}
+
+/// Returns the paths of the cameras with which a camera may share this device. `known` is what the camera was before.
+///
+/// A device that belongs to further cameras is not this camera: it may only have come back where this one was.
+fn sharing(
     system: &dyn System,
-    path: &Path,
-    known: &RegisteredDevice,
-    registry: &DeviceRegistry,
-) -> Option<OpenCamera> {
-    let nodes = system.nodes().into_iter().filter(|node| node != path);
+    identity: &DeviceIdentity,
+    known: Option<&RegisteredDevice>,
+    registration: &Registration,
+) -> Vec<PathBuf> {
+    let mut owners = registration.owners(identity);
+    match known {
+        _ if is_stable(registration.path()) => {}
+        Some(known) if known.identity == *identity => {}
+        Some(_) => owners.clear(),
+        // The configuration names the device several times if the paths of all its cameras lead to it.
+        None => owners.retain(|owner| open_camera(system, owner).is_ok_and(|camera| camera.identity == *identity)),
+    }
+    owners
+}
+
+/// Looks for a known camera at the other nodes.
+fn find_elsewhere(system: &dyn System, known: &RegisteredDevice, registration: &Registration) -> Option<OpenCamera> {
+    let nodes = system.nodes().into_iter().filter(|node| node != registration.path());
     let mut same_model: Vec<_> = nodes
         .filter_map(|node| open_camera(system, &node).ok())
         .filter(|camera| camera.identity.card == known.identity.card && camera.identity.index == known.identity.index)
@@ -60,9 +84,9 @@ fn find_elsewhere(
         return Some(same_model.swap_remove(same));
     }
     // The camera may be at another port. Accept only an unambiguous candidate: one new node, and no other camera of
-    // this program is the same model.
+    // this program is another device of the same model.
     same_model.retain(|camera| !known.other_nodes.contains(&camera.node));
-    let is_unambiguous = same_model.len() == 1 && !registry.has_other_of_model(path, &known.identity.card);
+    let is_unambiguous = same_model.len() == 1 && !registration.has_other_of_model(&known.identity);
     if is_unambiguous { same_model.pop() } else { None }
 }
 

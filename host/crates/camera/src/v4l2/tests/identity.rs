@@ -1,13 +1,33 @@
-//! Which device a camera is after it was unplugged.
+//! Which device a camera is after it was unplugged or configured anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::io::Errno;
 
 use super::{NODE, OTHER_NODE, start, start_webcam, wait_for_starts, within_deadline};
+use crate::camera::{Camera, Linger};
 use crate::error::SourceError;
 use crate::source::Source;
 use crate::status::OutageCause;
 use crate::v4l2::camera::CameraOptions;
+use crate::v4l2::devices::Devices;
 use crate::v4l2::scripted::{Operation, ScriptedCamera, ScriptedSystem};
+
+/// A link that names a device by its serial number.
+const BY_ID: &str = "/dev/v4l/by-id/usb-Cam_1234-video-index0";
+
+/// A webcam at this port.
+fn webcam_at(bus: &str) -> ScriptedCamera {
+    ScriptedCamera { bus: bus.into(), ..ScriptedCamera::webcam("Cam") }
+}
+
+/// The camera at `path`, as a server has it.
+fn camera_at(devices: &Devices, path: &str) -> Arc<Camera> {
+    let source = devices.camera(path.as_ref(), CameraOptions::default()).unwrap();
+    Arc::new(Camera::new(path.to_owned(), Arc::new(source), Linger::For(Duration::ZERO)))
+}
 
 #[tokio::test]
 async fn a_camera_is_found_at_another_node() {
@@ -106,7 +126,6 @@ fn an_ambiguous_device_is_assigned_to_no_camera() {
 
 #[test]
 fn a_camera_configured_by_id_is_not_searched_elsewhere() {
-    const BY_ID: &str = "/dev/v4l/by-id/usb-Cam_1234-video-index0";
     let system = ScriptedSystem::default();
     system.plug(BY_ID, ScriptedCamera::webcam("Cam"));
     let camera = system.devices().camera(BY_ID.as_ref(), CameraOptions::default()).unwrap();
@@ -130,4 +149,109 @@ async fn a_different_camera_at_the_same_node_replaces_the_old_one() {
     })
     .await;
     assert_eq!(fixture.camera.description(), format!("Better at {NODE}"));
+}
+
+#[test]
+fn a_reload_may_give_a_camera_another_path_of_its_device() {
+    const OWN_LINK: &str = "/dev/front";
+    for (before, after) in [(NODE, BY_ID), (BY_ID, NODE), (NODE, OWN_LINK), (OWN_LINK, NODE)] {
+        let system = ScriptedSystem::default();
+        system.plug(before, ScriptedCamera::webcam("Cam"));
+        system.plug(after, ScriptedCamera::webcam("Cam"));
+        let devices = system.devices();
+        let old = camera_at(&devices, before);
+        // A reader that stays keeps the old camera in memory.
+        let _feed = old.feed();
+        let new = devices.camera(after.as_ref(), CameraOptions::default()).unwrap();
+        old.remove();
+        assert!(new.open().is_ok(), "{after} after {before}");
+    }
+}
+
+#[test]
+fn two_paths_of_one_device_are_two_cameras_of_which_one_streams() {
+    for other_path in [BY_ID, "/dev/front"] {
+        let system = ScriptedSystem::default();
+        system.plug(NODE, ScriptedCamera::webcam("Cam"));
+        system.plug(other_path, ScriptedCamera::webcam("Cam"));
+        let devices = system.devices();
+        let camera = |path: &str| devices.camera(Path::new(path), CameraOptions::default()).unwrap();
+        let (first, second) = (camera(NODE), camera(other_path));
+        let capture = first.open().unwrap();
+        assert!(second.controls().is_ok());
+        // What the kernel answers while another file streams.
+        system.fail(other_path, Operation::SetFormat, Errno::BUSY.raw_os_error(), 1);
+        let error = second.open().err();
+        assert!(matches!(error, Some(SourceError::Busy { .. })), "{error:?}");
+        drop(capture);
+        drop(second.open().unwrap());
+        assert!(first.open().is_ok());
+        // It may have another number when it comes back.
+        system.unplug(NODE);
+        system.plug(OTHER_NODE, ScriptedCamera::webcam("Cam"));
+        assert!(first.open().is_ok() && second.open().is_ok());
+    }
+}
+
+#[test]
+fn two_paths_of_one_device_are_found_at_another_port() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, webcam_at("usb-1"));
+    system.plug(BY_ID, webcam_at("usb-1"));
+    let devices = system.devices();
+    let camera = |path: &str| devices.camera(Path::new(path), CameraOptions::default()).unwrap();
+    let (first, second) = (camera(NODE), camera(BY_ID));
+    system.unplug(NODE);
+    system.unplug(BY_ID);
+    system.plug(OTHER_NODE, webcam_at("usb-2"));
+    assert!(first.open().is_ok());
+    system.plug(BY_ID, webcam_at("usb-2"));
+    assert!(second.open().is_ok() && first.open().is_ok());
+}
+
+#[test]
+fn a_removed_camera_is_no_other_camera_of_its_model() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, webcam_at("usb-1"));
+    system.plug(OTHER_NODE, webcam_at("usb-2"));
+    let devices = system.devices();
+    let removed = camera_at(&devices, NODE);
+    let _feed = removed.feed();
+    let stays = devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap();
+    removed.remove();
+    // Whoever still has the camera does not bring it back.
+    assert!(removed.controls().is_ok());
+    system.unplug(OTHER_NODE);
+    system.plug("/dev/video7", webcam_at("usb-3"));
+    assert!(stays.open().is_ok());
+}
+
+#[test]
+fn a_camera_that_could_not_be_configured_is_forgotten() {
+    let system = ScriptedSystem::default();
+    system.plug(NODE, webcam_at("usb-1"));
+    system.plug(OTHER_NODE, webcam_at("usb-2"));
+    let devices = system.devices();
+    let stays = devices.camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    // What a reload does that fails because of another camera.
+    drop(devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap());
+    system.unplug(NODE);
+    system.plug("/dev/video7", webcam_at("usb-3"));
+    assert!(stays.open().is_ok());
+}
+
+#[test]
+fn a_missing_camera_is_not_another_that_came_back_at_its_node() {
+    let system = ScriptedSystem::default();
+    system.plug(OTHER_NODE, ScriptedCamera::webcam("Cam"));
+    let devices = system.devices();
+    let missing = devices.camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    let other = devices.camera(OTHER_NODE.as_ref(), CameraOptions::default()).unwrap();
+    system.unplug(OTHER_NODE);
+    system.plug(NODE, ScriptedCamera::webcam("Cam"));
+    assert!(matches!(missing.open().err(), Some(SourceError::NotFound { .. })), "the other camera was used");
+    assert!(other.open().is_ok());
+    // A camera that was removed owns nothing.
+    drop(other);
+    assert!(missing.open().is_ok());
 }
