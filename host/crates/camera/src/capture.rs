@@ -246,10 +246,10 @@ impl CaptureThread {
         Ok(Self { stop, progress, result })
     }
 
-    /// Tells the thread to stop and waits until it has closed the device.
-    pub(super) async fn stop(mut self) {
+    /// Tells the thread to stop and waits until it has closed the device. Returns the error if it failed before.
+    pub(super) async fn stop(mut self) -> Option<CaptureError> {
         self.stop.store(true, Ordering::Relaxed);
-        let _ = (&mut self.result).await;
+        (&mut self.result).await.ok()?.err()
     }
 
     /// Waits until the thread stops by itself, which it does only on failure. Cancel-safe.

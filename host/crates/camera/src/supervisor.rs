@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::camera::{Camera, Linger};
@@ -21,7 +21,8 @@ use super::stream_mode::StreamMode;
 /// [`Source::max_retry_delay`](super::source::Source::max_retry_delay).
 const MIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// The delay after a device has refused the credentials. Many cameras lock out who fails to log in repeatedly.
+/// The delay after a device has refused the credentials, even if other readers come meanwhile. Many cameras lock out who
+/// fails to log in repeatedly.
 const LOGIN_RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// How long a device may take to open or close before its readers learn that it does not respond. Opening takes several
@@ -59,13 +60,24 @@ struct Supervisor {
     camera: Arc<Camera>,
     /// The outage that was last logged. `None` once the camera has delivered an image since.
     logged_outage: Option<Outage>,
+    /// The last refused login, until the next attempt.
+    refused_login: Option<RefusedLogin>,
     hotplug_events: Option<watch::Receiver<()>>,
+}
+
+/// A refused login.
+#[derive(Clone)]
+struct RefusedLogin {
+    /// What readers see until the next attempt.
+    outage: Outage,
+    /// When to log in again, at the earliest.
+    not_before: Instant,
 }
 
 impl Supervisor {
     fn new(camera: Arc<Camera>) -> Self {
         let hotplug_events = camera.source.hotplug_events();
-        Self { camera, logged_outage: None, hotplug_events }
+        Self { camera, logged_outage: None, refused_login: None, hotplug_events }
     }
 
     async fn run_once(&mut self) {
@@ -85,18 +97,30 @@ impl Supervisor {
                 () = idle(readers, camera.linger) => {}
             }
         });
-        camera.update_status(|status| status.state = State::Starting);
+        self.refused_login.take_if(|refused| refused.not_before <= Instant::now());
+        if self.refused_login.is_none() {
+            camera.update_status(|status| status.state = State::Starting);
+        }
         let mut retry_delay = MIN_RETRY_DELAY;
         // Reopen after each failure until the camera is idle.
         let was_open = loop {
+            if let Some(RefusedLogin { outage, not_before }) = self.refused_login.clone() {
+                let text = format!("{} (retrying)", outage.message);
+                self.publish_outage(outage, &text).await;
+                tokio::select! {
+                    () = &mut idle => break false,
+                    () = sleep_until(not_before) => self.refused_login = None,
+                }
+            }
             match self.run_until_failure(idle.as_mut()).await {
                 Ok(was_open) => break was_open,
                 Err(error) => {
                     if camera.status.borrow().state == State::Live {
                         retry_delay = MIN_RETRY_DELAY;
                     }
-                    if error.is_refused_login() {
-                        retry_delay = LOGIN_RETRY_DELAY;
+                    self.note_refused_login(&error);
+                    if self.refused_login.is_some() {
+                        continue;
                     }
                     self.report_outage(&error).await;
                 }
@@ -171,13 +195,27 @@ impl Supervisor {
         let mut stopping = Box::pin(thread.stop());
         loop {
             tokio::select! {
-                () = &mut stopping => return,
+                failure = &mut stopping => {
+                    // Its readers have left before they could see it.
+                    if let Some(error) = failure {
+                        self.note_refused_login(&error);
+                    }
+                    return;
+                }
                 () = sleep(RESPONSE_TIMEOUT) => {
                     if *self.camera.readers.borrow() > 0 {
                         self.report_outage(&CaptureError::Unresponsive(RESPONSE_TIMEOUT)).await;
                     }
                 }
             }
+        }
+    }
+
+    /// If this failure is a refused login, postpones the next one.
+    fn note_refused_login(&mut self, error: &CaptureError) {
+        if error.is_refused_login() {
+            self.refused_login =
+                Some(RefusedLogin { outage: error.into(), not_before: Instant::now() + LOGIN_RETRY_DELAY });
         }
     }
 
