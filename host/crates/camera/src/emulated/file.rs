@@ -84,6 +84,11 @@ impl FileState {
         self.stamp == other.stamp
     }
 
+    /// The size of the file in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.stamp.length
+    }
+
     /// Whether the file may be in the middle of a change. Does not rely on the file's own time alone, because the clock
     /// of a file server may be wrong.
     pub(super) fn is_recent(&self) -> bool {

@@ -61,16 +61,36 @@ struct FolderFile {
     /// The state when the file was last read. `None` if the state is unknown.
     state: Option<FileState>,
     image: Option<JpegImage>,
-    /// Whether to read the file again even if it seems unchanged, because it was just written or could not be read.
-    is_provisional: bool,
+    reread: Reread,
     /// Whether the reason for skipping it was logged.
     is_reported: bool,
+}
+
+/// When to read a file again that seems unchanged.
+#[derive(Clone, Copy, Debug)]
+enum Reread {
+    /// Never.
+    Never,
+    /// At every check, because it was just written or could not be read.
+    Always,
+    /// As soon as it fits into the memory for the pictures of the folder.
+    OnceItFits,
 }
 
 impl FolderFile {
     /// Whether the file had this state when it was last read.
     fn has_state(&self, state: &FileState) -> bool {
         self.state.is_some_and(|previous| previous.is_same(state))
+    }
+
+    /// Whether to read the file, which now has this state. The other pictures leave `room` bytes.
+    fn is_due(&self, state: &FileState, room: u64) -> bool {
+        !self.has_state(state)
+            || match self.reread {
+                Reread::Never => false,
+                Reread::Always => true,
+                Reread::OnceItFits => state.length() <= room,
+            }
     }
 
     /// The bytes of the picture.
@@ -197,10 +217,11 @@ impl Folder {
         let (state, result) = match file::inspect(&path) {
             Ok(Some(metadata)) => {
                 let state = FileState::new(&metadata, previous.and_then(|file| file.state));
-                if previous.is_some_and(|file| file.has_state(&state) && !file.is_provisional) {
+                let others = self.total_bytes - previous.map_or(0, FolderFile::bytes);
+                let room = self.limit.saturating_sub(others);
+                if previous.is_some_and(|file| !file.is_due(&state, room)) {
                     return;
                 }
-                let others = self.total_bytes - previous.map_or(0, FolderFile::bytes);
                 (Some(state), file::read(&path, &state, others, self.limit))
             }
             // Removed since the folder was listed.
@@ -209,23 +230,29 @@ impl Folder {
         };
         let is_recent = state.is_some_and(|state| state.is_recent());
         let file = match result {
-            Ok(image) => FolderFile { state, image: Some(image), is_provisional: is_recent, is_reported: false },
+            Ok(image) => {
+                let reread = if is_recent { Reread::Always } else { Reread::Never };
+                FolderFile { state, image: Some(image), reread, is_reported: false }
+            }
             // The file may still be written to. Keep the old picture until that is done.
             Err(FileError::InvalidJpeg(_) | FileError::Changing) if is_recent => {
                 let image = previous.and_then(|file| file.image.clone());
-                FolderFile { state, image, is_provisional: true, is_reported: false }
+                FolderFile { state, image, reread: Reread::Always, is_reported: false }
             }
             Err(error) => {
                 let is_unchanged = previous.is_some_and(|file| match &state {
                     Some(state) => file.has_state(state),
                     None => file.state.is_none(),
                 });
-                let is_provisional =
-                    matches!(error, FileError::Unreadable(_) | FileError::FolderTooLarge(_) | FileError::Changing);
+                let reread = match error {
+                    FileError::Unreadable(_) | FileError::Changing => Reread::Always,
+                    FileError::FolderTooLarge(_) => Reread::OnceItFits,
+                    _ => Reread::Never,
+                };
                 if !(is_unchanged && previous.is_some_and(|file| file.is_reported)) {
                     self.unreported.push((path, error));
                 }
-                FolderFile { state, image: None, is_provisional, is_reported: true }
+                FolderFile { state, image: None, reread, is_reported: true }
             }
         };
         self.replace(name, Some(file));
