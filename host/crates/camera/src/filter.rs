@@ -19,8 +19,9 @@ pub trait Filter: Send + Sync {
     /// Describes the filter for people, in one line.
     fn description(&self) -> String;
 
-    /// Prepares to filter frames, in the camera's filter thread, when the camera gets its first frame for a reader. Must
-    /// not block for long; what can fail belongs in [`OpenFilter::apply`].
+    /// Prepares to filter frames, in the camera's filter thread, which starts whenever the camera has opened, even if it
+    /// has no readers ([`Linger::Always`](super::Linger::Always)). Must not block for long; what can fail belongs in
+    /// [`OpenFilter::apply`].
     fn open(&self) -> Box<dyn OpenFilter>;
 }
 
