@@ -34,7 +34,7 @@ use super::source::{Capture, Source};
 pub const DEFAULT_RATE: f64 = 1.0;
 
 /// The pictures in `frames/`, embedded so that the program needs no files.
-static EMBEDDED: [&[u8]; 3] = [
+pub(crate) static EMBEDDED: [&[u8]; 3] = [
     include_bytes!("../../../../../frames/1.jpg"),
     include_bytes!("../../../../../frames/2.jpg"),
     include_bytes!("../../../../../frames/3.jpg"),

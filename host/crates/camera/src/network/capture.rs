@@ -9,27 +9,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::yield_now;
 use tokio::time::{timeout, timeout_at};
-use tracing::debug;
 
 use super::address::Address;
 use super::error::NetworkError;
 use super::options::NetworkOptions;
-use super::pictures::{self, Event, Kind, Picture, Polling, Report};
+use super::pictures::{self, Event, Kind, Polling, Report};
 use super::resolver::Resolver;
+use super::selection::Selection;
 use super::session::Session;
-use crate::dimensions::Dimensions;
 use crate::error::SourceError;
-use crate::frame::JpegImage;
-use crate::frame_counts::LostFrames;
 use crate::frame_sampling::FrameSampling;
-use crate::image_checker::ImageChecker;
-use crate::jpeg::{self, JpegError, Options};
-use crate::source::{Capture, CaptureOutcome, CapturedImage, ImageData};
+use crate::jpeg::Options;
+use crate::source::{Capture, CaptureOutcome};
 use crate::stall::stall_timeout;
 use crate::status::Outage;
 use crate::stream_mode::StreamMode;
@@ -44,31 +40,30 @@ const FIRST_PICTURE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many still images to request per second by default.
 const DEFAULT_POLLING_RATE: f64 = 1.0;
 
+/// How many events wait to be taken: the reader waits with the next one, and then reads nothing. The least that a
+/// channel of Tokio can hold.
+const MAX_WAITING: usize = 1;
+
+/// How many events are taken at most before the newest picture is returned, so that a server which sends faster than
+/// they are taken cannot keep it from being returned. More than what usually arrives while this thread is busy: the
+/// kernel holds up to 6 MiB (`tcp_rmem` in tcp(7)), or 200 pictures of 30 kB.
+const MAX_TAKEN: u32 = 256;
+
 /// An open camera in the network.
 pub(super) struct NetworkCapture {
     address: String,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
     /// The reader runs on `runtime`, so it adds events only while this thread waits for them.
-    events: UnboundedReceiver<Event>,
+    events: Receiver<Event>,
     received: Arc<AtomicU64>,
-    checker: ImageChecker,
-    options: Options,
-    mode: Option<StreamMode>,
-    rate: Option<f64>,
+    selection: Selection,
     stall_timeout: Duration,
     /// When the last picture arrived, or else when the camera was opened.
     last_picture: Instant,
     has_picture: bool,
-    /// Whether the last image that arrived was whole.
-    is_last_whole: bool,
     /// The value of `received` at that time.
     received_then: u64,
-    /// Frames lost since the last image.
-    lost_since: LostFrames,
-    /// The server's number of the last frame.
-    sequence: Option<u64>,
-    outage: Option<Outage>,
     failure: Option<NetworkError>,
 }
 
@@ -83,7 +78,7 @@ impl NetworkCapture {
     ) -> Result<Self, SourceError> {
         let failed = |source| SourceError::Network { address: address.to_string(), source };
         let runtime = start_runtime().map_err(|error| failed(NetworkError::Connect(error.to_string())))?;
-        let (sender, events) = unbounded_channel();
+        let (sender, events) = channel(MAX_WAITING);
         let received = Arc::new(AtomicU64::new(0));
         // From here on, dropping `capture` ends the runtime without waiting.
         let mut capture = Self {
@@ -91,18 +86,11 @@ impl NetworkCapture {
             runtime: None,
             events,
             received: received.clone(),
-            checker: ImageChecker::new(options, sampling),
-            options,
-            mode: None,
-            rate: settings.rate,
+            selection: Selection::new(address.to_string(), options, settings.rate, sampling),
             stall_timeout: stall_timeout(settings.rate),
             last_picture: Instant::now(),
             has_picture: false,
-            is_last_whole: false,
             received_then: 0,
-            lost_since: LostFrames::default(),
-            sequence: None,
-            outage: None,
             failure: None,
         };
         let runtime = capture.runtime.insert(runtime);
@@ -133,131 +121,67 @@ impl NetworkCapture {
         SourceError::Network { address: self.address.clone(), source }
     }
 
-    /// Waits for pictures until the deadline. Returns all that have arrived, oldest first.
-    fn receive(&mut self, deadline: Instant) -> Vec<Picture> {
-        let Some(runtime) = &self.runtime else { return Vec::new() };
-        let events = &mut self.events;
+    /// Waits for events until the deadline, and takes those that have arrived, oldest first.
+    fn receive(&mut self, deadline: Instant) {
         // An expired deadline is not an error.
-        let first = runtime.block_on(async { timeout_at(deadline.into(), events.recv()).await.ok() });
-        let mut pictures = Vec::new();
-        let mut next = first;
+        let mut next = self.wait(async |events| timeout_at(deadline.into(), events.recv()).await.ok());
+        let mut taken = 0;
         while let Some(event) = next {
-            match event {
-                Some(Event::Picture(picture)) => pictures.push(picture),
-                // The same damaged image again is no sign of life.
-                Some(Event::Unchanged) if self.is_last_whole => self.note_sign_of_life(),
-                Some(Event::Unchanged) => {}
-                Some(Event::Failed(error)) => self.failure = Some(error),
-                // The reader has panicked, which the panic hook has reported.
-                None => self.failure = self.failure.take().or(Some(NetworkError::Ended)),
+            // Without a reason, the reader has panicked, which the panic hook has reported.
+            self.take(event.unwrap_or(Event::Failed(NetworkError::Ended)));
+            taken += 1;
+            if taken >= MAX_TAKEN || Instant::now() >= deadline {
+                return;
             }
-            next = self.events.try_recv().ok().map(Some);
+            next = self.wait(async |events| {
+                // Lets the reader continue with what has arrived.
+                yield_now().await;
+                events.try_recv().ok().map(Some)
+            });
         }
-        pictures
     }
 
-    fn mode_of(&self, dimensions: Dimensions) -> StreamMode {
-        StreamMode { dimensions, rate: self.rate, format: None, quality: None }
+    /// Runs the reader until `wait` returns.
+    fn wait<T>(&mut self, wait: impl AsyncFnOnce(&mut Receiver<Event>) -> Option<T>) -> Option<T> {
+        self.runtime.as_ref()?.block_on(wait(&mut self.events))
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Picture(picture) => {
+                if self.selection.add(picture) {
+                    self.note_sign_of_life();
+                }
+            }
+            Event::Unchanged => {
+                if self.selection.is_whole_again() {
+                    self.note_sign_of_life();
+                }
+            }
+            Event::Failed(error) => self.failure = Some(error),
+        }
     }
 
     fn note_sign_of_life(&mut self) {
         self.last_picture = Instant::now();
         self.received_then = self.received.load(Ordering::Relaxed);
     }
-
-    /// Selects the newest whole image, and counts the others.
-    fn select(&mut self, pictures: Vec<Picture>) -> CaptureOutcome {
-        let mut lost = LostFrames::default();
-        let mut image: Option<(CapturedImage, Option<u64>)> = None;
-        let mut has_newest = false;
-        for Picture { body, metadata } in pictures.into_iter().rev() {
-            // A placeholder, which may have the number of the last frame.
-            if metadata.outage.is_some() {
-                self.note_sign_of_life();
-                if !has_newest {
-                    self.outage = metadata.outage;
-                    has_newest = true;
-                    // The server's placeholders have the size of the camera's pictures.
-                    let size = jpeg::validate(&body, self.options).ok().map(|info| info.dimensions);
-                    self.mode = self.mode.or(size.map(|size| self.mode_of(size)));
-                }
-                continue;
-            }
-            // A slow camera's frame that the server sends again.
-            if self.outage.is_none() && metadata.sequence.is_some() && metadata.sequence == self.sequence {
-                self.note_sign_of_life();
-                continue;
-            }
-            if has_newest {
-                let is_same =
-                    image.as_ref().is_some_and(|(_, sequence)| sequence.is_some() && *sequence == metadata.sequence);
-                lost.late += u64::from(!is_same);
-                continue;
-            }
-            let checked = self.check(body, &mut lost);
-            self.is_last_whole = checked.is_some();
-            if let Some(checked) = checked {
-                has_newest = true;
-                self.outage = None;
-                self.has_picture = true;
-                self.note_sign_of_life();
-                self.mode = Some(self.mode_of(checked.dimensions));
-                image = Some((
-                    CapturedImage { data: ImageData::Jpeg(checked), timestamp: metadata.timestamp() },
-                    metadata.sequence,
-                ));
-            }
-        }
-        let Some((image, sequence)) = image else {
-            self.lost_since += lost;
-            return CaptureOutcome { image: None, lost };
-        };
-        // The server's numbers count what it did not send as well.
-        if let (Some(last), Some(this)) = (self.sequence, sequence) {
-            let counted = self.lost_since.total() + lost.total();
-            lost.dropped = this.saturating_sub(last).saturating_sub(1).saturating_sub(counted);
-        }
-        self.sequence = sequence;
-        self.lost_since = LostFrames::default();
-        CaptureOutcome { image: Some(image), lost }
-    }
-
-    /// Checks an image. Counts it if it is not whole.
-    fn check(&mut self, body: Bytes, lost: &mut LostFrames) -> Option<JpegImage> {
-        let complete = match jpeg::find_image(&body, self.options) {
-            Ok((image, _)) => self.checker.complete(body.slice_ref(image)),
-            Err(error) => {
-                self.checker.note_damage();
-                Err(error)
-            }
-        };
-        match complete.map(|image| self.checker.check_data(&image).map(|()| image)) {
-            Ok(Ok(image)) => return Some(image),
-            Ok(Err(error)) => {
-                debug!("{}: dropped a picture: {error}", self.address);
-                lost.corrupt += 1;
-            }
-            Err(error) => {
-                debug!("{}: dropped a picture: {error}", self.address);
-                *(if error == JpegError::Empty { &mut lost.empty } else { &mut lost.malformed }) += 1;
-            }
-        }
-        None
-    }
 }
 
 impl Capture for NetworkCapture {
     fn mode(&self) -> Option<StreamMode> {
-        self.mode
+        self.selection.mode()
     }
 
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
         if let Some(failure) = self.failure.take() {
             return Err(self.error(failure));
         }
-        let pictures = self.receive(deadline);
-        let outcome = self.select(pictures);
+        self.receive(deadline);
+        let outcome = self.selection.take();
         if outcome.image.is_some() {
+            self.has_picture = true;
+            self.note_sign_of_life();
             // A failure is reported by the next call.
             return Ok(outcome);
         }
@@ -267,18 +191,18 @@ impl Capture for NetworkCapture {
         let limit = if self.has_picture { self.stall_timeout } else { self.stall_timeout.max(FIRST_PICTURE_TIMEOUT) };
         if self.last_picture.elapsed() > limit {
             let bytes = self.received.load(Ordering::Relaxed).saturating_sub(self.received_then);
-            let damaged = self.lost_since.damaged();
+            let damaged = self.selection.damaged();
             return Err(self.error(NetworkError::Stalled { after: limit, bytes, damaged }));
         }
         Ok(outcome)
     }
 
     fn source_sequence(&self) -> Option<u64> {
-        self.sequence
+        self.selection.sequence()
     }
 
     fn outage(&self) -> Option<&Outage> {
-        self.outage.as_ref()
+        self.selection.outage()
     }
 }
 
@@ -292,4 +216,125 @@ impl Drop for NetworkCapture {
 
 fn start_runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::thread::{JoinHandle, spawn};
+
+    use jpeg_encoder::{ColorType, Encoder};
+
+    use crate::source::ImageData;
+
+    /// Long enough for everything that a test waits for.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n--f\r\n";
+
+    /// Opens a camera whose server accepts one connection and sends what `script` writes once it has got a request.
+    fn open(
+        script: impl FnOnce(&mut TcpStream) -> io::Result<()> + Send + 'static,
+    ) -> (NetworkCapture, JoinHandle<io::Result<()>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let server = spawn(move || {
+            let (mut stream, _) = listener.accept()?;
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                request.extend(byte);
+            }
+            script(&mut stream)
+        });
+        // So slow that no test is too slow for it.
+        let settings = NetworkOptions { rate: Some(0.01), ..NetworkOptions::default() };
+        let resolver = Resolver::of_system();
+        let capture = NetworkCapture::open(&address, &settings, Options::default(), Arc::default(), &resolver);
+        (capture.unwrap(), server)
+    }
+
+    fn next(capture: &mut NetworkCapture) -> Result<CaptureOutcome, SourceError> {
+        capture.next(Instant::now() + DEADLINE)
+    }
+
+    #[test]
+    fn very_many_empty_parts_do_not_queue() {
+        const PARTS: u64 = 50_000;
+        // What the HTTP client holds at most, and less than a fiftieth of the stream.
+        const MAX_HELD: u64 = 512 << 10;
+        let part = format!("X: {}\r\n\r\n\r\n--f\r\n", "x".repeat(500));
+        let length = part.len() as u64;
+        let (mut capture, server) = open(move |stream| {
+            stream.write_all(STREAM.as_bytes())?;
+            let parts = part.repeat(1000);
+            (0..PARTS / 1000).try_for_each(|_| stream.write_all(parts.as_bytes()))
+        });
+        let mut taken = 0;
+        let error = loop {
+            match next(&mut capture) {
+                Ok(outcome) => {
+                    assert!(outcome.image.is_none() && outcome.lost.empty <= u64::from(MAX_TAKEN), "{outcome:?}");
+                    taken += outcome.lost.empty;
+                    let held = capture.received.load(Ordering::Relaxed).saturating_sub(taken * length);
+                    assert!(held <= MAX_HELD, "{held} bytes were read ahead");
+                    assert!(capture.events.len() <= MAX_WAITING);
+                }
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().ends_with("the server ended the stream"), "{error}");
+        // Those that arrived together with the end are not reported.
+        assert!((PARTS - u64::from(MAX_TAKEN)..=PARTS).contains(&taken), "{taken}");
+        server.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_camera_whose_reader_waits_can_be_closed() {
+        let (mut capture, server) = open(|stream| {
+            stream.write_all(STREAM.as_bytes())?;
+            loop {
+                stream.write_all(b"\r\n\r\n--f\r\n")?;
+            }
+        });
+        assert!(next(&mut capture).unwrap().lost.empty > 0);
+        drop(capture);
+        assert!(server.join().unwrap().is_err(), "the connection is closed");
+    }
+
+    #[test]
+    fn the_newest_of_all_pictures_that_have_arrived_is_returned() {
+        const PICTURES: u16 = 20;
+        let (sent, wait_until_sent) = mpsc::channel();
+        let (mut capture, server) = open(move |stream| {
+            stream.write_all(STREAM.as_bytes())?;
+            for number in 1..=PICTURES {
+                let mut image = Vec::new();
+                let encoder = Encoder::new(&mut image, 80);
+                encoder
+                    .encode(
+                        &[0; 8 * 8 * PICTURES as usize][..usize::from(8 * 8 * number)],
+                        8 * number,
+                        8,
+                        ColorType::Luma,
+                    )
+                    .unwrap();
+                stream.write_all(&[b"\r\n", &image[..], b"\r\n--f\r\n"].concat())?;
+            }
+            sent.send(()).unwrap();
+            // Until the camera is closed.
+            stream.read_to_end(&mut Vec::new()).map(drop)
+        });
+        wait_until_sent.recv().unwrap();
+        let outcome = next(&mut capture).unwrap();
+        let Some(ImageData::Jpeg(image)) = outcome.image.map(|image| image.data) else { panic!("no image") };
+        assert_eq!(image.dimensions.width, u32::from(8 * PICTURES));
+        assert_eq!(outcome.lost.late, u64::from(PICTURES) - 1);
+        drop(capture);
+        server.join().unwrap().unwrap();
+    }
 }

@@ -6,7 +6,8 @@
 //! * `camera`: the [`Source`](crate::Source); `capture`: the open camera.
 //! * `session`: requests with redirects and credentials; `resolver`: the addresses of names; `authorization`: Basic and
 //!   Digest; [`credentials`], [`address`], `options`: what the user configures.
-//! * `pictures`: reads a response, a stream or a still image; `metadata`: what its headers say about a frame.
+//! * `pictures`: reads a response, a stream or a still image; `metadata`: what its headers say about a frame;
+//!   `selection`: which of the pictures is the newest.
 //! * [`error`]: why there is no picture.
 
 pub mod address;
@@ -19,6 +20,7 @@ mod metadata;
 mod options;
 mod pictures;
 mod resolver;
+mod selection;
 mod session;
 
 pub use address::{Address, AddressError};

@@ -1,4 +1,4 @@
-//! Reads pictures from responses, as fast as they arrive.
+//! Reads pictures from responses, as fast as they arrive and are taken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Response, StatusCode};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::NetworkError;
@@ -34,21 +34,22 @@ pub(super) struct Picture {
     pub(super) metadata: Metadata,
 }
 
-/// Where a reader reports, and the number of bytes that it has received.
+/// Where a reader reports, and the number of bytes that it has received. Each report waits until there is room, so
+/// nothing is read meanwhile and nothing queues.
 #[derive(Clone)]
 pub(super) struct Report {
-    pub(super) events: UnboundedSender<Event>,
+    pub(super) events: Sender<Event>,
     pub(super) received: Arc<AtomicU64>,
 }
 
 impl Report {
-    fn picture(&self, body: Bytes, metadata: Metadata) {
-        self.send(Event::Picture(Picture { body, metadata }));
+    async fn picture(&self, body: Bytes, metadata: Metadata) {
+        self.send(Event::Picture(Picture { body, metadata })).await;
     }
 
-    fn send(&self, event: Event) {
+    async fn send(&self, event: Event) {
         // Fails while the camera closes.
-        let _ = self.events.send(event);
+        let _ = self.events.send(event).await;
     }
 
     /// Waits for bytes. Returns `None` at the end of the body.
@@ -100,7 +101,7 @@ impl Kind {
 /// Reads a response, and for still images the following ones, until something fails.
 pub(super) async fn read(session: Session, response: Response, kind: Kind, polling: Polling, report: Report) {
     let Err(error) = read_until_failure(session, response, kind, polling, &report).await;
-    report.send(Event::Failed(error));
+    report.send(Event::Failed(error)).await;
 }
 
 async fn read_until_failure(
@@ -132,7 +133,7 @@ async fn read_until_failure(
             // Some cameras send text between the images.
             if !part.headers.get("content-type").is_some_and(|value| value.starts_with("text/")) {
                 let metadata = Metadata::read(|name| part.headers.get(name));
-                report.picture(part.body, metadata);
+                report.picture(part.body, metadata).await;
             }
         }
         match report.receive(&mut response).await? {
@@ -156,7 +157,7 @@ async fn poll(
     loop {
         let too_late = |_| NetworkError::NoResponse(polling.timeout);
         if response.status() == StatusCode::NOT_MODIFIED {
-            report.send(Event::Unchanged);
+            report.send(Event::Unchanged).await;
         } else {
             let metadata = Metadata::of_response(&response);
             conditions = conditions_for(response.headers());
@@ -164,10 +165,10 @@ async fn poll(
             let body = body.await.map_err(too_late)??;
             // A server that numbers its frames knows better whether this is a new one.
             if body == last && metadata.sequence.is_none() && metadata.outage.is_none() {
-                report.send(Event::Unchanged);
+                report.send(Event::Unchanged).await;
             } else {
                 last = body.clone();
-                report.picture(body, metadata);
+                report.picture(body, metadata).await;
             }
         }
         // Skips what is overdue.
