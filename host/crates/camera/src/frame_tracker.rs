@@ -7,6 +7,11 @@ use super::frame::Frame;
 use super::frame_counts::{FrameCounts, LostFrames};
 use super::history::{FrameRecord, History};
 
+/// Neither lost frames nor the numbers of a source advance the numbers beyond this. From there on they count only images,
+/// of which no camera delivers so many: so all stay below 2^53, and clients in JavaScript can represent them, whatever a
+/// source claims.
+const MAX_ADVANCED: u64 = 1 << 52;
+
 /// Numbers, counts and records the frames of a camera since the host started, across all times it is opened. Written by
 /// the threads that serve the camera; readable by anyone.
 #[derive(Debug, Default)]
@@ -40,14 +45,18 @@ impl FrameTracker {
     pub(super) fn add_lost(&self, lost: LostFrames) {
         let mut state = self.state();
         state.counts.lost += lost;
-        state.next_sequence = state.next_sequence.saturating_add(lost.total());
+        let advanced = state.next_sequence.saturating_add(lost.total()).min(MAX_ADVANCED);
+        state.next_sequence = state.next_sequence.max(advanced);
         state.lost = state.lost.saturating_add(lost.total());
     }
 
-    /// Continues with this number, unless the numbers so far are higher. The numbers in between do not count as lost.
+    /// Continues with this number, unless the numbers so far are higher or no source gets so far. The numbers in between
+    /// do not count as lost.
     pub(super) fn advance_to(&self, sequence: u64) {
         let mut state = self.state();
-        state.next_sequence = state.next_sequence.max(sequence);
+        if sequence <= MAX_ADVANCED {
+            state.next_sequence = state.next_sequence.max(sequence);
+        }
     }
 
     /// Numbers a captured image.
@@ -106,5 +115,32 @@ impl FrameTracker {
     /// Ignores poisoning: no critical section can leave the state inconsistent.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_of_a_source_and_no_lost_frames_exhaust_the_numbers() {
+        let tracker = FrameTracker::default();
+        let next = || tracker.next_position().sequence;
+        assert_eq!(next(), 0);
+        tracker.advance_to(10);
+        tracker.add_lost(LostFrames { dropped: 5, ..LostFrames::default() });
+        assert_eq!((next(), next()), (15, 16));
+        for number in [u64::MAX, (1 << 53) - 1] {
+            tracker.advance_to(number);
+        }
+        assert_eq!(next(), 17);
+        let mut last = 17;
+        for _ in 0..5000 {
+            tracker.advance_to(1 << 52);
+            tracker.add_lost(LostFrames { dropped: (1 << 53) - 1, ..LostFrames::default() });
+            let sequence = next();
+            assert!(sequence > last && sequence < 1 << 53, "{sequence} after {last}");
+            last = sequence;
+        }
     }
 }

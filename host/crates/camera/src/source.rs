@@ -73,8 +73,8 @@ pub trait Capture: Send {
 
     /// The number that the source gave to the last image. `None` if it numbers none.
     ///
-    /// The image gets this number, unless the numbers so far are as high. So frames keep their number when one host is
-    /// the camera of another.
+    /// The image gets this number, unless the numbers so far are as high or it is above 2^52. So frames keep their number
+    /// when one host is the camera of another.
     fn source_sequence(&self) -> Option<u64> {
         None
     }

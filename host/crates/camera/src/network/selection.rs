@@ -16,6 +16,10 @@ use crate::source::{CaptureOutcome, CapturedImage, ImageData};
 use crate::status::Outage;
 use crate::stream_mode::StreamMode;
 
+/// How far a number may be ahead of the one before. Enough for the frames of a day at 120 fps, which a relay between
+/// this host and the camera may have missed. A number that is farther ahead is of another count, or made up.
+const MAX_GAP: u64 = 24 * 60 * 60 * 120;
+
 /// The pictures of one opening of a camera. Holds at most one of them.
 pub(super) struct Selection {
     /// For messages.
@@ -33,6 +37,8 @@ pub(super) struct Selection {
     /// Frames lost since the last image that outcomes have reported.
     lost_since: LostFrames,
     /// The server's number of the last image that was taken.
+    number: Option<u64>,
+    /// The same, unless it is too far ahead of the one before.
     sequence: Option<u64>,
     outage: Option<Outage>,
 }
@@ -41,7 +47,8 @@ pub(super) struct Selection {
 struct Candidate {
     image: JpegImage,
     timestamp: Timestamp,
-    sequence: Option<u64>,
+    /// The server's number.
+    number: Option<u64>,
 }
 
 impl Selection {
@@ -62,6 +69,7 @@ impl Selection {
             is_last_whole: false,
             lost: LostFrames::default(),
             lost_since: LostFrames::default(),
+            number: None,
             sequence: None,
             outage: None,
         }
@@ -77,7 +85,7 @@ impl Selection {
         self.outage.as_ref()
     }
 
-    /// The server's number of the last image that was taken.
+    /// The server's number of the last image that was taken, if it is credible.
     pub(super) fn sequence(&self) -> Option<u64> {
         self.sequence
     }
@@ -111,15 +119,15 @@ impl Selection {
             return true;
         }
         // A slow camera's frame that the server sends again.
-        if self.outage.is_none() && metadata.sequence.is_some() && metadata.sequence == self.sequence {
+        if self.outage.is_none() && metadata.sequence.is_some() && metadata.sequence == self.number {
             return true;
         }
         match self.complete(&body) {
             Ok(image) => {
                 self.is_last_whole = true;
-                let (timestamp, sequence) = (metadata.timestamp(), metadata.sequence);
-                let replaced = self.newest.replace(Candidate { image, timestamp, sequence });
-                let is_same = |old: &Candidate| old.sequence.is_some() && old.sequence == sequence;
+                let (timestamp, number) = (metadata.timestamp(), metadata.sequence);
+                let replaced = self.newest.replace(Candidate { image, timestamp, number });
+                let is_same = |old: &Candidate| old.number.is_some() && old.number == number;
                 self.lost.late += u64::from(replaced.is_some_and(|old| !is_same(&old)));
             }
             Err(error) => {
@@ -143,16 +151,18 @@ impl Selection {
             }
         });
         let mut lost = std::mem::take(&mut self.lost);
-        let Some(Candidate { image, timestamp, sequence }) = newest else {
+        let Some(Candidate { image, timestamp, number }) = newest else {
             self.lost_since += lost;
             return CaptureOutcome { image: None, lost };
         };
+        self.sequence = number.filter(|this| this.saturating_sub(self.number.unwrap_or(*this)) <= MAX_GAP);
         // The server's numbers count what it did not send as well.
-        if let (Some(last), Some(this)) = (self.sequence, sequence) {
+        if let (Some(last), Some(this)) = (self.number, self.sequence) {
             let counted = self.lost_since.total() + lost.total();
             lost.dropped = this.saturating_sub(last).saturating_sub(1).saturating_sub(counted);
         }
-        self.sequence = sequence;
+        // Also if it is not credible: if the next one follows it, the server counts anew.
+        self.number = number;
         self.lost_since = LostFrames::default();
         self.outage = None;
         self.mode = Some(self.mode_of(image.dimensions));
@@ -251,5 +261,29 @@ mod tests {
         let lost = LostFrames { dropped: 2, empty: 1, ..Default::default() };
         assert_eq!(taken(&mut selection), (Some(2), lost));
         assert_eq!(selection.sequence(), Some(11));
+    }
+
+    /// Takes a picture with this number. Returns the number that is believed, and how many dropped frames it shows.
+    fn take_numbered(selection: &mut Selection, number: &'static str) -> (Option<u64>, u64) {
+        selection.add(numbered(EMBEDDED[0], number));
+        let (index, lost) = taken(selection);
+        assert_eq!(index, Some(0));
+        (selection.sequence(), lost.total())
+    }
+
+    #[test]
+    fn numbers_that_jump_far_ahead_are_not_believed() {
+        let mut selection = selection();
+        assert_eq!(take_numbered(&mut selection, "0"), (Some(0), 0));
+        for _ in 0..3 {
+            assert_eq!(take_numbered(&mut selection, "9007199254740991"), (None, 0));
+            assert!(selection.add(numbered(EMBEDDED[0], "9007199254740991")), "it is sent again");
+            assert_eq!(take_numbered(&mut selection, "0"), (Some(0), 0));
+        }
+        // A day at 120 fps.
+        assert_eq!(take_numbered(&mut selection, "10368000"), (Some(10_368_000), 10_367_999));
+        assert_eq!(take_numbered(&mut selection, "20736001"), (None, 0));
+        // The server counts anew.
+        assert_eq!(take_numbered(&mut selection, "20736003"), (Some(20_736_003), 1));
     }
 }
