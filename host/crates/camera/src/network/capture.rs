@@ -30,8 +30,8 @@ use crate::stall::stall_timeout;
 use crate::status::Outage;
 use crate::stream_mode::StreamMode;
 
-/// How long connecting and the head of the first response may take, including redirects. Less than the time after which
-/// viewers learn that a device does not respond.
+/// How long connecting and the head of a response may take, including redirects. Less than the time after which viewers
+/// learn that a device does not respond.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the first picture may take. Another server may have to open its camera.
@@ -107,10 +107,11 @@ impl NetworkCapture {
         });
         let (session, response, kind) = connected.map_err(failed)?;
         let interval = Duration::try_from_secs_f64(1.0 / settings.rate.unwrap_or(DEFAULT_POLLING_RATE));
-        let polling = Polling { interval: interval.unwrap_or(Duration::MAX), timeout: OPEN_TIMEOUT };
+        let polling = Polling { interval: interval.unwrap_or(Duration::MAX), head_timeout: OPEN_TIMEOUT };
         if !matches!(kind, Kind::Stream(_)) {
-            // A request may begin just before the interval has passed, and then take its time.
-            capture.stall_timeout = capture.stall_timeout.max(polling.interval.saturating_add(2 * polling.timeout));
+            // After the interval, the head may take its time, and then the image as long as the first one of a stream.
+            let longest = polling.interval.saturating_add(OPEN_TIMEOUT + FIRST_PICTURE_TIMEOUT);
+            capture.stall_timeout = capture.stall_timeout.max(longest);
         }
         runtime.spawn(pictures::read(session, response, kind, polling, Report { events: sender, received }));
         capture.last_picture = Instant::now();
@@ -304,6 +305,25 @@ mod tests {
         assert!(next(&mut capture).unwrap().lost.empty > 0);
         drop(capture);
         assert!(server.join().unwrap().is_err(), "the connection is closed");
+    }
+
+    #[test]
+    fn a_still_image_that_does_not_arrive_is_a_stall_with_the_number_of_its_bytes() {
+        let (mut capture, server) = open(|stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 5000\r\n\r\n")?;
+            stream.write_all(&[0; 1234])?;
+            stream.read_to_end(&mut Vec::new()).map(drop)
+        });
+        while capture.received.load(Ordering::Relaxed) < 1234 {
+            assert!(capture.next(Instant::now() + Duration::from_millis(1)).unwrap().image.is_none());
+        }
+        // As if all the time had passed.
+        capture.stall_timeout = Duration::ZERO;
+        capture.has_picture = true;
+        let error = capture.next(Instant::now()).unwrap_err().to_string();
+        assert!(error.contains(": no picture for 0 seconds; 1234 bytes of one arrived"), "{error}");
+        drop(capture);
+        server.join().unwrap().unwrap();
     }
 
     #[test]

@@ -65,8 +65,9 @@ impl Report {
 pub(super) struct Polling {
     /// The time from one request to the next.
     pub(super) interval: Duration,
-    /// How long a response may take.
-    pub(super) timeout: Duration,
+    /// How long the head of a response may take. Its body may take as long as the camera may be without a picture, which
+    /// is up to who takes the pictures.
+    pub(super) head_timeout: Duration,
 }
 
 /// What a response contains.
@@ -155,14 +156,12 @@ async fn poll(
     let mut conditions = HeaderMap::new();
     let mut last = Bytes::new();
     loop {
-        let too_late = |_| NetworkError::NoResponse(polling.timeout);
         if response.status() == StatusCode::NOT_MODIFIED {
             report.send(Event::Unchanged).await;
         } else {
             let metadata = Metadata::of_response(&response);
             conditions = conditions_for(response.headers());
-            let body = timeout(polling.timeout, read_body(&mut response, std::mem::take(&mut start), report));
-            let body = body.await.map_err(too_late)??;
+            let body = read_body(&mut response, std::mem::take(&mut start), report).await?;
             // A server that numbers its frames knows better whether this is a new one.
             if body == last && metadata.sequence.is_none() && metadata.outage.is_none() {
                 report.send(Event::Unchanged).await;
@@ -174,7 +173,8 @@ async fn poll(
         // Skips what is overdue.
         due = (due + polling.interval).max(Instant::now());
         sleep_until(due).await;
-        response = timeout(polling.timeout, session.get(&conditions)).await.map_err(too_late)??;
+        let too_late = |_| NetworkError::NoResponse(polling.head_timeout);
+        response = timeout(polling.head_timeout, session.get(&conditions)).await.map_err(too_late)??;
         if response.status() != StatusCode::NOT_MODIFIED
             && let Kind::Stream(_) = Kind::of(response.headers())?
         {
@@ -199,4 +199,52 @@ async fn read_body(response: &mut Response, mut body: BytesMut, report: &Report)
 fn conditions_for(headers: &HeaderMap) -> HeaderMap {
     let pairs = [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)];
     pairs.into_iter().filter_map(|(from, to)| Some((to, headers.get(from)?.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::resolver::Resolver;
+    use super::*;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc::channel;
+    use tokio::time::sleep;
+
+    /// The time is paused: it advances to the next timer while everything waits. So a timeout of the reader would be
+    /// over before the server continues.
+    #[tokio::test(start_paused = true)]
+    async fn a_still_image_that_takes_longer_to_arrive_than_a_head_may_is_read() {
+        let polling = Polling { interval: Duration::from_secs(1), head_timeout: Duration::from_secs(5) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                stream.readable().await.unwrap();
+                let mut bytes = [0; 1024];
+                // Nothing may be there all the same.
+                let length = stream.try_read(&mut bytes).unwrap_or_default();
+                request.extend_from_slice(&bytes[..length]);
+            }
+            // What fits into any buffer.
+            let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 4\r\n\r\n";
+            stream.writable().await.unwrap();
+            assert_eq!(stream.try_write(head).unwrap(), head.len());
+            for byte in *b"slow" {
+                sleep(2 * polling.head_timeout).await;
+                assert_eq!(stream.try_write(&[byte]).unwrap(), 1);
+            }
+            stream
+        });
+        let mut session = Session::new(&address, None, false, &Resolver::of_system()).unwrap();
+        let response = session.get(&HeaderMap::new()).await.unwrap();
+        let (events, mut pictures) = channel(1);
+        let report = Report { events, received: Arc::default() };
+        tokio::spawn(read(session, response, Kind::Still, polling, report));
+        match pictures.recv().await {
+            Some(Event::Picture(picture)) => assert_eq!(picture.body, "slow"),
+            other => panic!("{other:?}"),
+        }
+        drop(server.await.unwrap());
+    }
 }
