@@ -32,8 +32,8 @@ pub enum CameraSpecError {
     #[error(
         "unknown camera option `{0}`; use size=WIDTHxHEIGHT, fps=RATE, format=CODE, quality=1..100, \
          crop=WIDTHxHEIGHT+LEFT+TOP, rotate=90|180|270, flip=horizontal|vertical|both, buffers=COUNT, input=NAME, \
-         standard=NAME, control=NAME:VALUE, label=TEXT, credentials=FILE, insecure, remember=SECONDS or keep-open, and double a comma \
-         within a path or value"
+         standard=NAME, control=NAME:VALUE, label=TEXT, filter=FILE, credentials=FILE, insecure, remember=SECONDS or \
+         keep-open, and double a comma within a path or value"
     )]
     UnknownOption(String),
     /// The value of `size=` is not a size.
