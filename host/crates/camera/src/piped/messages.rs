@@ -2,6 +2,8 @@
 
 use tracing::debug;
 
+use crate::text::affects_display;
+
 /// The longest part of a line that is kept, in bytes. Placeholders and log lines must stay readable.
 const MAX_LINE: usize = 300;
 
@@ -52,7 +54,8 @@ impl Messages {
     }
 }
 
-/// Removes terminal sequences, control characters and passwords in URLs: viewers see the last line of a failed program.
+/// Removes terminal sequences, characters that affect the display of others, and passwords in URLs: viewers see the last
+/// line of a failed program, and a stranger may have written it, such as the server that the program reads.
 /// `is_cut` says whether the end of the line is missing.
 fn clean(line: &str, is_cut: bool) -> String {
     let mut text = String::new();
@@ -64,7 +67,7 @@ fn clean(line: &str, is_cut: bool) -> String {
                 chars.by_ref().find(|char| ('@'..='~').contains(char));
             }
             '\t' => text.push(' '),
-            char if char.is_control() => {}
+            char if affects_display(char) => {}
             char => text.push(char),
         }
     }
@@ -124,6 +127,12 @@ mod tests {
     fn lines_are_short_and_printable() {
         assert_eq!(last(b"\x1B[31mERROR\x1B[0m:\ta\x07\xFFb").as_deref(), Some("ERROR: a\u{FFFD}b"));
         assert_eq!(last(&[b'x'; 100_000]).map(|line| line.len()), Some(MAX_LINE));
+    }
+
+    #[test]
+    fn a_last_line_cannot_change_the_direction_or_the_lines_of_the_text_around_it() {
+        let line = "a\u{202E}b\u{2028}c\u{2029}d\u{2066}e\u{200F}f\u{85}g h\u{e9}\n";
+        assert_eq!(last(line.as_bytes()).as_deref(), Some("abcdefg h\u{e9}"));
     }
 
     #[test]
