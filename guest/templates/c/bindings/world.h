@@ -603,7 +603,9 @@ typedef struct hotshoe_camera_frames_borrow_image_t {
 typedef struct hotshoe_camera_frames_frame_t {
   // The frame number, like `sequence` of `struct v4l2_buffer`, but it never restarts: it increases for as long
   // as the host runs, even when the camera is closed and reopened. A gap between two frames counts the frames
-  // lost between them, whether the device, the host or a slow reader skipped them.
+  // lost between them, whether the device, the host or a slow reader skipped them. A camera that takes its
+  // numbers from another server may also have gaps for frames that were captured while it was closed; these are
+  // in no count.
   uint64_t   sequence;
   // The time of capture according to `wasi:clocks/monotonic-clock`. Use it to compute intervals and ages.
   hotshoe_camera_frames_instant_t   monotonic_time;
@@ -1205,7 +1207,7 @@ typedef struct hotshoe_camera_controls_error_code_t {
 #define HOTSHOE_CAMERA_CONTROLS_ERROR_CODE_READ_ONLY 4
 // The control is inactive: another control, usually an automatic mode, currently overrides it.
 #define HOTSHOE_CAMERA_CONTROLS_ERROR_CODE_INACTIVE 5
-// The device cannot be accessed at the moment. The payload is one line of English that tells why.
+// The device cannot be accessed at the moment. The payload is one line of English that says why.
 #define HOTSHOE_CAMERA_CONTROLS_ERROR_CODE_UNAVAILABLE 6
 // Any other error, described in one line of English. Every function with this error type can fail with it.
 #define HOTSHOE_CAMERA_CONTROLS_ERROR_CODE_OTHER 7
@@ -1407,7 +1409,7 @@ typedef struct hotshoe_camera_pixels_error_code_t {
 } hotshoe_camera_pixels_error_code_t;
 
 // The image or picture would have more pixels than the host accepts; the payload is that maximum. Or a width
-// or height is 0.
+// or height is 0, or longer than 65,535 pixels in a picture to encode.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_DIMENSIONS 0
 // The image cannot be decoded: it is damaged, has fewer bytes than its size needs, or is coded in a way that
 // the host does not support, or not in this format. The payload describes the reason in one line of English.
@@ -2035,7 +2037,7 @@ extern hotshoe_camera_frames_own_input_stream_t hotshoe_camera_frames_method_ima
 // The viewer is sent the opening and the newest part at once, or as soon as there is a part.
 // 
 // Takes ownership of `body` even if it fails. Fails with `no-publisher`, `invalid-name`, `too-many-channels`,
-// `invalid-label`, `already-joined` or `body-in-use`.
+// `invalid-label`, `already-joined` or `body-in-use`, and with `other` if `opening` and `closing` are too long.
 extern bool hotshoe_server_channels_join(hotshoe_server_channels_own_outgoing_body_t body, world_string_t *channel, hotshoe_server_channels_viewer_options_t *options, hotshoe_server_channels_error_code_t *err);
 // Like `join`, but for several channels at once. The viewer receives the parts of all of them in one body, so each
 // part must identify its channel by its content.
@@ -2257,7 +2259,8 @@ extern bool hotshoe_camera_pixels_method_picture_write(hotshoe_camera_pixels_bor
 // The image can be used like one from a camera. Blocks while the host encodes, and longer while it is busy with
 // other pictures.
 // 
-// Fails with `invalid-quality`, `too-many-images` or `out-of-memory`.
+// Fails with `invalid-dimensions` if a side is longer than 65,535 pixels, or with `invalid-quality`,
+// `too-many-images` or `out-of-memory`.
 extern bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_borrow_picture_t self, uint8_t quality, hotshoe_camera_pixels_own_image_t *ret, hotshoe_camera_pixels_error_code_t *err);
 // Decodes an image.
 // 
@@ -2274,8 +2277,8 @@ extern bool hotshoe_camera_pixels_method_picture_encode(hotshoe_camera_pixels_bo
 // damaged, has too few bytes for its size or cannot be decoded to this format, or with `too-many-pictures` or
 // `out-of-memory`.
 extern bool hotshoe_camera_pixels_decode(hotshoe_camera_pixels_borrow_image_t image, hotshoe_camera_pixels_scale_t scale, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err);
-// Makes an image of the bytes of a JPEG file, which can then be used like one from a camera. Bytes after the end of
-// the image are removed, and omitted Huffman tables added.
+// Makes an image from the bytes of a JPEG file, which can then be used like one from a camera. Bytes after the end
+// of the image are removed, and omitted Huffman tables added.
 // 
 // Blocks while the host checks the bytes. Hosts limit how many bytes a component may pass in one call, and trap it
 // otherwise; 4 MiB are always possible.
