@@ -1,4 +1,4 @@
-//! Files with secrets, which no other user may access.
+//! Files with secrets, which no other user may access, and files that no other user may change.
 
 use std::fs::Metadata;
 use std::io;
@@ -11,6 +11,9 @@ use super::regular_file::{open_regular_file, read_text};
 
 /// The permission bits of everybody except the file's owner. None may be set.
 const OTHERS: u32 = 0o077;
+
+/// The permission bits that let the group and others write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The user who can access every file anyway.
 const ROOT: u32 = 0;
@@ -64,6 +67,11 @@ pub enum PrivateFileError {
 /// Whether no user but the owner, and root, may access a file with this metadata.
 pub fn is_private(metadata: &Metadata) -> bool {
     metadata.mode() & OTHERS == 0
+}
+
+/// Whether a file or folder with this metadata belongs to this user, and nobody else can write to it, except root.
+pub fn only_we_can_write(metadata: &Metadata) -> bool {
+    metadata.uid() == geteuid().as_raw() && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
 
 /// Fails if others than the owner of a file with this metadata, and root, may access it. `role` says in the error what

@@ -4,18 +4,18 @@
 //! such a folder is not used. Disks and SD cards fail, so each entry has a checksum (`artifact.rs`). Damaged entries
 //! are removed and compiled again.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::process::geteuid;
 use tracing::{debug, warn};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
+use crate::process::private_file::only_we_can_write;
 
 /// The largest size of all entries together, in bytes: about a hundred small guests, or five with an interpreter.
 const SIZE_LIMIT: u64 = 256 << 20;
@@ -23,9 +23,6 @@ const SIZE_LIMIT: u64 = 256 << 20;
 /// File modes that give access to the owner only.
 const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
-
-/// The bits of a file mode that let group and others write.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The first character of temporary files. Entries start with a hexadecimal digit of their component's digest.
 const TEMPORARY_PREFIX: char = '.';
@@ -64,7 +61,7 @@ impl CompileCache {
         DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).map_err(folder_error)?;
         let folder = folder.canonicalize().map_err(folder_error)?;
         let metadata = fs::metadata(&folder).map_err(folder_error)?;
-        if !is_private(&metadata) {
+        if !only_we_can_write(&metadata) {
             return Err(CacheError::NotPrivate(folder));
         }
         fs::set_permissions(&folder, Permissions::from_mode(PRIVATE_FOLDER)).map_err(folder_error)?;
@@ -75,8 +72,8 @@ impl CompileCache {
     /// engine refuses it.
     pub(super) fn load(&self, engine: &Engine, key: &ArtifactKey) -> Result<Option<Component>, wasmtime::Error> {
         let path = self.path(key);
-        let artifact = match fs::read(&path) {
-            Ok(artifact) => artifact,
+        let (file, artifact) = match read(&path) {
+            Ok(entry) => entry,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
                     warn!("cannot read {} from the compile cache: {error}; compiling again", path.display());
@@ -87,7 +84,7 @@ impl CompileCache {
         match artifact::load(engine, key, &artifact) {
             Ok(component) => {
                 // The modification time is the time of last use; see `evict`.
-                if let Err(error) = File::open(&path).and_then(|file| file.set_modified(SystemTime::now())) {
+                if let Err(error) = file.set_modified(SystemTime::now()) {
                     debug!("cannot mark {} as used: {error}", path.display());
                 }
                 Ok(Some(component))
@@ -170,14 +167,32 @@ impl CompileCache {
     }
 }
 
-/// Whether the folder belongs to our user, and nobody else can write to it.
-fn is_private(folder: &Metadata) -> bool {
-    folder.uid() == geteuid().as_raw() && folder.mode() & WRITABLE_BY_OTHERS == 0
+/// Reads an entry. Fails if another user can have written it: one who can write to a folder above the cache can put
+/// another in its place.
+fn read(path: &Path) -> io::Result<(File, Vec<u8>)> {
+    let mut file = File::open(path)?;
+    if !only_we_can_write(&file.metadata()?) {
+        return Err(io::Error::other("it belongs to another user, or other users can write to it"));
+    }
+    let mut artifact = Vec::new();
+    file.read_to_end(&mut artifact)?;
+    Ok((file, artifact))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_that_others_can_write_to_are_not_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("entry");
+        fs::write(&path, b"code").unwrap();
+        for (mode, is_read) in [(0o600, true), (0o644, true), (0o664, false), (0o602, false)] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&path).is_ok_and(|(_, artifact)| artifact == b"code"), is_read, "{mode:o}");
+        }
+    }
 
     #[test]
     fn the_least_recently_used_entries_are_evicted_first() {
