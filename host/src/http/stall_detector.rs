@@ -23,8 +23,8 @@ const MIN_RATE: u64 = 2000;
 const MAX_CREDIT: Duration = Duration::from_secs(70);
 
 /// How long a client that has shut down its sending side may acknowledge nothing. Such a client may be waiting for its
-/// response, but nothing else would reveal that it is gone. Longer than the pauses of a stream and the time that a
-/// guest may take to answer.
+/// response, but nothing else would reveal that it is gone. Longer than the pauses of a stream and than the default of
+/// `--answer-timeout`.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a connection is closed.

@@ -15,7 +15,8 @@
 //! cut, a slow viewer skips parts, and no other viewer waits for it. Once a second the task looks for viewers that were
 //! sent nothing for [`LONGEST_PAUSE`](crate::channels::LONGEST_PAUSE), and sends them the newest part again.
 //!
-//! At the end of the stream the body gets the write half back, and hyper ends the response. A body that is dropped
+//! At the end of the stream the body gets the write half back, and the connection's task ends the response, or hyper
+//! does if the request has a body. A body that is dropped
 //! takes its connection away at any moment: each connection has its own lock, which the shard holds only while it
 //! writes.
 
