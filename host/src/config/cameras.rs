@@ -11,7 +11,7 @@ use super::camera_names::assign_names;
 use super::camera_spec::{CameraSpec, SourceSpec};
 use super::components::CameraComponents;
 use super::drivers::{DriverGrantsError, driver_settings};
-use super::secret_files::SecretFiles;
+use super::secret_files::{CREDENTIALS_FILE_LIMIT, SecretFiles};
 use super::serve_args::ServeArgs;
 use crate::camera::adjusted::Adjusted;
 use crate::camera::controls::ControlError;
@@ -26,9 +26,6 @@ use crate::drivers::{ComponentSource, DriverSlot};
 use crate::filters::{ComponentFilter, FilterSlot};
 use crate::process::private_file::{PrivateFileError, read_private_file};
 use crate::sandbox::{Configuration, ConfigurationError, FilterSettings, Grants, Sandbox, SandboxError};
-
-/// How much of a credentials file is read, in bytes. No password is longer.
-pub(super) const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
 
 /// A valid `--camera` option does not fit this machine or the other options.
 #[derive(Debug, thiserror::Error)]

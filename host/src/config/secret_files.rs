@@ -3,9 +3,11 @@
 use sha2::{Digest as _, Sha256};
 
 use super::camera_spec::CameraSpec;
-use super::cameras::CREDENTIALS_FILE_LIMIT;
 use super::grant_args::VALUE_FILE_LIMIT;
 use crate::process::private_file::read_private_file;
+
+/// How much of a credentials file is read, in bytes. No password is longer.
+pub(super) const CREDENTIALS_FILE_LIMIT: u64 = 4 << 10;
 
 /// A digest of `credentials=` and `env-file=` of a camera. `None` if a file cannot be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
