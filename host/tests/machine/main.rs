@@ -84,11 +84,7 @@ fn main() -> ExitCode {
         compile("a_javascript_application_serves", &javascript, toolchains::javascript),
         compile("a_python_application_serves", &python, toolchains::python),
         build("a_rust_application_serves", &rust, toolchains::rust),
-        build(
-            "guest_built_with_the_documented_command_serves",
-            &target,
-            guest_target::documented_build_command_works,
-        ),
+        build("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
         build("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
     ]);
     laned.extend(gallery::trials(&target, &javascript, &python));

@@ -120,10 +120,8 @@ fn cameras_whose_credentials_file_has_changed_are_changed() {
     let credentials = folder.path().join("door");
     write_private(&credentials, "ann:old");
     // Nothing listens there.
-    let text = format!(
-        "[cameras.door]\nsource = \"http://127.0.0.1:9/\"\ncredentials = \"{}\"\n",
-        credentials.display()
-    );
+    let text =
+        format!("[cameras.door]\nsource = \"http://127.0.0.1:9/\"\ncredentials = \"{}\"\n", credentials.display());
     let configured = Configured::start_in(folder, &text, &[]);
     assert_eq!(configured.reload(&text), (200, report(&[], &[], &[])));
     write_private(&credentials, "ann:new");
