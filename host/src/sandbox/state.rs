@@ -120,6 +120,7 @@ impl GuestState {
         self.reuse_allowed = false;
         // Drops a subscription that the last request has joined but not used.
         self.subscription = Arc::default();
+        self.hooks.reset();
     }
 }
 

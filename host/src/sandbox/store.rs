@@ -89,7 +89,7 @@ pub(super) fn component_store(
         wasi: wasi_context(&host.grants, &author),
         author,
         http: WasiHttpCtx::new(),
-        hooks: HttpHooks { requests: host.grants.outgoing.instance() },
+        hooks: HttpHooks::new(host.grants.outgoing.instance()),
     };
     limited_store(&host.sandbox, state, HOSTCALL_FUEL)
 }

@@ -163,3 +163,15 @@ fn dropping_an_unfinished_body_cuts_the_response_off() {
 fn returning_with_an_unfinished_body_cuts_the_response_off() {
     serve(guests::LEAVES_UNFINISHED).is_cut_off("the guest did not finish its response");
 }
+
+#[test]
+fn the_bodies_of_responses_that_a_guest_holds_are_limited_in_size() {
+    let setup = serve(guests::HOARDS_BODIES);
+    setup.still_serves();
+    let before = setup.server.peak_memory_kib();
+    assert_eq!(get(setup.server.address, "/bad").text(), "ok\n");
+    let grown = setup.server.peak_memory_kib() - before;
+    // Eight of 4 MiB and 192 of 64 KiB.
+    assert!(grown < 96 << 10, "the guest holds 200 responses, for which the server needs {grown} KiB");
+    setup.still_serves();
+}

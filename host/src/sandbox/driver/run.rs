@@ -82,7 +82,7 @@ impl DriverRun {
             limits: InstanceLimits::new(sandbox.memory_bytes(), usage.clone()),
             interruptions: interruptions.clone(),
             http: WasiHttpCtx::new(),
-            hooks: HttpHooks { requests: settings.grants.outgoing.instance() },
+            hooks: HttpHooks::new(settings.grants.outgoing.instance()),
         };
         let mut store = limited_store(sandbox, state, HOSTCALL_FUEL);
         let dimensions = |Dimensions { width, height }| frames::Dimensions { width, height };

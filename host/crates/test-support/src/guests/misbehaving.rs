@@ -195,3 +195,33 @@ pub const ENDS_WHEN_REPLACED: &str = r#"(func $misbehave (param $out i32)
 /// Starts a response and returns without completing it.
 pub const LEAVES_UNFINISHED: &str = r#"(func $misbehave (param $out i32)
   (drop (call $start_and_wait (local.get $out))))"#;
+
+/// Creates 200 responses and sends none. Writes as much to each body as the host permits, and drops the body. Then
+/// responds with `ok`.
+pub const HOARDS_BODIES: &str = r#"
+  (func $fill (param $stream i32)
+    (local $permitted i64)
+    (loop $again
+      (call $check_write (local.get $stream) (i32.const 256))
+      (local.set $permitted (i64.load (i32.const 264)))
+      (if (i64.ne (local.get $permitted) (i64.const 0))
+        (then
+          (call $write_unasked (local.get $stream) (i32.const 65536) (i32.wrap_i64 (local.get $permitted))
+            (i32.const 256))
+          (br $again)))))
+  (func $misbehave (param $out i32)
+    (local $left i32) (local $body i32) (local $stream i32)
+    (drop (memory.grow (i32.const 16)))
+    (local.set $left (i32.const 200))
+    (loop $again
+      (call $response_body (call $response (call $fields)) (i32.const 256))
+      (local.set $body (i32.load (i32.const 260)))
+      (call $body_write (local.get $body) (i32.const 256))
+      (local.set $stream (i32.load (i32.const 260)))
+      (call $fill (local.get $stream))
+      (call $drop_stream (local.get $stream))
+      (call $drop_body (local.get $body))
+      (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
+    (call $end (local.get $stream)))"#;
