@@ -175,3 +175,56 @@ fn the_bodies_of_responses_that_a_guest_holds_are_limited_in_size() {
     assert!(grown < 96 << 10, "the guest holds 200 responses, for which the server needs {grown} KiB");
     setup.still_serves();
 }
+
+/// Functions of both versions of WASI that keep texts, and what creates their requests. The parameters of `request.new`
+/// include a future, whose reading end is the lower half of what `$new_future` returns.
+const TEXT_IMPORTS: &str = r#"
+  (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-method"
+    (func $set_method (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
+    (func $set_authority (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.3.0" "[constructor]fields" (func $fields_0_3 (result i32)))
+  (import "wasi:http/types@0.3.0" "[future-new-1][static]request.new" (func $new_future (result i64)))
+  (import "wasi:http/types@0.3.0" "[static]request.new" (func $new_request (param i32 i32 i32 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.3.0" "[method]request.set-method"
+    (func $set_method_0_3 (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.3.0" "[method]request.set-authority"
+    (func $set_authority_0_3 (param i32 i32 i32 i32) (result i32)))
+"#;
+
+/// Sets the method and the authority of a request of each version of WASI to texts of 8192 and of 8193 bytes. Responds
+/// with 0 for each that the host accepts, and with 1 for each that it refuses.
+const SETS_LONG_TEXTS: &str = r#"
+  (global $next (mut i32) (i32.const 1024))
+  (func $note (param $is_refused i32)
+    (i32.store8 (global.get $next) (i32.add (i32.const 48) (local.get $is_refused)))
+    (global.set $next (i32.add (global.get $next) (i32.const 1))))
+  (func $misbehave (param $out i32)
+    (local $request i32) (local $length i32) (local $stream i32)
+    (memory.fill (i32.const 8192) (i32.const 0x78) (i32.const 8193))
+    (local.set $length (i32.const 8192))
+    (loop $again
+      (local.set $request (call $request (call $fields)))
+      ;; "other" is the tenth method.
+      (call $note (call $set_method (local.get $request) (i32.const 9) (i32.const 8192) (local.get $length)))
+      (call $note (call $set_authority (local.get $request) (i32.const 1) (i32.const 8192) (local.get $length)))
+      (call $new_request (call $fields_0_3) (i32.const 0) (i32.const 0) (i32.wrap_i64 (call $new_future))
+        (i32.const 0) (i32.const 0) (i32.const 256))
+      (local.set $request (i32.load (i32.const 256)))
+      (call $note (call $set_method_0_3 (local.get $request) (i32.const 9) (i32.const 8192) (local.get $length)))
+      (call $note (call $set_authority_0_3 (local.get $request) (i32.const 1) (i32.const 8192) (local.get $length)))
+      (local.set $length (i32.add (local.get $length) (i32.const 1)))
+      (br_if $again (i32.eq (local.get $length) (i32.const 8193))))
+    (local.set $stream (call $start (local.get $out)))
+    (call $write_bytes (local.get $stream) (i32.const 1024) (i32.const 8))
+    (call $end (local.get $stream)))
+"#;
+
+#[test]
+fn methods_and_authorities_of_requests_are_limited() {
+    let server = Server::start(&["--camera", "emulated"]);
+    assert_eq!(server.put_guest(&guests::importing_http_of_0_3(TEXT_IMPORTS, SETS_LONG_TEXTS)).status, 200);
+    let reply = get(server.address, "/bad");
+    assert_eq!((reply.status, reply.text().as_str()), (200, "00001111"));
+}

@@ -14,6 +14,7 @@ mod instances;
 pub(super) mod keyvalue;
 pub(super) mod logging;
 mod pixels;
+pub(super) mod request_texts;
 mod resources;
 mod results;
 pub(super) mod stdio;

@@ -15,7 +15,7 @@ use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::server::{
     channels as channels_0_3, events as events_0_3, generations as generations_0_3, results as results_0_3,
 };
-use crate::sandbox::imports::{files, keyvalue, logging};
+use crate::sandbox::imports::{files, keyvalue, logging, request_texts};
 use crate::sandbox::state::{ComponentState, GuestState};
 
 /// Creates a linker with everything that guests may import.
@@ -47,6 +47,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     results_0_3::add_to_linker::<_, HasSelf<_>>(l, |state: &mut GuestState| state)?;
     add_wasi_0_2(l)?;
     wasmtime_wasi_http::p3::add_to_linker(l)?;
+    request_texts::add_wasi_0_3(l)?;
     wasmtime_wasi::p3::add_to_linker(l)?;
     files::add_wasi_0_3(l)?;
     keyvalue::add_to_linker(l)?;
@@ -65,6 +66,7 @@ pub(super) fn driver_linker(engine: &Engine) -> wasmtime::Result<Linker<DriverSt
 /// Adds WASI 0.2, with HTTP, logging and configuration.
 fn add_wasi_0_2<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     http_types::add_to_linker::<_, WasiHttp>(linker, &http_types::LinkOptions::default(), T::http)?;
+    request_texts::add_wasi_0_2(linker)?;
     outgoing_handler::add_to_linker::<_, WasiHttp>(linker, T::http)?;
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     files::add_wasi_0_2(linker)?;

@@ -57,6 +57,18 @@ pub fn importing_from(package: &str, interface: &str, imports: &str, misbehave: 
     encode_with(&module_with(imports, misbehave, true), "guest", &format!("import {interface};"), package)
 }
 
+/// Like [`importing`], with imports of `wasi:http/types@0.3.0` as well.
+pub fn importing_http_of_0_3(imports: &str, misbehave: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    for folder in ["wit/server", "wit/0.3/server"] {
+        resolve.push_dir(workspace().join(folder)).unwrap();
+    }
+    let wit = "package test:guests; world tested { include hotshoe:server/guest@0.2.0; \
+        import wasi:cli/stdout@0.2.12; import wasi:cli/stderr@0.2.12; import wasi:http/types@0.3.0; }";
+    let package = resolve.push_str("world.wit", wit).unwrap();
+    encode_world(&module_with(imports, misbehave, true), &resolve, package, "tested")
+}
+
 /// Like [`importing`], with a component that declares the descriptors of `wasi:filesystem@0.3.0` to be those of 0.2, so
 /// that it can pass them to the functions of both.
 pub fn with_one_type_of_descriptors(imports: &str, misbehave: &str) -> Vec<u8> {
