@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::author::Author;
@@ -82,8 +81,6 @@ pub(super) struct GuestState {
     pub(super) image_streams: Arc<()>,
     /// One more reference for each stream of a channel that the guest holds.
     pub(super) channel_streams: Arc<()>,
-    /// The number of response bodies in the table that `join` has rejected while the guest held their streams.
-    pub(super) rejected_bodies: usize,
     /// See [`ComponentState::interruptions`].
     pub(super) interruptions: Arc<AtomicU32>,
     /// Whether this instance may handle several requests if the guest allows it.
@@ -97,14 +94,6 @@ pub(super) struct GuestState {
 }
 
 impl GuestState {
-    /// Whether the guest holds the body of a response. A guest must finish the body before it returns: dropping it
-    /// unfinished aborts the response, and leaving it in the table is treated the same. A body that `join` has rejected
-    /// belongs to no response.
-    pub(super) fn has_unfinished_body(&mut self) -> bool {
-        let bodies = self.table.iter_mut().filter(|resource| resource.is::<HostOutgoingBody>()).count();
-        bodies > self.rejected_bodies
-    }
-
     /// Whether the guest holds any resource of the host.
     pub(super) fn holds_resources(&self) -> bool {
         !self.table.is_empty()

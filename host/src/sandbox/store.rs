@@ -81,7 +81,6 @@ pub(super) fn component_store(
         pixels: InstancePixels::new(host.sandbox.pixels().clone()),
         image_streams: Arc::default(),
         channel_streams: Arc::default(),
-        rejected_bodies: 0,
         interruptions: Arc::default(),
         may_be_reused,
         reuse_allowed: false,

@@ -1,6 +1,6 @@
 //! Errors of channels that guests can handle.
 
-use hotshoe_test_support::client::{Viewer, get};
+use hotshoe_test_support::client::{Viewer, get, try_request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
@@ -39,6 +39,41 @@ fn a_body_whose_stream_was_taken_cannot_join() {
         let reply = get(server.address, "/bad");
         assert_eq!((reply.status, reply.text().as_str()), (200, "5"), "drop_stream_first: {drop_stream_first}");
     }
+}
+
+/// Joins a channel with a body whose stream was taken, responds with that body, and returns without dropping the
+/// stream. Before it returns, it executes `last`.
+fn responding_with_a_rejected_body(last: &str) -> String {
+    format!(
+        r#"(func $misbehave (param $out i32)
+          (local $response i32) (local $stream i32)
+          (local.set $response (call $response (call $fields)))
+          (call $response_body (local.get $response) (i32.const 256))
+          (global.set $body (i32.load (i32.const 260)))
+          (call $body_write (global.get $body) (i32.const 256))
+          (local.set $stream (i32.load (i32.const 260)))
+          (call $join (global.get $body) (i32.const 80) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+            (i32.const 0) (f64.const 0) (i32.const 0) (i32.const 0) (i32.const 256))
+          (if (i32.ne (i32.load8_u (i32.const 264)) (i32.const 5)) (then unreachable))
+          (call $set (local.get $out) (i32.const 0) (local.get $response)
+            (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+          {last})"#
+    )
+}
+
+#[test]
+fn a_body_that_cannot_join_is_an_unfinished_response() {
+    let server = Server::start(&CAMERA);
+    server.put_guest(&guests::serving(&responding_with_a_rejected_body("")));
+    assert_eq!(get(server.address, "/bad").status, 502);
+    server.wait_for_log("GET /bad: 502, the guest did not finish its response");
+    let writes = "(call $write_bytes (local.get $stream) (i32.const 32) (i32.const 6)) (call $pause (i64.const 50))";
+    server.put_guest(&guests::serving(&responding_with_a_rejected_body(writes)));
+    let (reply, rest) = try_request(server.address, "GET", "/bad");
+    assert_eq!((reply.status, reply.text().as_str()), (200, "begun\n"));
+    assert!(rest.is_err(), "the client must not take the response for complete");
+    server.wait_for_log("GET /bad: the response was cut off: the guest did not finish its response");
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
 }
 
 /// Joins channels with an opening and a closing of these lengths, by this function with these arguments. Responds with

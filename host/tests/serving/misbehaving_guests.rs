@@ -160,6 +160,11 @@ fn dropping_an_unfinished_body_cuts_the_response_off() {
 }
 
 #[test]
+fn returning_at_once_with_an_unfinished_body_becomes_502() {
+    serve(guests::LEAVES_UNFINISHED_AT_ONCE).responds_with(502, "the guest did not finish its response");
+}
+
+#[test]
 fn returning_with_an_unfinished_body_cuts_the_response_off() {
     serve(guests::LEAVES_UNFINISHED).is_cut_off("the guest did not finish its response");
 }
@@ -227,4 +232,21 @@ fn methods_and_authorities_of_requests_are_limited() {
     assert_eq!(server.put_guest(&guests::importing_http_of_0_3(TEXT_IMPORTS, SETS_LONG_TEXTS)).status, 200);
     let reply = get(server.address, "/bad");
     assert_eq!((reply.status, reply.text().as_str()), (200, "00001111"));
+}
+
+#[test]
+fn the_body_of_a_request_that_a_guest_leaks_does_not_fail_its_response() {
+    let imports = r#"
+      (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+      (import "wasi:http/types@0.2.12" "[method]outgoing-request.body" (func $request_body (param i32 i32)))"#;
+    let leaks = "(func $misbehave (param $out i32)
+      (local $stream i32)
+      (call $request_body (call $request (call $fields)) (i32.const 256))
+      (local.set $stream (call $start (local.get $out)))
+      (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
+      (call $end (local.get $stream)))";
+    let server = Server::start(&["--camera", "emulated"]);
+    assert_eq!(server.put_guest(&guests::importing(imports, leaks)).status, 200);
+    let reply = get(server.address, "/bad");
+    assert_eq!((reply.status, reply.text().as_str()), (200, "ok\n"));
 }

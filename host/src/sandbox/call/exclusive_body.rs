@@ -29,6 +29,8 @@ pub struct ExclusiveBody {
     /// What the guest has written and this body has not returned yet. Polled without a waker, since it changes only
     /// when the guest runs, and only this body runs the guest.
     output: HyperOutgoingBody,
+    /// What was taken from the output and not returned yet.
+    chunks: BufList,
     /// How the output ended. Taken when all data before it was returned.
     output_end: Option<OutputEnd>,
     /// Where the instance goes after a complete body.
@@ -63,18 +65,34 @@ enum OutputEnd {
 type FramePoll = Poll<Option<Result<Frame<BufList>, ResponseAborted>>>;
 
 impl ExclusiveBody {
+    /// Creates the body of a response that the guest has started. Fails with [`CallError::Unfinished`] if the guest has
+    /// returned and not finished the body, since nothing of the response has been sent yet.
     pub(super) fn new(
         mut call: RunningCall<IdleInstance>,
         output: HyperOutgoingBody,
         idle_instances: Arc<IdleInstances>,
         request_body: BodyMonitor,
         camera_removed: Arc<AtomicBool>,
-    ) -> Self {
+    ) -> Result<Self, CallError> {
         let state = match call.take_output() {
             Some(instance) => State::Returned(Some(Box::new(instance))),
             None => State::Running(Box::new(call)),
         };
-        Self { state, output, output_end: None, idle_instances, request_body, has_run: false, camera_removed }
+        let mut body = Self {
+            state,
+            output,
+            chunks: BufList::default(),
+            output_end: None,
+            idle_instances,
+            request_body,
+            has_run: false,
+            camera_removed,
+        };
+        body.collect_output();
+        match body.state {
+            State::Failed(error) => Err(error),
+            _ => Ok(body),
+        }
     }
 
     /// Whether the guest waits for something. If the last poll returned `Pending`, everything it wrote has been
@@ -116,11 +134,11 @@ impl ExclusiveBody {
         self.state = State::Failed(error);
     }
 
-    /// Collects everything the guest has written so far, and notes whether the output ended. After a complete body,
-    /// adds the instance to the idle ones. That happens before the client receives the end, since it may send another
-    /// request at once.
-    fn collect_output(&mut self) -> BufList {
-        let mut chunks = BufList::default();
+    /// Collects everything the guest has written so far, and notes whether the output ended. A guest must finish the
+    /// body before it returns. Whether it still holds the body does not matter then: it fails if the output did not end.
+    /// After a complete body, adds the instance to the idle ones. That happens before the client receives the end, since
+    /// it may send another request at once.
+    fn collect_output(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
         while self.output_end.is_none() {
             // Without this, Tokio's cooperative budget could run out. The channel would then return `Pending` although
@@ -131,23 +149,32 @@ impl ExclusiveBody {
                 Poll::Ready(None) => self.output_end = Some(OutputEnd::Finished(None)),
                 Poll::Ready(Some(Err(_))) => self.output_end = Some(OutputEnd::Aborted),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(chunk) => chunks.push(chunk),
+                    Ok(chunk) => self.chunks.push(chunk),
                     Err(frame) => self.output_end = Some(OutputEnd::Finished(frame.into_trailers().ok())),
                 },
             }
         }
-        if let (State::Returned(instance), Some(OutputEnd::Finished(_))) = (&mut self.state, &self.output_end)
-            && let Some(instance) = instance.take()
-        {
-            self.idle_instances.put(*instance);
+        if let State::Returned(instance) = &mut self.state {
+            match &self.output_end {
+                Some(OutputEnd::Finished(_)) => {
+                    if let Some(instance) = instance.take() {
+                        self.idle_instances.put(*instance);
+                    }
+                }
+                Some(OutputEnd::Aborted) => {}
+                None => {
+                    self.state = State::Failed(CallError::Unfinished);
+                    self.output_end = Some(OutputEnd::Aborted);
+                }
+            }
         }
-        chunks
     }
 
     /// The next frame of the body: the collected chunks, or the end. Returns `None` if there is neither, and the guest
     /// may write more.
-    fn next_frame(&mut self, chunks: BufList) -> Option<FramePoll> {
-        if chunks.has_remaining() {
+    fn next_frame(&mut self) -> Option<FramePoll> {
+        if self.chunks.has_remaining() {
+            let chunks = std::mem::take(&mut self.chunks);
             return Some(Poll::Ready(Some(Ok(Frame::data(chunks)))));
         }
         let end = self.output_end.take()?;
@@ -174,16 +201,16 @@ impl Body for ExclusiveBody {
         if matches!(self.state, State::Ended) {
             return Poll::Ready(None);
         }
-        let chunks = self.collect_output();
-        if let Some(frame) = self.next_frame(chunks) {
+        self.collect_output();
+        if let Some(frame) = self.next_frame() {
             return frame;
         }
         if self.must_yield(context) {
             return Poll::Pending;
         }
         self.run_guest(context);
-        let chunks = self.collect_output();
-        let frame = self.next_frame(chunks);
+        self.collect_output();
+        let frame = self.next_frame();
         self.has_run = frame.is_some();
         frame.unwrap_or(Poll::Pending)
     }

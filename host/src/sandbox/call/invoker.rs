@@ -212,9 +212,6 @@ impl Invoker {
                 .call_handle(&mut store, request, outparam)
                 .await
                 .map_err(|error| CallError::from_wasmtime(&error))?;
-            if store.data_mut().has_unfinished_body() {
-                return Err(CallError::Unfinished);
-            }
             Ok(IdleInstance { store, proxy, requests: requests + 1 })
         };
         let mut call = RunningCall::new(Box::pin(call), interruptions, usage);
@@ -229,10 +226,9 @@ impl Invoker {
         }
         // From here on, the compute limit applies and not the answer timeout.
         call.reset_busy_time();
-        Ok(response.map(|output| {
-            let body = ExclusiveBody::new(call, output, idle_instances.clone(), monitor, camera_removed);
-            ResponseBody::Guest(GuestBody::Exclusive(body))
-        }))
+        let (head, output) = response.into_parts();
+        let body = ExclusiveBody::new(call, output, idle_instances.clone(), monitor, camera_removed)?;
+        Ok(Response::from_parts(head, ResponseBody::Guest(GuestBody::Exclusive(body))))
     }
 
     /// Limits `future` to the answer timeout, not counting the time in which the guest waits for its client.

@@ -62,9 +62,7 @@ impl GuestState {
         // The channel writes the body, so the guest must not. Deleting it fails while the guest holds its stream.
         let deleted = self.table.delete(body);
         if is_in_use {
-            // The guest can still respond with another body. The one that is left in the table is not part of that
-            // response.
-            self.rejected_bodies += usize::from(deleted.is_err());
+            // The guest can still respond with another body, or with this one, which it cannot finish any more.
             return Ok(Err(wit::ErrorCode::BodyInUse));
         }
         deleted?;

@@ -225,3 +225,7 @@ pub const HOARDS_BODIES: &str = r#"
     (local.set $stream (call $start (local.get $out)))
     (call $write_bytes (local.get $stream) (i32.const 16) (i32.const 3))
     (call $end (local.get $stream)))"#;
+
+/// Starts a response and returns without completing it, before anything was sent.
+pub const LEAVES_UNFINISHED_AT_ONCE: &str = r#"(func $misbehave (param $out i32)
+  (call $write_bytes (call $start (local.get $out)) (i32.const 32) (i32.const 6)))"#;
