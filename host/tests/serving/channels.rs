@@ -4,10 +4,10 @@
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Viewer, connect, get, read_chunk, read_head};
-use hotshoe_test_support::server::Server;
+use hotshoe_test_support::server::{Server, processor_time};
 use hotshoe_test_support::{DEADLINE, guests, pictures, wait_until};
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
@@ -362,4 +362,21 @@ fn viewers_can_ask_for_fewer_pictures_per_second() {
         let passed = steps(path);
         assert!((8..=24).contains(&passed), "{passed} pictures passed at {path}");
     }
+}
+
+#[test]
+fn a_publisher_that_waits_for_nothing_gets_half_a_processor() {
+    let server = Server::start(&["--camera", "emulated"]);
+    server.put_guest(&guests::publishing("c", guests::PUBLISHES_AND_WAITS_FOR_NOTHING, "part"));
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    assert_eq!(viewer.chunk(), b"opening\npart");
+    // It may do so freely for half a second.
+    thread::sleep(Duration::from_secs(1));
+    let (before, started) = (processor_time(server.pid()), Instant::now());
+    thread::sleep(Duration::from_secs(3));
+    let used = processor_time(server.pid()) - before;
+    let share = used.as_secs_f64() / started.elapsed().as_secs_f64();
+    assert!(share < 0.7, "the publisher uses {share:.2} processors");
+    assert!(!server.log().contains("its publisher failed"), "{}", server.log());
+    wait_until("it is resumed", || processor_time(server.pid()) > before + used + Duration::from_millis(20));
 }

@@ -2,7 +2,7 @@
 //! computes.
 
 use std::cell::Cell;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
+use tokio::task::coop::has_budget_remaining;
+use tokio::task::yield_now;
 
 use super::error::{COMPUTE_LIMIT, CallError};
 use crate::sandbox::store::IGNORED_INTERRUPTIONS;
@@ -34,6 +36,9 @@ pub(in crate::sandbox) struct RunningCall<T> {
     interruptions: Arc<AtomicU32>,
     /// How long the guest has computed without waiting for anything. Zero while it waits.
     busy_time: Duration,
+    /// Whether Tokio made the guest yield at the end of the last poll: it had used up the budget that a task has for
+    /// each poll. That takes many operations, none of which had to wait.
+    is_deferred: bool,
     usage: Arc<Usage>,
 }
 
@@ -45,8 +50,16 @@ impl<T> RunningCall<T> {
             task: AtomicWaker::new(),
         });
         let waker = Waker::from(guest_waker.clone());
-        let busy_time = Duration::ZERO;
-        Self { future: Some(future), output: None, guest_waker, waker, interruptions, busy_time, usage }
+        Self {
+            future: Some(future),
+            output: None,
+            guest_waker,
+            waker,
+            interruptions,
+            busy_time: Duration::ZERO,
+            is_deferred: false,
+            usage,
+        }
     }
 
     /// Runs the guest until it waits for something. Ready when it has trapped or returned. May be polled again after it
@@ -68,6 +81,14 @@ impl<T> RunningCall<T> {
             self.busy_time += run_time;
         } else {
             self.busy_time = Duration::ZERO;
+        }
+        // Tokio wakes the guest only when other tasks and the drivers have had their turn, so this is not seen by the
+        // waker. There is no budget outside a runtime or in `unconstrained`, and then some is always left.
+        self.is_deferred = polled.is_pending() && !has_budget_remaining();
+        if self.is_deferred {
+            // The guest may also have used up the budget exactly, and then begun to wait. So let Tokio wake it in any
+            // case, to find out.
+            let _ = pin!(yield_now()).poll(&mut Context::from_waker(&self.waker));
         }
         polled.map(|result| {
             self.future = None;
@@ -91,7 +112,12 @@ impl<T> RunningCall<T> {
 
     /// Whether the guest waits for something that has not happened yet. False if it was interrupted while it computed.
     pub(in crate::sandbox) fn is_waiting(&self) -> bool {
-        self.busy_time.is_zero() && !self.guest_waker.was_woken.load(Ordering::Acquire)
+        self.busy_time.is_zero() && !self.is_deferred && !self.guest_waker.was_woken.load(Ordering::Acquire)
+    }
+
+    /// Whether Tokio made the guest yield, and nothing has woken it since.
+    pub(in crate::sandbox) fn is_deferred(&self) -> bool {
+        self.is_deferred && !self.guest_waker.was_woken.load(Ordering::Acquire)
     }
 
     /// Whether the guest was interrupted while it computed.
@@ -99,9 +125,10 @@ impl<T> RunningCall<T> {
         !self.busy_time.is_zero()
     }
 
-    /// Whether the guest has asked to run again at once, during the last poll, and not waited for anything.
+    /// Whether the guest has asked to run again at once, during the last poll, or was made to yield, and has not waited
+    /// for anything.
     pub(in crate::sandbox) fn has_yielded(&self) -> bool {
-        self.guest_waker.has_yielded.load(Ordering::Relaxed)
+        self.is_deferred || self.guest_waker.has_yielded.load(Ordering::Relaxed)
     }
 
     /// Whether the guest has exceeded [`COMPUTE_LIMIT`].
@@ -134,5 +161,78 @@ impl Wake for GuestWaker {
         }
         self.was_woken.store(true, Ordering::Release);
         self.task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn};
+
+    use tokio::task::coop::{consume_budget, unconstrained};
+
+    use super::*;
+
+    /// More than Tokio permits in one poll.
+    const OPERATIONS: usize = 1000;
+
+    fn call(future: impl Future<Output = ()> + Send + 'static) -> RunningCall<()> {
+        let future = async {
+            future.await;
+            Ok(())
+        };
+        RunningCall::new(Box::pin(future), Arc::default(), Arc::default())
+    }
+
+    /// Polls a call in the way that a task does.
+    async fn poll(call: &mut RunningCall<()>) -> Poll<()> {
+        poll_fn(|context| Poll::Ready(call.poll(context).map(Result::unwrap))).await
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_tokio_makes_yield_does_not_wait() {
+        let mut call = call(async {
+            for _ in 0..OPERATIONS {
+                consume_budget().await;
+            }
+            pending().await
+        });
+        let mut yields = 0;
+        assert_eq!(poll(&mut call).await, Poll::Pending);
+        while !call.is_waiting() {
+            assert!(call.has_yielded() && call.is_deferred());
+            yields += 1;
+            // Tokio wakes the guest, and gives this task another budget.
+            yield_now().await;
+            assert_eq!(poll(&mut call).await, Poll::Pending);
+        }
+        assert!(yields > 1 && !call.has_yielded() && !call.is_deferred(), "{yields}");
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_begins_to_wait_when_its_budget_ends_is_seen_to_wait() {
+        let mut call = call(async {
+            while has_budget_remaining() {
+                consume_budget().await;
+            }
+            pending().await
+        });
+        yield_now().await;
+        assert_eq!(poll(&mut call).await, Poll::Pending);
+        assert!(!call.is_waiting());
+        yield_now().await;
+        assert_eq!(poll(&mut call).await, Poll::Pending);
+        assert!(call.is_waiting());
+    }
+
+    #[tokio::test]
+    async fn a_guest_without_a_budget_is_seen_to_wait() {
+        let mut call = call(async {
+            for _ in 0..OPERATIONS {
+                consume_budget().await;
+            }
+            pending().await
+        });
+        assert_eq!(unconstrained(poll(&mut call)).await, Poll::Pending);
+        assert!(call.is_waiting() && !call.has_yielded());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A request may compute for two seconds at most, and a publisher waits between frames. A worker may compute for as
 //! long as it likes, for example to look for motion. So it is paused in proportion to the time that it has computed.
-//! The same applies to a guest of WASI 0.3 that yields again and again, which does not count as computing.
+//! The same applies to a guest that yields again and again, which does not count as computing: with WASI 0.3 by itself,
+//! and with any version because Tokio makes it yield, if what it waits for has always happened already.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -136,7 +137,7 @@ impl YieldLimit {
         if polled.is_pending() && call.has_yielded() {
             let now = Instant::now();
             self.yielded = Some(now);
-            // The guest has woken this task, so the pause is polled.
+            // The guest or Tokio wakes this task, so the pause is polled.
             self.pause = self.budget.spend(started, now).map(|time| Box::pin(sleep(time)));
         }
         polled

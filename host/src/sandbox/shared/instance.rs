@@ -84,7 +84,7 @@ async fn drive(mut call: RunningCall<()>, mailbox: EndOnDrop, idle_room: IdleRoo
         if limit.poll(&mut call, context).is_ready() {
             return Poll::Ready(None);
         }
-        mailbox.end_run(|| call.is_waiting(), || call.is_computing());
+        mailbox.end_run(|| call.is_waiting(), || call.is_deferred(), || call.is_computing());
         if call.exceeds_compute_limit() && mailbox.has_compute_limit() {
             return Poll::Ready(Some(CallError::ComputeLimit));
         }

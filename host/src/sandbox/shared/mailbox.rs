@@ -188,13 +188,19 @@ impl Mailbox {
         self.lock().is_waiting = false;
     }
 
-    /// The guest no longer runs, because it waits, or computes and was interrupted. Both are evaluated under the lock.
-    pub(super) fn end_run(&self, is_waiting: impl FnOnce() -> bool, is_computing: impl FnOnce() -> bool) {
+    /// The guest no longer runs, because it waits, was made to yield, or computes and was interrupted. All are evaluated
+    /// under the lock.
+    pub(super) fn end_run(
+        &self,
+        is_waiting: impl FnOnce() -> bool,
+        is_deferred: impl FnOnce() -> bool,
+        is_computing: impl FnOnce() -> bool,
+    ) {
         let mut inner = self.lock();
         inner.is_waiting = is_waiting();
         inner.is_computing = is_computing();
-        // It has run since then, and waits, but has not looked at its requests.
-        inner.is_blocked |= inner.is_running && inner.is_waiting && inner.was_woken;
+        // It has run since then, and waits again and again or for long, but has not looked at its requests.
+        inner.is_blocked |= inner.is_running && (inner.is_waiting || is_deferred()) && inner.was_woken;
         let bodies = if inner.is_waiting { std::mem::take(&mut inner.bodies) } else { Vec::new() };
         // Other instances handle the requests that would have to wait.
         let must_wait = inner.is_blocked || inner.is_computing && inner.is_running;

@@ -58,6 +58,18 @@ pub const PUBLISHES_AND_ENDS: &str = "(func $publish (param $channel i32)
 pub const PUBLISHES_WITHOUT_A_PAUSE: &str = "(func $publish (param $channel i32)
   (loop $again (call $push_part (local.get $channel)) (br $again)))";
 
+/// Pushes a part. Then it computes for some microseconds and waits for what has happened long ago, again and again.
+pub const PUBLISHES_AND_WAITS_FOR_NOTHING: &str = "(func $publish (param $channel i32)
+  (local $timer i32) (local $left i32)
+  (call $push_part (local.get $channel))
+  (local.set $timer (call $timer (i64.const 1)))
+  (call $pause (i64.const 20))
+  (loop $again
+    (local.set $left (i32.const 10000))
+    (loop $compute (br_if $compute (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (call $block (local.get $timer))
+    (br $again)))";
+
 /// Returns a component that joins the channel with this name and publishes it with the function `publish`. Its parts
 /// are `part`.
 pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
