@@ -366,8 +366,19 @@ fn viewers_can_ask_for_fewer_pictures_per_second() {
 
 #[test]
 fn a_publisher_that_waits_for_nothing_gets_half_a_processor() {
+    assert_half_a_processor(guests::PUBLISHES_AND_WAITS_FOR_NOTHING);
+}
+
+#[test]
+fn a_publisher_that_waits_for_expired_timers_gets_half_a_processor() {
+    assert_half_a_processor(guests::PUBLISHES_AND_POLLS);
+}
+
+/// Checks that the publisher gets no more, and continues.
+#[track_caller]
+fn assert_half_a_processor(publish: &str) {
     let server = Server::start(&["--camera", "emulated"]);
-    server.put_guest(&guests::publishing("c", guests::PUBLISHES_AND_WAITS_FOR_NOTHING, "part"));
+    server.put_guest(&guests::publishing("c", publish, "part"));
     let mut viewer = Viewer::watch(server.address, "/bad");
     assert_eq!(viewer.chunk(), b"opening\npart");
     // It may do so freely for half a second.

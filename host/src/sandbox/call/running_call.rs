@@ -13,6 +13,7 @@ use futures_util::task::AtomicWaker;
 use tokio::task::coop::has_budget_remaining;
 use tokio::task::yield_now;
 
+use super::deferral;
 use super::error::{COMPUTE_LIMIT, CallError};
 use crate::sandbox::store::IGNORED_INTERRUPTIONS;
 use crate::sandbox::usage::Usage;
@@ -36,8 +37,9 @@ pub(in crate::sandbox) struct RunningCall<T> {
     interruptions: Arc<AtomicU32>,
     /// How long the guest has computed without waiting for anything. Zero while it waits.
     busy_time: Duration,
-    /// Whether Tokio made the guest yield at the end of the last poll: it had used up the budget that a task has for
-    /// each poll. That takes many operations, none of which had to wait.
+    /// Whether the guest yielded at the end of the last poll in a way that its waker does not see: it had used up the
+    /// budget that Tokio gives a task for each poll, which takes many operations that need not wait; or a function of
+    /// the host has [noted](deferral::note) it.
     is_deferred: bool,
     usage: Arc<Usage>,
 }
@@ -73,6 +75,8 @@ impl<T> RunningCall<T> {
         self.guest_waker.has_yielded.store(false, Ordering::Relaxed);
         let started = Instant::now();
         POLLED.set(Arc::as_ptr(&self.guest_waker));
+        // Calls that are throttled as a whole, such as workers, do not take it.
+        deferral::take_note();
         let polled = future.as_mut().poll(&mut Context::from_waker(&self.waker));
         POLLED.set(ptr::null());
         let run_time = started.elapsed();
@@ -84,10 +88,10 @@ impl<T> RunningCall<T> {
         }
         // Tokio wakes the guest only when other tasks and the drivers have had their turn, so this is not seen by the
         // waker. There is no budget outside a runtime or in `unconstrained`, and then some is always left.
-        self.is_deferred = polled.is_pending() && !has_budget_remaining();
+        self.is_deferred = polled.is_pending() && (deferral::take_note() || !has_budget_remaining());
         if self.is_deferred {
-            // The guest may also have used up the budget exactly, and then begun to wait. So let Tokio wake it in any
-            // case, to find out.
+            // The guest may also have used up the budget exactly, or yielded among other things, and then begun to wait.
+            // So let Tokio wake it in any case, to find out.
             let _ = pin!(yield_now()).poll(&mut Context::from_waker(&self.waker));
         }
         polled.map(|result| {
@@ -115,7 +119,7 @@ impl<T> RunningCall<T> {
         self.busy_time.is_zero() && !self.is_deferred && !self.guest_waker.was_woken.load(Ordering::Acquire)
     }
 
-    /// Whether Tokio made the guest yield, and nothing has woken it since.
+    /// Whether Tokio or the host made the guest yield, and nothing has woken it since.
     pub(in crate::sandbox) fn is_deferred(&self) -> bool {
         self.is_deferred && !self.guest_waker.was_woken.load(Ordering::Acquire)
     }
@@ -206,6 +210,20 @@ mod tests {
             assert_eq!(poll(&mut call).await, Poll::Pending);
         }
         assert!(yields > 1 && !call.has_yielded() && !call.is_deferred(), "{yields}");
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_the_host_makes_yield_does_not_wait() {
+        let mut call = call(async {
+            deferral::note();
+            yield_now().await;
+            pending().await
+        });
+        assert_eq!(poll(&mut call).await, Poll::Pending);
+        assert!(!call.is_waiting() && call.has_yielded());
+        yield_now().await;
+        assert_eq!(poll(&mut call).await, Poll::Pending);
+        assert!(call.is_waiting() && !call.has_yielded());
     }
 
     #[tokio::test]

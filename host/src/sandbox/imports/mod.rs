@@ -18,4 +18,5 @@ pub(super) mod request_texts;
 mod resources;
 mod results;
 pub(super) mod stdio;
+pub(super) mod timers;
 pub(super) mod wasi_0_3;

@@ -15,7 +15,7 @@ use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::camera::{
 use crate::sandbox::imports::wasi_0_3::bindings::hotshoe::server::{
     channels as channels_0_3, events as events_0_3, generations as generations_0_3, results as results_0_3,
 };
-use crate::sandbox::imports::{files, keyvalue, logging, request_texts};
+use crate::sandbox::imports::{files, keyvalue, logging, request_texts, timers};
 use crate::sandbox::state::{ComponentState, GuestState};
 
 /// Creates a linker with everything that guests may import.
@@ -70,6 +70,7 @@ fn add_wasi_0_2<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<(
     outgoing_handler::add_to_linker::<_, WasiHttp>(linker, T::http)?;
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     files::add_wasi_0_2(linker)?;
+    timers::add_wasi_0_2(linker)?;
     logging::add_to_linker(linker)?;
     wasmtime_wasi_config::add_to_linker(linker, |state| state.grants().configuration.store())
 }

@@ -70,6 +70,16 @@ pub const PUBLISHES_AND_WAITS_FOR_NOTHING: &str = "(func $publish (param $channe
     (call $block (local.get $timer))
     (br $again)))";
 
+/// Like [`PUBLISHES_AND_WAITS_FOR_NOTHING`], with another timer each time, which has expired from the beginning.
+pub const PUBLISHES_AND_POLLS: &str = "(func $publish (param $channel i32)
+  (local $left i32)
+  (call $push_part (local.get $channel))
+  (loop $again
+    (local.set $left (i32.const 10000))
+    (loop $compute (br_if $compute (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (call $pause (i64.const 0))
+    (br $again)))";
+
 /// Returns a component that joins the channel with this name and publishes it with the function `publish`. Its parts
 /// are `part`.
 pub fn publishing(channel: &str, publish: &str, part: &str) -> Vec<u8> {
