@@ -40,7 +40,7 @@ pub enum CallError {
     /// The guest returned without a response.
     #[error("the guest returned without a response")]
     NoResponse,
-    /// The guest responded with an error code of `wasi:http` instead of a response. See [`CallError::error_code`].
+    /// The guest responded with an error code of `wasi:http` instead of a response. Its beginning, if it is long.
     #[error("the guest responded with an error: {0}")]
     ErrorCode(String),
     /// The guest did not start its response in time.

@@ -93,8 +93,8 @@ fn check_keys<'a>(keys: impl IntoIterator<Item = &'a String>) -> Result<(), Stat
     if keys.into_iter().all(|key| key.len() <= MAX_KEY_BYTES) { Ok(()) } else { Err(StateError::KeyTooLong) }
 }
 
-/// Every operation fails with [`StateError::KeyTooLong`] before it does anything if one of its keys is longer than
-/// [`MAX_KEY_BYTES`].
+/// Every operation fails with `KeyTooLong` before it does anything if one of its keys is longer than
+/// `MAX_KEY_BYTES`.
 impl State {
     /// A state in memory, which is lost when the server ends. Nothing is allocated until a guest uses it.
     pub fn in_memory() -> Self {
