@@ -16,11 +16,8 @@ const TESTS_PER_PROCESSOR: usize = 2;
 #[derive(Debug)]
 pub struct Lane(Mutex<()>);
 
-/// The lane of tests that compile interpreters, for a minute or more.
+/// The lane of tests that build and compile guests for a minute or more.
 pub static COMPILERS: Lane = Lane(Mutex::new(()));
-
-/// The lane of tests that build guests in Rust and C, and of the gallery.
-pub static BUILDERS: Lane = Lane(Mutex::new(()));
 
 /// The lane of tests that run a virtual machine (`crate::camera_vm`).
 pub static MACHINES: Lane = Lane(Mutex::new(()));

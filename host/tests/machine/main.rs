@@ -47,7 +47,7 @@ use std::process::ExitCode;
 use hotshoe_conformance::Requirements;
 use libtest_mimic::Arguments;
 
-use self::harness::{BUILDERS, COMPILERS, MACHINES, missing_as_root, missing_programs, most_running, trial, trial_in};
+use self::harness::{COMPILERS, MACHINES, missing_as_root, missing_programs, most_running, trial, trial_in};
 
 fn main() -> ExitCode {
     if camera_vm::is_usb_camera() {
@@ -72,20 +72,23 @@ fn main() -> ExitCode {
     let rust = (!rust.is_empty()).then(|| rust.join(", "));
     // Compiling an interpreter takes a minute of CPU time.
     let compile = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
-    let build = |name, missing, test: fn()| trial_in(&BUILDERS, name, missing, test);
     let mut laned: Vec<_> = toolchains::templates::TEMPLATES
         .iter()
         .map(|template| {
             let test = || template.is_rebuilt_at_each_save_under_viewers();
-            trial_in(template.lane, template.test_name, &template.missing(), test)
+            trial_in(&COMPILERS, template.test_name, &template.missing(), test)
         })
         .collect();
     laned.extend([
         compile("a_javascript_application_serves", &javascript, toolchains::javascript),
         compile("a_python_application_serves", &python, toolchains::python),
-        build("a_rust_application_serves", &rust, toolchains::rust),
-        build("guest_built_with_the_documented_command_serves", &target, guest_target::documented_build_command_works),
-        build("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
+        compile("a_rust_application_serves", &rust, toolchains::rust),
+        compile(
+            "guest_built_with_the_documented_command_serves",
+            &target,
+            guest_target::documented_build_command_works,
+        ),
+        compile("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
     ]);
     laned.extend(gallery::trials(&target, &javascript, &python));
     let in_vm = |name, test: fn()| trial_in(&MACHINES, name, &vm, test);

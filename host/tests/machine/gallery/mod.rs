@@ -19,7 +19,7 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
 use libtest_mimic::Trial;
 
-use crate::harness::{BUILDERS, COMPILERS, missing_programs, run_successfully, trial_in};
+use crate::harness::{COMPILERS, missing_programs, run_successfully, trial_in};
 use crate::toolchains;
 
 const TARGET: &str = "wasm32-wasip2";
@@ -40,8 +40,7 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>, python: &Opt
     };
     let in_browser = both(&missing_programs(&[&Kind::Chromium.programs()[..], &["ffmpeg"]].concat()));
     let with_ffmpeg = both(&missing_programs(&["ffmpeg", "ffprobe"]));
-    let gallery = |name, missing, test: fn()| trial_in(&BUILDERS, name, missing, test);
-    let interpreter = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
+    let gallery = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
     vec![
         gallery("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
         gallery("gallery_guest_of_wasi_0_3_serves", target, async_guest),
@@ -57,9 +56,9 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>, python: &Opt
         gallery("gallery_overlay_writes_a_line", target, pictures::overlay_writes_a_line),
         gallery("gallery_timelapse_keeps_a_film", &with_ffmpeg, pictures::timelapse_keeps_a_film),
         gallery("gallery_table_has_a_million_rows", target, pictures::table_has_a_million_rows),
-        interpreter("gallery_table_in_python_is_the_same", &both(python), pictures::table_in_python_is_the_same),
+        gallery("gallery_table_in_python_is_the_same", &both(python), pictures::table_in_python_is_the_same),
         gallery("gallery_pictures_show_each_component", &in_browser, documentation::show_each_component),
-        interpreter("gallery_works_in_front_of_a_javascript_guest", &both(javascript), in_front_of_a_javascript_guest),
+        gallery("gallery_works_in_front_of_a_javascript_guest", &both(javascript), in_front_of_a_javascript_guest),
     ]
 }
 

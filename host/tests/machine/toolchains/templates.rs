@@ -18,7 +18,6 @@ use serde_json::json;
 
 use super::{componentize_js, componentize_py, missing};
 use crate::guest_target::{Dev, is_installed};
-use crate::harness::{BUILDERS, COMPILERS, Lane};
 
 /// The number of viewers during a swap.
 const VIEWERS: usize = 20;
@@ -34,8 +33,6 @@ const BUILD_TIME: Duration = Duration::from_secs(400);
 /// A template, with the changes that the test makes.
 pub struct Template {
     pub test_name: &'static str,
-    /// The lane of the test.
-    pub lane: &'static Lane,
     language: &'static str,
     /// The file with the code.
     code: &'static str,
@@ -57,7 +54,6 @@ pub struct Template {
 pub static TEMPLATES: [Template; 4] = [
     Template {
         test_name: "javascript_template_is_rebuilt_at_each_save_under_viewers",
-        lane: &COMPILERS,
         language: "js",
         code: "src/guest.js",
         page: "src/guest.js",
@@ -75,7 +71,6 @@ pub static TEMPLATES: [Template; 4] = [
     },
     Template {
         test_name: "python_template_is_rebuilt_at_each_save_under_viewers",
-        lane: &COMPILERS,
         language: "python",
         code: "app.py",
         page: "app.py",
@@ -94,7 +89,6 @@ pub static TEMPLATES: [Template; 4] = [
     },
     Template {
         test_name: "rust_template_is_rebuilt_at_each_save_under_viewers",
-        lane: &BUILDERS,
         language: "rust",
         code: "src/lib.rs",
         page: "src/page.html",
@@ -109,7 +103,6 @@ pub static TEMPLATES: [Template; 4] = [
     },
     Template {
         test_name: "c_template_is_rebuilt_at_each_save_under_viewers",
-        lane: &BUILDERS,
         language: "c",
         code: "src/guest.c",
         page: "src/guest.c",
