@@ -84,7 +84,7 @@ impl CameraSpec {
 }
 
 /// Whether `name` is a valid camera name. The WIT promises guests that names need no escaping in URLs and HTML.
-pub(super) fn is_valid_name(name: &str) -> bool {
+fn is_valid_name(name: &str) -> bool {
     (1..=MAX_NAME_LENGTH).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
