@@ -5,8 +5,8 @@
 //! texts itself: the path to 64 KiB, the scheme to 64 bytes, and headers to 128 KiB.
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime::component::{Lift, Linker, LinkerInstance, Resource};
+use wasmtime_wasi_http::WasiHttpCtxView;
 use wasmtime_wasi_http::p2::bindings::http::types as v0_2;
 use wasmtime_wasi_http::p3::bindings::http::types as v0_3;
 
@@ -20,35 +20,23 @@ const MAX_TEXT_BYTES: usize = 8 << 10;
 const INTERFACE_OF_0_2: &str = "wasi:http/types@0.2.12";
 const INTERFACE_OF_0_3: &str = "wasi:http/types@0.3.0";
 
-/// What a function returns to the guest. The other errors are traps.
-type Output = wasmtime::Result<(Result<(), ()>,)>;
+/// A function of wasmtime-wasi-http that sets a property of a request. The guest gets the inner result; the outer error
+/// is a trap.
+type Setter<R, V> = fn(WasiHttpCtxView<'_>, Resource<R>, V) -> wasmtime::Result<Result<(), ()>>;
 
 /// Replaces functions of WASI 0.2 in a linker that has the interface.
 pub(in crate::sandbox) fn add_wasi_0_2<T: ComponentState>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(INTERFACE_OF_0_2)?;
-    types.func_wrap(
+    limit(
+        &mut types,
         "[method]outgoing-request.set-method",
-        |mut store: StoreContextMut<'_, T>,
-         (request, method): (Resource<v0_2::OutgoingRequest>, v0_2::Method)|
-         -> Output {
-            if matches!(&method, v0_2::Method::Other(text) if is_too_long(text)) {
-                return Ok((Err(()),));
-            }
-            Ok((v0_2::HostOutgoingRequest::set_method(&mut store.data_mut().http(), request, method)?,))
-        },
+        |method| if let v0_2::Method::Other(text) = method { Some(text) } else { None },
+        |mut http, request, method| v0_2::HostOutgoingRequest::set_method(&mut http, request, method),
     )?;
-    types.func_wrap(
-        "[method]outgoing-request.set-authority",
-        |mut store: StoreContextMut<'_, T>,
-         (request, authority): (Resource<v0_2::OutgoingRequest>, Option<String>)|
-         -> Output {
-            if authority.as_deref().is_some_and(is_too_long) {
-                return Ok((Err(()),));
-            }
-            Ok((v0_2::HostOutgoingRequest::set_authority(&mut store.data_mut().http(), request, authority)?,))
-        },
-    )?;
+    limit(&mut types, "[method]outgoing-request.set-authority", Option::as_ref, |mut http, request, authority| {
+        v0_2::HostOutgoingRequest::set_authority(&mut http, request, authority)
+    })?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -57,30 +45,30 @@ pub(in crate::sandbox) fn add_wasi_0_2<T: ComponentState>(linker: &mut Linker<T>
 pub(in crate::sandbox) fn add_wasi_0_3(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(INTERFACE_OF_0_3)?;
-    types.func_wrap(
+    limit(
+        &mut types,
         "[method]request.set-method",
-        |mut store: StoreContextMut<'_, _>, (request, method): (Resource<v0_3::Request>, v0_3::Method)| -> Output {
-            if matches!(&method, v0_3::Method::Other(text) if is_too_long(text)) {
-                return Ok((Err(()),));
-            }
-            Ok((v0_3::HostRequest::set_method(&mut store.data_mut().http(), request, method)?,))
-        },
+        |method| if let v0_3::Method::Other(text) = method { Some(text) } else { None },
+        |mut http, request, method| v0_3::HostRequest::set_method(&mut http, request, method),
     )?;
-    types.func_wrap(
-        "[method]request.set-authority",
-        |mut store: StoreContextMut<'_, _>,
-         (request, authority): (Resource<v0_3::Request>, Option<String>)|
-         -> Output {
-            if authority.as_deref().is_some_and(is_too_long) {
-                return Ok((Err(()),));
-            }
-            Ok((v0_3::HostRequest::set_authority(&mut store.data_mut().http(), request, authority)?,))
-        },
-    )?;
+    limit(&mut types, "[method]request.set-authority", Option::as_ref, |mut http, request, authority| {
+        v0_3::HostRequest::set_authority(&mut http, request, authority)
+    })?;
     linker.allow_shadowing(false);
     Ok(())
 }
 
-fn is_too_long(text: &str) -> bool {
-    text.len() > MAX_TEXT_BYTES
+/// Replaces a function that sets a property of a request, to `set` unless the text in its argument is too long.
+fn limit<T: ComponentState, R: 'static, V: Lift + Send + Sync + 'static>(
+    types: &mut LinkerInstance<'_, T>,
+    function: &str,
+    text: fn(&V) -> Option<&String>,
+    set: Setter<R, V>,
+) -> wasmtime::Result<()> {
+    types.func_wrap(function, move |mut store: StoreContextMut<'_, T>, (request, value): (Resource<R>, V)| {
+        if text(&value).is_some_and(|text| text.len() > MAX_TEXT_BYTES) {
+            return Ok((Err(()),));
+        }
+        Ok((set(store.data_mut().http(), request, value)?,))
+    })
 }
