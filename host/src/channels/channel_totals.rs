@@ -63,6 +63,7 @@ pub struct ChannelReport {
     /// The parts that viewers missed because they, or the server, were too slow. Parts that the rate limit of a viewer
     /// leaves out do not count.
     pub skipped: u64,
-    /// The bytes that all viewers together were sent, as far as the fan-out sends them with HTTP's framing of a body.
+    /// The bytes that all viewers together were sent. What the fan-out sends includes HTTP's framing of the body, what
+    /// hyper sends does not.
     pub bytes: u64,
 }

@@ -69,7 +69,7 @@ pub fn is_private(metadata: &Metadata) -> bool {
     metadata.mode() & OTHERS == 0
 }
 
-/// Whether a file or folder with this metadata belongs to this user, and nobody else can write to it, except root.
+/// Whether a file or folder with this metadata belongs to this user, and only this user and root can write to it.
 pub fn only_we_can_write(metadata: &Metadata) -> bool {
     metadata.uid() == geteuid().as_raw() && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
