@@ -161,17 +161,18 @@ impl Mailbox {
         self.lock().is_running = true;
     }
 
-    /// Returns what to do next. If that is not a request, wakes the task when there is one, or when a response ends.
+    /// Returns what to do next. Wakes the task when there is another request, or when a response ends.
     pub(super) fn next(&self, context: &Context<'_>) -> Next {
         let mut inner = self.lock();
         inner.is_blocked = false;
+        // Even if there is a request: if that blocks the instance, only this shows that the next one would wait.
+        inner.instance = Some(context.waker().clone());
         let job = inner.queue.pop_front();
         // If there are more requests, the instance has yet to look at them.
         inner.was_woken = !inner.queue.is_empty();
         if let Some(job) = job {
             return Next::Job(Box::new(job));
         }
-        inner.instance = Some(context.waker().clone());
         if inner.live > 0 { Next::Serve } else { Next::Idle { is_closed: inner.is_closed } }
     }
 

@@ -49,11 +49,26 @@ fn assert_half_a_processor(server: &Server) {
     }
 }
 
-pub fn requests_do_not_wait_for_a_blocked_instance() {
+pub fn requests_do_not_wait_for_an_instance_that_begins_to_block() {
+    assert_other_requests_continue(|_| {});
+}
+
+pub fn requests_do_not_wait_for_an_instance_that_has_blocked() {
+    assert_other_requests_continue(|server| {
+        // proc_pid_stat(5): a thread that waits, here for the guest, is in the state `S`.
+        let waits = |stat: String| stat.rsplit(')').next().is_some_and(|fields| fields.starts_with(" S"));
+        let stat = |tid: u32| read_to_string(format!("/proc/{}/task/{tid}/stat", server.pid()));
+        wait_until("every thread waits", || server.threads().iter().all(|(tid, _)| stat(*tid).is_ok_and(waits)));
+    });
+}
+
+/// Checks that requests continue after one has blocked its instance, as soon as `is_time` has returned.
+fn assert_other_requests_continue(is_time: impl FnOnce(&Server)) {
     let server = start(&["--answer-timeout", "10"]);
     let address = server.address;
     let blocked = thread::spawn(move || get(address, "/block").status);
     server.wait_for_log("guest stdout: blocking");
+    is_time(&server);
     for _ in 0..20 {
         assert_eq!(get(address, "/ok").status, 200);
     }

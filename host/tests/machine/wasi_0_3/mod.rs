@@ -86,9 +86,14 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
             busy::a_publisher_that_yields_gets_half_a_processor,
         ),
         trial(
-            "wasi_0_3_requests_do_not_wait_for_a_blocked_instance",
+            "wasi_0_3_requests_do_not_wait_for_an_instance_that_begins_to_block",
             target,
-            busy::requests_do_not_wait_for_a_blocked_instance,
+            busy::requests_do_not_wait_for_an_instance_that_begins_to_block,
+        ),
+        trial(
+            "wasi_0_3_requests_do_not_wait_for_an_instance_that_has_blocked",
+            target,
+            busy::requests_do_not_wait_for_an_instance_that_has_blocked,
         ),
         trial(
             "wasi_0_3_blocked_instances_whose_clients_have_left_end",
