@@ -147,14 +147,15 @@ pub fn shows_the_state_of_cameras(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let filter = folder.path().join("mask.wasm");
     std::fs::write(&filter, guests::masking(guests::MASKS_ALWAYS)).unwrap();
-    let front = format!("front=emulated,fps=10,filter={}", filter.display());
+    // A low rate, which a filter of a debug build keeps on a busy machine, too.
+    let front = format!("front=emulated,fps=2,filter={}", filter.display());
     let server = Server::start(&["--camera", &front, "--camera", "yard=/dev/video99"]);
     let browser = start_with_page(kind, &server);
     let text = |camera: &str, class: &str| {
         let script = format!("return document.querySelector('figure[data-camera={camera}] .{class}').textContent");
         browser.run(&script).unwrap().as_str().unwrap().to_owned()
     };
-    wait_until("the frame rate is measured", || text("front", "fps") == "10 fps");
+    wait_until("the frame rate is measured", || text("front", "fps") == "2 fps");
     wait_until("the working camera is live", || text("front", "state") == "live");
     assert_eq!((text("front", "size").as_str(), text("front", "viewers").as_str()), ("640×480", "1 viewer"));
     wait_until("the cost of the filter is measured", || text("front", "cost").starts_with("filter "));
