@@ -271,6 +271,8 @@ impl Items {
                     self.children.push((name.clone(), Some(after[2..end - 1].to_vec())));
                     &after[end..]
                 }
+                // What a type captures: `use<>`.
+                ("use", [angle, ..]) if angle == "<" => after,
                 ("use", _) => {
                     let end = item_length(after);
                     read_use(&after[..end - 1], Vec::new(), last == "pub" || last == ")", &mut self.uses);
