@@ -24,9 +24,11 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use crate::bindings::hotshoe::camera::frames::{Datetime, ImageInfo};
+use crate::bindings::hotshoe::server::channels::HeadPiece;
 use crate::query::Query;
 
 /// The boundary between the parts of a stream.
@@ -211,6 +213,28 @@ impl Format {
         }
     }
 
+    /// Returns what precedes and what follows the image of every frame, in the form in which the host fills it in. Returns
+    /// `None` if the layout needs more than the frame. The result of [`around`](Self::around) for a frame is the same.
+    pub fn around_frames(self, camera: &str) -> Option<(Vec<HeadPiece>, &'static str)> {
+        let end = match self.layout {
+            PartLayout::Standard => "\r\n".into(),
+            PartLayout::Labelled => label(camera, true),
+            PartLayout::ExtraHeaders | PartLayout::AdvanceHeaders => return None,
+        };
+        let text = |text: &str| HeadPiece::Bytes(text.into());
+        let head = [
+            text("Content-Type: image/jpeg\r\nContent-Length: "),
+            HeadPiece::Length,
+            text("\r\nX-Timestamp: "),
+            HeadPiece::WallTime,
+            text("\r\nX-Sequence: "),
+            HeadPiece::Sequence,
+            text("\r\n"),
+            text(&end),
+        ];
+        Some((head.into(), self.boundary.delimiter()))
+    }
+
     /// Returns what precedes and what follows an image in its part. Calls `status` with the monotonic time only if the
     /// layout needs it.
     pub fn around(
@@ -230,11 +254,15 @@ impl Format {
             PartLayout::AdvanceHeaders => (String::new(), format!("{delimiter}{}", headers_without_length(clocks))),
             PartLayout::Labelled => {
                 let StreamStatus { is_live, .. } = status((clocks.monotonic)());
-                let label = format!("X-Camera: {camera}\r\nX-Online: {is_live}\r\n\r\n");
-                (headers(info) + &label, delimiter.into())
+                (headers(info) + &label(camera, is_live), delimiter.into())
             }
         }
     }
+}
+
+/// Returns the additional headers of [`PartLayout::Labelled`], with the empty line at their end.
+fn label(camera: &str, is_live: bool) -> String {
+    format!("X-Camera: {camera}\r\nX-Online: {is_live}\r\n\r\n")
 }
 
 /// Returns the headers of a part, without the empty line at their end.
@@ -360,6 +388,21 @@ mod tests {
         let (head, tail) = format(PartLayout::AdvanceHeaders).around("front", &INFO, status, CLOCKS);
         assert_eq!((head.as_str(), tail), ("", format!("\r\n--frame\r\n{headers}")));
         assert_eq!(format(PartLayout::AdvanceHeaders).opening(CLOCKS), format!("--frame\r\n{headers}"));
+    }
+
+    #[test]
+    fn the_host_makes_the_same_parts() {
+        for each in Format::ALL {
+            let Some((pieces, tail)) = each.around_frames("front") else { continue };
+            let fill = |piece| match piece {
+                HeadPiece::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+                HeadPiece::Length => "12345".into(),
+                HeadPiece::Sequence => "7".into(),
+                HeadPiece::WallTime => "1700000000.004005".into(),
+            };
+            let head: String = pieces.into_iter().map(fill).collect();
+            assert_eq!((head, tail.into()), each.around("front", &INFO, status, CLOCKS));
+        }
     }
 
     #[test]

@@ -39,12 +39,7 @@ impl publisher::Guest for Component {
             name => {
                 // `stream` derives the names of channels from existing cameras, so this cannot fail.
                 let Some(mut stream) = CameraStream::open(name) else { return };
-                loop {
-                    stream.wait();
-                    if stream.push(&mut &channel).is_err() {
-                        return;
-                    }
-                }
+                while stream.publish(&channel).is_ok() {}
             }
         }
     }
@@ -121,13 +116,23 @@ impl CameraStream {
         })
     }
 
-    /// Waits for the next frame, or until the newest picture is to be sent again.
-    fn wait(&mut self) {
-        // At most two images are held at a time, so there is no error.
-        match self.feed.blocking_next(REPEAT_NANOSECONDS) {
-            Ok(Some(frame)) => self.newest = Some(Picture::of_frame(frame)),
-            _ => self.read_placeholder(),
+    /// Pushes the next frames, and then, if there are none, the newest picture again or the placeholder.
+    fn publish(&mut self, channel: &Channel) -> Result<(), Ended> {
+        // At most two images are held at a time, so neither function fails for lack of room.
+        if let Some((head, tail)) = self.format.around_frames(&self.camera) {
+            let pushed = channel.push_frames(&self.feed, &head, tail.as_bytes(), REPEAT_NANOSECONDS);
+            if let Some(frame) = pushed.map_err(|_| Ended)? {
+                self.last_sequence = Some(frame.sequence);
+                self.newest = Some(Picture::of_frame(frame));
+            }
+            self.read_placeholder();
+        } else {
+            match self.feed.blocking_next(REPEAT_NANOSECONDS) {
+                Ok(Some(frame)) => self.newest = Some(Picture::of_frame(frame)),
+                _ => self.read_placeholder(),
+            }
         }
+        self.push(&mut &*channel)
     }
 
     /// Takes the next frame without waiting. Returns whether there is one, or the newest picture is to be sent again.

@@ -81,6 +81,8 @@ pub(super) struct GuestState {
     pub(super) image_streams: Arc<()>,
     /// One more reference for each stream of a channel that the guest holds.
     pub(super) channel_streams: Arc<()>,
+    /// One more reference for each call of `channel.push-frames` that has not returned.
+    pub(super) frame_pushes: Arc<()>,
     /// See [`ComponentState::interruptions`].
     pub(super) interruptions: Arc<AtomicU32>,
     /// Whether this instance may handle several requests if the guest allows it.

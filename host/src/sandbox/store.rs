@@ -81,6 +81,7 @@ pub(super) fn component_store(
         pixels: InstancePixels::new(host.sandbox.pixels().clone()),
         image_streams: Arc::default(),
         channel_streams: Arc::default(),
+        frame_pushes: Arc::default(),
         interruptions: Arc::default(),
         may_be_reused,
         reuse_allowed: false,

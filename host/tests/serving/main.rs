@@ -35,6 +35,7 @@ mod drivers;
 mod events;
 mod filters;
 mod folders;
+mod frame_pushing;
 mod generate;
 mod ghost_viewers;
 mod grants;

@@ -44,9 +44,23 @@ wasi:http/types@0.2.12: granted
 hotshoe:camera/frames@0.2.0: granted
     [method]image.info
     [method]image.read-via-stream
+hotshoe:camera/cameras@0.2.0: granted
+    [constructor]watcher
+    [method]watcher.changed
+    [method]watcher.subscribe
+    [static]feed.open
+    [method]feed.next
+    [method]feed.blocking-next
+    [method]feed.placeholder
+    [method]feed.subscribe
+    [method]feed.camera
+    list-cameras
+    list-filters
+    get-frame
 hotshoe:server/channels@0.2.0: granted
     [method]channel.name
     [method]channel.push
+    [method]channel.push-frames
     join
     join-all
     count-viewers
@@ -66,19 +80,6 @@ hotshoe:server/results@0.2.0: granted
     list-zones
     get-entry
     get-newest-entry
-hotshoe:camera/cameras@0.2.0: granted
-    [constructor]watcher
-    [method]watcher.changed
-    [method]watcher.subscribe
-    [static]feed.open
-    [method]feed.next
-    [method]feed.blocking-next
-    [method]feed.placeholder
-    [method]feed.subscribe
-    [method]feed.camera
-    list-cameras
-    list-filters
-    get-frame
 hotshoe:camera/controls@0.2.0: granted
     blocking-list-controls
     blocking-set-control

@@ -254,6 +254,47 @@ extern void __wasm_import_hotshoe_camera_frames_method_image_read(int32_t, uint8
 __attribute__((__import_module__("hotshoe:camera/frames@0.2.0"), __import_name__("[method]image.read-via-stream")))
 extern int32_t __wasm_import_hotshoe_camera_frames_method_image_read_via_stream(int32_t);
 
+// Imported Functions from `hotshoe:camera/cameras@0.2.0`
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-cameras")))
+extern void __wasm_import_hotshoe_camera_cameras_list_cameras(uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-filters")))
+extern void __wasm_import_hotshoe_camera_cameras_list_filters(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("get-frame")))
+extern void __wasm_import_hotshoe_camera_cameras_get_frame(uint8_t *, size_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[constructor]watcher")))
+extern int32_t __wasm_import_hotshoe_camera_cameras_constructor_watcher(void);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]watcher.changed")))
+extern int32_t __wasm_import_hotshoe_camera_cameras_method_watcher_changed(int32_t);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]watcher.blocking-changed")))
+extern int32_t __wasm_import_hotshoe_camera_cameras_method_watcher_blocking_changed(int32_t, int64_t);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]watcher.subscribe")))
+extern int32_t __wasm_import_hotshoe_camera_cameras_method_watcher_subscribe(int32_t);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[static]feed.open")))
+extern void __wasm_import_hotshoe_camera_cameras_static_feed_open(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.next")))
+extern void __wasm_import_hotshoe_camera_cameras_method_feed_next(int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.blocking-next")))
+extern void __wasm_import_hotshoe_camera_cameras_method_feed_blocking_next(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.placeholder")))
+extern void __wasm_import_hotshoe_camera_cameras_method_feed_placeholder(int32_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.subscribe")))
+extern int32_t __wasm_import_hotshoe_camera_cameras_method_feed_subscribe(int32_t);
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.camera")))
+extern void __wasm_import_hotshoe_camera_cameras_method_feed_camera(int32_t, uint8_t *);
+
 // Imported Functions from `hotshoe:server/channels@0.2.0`
 
 __attribute__((__import_module__("hotshoe:server/channels@0.2.0"), __import_name__("join")))
@@ -273,6 +314,9 @@ extern void __wasm_import_hotshoe_server_channels_method_channel_name(int32_t, u
 
 __attribute__((__import_module__("hotshoe:server/channels@0.2.0"), __import_name__("[method]channel.push")))
 extern void __wasm_import_hotshoe_server_channels_method_channel_push(int32_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("hotshoe:server/channels@0.2.0"), __import_name__("[method]channel.push-frames")))
+extern void __wasm_import_hotshoe_server_channels_method_channel_push_frames(int32_t, int32_t, uint8_t *, size_t, uint8_t *, size_t, int64_t, uint8_t *);
 
 // Imported Functions from `hotshoe:server/events@0.2.0`
 
@@ -326,47 +370,6 @@ extern void __wasm_import_hotshoe_server_results_method_reader_blocking_next(int
 
 __attribute__((__import_module__("hotshoe:server/results@0.2.0"), __import_name__("[method]reader.subscribe")))
 extern int32_t __wasm_import_hotshoe_server_results_method_reader_subscribe(int32_t);
-
-// Imported Functions from `hotshoe:camera/cameras@0.2.0`
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-cameras")))
-extern void __wasm_import_hotshoe_camera_cameras_list_cameras(uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("list-filters")))
-extern void __wasm_import_hotshoe_camera_cameras_list_filters(uint8_t *, size_t, uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("get-frame")))
-extern void __wasm_import_hotshoe_camera_cameras_get_frame(uint8_t *, size_t, int64_t, uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[constructor]watcher")))
-extern int32_t __wasm_import_hotshoe_camera_cameras_constructor_watcher(void);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]watcher.changed")))
-extern int32_t __wasm_import_hotshoe_camera_cameras_method_watcher_changed(int32_t);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]watcher.blocking-changed")))
-extern int32_t __wasm_import_hotshoe_camera_cameras_method_watcher_blocking_changed(int32_t, int64_t);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]watcher.subscribe")))
-extern int32_t __wasm_import_hotshoe_camera_cameras_method_watcher_subscribe(int32_t);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[static]feed.open")))
-extern void __wasm_import_hotshoe_camera_cameras_static_feed_open(uint8_t *, size_t, uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.next")))
-extern void __wasm_import_hotshoe_camera_cameras_method_feed_next(int32_t, uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.blocking-next")))
-extern void __wasm_import_hotshoe_camera_cameras_method_feed_blocking_next(int32_t, int64_t, uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.placeholder")))
-extern void __wasm_import_hotshoe_camera_cameras_method_feed_placeholder(int32_t, uint8_t *);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.subscribe")))
-extern int32_t __wasm_import_hotshoe_camera_cameras_method_feed_subscribe(int32_t);
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[method]feed.camera")))
-extern void __wasm_import_hotshoe_camera_cameras_method_feed_camera(int32_t, uint8_t *);
 
 // Imported Functions from `hotshoe:camera/controls@0.2.0`
 
@@ -1030,6 +1033,154 @@ hotshoe_camera_frames_borrow_image_t hotshoe_camera_frames_borrow_image(hotshoe_
   return (hotshoe_camera_frames_borrow_image_t) { arg.__handle };
 }
 
+void hotshoe_camera_cameras_error_code_free(hotshoe_camera_cameras_error_code_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      break;
+    }
+    case 2: {
+      break;
+    }
+    case 3: {
+      world_string_free(&ptr->val.other);
+      break;
+    }
+  }
+}
+
+void hotshoe_camera_cameras_outage_free(hotshoe_camera_cameras_outage_t *ptr) {
+  world_string_free(&ptr->message);
+}
+
+void hotshoe_camera_cameras_camera_state_free(hotshoe_camera_cameras_camera_state_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 3: {
+      hotshoe_camera_cameras_outage_free(&ptr->val.lost);
+      break;
+    }
+  }
+}
+
+void world_option_f64_free(world_option_f64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_camera_cameras_mode_free(hotshoe_camera_cameras_mode_t *ptr) {
+  world_option_f64_free(&ptr->frame_rate);
+}
+
+void hotshoe_camera_cameras_option_mode_free(hotshoe_camera_cameras_option_mode_t *ptr) {
+  if (ptr->is_some) {
+    hotshoe_camera_cameras_mode_free(&ptr->val);
+  }
+}
+
+void hotshoe_camera_cameras_camera_info_free(hotshoe_camera_cameras_camera_info_t *ptr) {
+  world_string_free(&ptr->name);
+  world_string_free(&ptr->label);
+  world_string_free(&ptr->description);
+  hotshoe_camera_cameras_camera_state_free(&ptr->state);
+  hotshoe_camera_cameras_option_mode_free(&ptr->mode);
+}
+
+void hotshoe_camera_cameras_filter_info_free(hotshoe_camera_cameras_filter_info_t *ptr) {
+  world_string_free(&ptr->description);
+}
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[resource-drop]watcher")))
+extern void __wasm_import_hotshoe_camera_cameras_watcher_drop(int32_t handle);
+
+void hotshoe_camera_cameras_watcher_drop_own(hotshoe_camera_cameras_own_watcher_t handle) {
+  __wasm_import_hotshoe_camera_cameras_watcher_drop(handle.__handle);
+}
+
+void hotshoe_camera_cameras_watcher_drop_borrow(hotshoe_camera_cameras_borrow_watcher_t handle) {
+  __wasm_import_hotshoe_camera_cameras_watcher_drop(handle.__handle);
+}
+
+hotshoe_camera_cameras_borrow_watcher_t hotshoe_camera_cameras_borrow_watcher(hotshoe_camera_cameras_own_watcher_t arg) {
+  return (hotshoe_camera_cameras_borrow_watcher_t) { arg.__handle };
+}
+
+__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[resource-drop]feed")))
+extern void __wasm_import_hotshoe_camera_cameras_feed_drop(int32_t handle);
+
+void hotshoe_camera_cameras_feed_drop_own(hotshoe_camera_cameras_own_feed_t handle) {
+  __wasm_import_hotshoe_camera_cameras_feed_drop(handle.__handle);
+}
+
+void hotshoe_camera_cameras_feed_drop_borrow(hotshoe_camera_cameras_borrow_feed_t handle) {
+  __wasm_import_hotshoe_camera_cameras_feed_drop(handle.__handle);
+}
+
+hotshoe_camera_cameras_borrow_feed_t hotshoe_camera_cameras_borrow_feed(hotshoe_camera_cameras_own_feed_t arg) {
+  return (hotshoe_camera_cameras_borrow_feed_t) { arg.__handle };
+}
+
+void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_camera_info_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_camera_cameras_camera_info_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_camera_cameras_camera_info_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_camera_cameras_list_filter_info_free(hotshoe_camera_cameras_list_filter_info_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_camera_cameras_filter_info_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_camera_cameras_filter_info_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_camera_cameras_result_list_filter_info_error_code_free(hotshoe_camera_cameras_result_list_filter_info_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_camera_cameras_list_filter_info_free(&ptr->val.ok);
+  } else {
+    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_camera_cameras_result_option_frame_error_code_free(hotshoe_camera_cameras_result_option_frame_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_camera_cameras_option_frame_free(&ptr->val.ok);
+  } else {
+    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
+  }
+}
+
+void hotshoe_camera_cameras_option_own_image_free(hotshoe_camera_cameras_option_own_image_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_camera_cameras_result_option_own_image_error_code_free(hotshoe_camera_cameras_result_option_own_image_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_camera_cameras_option_own_image_free(&ptr->val.ok);
+  } else {
+    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
+  }
+}
+
 void hotshoe_server_channels_error_code_free(hotshoe_server_channels_error_code_t *ptr) {
   switch ((int32_t) ptr->tag) {
     case 2: {
@@ -1045,18 +1196,20 @@ void hotshoe_server_channels_error_code_free(hotshoe_server_channels_error_code_
   }
 }
 
-void world_option_f64_free(world_option_f64_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
 void hotshoe_server_channels_viewer_options_free(hotshoe_server_channels_viewer_options_t *ptr) {
-  world_option_f64_free(&ptr->max_rate);
   world_string_free(&ptr->label);
 }
 
 void hotshoe_server_channels_viewer_free(hotshoe_server_channels_viewer_t *ptr) {
   world_string_free(&ptr->label);
+}
+
+void hotshoe_server_channels_head_piece_free(hotshoe_server_channels_head_piece_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      break;
+    }
+  }
 }
 
 __attribute__((__import_module__("hotshoe:server/channels@0.2.0"), __import_name__("[resource-drop]channel")))
@@ -1105,6 +1258,30 @@ void hotshoe_server_channels_list_viewer_free(hotshoe_server_channels_list_viewe
 
 void hotshoe_server_channels_option_borrow_image_free(hotshoe_server_channels_option_borrow_image_t *ptr) {
   if (ptr->is_some) {
+  }
+}
+
+void hotshoe_server_channels_list_head_piece_free(hotshoe_server_channels_list_head_piece_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    hotshoe_server_channels_head_piece_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      hotshoe_server_channels_head_piece_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void hotshoe_server_channels_option_frame_free(hotshoe_server_channels_option_frame_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void hotshoe_server_channels_result_option_frame_error_code_free(hotshoe_server_channels_result_option_frame_error_code_t *ptr) {
+  if (!ptr->is_err) {
+    hotshoe_server_channels_option_frame_free(&ptr->val.ok);
+  } else {
+    hotshoe_server_channels_error_code_free(&ptr->val.err);
   }
 }
 
@@ -1322,144 +1499,6 @@ void hotshoe_server_results_result_own_reader_error_code_free(hotshoe_server_res
   if (!ptr->is_err) {
   } else {
     hotshoe_server_results_error_code_free(&ptr->val.err);
-  }
-}
-
-void hotshoe_camera_cameras_error_code_free(hotshoe_camera_cameras_error_code_t *ptr) {
-  switch ((int32_t) ptr->tag) {
-    case 1: {
-      break;
-    }
-    case 2: {
-      break;
-    }
-    case 3: {
-      world_string_free(&ptr->val.other);
-      break;
-    }
-  }
-}
-
-void hotshoe_camera_cameras_outage_free(hotshoe_camera_cameras_outage_t *ptr) {
-  world_string_free(&ptr->message);
-}
-
-void hotshoe_camera_cameras_camera_state_free(hotshoe_camera_cameras_camera_state_t *ptr) {
-  switch ((int32_t) ptr->tag) {
-    case 3: {
-      hotshoe_camera_cameras_outage_free(&ptr->val.lost);
-      break;
-    }
-  }
-}
-
-void hotshoe_camera_cameras_option_mode_free(hotshoe_camera_cameras_option_mode_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
-void hotshoe_camera_cameras_camera_info_free(hotshoe_camera_cameras_camera_info_t *ptr) {
-  world_string_free(&ptr->name);
-  world_string_free(&ptr->label);
-  world_string_free(&ptr->description);
-  hotshoe_camera_cameras_camera_state_free(&ptr->state);
-  hotshoe_camera_cameras_option_mode_free(&ptr->mode);
-}
-
-void hotshoe_camera_cameras_filter_info_free(hotshoe_camera_cameras_filter_info_t *ptr) {
-  world_string_free(&ptr->description);
-}
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[resource-drop]watcher")))
-extern void __wasm_import_hotshoe_camera_cameras_watcher_drop(int32_t handle);
-
-void hotshoe_camera_cameras_watcher_drop_own(hotshoe_camera_cameras_own_watcher_t handle) {
-  __wasm_import_hotshoe_camera_cameras_watcher_drop(handle.__handle);
-}
-
-void hotshoe_camera_cameras_watcher_drop_borrow(hotshoe_camera_cameras_borrow_watcher_t handle) {
-  __wasm_import_hotshoe_camera_cameras_watcher_drop(handle.__handle);
-}
-
-hotshoe_camera_cameras_borrow_watcher_t hotshoe_camera_cameras_borrow_watcher(hotshoe_camera_cameras_own_watcher_t arg) {
-  return (hotshoe_camera_cameras_borrow_watcher_t) { arg.__handle };
-}
-
-__attribute__((__import_module__("hotshoe:camera/cameras@0.2.0"), __import_name__("[resource-drop]feed")))
-extern void __wasm_import_hotshoe_camera_cameras_feed_drop(int32_t handle);
-
-void hotshoe_camera_cameras_feed_drop_own(hotshoe_camera_cameras_own_feed_t handle) {
-  __wasm_import_hotshoe_camera_cameras_feed_drop(handle.__handle);
-}
-
-void hotshoe_camera_cameras_feed_drop_borrow(hotshoe_camera_cameras_borrow_feed_t handle) {
-  __wasm_import_hotshoe_camera_cameras_feed_drop(handle.__handle);
-}
-
-hotshoe_camera_cameras_borrow_feed_t hotshoe_camera_cameras_borrow_feed(hotshoe_camera_cameras_own_feed_t arg) {
-  return (hotshoe_camera_cameras_borrow_feed_t) { arg.__handle };
-}
-
-void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_camera_info_t *ptr) {
-  size_t list_len = ptr->len;
-  if (list_len > 0) {
-    hotshoe_camera_cameras_camera_info_t *list_ptr = ptr->ptr;
-    for (size_t i = 0; i < list_len; i++) {
-      hotshoe_camera_cameras_camera_info_free(&list_ptr[i]);
-    }
-    free(list_ptr);
-  }
-}
-
-void hotshoe_camera_cameras_list_filter_info_free(hotshoe_camera_cameras_list_filter_info_t *ptr) {
-  size_t list_len = ptr->len;
-  if (list_len > 0) {
-    hotshoe_camera_cameras_filter_info_t *list_ptr = ptr->ptr;
-    for (size_t i = 0; i < list_len; i++) {
-      hotshoe_camera_cameras_filter_info_free(&list_ptr[i]);
-    }
-    free(list_ptr);
-  }
-}
-
-void hotshoe_camera_cameras_result_list_filter_info_error_code_free(hotshoe_camera_cameras_result_list_filter_info_error_code_t *ptr) {
-  if (!ptr->is_err) {
-    hotshoe_camera_cameras_list_filter_info_free(&ptr->val.ok);
-  } else {
-    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
-  }
-}
-
-void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
-void hotshoe_camera_cameras_result_option_frame_error_code_free(hotshoe_camera_cameras_result_option_frame_error_code_t *ptr) {
-  if (!ptr->is_err) {
-    hotshoe_camera_cameras_option_frame_free(&ptr->val.ok);
-  } else {
-    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
-  }
-}
-
-void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr) {
-  if (!ptr->is_err) {
-  } else {
-    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
-  }
-}
-
-void hotshoe_camera_cameras_option_own_image_free(hotshoe_camera_cameras_option_own_image_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
-void hotshoe_camera_cameras_result_option_own_image_error_code_free(hotshoe_camera_cameras_result_option_own_image_error_code_t *ptr) {
-  if (!ptr->is_err) {
-    hotshoe_camera_cameras_option_own_image_free(&ptr->val.ok);
-  } else {
-    hotshoe_camera_cameras_error_code_free(&ptr->val.err);
   }
 }
 
@@ -5894,6 +5933,497 @@ hotshoe_camera_frames_own_input_stream_t hotshoe_camera_frames_method_image_read
   return (hotshoe_camera_frames_own_input_stream_t) { ret };
 }
 
+void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_list_cameras(ptr);
+  *ret = (hotshoe_camera_cameras_list_camera_info_t) { (hotshoe_camera_cameras_camera_info_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_list_filters((uint8_t *) (*camera).ptr, (*camera).len, ptr);
+  hotshoe_camera_cameras_result_list_filter_info_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_cameras_list_filter_info_t) { (hotshoe_camera_cameras_filter_info_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[56];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_get_frame((uint8_t *) (*camera).ptr, (*camera).len, (int64_t) (sequence), ptr);
+  hotshoe_camera_cameras_result_option_frame_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_camera_cameras_option_frame_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_camera_frames_frame_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void) {
+  int32_t ret = __wasm_import_hotshoe_camera_cameras_constructor_watcher();
+  return (hotshoe_camera_cameras_own_watcher_t) { ret };
+}
+
+bool hotshoe_camera_cameras_method_watcher_changed(hotshoe_camera_cameras_borrow_watcher_t self) {
+  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_watcher_changed((self).__handle);
+  return ret;
+}
+
+bool hotshoe_camera_cameras_method_watcher_blocking_changed(hotshoe_camera_cameras_borrow_watcher_t self, hotshoe_camera_cameras_duration_t timeout) {
+  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_watcher_blocking_changed((self).__handle, (int64_t) (timeout));
+  return ret;
+}
+
+hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_watcher_subscribe(hotshoe_camera_cameras_borrow_watcher_t self) {
+  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_watcher_subscribe((self).__handle);
+  return (hotshoe_camera_cameras_own_pollable_t) { ret };
+}
+
+bool hotshoe_camera_cameras_static_feed_open(world_string_t *name, hotshoe_camera_cameras_own_feed_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_static_feed_open((uint8_t *) (*name).ptr, (*name).len, ptr);
+  hotshoe_camera_cameras_result_own_feed_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (hotshoe_camera_cameras_own_feed_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_cameras_method_feed_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[56];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_method_feed_next((self).__handle, ptr);
+  hotshoe_camera_cameras_result_option_frame_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_camera_cameras_option_frame_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_camera_frames_frame_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_duration_t timeout, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[56];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_method_feed_blocking_next((self).__handle, (int64_t) (timeout), ptr);
+  hotshoe_camera_cameras_result_option_frame_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_camera_cameras_option_frame_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_camera_frames_frame_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_camera_cameras_method_feed_placeholder(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_own_image_t *ret, hotshoe_camera_cameras_error_code_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_method_feed_placeholder((self).__handle, ptr);
+  hotshoe_camera_cameras_result_option_own_image_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_camera_cameras_option_own_image_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_camera_cameras_own_image_t) { *((int32_t*) (ptr + (4+1*sizeof(void*)))) };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_camera_cameras_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 2: {
+          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
+          break;
+        }
+        case 3: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_feed_subscribe(hotshoe_camera_cameras_borrow_feed_t self) {
+  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_feed_subscribe((self).__handle);
+  return (hotshoe_camera_cameras_own_pollable_t) { ret };
+}
+
+void hotshoe_camera_cameras_method_feed_camera(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_camera_info_t *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(88+14*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_camera_cameras_method_feed_camera((self).__handle, ptr);
+  hotshoe_camera_cameras_camera_state_t variant;
+  variant.tag = (int32_t) *((uint8_t*) (ptr + (6*sizeof(void*))));
+  switch ((int32_t) variant.tag) {
+    case 0: {
+      break;
+    }
+    case 1: {
+      break;
+    }
+    case 2: {
+      break;
+    }
+    case 3: {
+      variant.val.lost = (hotshoe_camera_cameras_outage_t) {
+        (hotshoe_camera_cameras_outage_cause_t) (int32_t) *((uint8_t*) (ptr + (7*sizeof(void*)))),
+        (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8*sizeof(void*))))), (*((size_t*) (ptr + (9*sizeof(void*))))) },
+      };
+      break;
+    }
+  }
+  hotshoe_camera_cameras_option_mode_t option2;
+  switch ((int32_t) *((uint8_t*) (ptr + (10*sizeof(void*))))) {
+    case 0: {
+      option2.is_some = false;
+      break;
+    }
+    case 1: {
+      option2.is_some = true;
+      world_option_f64_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (16+10*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = *((double*) (ptr + (24+10*sizeof(void*))));
+          break;
+        }
+      }
+      world_option_string_t option0;
+      switch ((int32_t) *((uint8_t*) (ptr + (32+10*sizeof(void*))))) {
+        case 0: {
+          option0.is_some = false;
+          break;
+        }
+        case 1: {
+          option0.is_some = true;
+          option0.val = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (32+11*sizeof(void*))))), (*((size_t*) (ptr + (32+12*sizeof(void*))))) };
+          break;
+        }
+      }
+      world_option_u8_t option1;
+      switch ((int32_t) *((uint8_t*) (ptr + (32+13*sizeof(void*))))) {
+        case 0: {
+          option1.is_some = false;
+          break;
+        }
+        case 1: {
+          option1.is_some = true;
+          option1.val = (uint8_t) ((int32_t) *((uint8_t*) (ptr + (33+13*sizeof(void*)))));
+          break;
+        }
+      }
+
+      option2.val = (hotshoe_camera_cameras_mode_t) {
+        (hotshoe_camera_cameras_dimensions_t) (hotshoe_camera_frames_dimensions_t) {
+          (uint32_t) (uint32_t) (*((int32_t*) (ptr + (8+10*sizeof(void*))))),
+          (uint32_t) (uint32_t) (*((int32_t*) (ptr + (12+10*sizeof(void*))))),
+        },
+        (world_option_f64_t) option,
+        (world_option_string_t) option0,
+        (world_option_u8_t) option1,
+      };
+      break;
+    }
+  }
+  *ret = (hotshoe_camera_cameras_camera_info_t) {
+    (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) },
+    (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+    (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+    (hotshoe_camera_cameras_camera_state_t) variant,
+    (hotshoe_camera_cameras_option_mode_t) option2,
+    (hotshoe_camera_cameras_frame_counts_t) (hotshoe_camera_cameras_frame_counts_t) {
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (32+14*sizeof(void*))))),
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (40+14*sizeof(void*))))),
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (48+14*sizeof(void*))))),
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (56+14*sizeof(void*))))),
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (64+14*sizeof(void*))))),
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (72+14*sizeof(void*))))),
+      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (80+14*sizeof(void*))))),
+    },
+  };
+}
+
 bool hotshoe_server_channels_join(hotshoe_server_channels_own_outgoing_body_t body, world_string_t *channel, hotshoe_server_channels_viewer_options_t *options, hotshoe_server_channels_error_code_t *err) {
   __attribute__((__aligned__(8)))
   uint8_t ret_area[(16+2*sizeof(void*))];
@@ -6113,6 +6643,86 @@ bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_borrow_
     }
   }
   if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool hotshoe_server_channels_method_channel_push_frames(hotshoe_server_channels_borrow_channel_t self, hotshoe_server_channels_borrow_feed_t feed, hotshoe_server_channels_list_head_piece_t *head, world_list_u8_t *tail, hotshoe_server_channels_duration_t timeout, hotshoe_server_channels_option_frame_t *ret, hotshoe_server_channels_error_code_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[56];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_hotshoe_server_channels_method_channel_push_frames((self).__handle, (feed).__handle, (uint8_t *) (*head).ptr, (*head).len, (uint8_t *) (*tail).ptr, (*tail).len, (int64_t) (timeout), ptr);
+  hotshoe_server_channels_result_option_frame_error_code_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      hotshoe_server_channels_option_frame_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (hotshoe_camera_frames_frame_t) {
+            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
+            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
+            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
+              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
+              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
+            },
+            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
+          };
+          break;
+        }
+      }
+
+      result.val.ok = option;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      hotshoe_server_channels_error_code_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          break;
+        }
+        case 2: {
+          variant.val.too_many_channels = (uint32_t) (*((int32_t*) (ptr + 16)));
+          break;
+        }
+        case 3: {
+          break;
+        }
+        case 4: {
+          break;
+        }
+        case 5: {
+          break;
+        }
+        case 6: {
+          variant.val.part_too_large = (uint64_t) (*((int64_t*) (ptr + 16)));
+          break;
+        }
+        case 7: {
+          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 16))), (*((size_t*) (ptr + (16+1*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
     return 1;
   } else {
     *err = result.val.err;
@@ -6639,497 +7249,6 @@ bool hotshoe_server_results_method_reader_blocking_next(hotshoe_server_results_b
 hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reader_subscribe(hotshoe_server_results_borrow_reader_t self) {
   int32_t ret = __wasm_import_hotshoe_server_results_method_reader_subscribe((self).__handle);
   return (hotshoe_server_results_own_pollable_t) { ret };
-}
-
-void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret) {
-  __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(2*sizeof(void*))];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_list_cameras(ptr);
-  *ret = (hotshoe_camera_cameras_list_camera_info_t) { (hotshoe_camera_cameras_camera_info_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
-}
-
-bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err) {
-  __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(4*sizeof(void*))];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_list_filters((uint8_t *) (*camera).ptr, (*camera).len, ptr);
-  hotshoe_camera_cameras_result_list_filter_info_error_code_t result;
-  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
-    case 0: {
-      result.is_err = false;
-      result.val.ok = (hotshoe_camera_cameras_list_filter_info_t) { (hotshoe_camera_cameras_filter_info_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
-      break;
-    }
-    case 1: {
-      result.is_err = true;
-      hotshoe_camera_cameras_error_code_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
-      switch ((int32_t) variant.tag) {
-        case 0: {
-          break;
-        }
-        case 1: {
-          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
-          break;
-        }
-        case 2: {
-          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
-          break;
-        }
-        case 3: {
-          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
-          break;
-        }
-      }
-
-      result.val.err = variant;
-      break;
-    }
-  }
-  if (!result.is_err) {
-    *ret = result.val.ok;
-    return 1;
-  } else {
-    *err = result.val.err;
-    return 0;
-  }
-}
-
-bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
-  __attribute__((__aligned__(8)))
-  uint8_t ret_area[56];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_get_frame((uint8_t *) (*camera).ptr, (*camera).len, (int64_t) (sequence), ptr);
-  hotshoe_camera_cameras_result_option_frame_error_code_t result;
-  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
-    case 0: {
-      result.is_err = false;
-      hotshoe_camera_cameras_option_frame_t option;
-      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
-        case 0: {
-          option.is_some = false;
-          break;
-        }
-        case 1: {
-          option.is_some = true;
-          option.val = (hotshoe_camera_frames_frame_t) {
-            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
-            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
-            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
-              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
-              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
-            },
-            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
-          };
-          break;
-        }
-      }
-
-      result.val.ok = option;
-      break;
-    }
-    case 1: {
-      result.is_err = true;
-      hotshoe_camera_cameras_error_code_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
-      switch ((int32_t) variant.tag) {
-        case 0: {
-          break;
-        }
-        case 1: {
-          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
-          break;
-        }
-        case 2: {
-          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
-          break;
-        }
-        case 3: {
-          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
-          break;
-        }
-      }
-
-      result.val.err = variant;
-      break;
-    }
-  }
-  if (!result.is_err) {
-    *ret = result.val.ok;
-    return 1;
-  } else {
-    *err = result.val.err;
-    return 0;
-  }
-}
-
-hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void) {
-  int32_t ret = __wasm_import_hotshoe_camera_cameras_constructor_watcher();
-  return (hotshoe_camera_cameras_own_watcher_t) { ret };
-}
-
-bool hotshoe_camera_cameras_method_watcher_changed(hotshoe_camera_cameras_borrow_watcher_t self) {
-  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_watcher_changed((self).__handle);
-  return ret;
-}
-
-bool hotshoe_camera_cameras_method_watcher_blocking_changed(hotshoe_camera_cameras_borrow_watcher_t self, hotshoe_camera_cameras_duration_t timeout) {
-  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_watcher_blocking_changed((self).__handle, (int64_t) (timeout));
-  return ret;
-}
-
-hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_watcher_subscribe(hotshoe_camera_cameras_borrow_watcher_t self) {
-  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_watcher_subscribe((self).__handle);
-  return (hotshoe_camera_cameras_own_pollable_t) { ret };
-}
-
-bool hotshoe_camera_cameras_static_feed_open(world_string_t *name, hotshoe_camera_cameras_own_feed_t *ret, hotshoe_camera_cameras_error_code_t *err) {
-  __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(4*sizeof(void*))];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_static_feed_open((uint8_t *) (*name).ptr, (*name).len, ptr);
-  hotshoe_camera_cameras_result_own_feed_error_code_t result;
-  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
-    case 0: {
-      result.is_err = false;
-      result.val.ok = (hotshoe_camera_cameras_own_feed_t) { *((int32_t*) (ptr + sizeof(void*))) };
-      break;
-    }
-    case 1: {
-      result.is_err = true;
-      hotshoe_camera_cameras_error_code_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
-      switch ((int32_t) variant.tag) {
-        case 0: {
-          break;
-        }
-        case 1: {
-          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
-          break;
-        }
-        case 2: {
-          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
-          break;
-        }
-        case 3: {
-          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
-          break;
-        }
-      }
-
-      result.val.err = variant;
-      break;
-    }
-  }
-  if (!result.is_err) {
-    *ret = result.val.ok;
-    return 1;
-  } else {
-    *err = result.val.err;
-    return 0;
-  }
-}
-
-bool hotshoe_camera_cameras_method_feed_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
-  __attribute__((__aligned__(8)))
-  uint8_t ret_area[56];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_method_feed_next((self).__handle, ptr);
-  hotshoe_camera_cameras_result_option_frame_error_code_t result;
-  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
-    case 0: {
-      result.is_err = false;
-      hotshoe_camera_cameras_option_frame_t option;
-      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
-        case 0: {
-          option.is_some = false;
-          break;
-        }
-        case 1: {
-          option.is_some = true;
-          option.val = (hotshoe_camera_frames_frame_t) {
-            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
-            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
-            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
-              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
-              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
-            },
-            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
-          };
-          break;
-        }
-      }
-
-      result.val.ok = option;
-      break;
-    }
-    case 1: {
-      result.is_err = true;
-      hotshoe_camera_cameras_error_code_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
-      switch ((int32_t) variant.tag) {
-        case 0: {
-          break;
-        }
-        case 1: {
-          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
-          break;
-        }
-        case 2: {
-          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
-          break;
-        }
-        case 3: {
-          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
-          break;
-        }
-      }
-
-      result.val.err = variant;
-      break;
-    }
-  }
-  if (!result.is_err) {
-    *ret = result.val.ok;
-    return 1;
-  } else {
-    *err = result.val.err;
-    return 0;
-  }
-}
-
-bool hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_duration_t timeout, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err) {
-  __attribute__((__aligned__(8)))
-  uint8_t ret_area[56];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_method_feed_blocking_next((self).__handle, (int64_t) (timeout), ptr);
-  hotshoe_camera_cameras_result_option_frame_error_code_t result;
-  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
-    case 0: {
-      result.is_err = false;
-      hotshoe_camera_cameras_option_frame_t option;
-      switch ((int32_t) *((uint8_t*) (ptr + 8))) {
-        case 0: {
-          option.is_some = false;
-          break;
-        }
-        case 1: {
-          option.is_some = true;
-          option.val = (hotshoe_camera_frames_frame_t) {
-            (uint64_t) (uint64_t) (*((int64_t*) (ptr + 16))),
-            (hotshoe_camera_frames_instant_t) (uint64_t) (*((int64_t*) (ptr + 24))),
-            (hotshoe_camera_frames_datetime_t) (wasi_clocks_wall_clock_datetime_t) {
-              (uint64_t) (uint64_t) (*((int64_t*) (ptr + 32))),
-              (uint32_t) (uint32_t) (*((int32_t*) (ptr + 40))),
-            },
-            (hotshoe_camera_frames_own_image_t) (hotshoe_camera_frames_own_image_t) { *((int32_t*) (ptr + 48)) },
-          };
-          break;
-        }
-      }
-
-      result.val.ok = option;
-      break;
-    }
-    case 1: {
-      result.is_err = true;
-      hotshoe_camera_cameras_error_code_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
-      switch ((int32_t) variant.tag) {
-        case 0: {
-          break;
-        }
-        case 1: {
-          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
-          break;
-        }
-        case 2: {
-          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (8+1*sizeof(void*)))));
-          break;
-        }
-        case 3: {
-          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8+1*sizeof(void*))))), (*((size_t*) (ptr + (8+2*sizeof(void*))))) };
-          break;
-        }
-      }
-
-      result.val.err = variant;
-      break;
-    }
-  }
-  if (!result.is_err) {
-    *ret = result.val.ok;
-    return 1;
-  } else {
-    *err = result.val.err;
-    return 0;
-  }
-}
-
-bool hotshoe_camera_cameras_method_feed_placeholder(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_own_image_t *ret, hotshoe_camera_cameras_error_code_t *err) {
-  __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(4*sizeof(void*))];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_method_feed_placeholder((self).__handle, ptr);
-  hotshoe_camera_cameras_result_option_own_image_error_code_t result;
-  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
-    case 0: {
-      result.is_err = false;
-      hotshoe_camera_cameras_option_own_image_t option;
-      switch ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))) {
-        case 0: {
-          option.is_some = false;
-          break;
-        }
-        case 1: {
-          option.is_some = true;
-          option.val = (hotshoe_camera_cameras_own_image_t) { *((int32_t*) (ptr + (4+1*sizeof(void*)))) };
-          break;
-        }
-      }
-
-      result.val.ok = option;
-      break;
-    }
-    case 1: {
-      result.is_err = true;
-      hotshoe_camera_cameras_error_code_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
-      switch ((int32_t) variant.tag) {
-        case 0: {
-          break;
-        }
-        case 1: {
-          variant.val.too_many_feeds = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
-          break;
-        }
-        case 2: {
-          variant.val.too_many_images = (uint32_t) (*((int32_t*) (ptr + (2*sizeof(void*)))));
-          break;
-        }
-        case 3: {
-          variant.val.other = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
-          break;
-        }
-      }
-
-      result.val.err = variant;
-      break;
-    }
-  }
-  if (!result.is_err) {
-    *ret = result.val.ok;
-    return 1;
-  } else {
-    *err = result.val.err;
-    return 0;
-  }
-}
-
-hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_feed_subscribe(hotshoe_camera_cameras_borrow_feed_t self) {
-  int32_t ret = __wasm_import_hotshoe_camera_cameras_method_feed_subscribe((self).__handle);
-  return (hotshoe_camera_cameras_own_pollable_t) { ret };
-}
-
-void hotshoe_camera_cameras_method_feed_camera(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_camera_info_t *ret) {
-  __attribute__((__aligned__(8)))
-  uint8_t ret_area[(88+14*sizeof(void*))];
-  uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_hotshoe_camera_cameras_method_feed_camera((self).__handle, ptr);
-  hotshoe_camera_cameras_camera_state_t variant;
-  variant.tag = (int32_t) *((uint8_t*) (ptr + (6*sizeof(void*))));
-  switch ((int32_t) variant.tag) {
-    case 0: {
-      break;
-    }
-    case 1: {
-      break;
-    }
-    case 2: {
-      break;
-    }
-    case 3: {
-      variant.val.lost = (hotshoe_camera_cameras_outage_t) {
-        (hotshoe_camera_cameras_outage_cause_t) (int32_t) *((uint8_t*) (ptr + (7*sizeof(void*)))),
-        (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (8*sizeof(void*))))), (*((size_t*) (ptr + (9*sizeof(void*))))) },
-      };
-      break;
-    }
-  }
-  hotshoe_camera_cameras_option_mode_t option2;
-  switch ((int32_t) *((uint8_t*) (ptr + (10*sizeof(void*))))) {
-    case 0: {
-      option2.is_some = false;
-      break;
-    }
-    case 1: {
-      option2.is_some = true;
-      world_option_f64_t option;
-      switch ((int32_t) *((uint8_t*) (ptr + (16+10*sizeof(void*))))) {
-        case 0: {
-          option.is_some = false;
-          break;
-        }
-        case 1: {
-          option.is_some = true;
-          option.val = *((double*) (ptr + (24+10*sizeof(void*))));
-          break;
-        }
-      }
-      world_option_string_t option0;
-      switch ((int32_t) *((uint8_t*) (ptr + (32+10*sizeof(void*))))) {
-        case 0: {
-          option0.is_some = false;
-          break;
-        }
-        case 1: {
-          option0.is_some = true;
-          option0.val = (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (32+11*sizeof(void*))))), (*((size_t*) (ptr + (32+12*sizeof(void*))))) };
-          break;
-        }
-      }
-      world_option_u8_t option1;
-      switch ((int32_t) *((uint8_t*) (ptr + (32+13*sizeof(void*))))) {
-        case 0: {
-          option1.is_some = false;
-          break;
-        }
-        case 1: {
-          option1.is_some = true;
-          option1.val = (uint8_t) ((int32_t) *((uint8_t*) (ptr + (33+13*sizeof(void*)))));
-          break;
-        }
-      }
-
-      option2.val = (hotshoe_camera_cameras_mode_t) {
-        (hotshoe_camera_cameras_dimensions_t) (hotshoe_camera_frames_dimensions_t) {
-          (uint32_t) (uint32_t) (*((int32_t*) (ptr + (8+10*sizeof(void*))))),
-          (uint32_t) (uint32_t) (*((int32_t*) (ptr + (12+10*sizeof(void*))))),
-        },
-        (world_option_f64_t) option,
-        (world_option_string_t) option0,
-        (world_option_u8_t) option1,
-      };
-      break;
-    }
-  }
-  *ret = (hotshoe_camera_cameras_camera_info_t) {
-    (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) },
-    (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
-    (world_string_t) (world_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
-    (hotshoe_camera_cameras_camera_state_t) variant,
-    (hotshoe_camera_cameras_option_mode_t) option2,
-    (hotshoe_camera_cameras_frame_counts_t) (hotshoe_camera_cameras_frame_counts_t) {
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (32+14*sizeof(void*))))),
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (40+14*sizeof(void*))))),
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (48+14*sizeof(void*))))),
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (56+14*sizeof(void*))))),
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (64+14*sizeof(void*))))),
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (72+14*sizeof(void*))))),
-      (uint64_t) (uint64_t) (*((int64_t*) (ptr + (80+14*sizeof(void*))))),
-    },
-  };
 }
 
 bool hotshoe_camera_controls_blocking_list_controls(world_string_t *camera, hotshoe_camera_controls_list_control_t *ret, hotshoe_camera_controls_error_code_t *err) {

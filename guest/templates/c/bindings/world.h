@@ -617,6 +617,227 @@ typedef struct hotshoe_camera_frames_frame_t {
 
 typedef wasi_io_streams_own_input_stream_t hotshoe_camera_frames_own_input_stream_t;
 
+typedef wasi_clocks_monotonic_clock_duration_t hotshoe_camera_cameras_duration_t;
+
+typedef hotshoe_camera_frames_dimensions_t hotshoe_camera_cameras_dimensions_t;
+
+typedef hotshoe_camera_frames_frame_t hotshoe_camera_cameras_frame_t;
+
+// Why an operation failed.
+typedef struct hotshoe_camera_cameras_error_code_t {
+  uint8_t tag;
+  union {
+    uint32_t     too_many_feeds;
+    uint32_t     too_many_images;
+    world_string_t     other;
+  } val;
+} hotshoe_camera_cameras_error_code_t;
+
+// No camera has this name.
+#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_UNKNOWN_CAMERA 0
+// The component already holds the maximum number of feeds, which is the payload. Drop a feed first.
+#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_TOO_MANY_FEEDS 1
+// The component already holds the maximum number of images, which is the payload. Drop an image first.
+// 
+// Each image occupies memory of the host, so hold only those that are in use.
+#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_TOO_MANY_IMAGES 2
+// Any other error, described in one line of English. Every function with this error type can fail with it.
+#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_OTHER 3
+
+// Why a camera delivers no frames.
+typedef uint8_t hotshoe_camera_cameras_outage_cause_t;
+
+// The device does not exist: it is unplugged or was never plugged in.
+#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_NOT_FOUND 0
+// Another program uses the device.
+#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_BUSY 1
+// The host has no permission to open the device.
+#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_ACCESS_DENIED 2
+// The device is not a camera, or none of its formats is supported.
+#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_UNSUPPORTED 3
+// The device is streaming, but no valid frame has arrived for too long.
+#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_STALLED 4
+// Any other failure, including all that have no case of their own.
+#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_FAILED 5
+
+// An outage: a time during which a camera delivers no frames.
+typedef struct hotshoe_camera_cameras_outage_t {
+  // The cause, for programs.
+  hotshoe_camera_cameras_outage_cause_t   cause;
+  // One line of English for people: what is wrong and what to do about it.
+  world_string_t   message;
+} hotshoe_camera_cameras_outage_t;
+
+// The state of a camera.
+typedef struct hotshoe_camera_cameras_camera_state_t {
+  uint8_t tag;
+  union {
+    hotshoe_camera_cameras_outage_t     lost;
+  } val;
+} hotshoe_camera_cameras_camera_state_t;
+
+// Closed because no feed reads it.
+#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_IDLE 0
+// Opening, or open but without a frame so far.
+#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_STARTING 1
+// Open and delivering frames.
+#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_LIVE 2
+// Not delivering frames. The host keeps trying to reopen the camera.
+#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_LOST 3
+
+typedef struct {
+  bool is_some;
+  double val;
+} world_option_f64_t;
+
+// The mode in which a camera streams, as negotiated with its device.
+typedef struct hotshoe_camera_cameras_mode_t {
+  // The size of its frames.
+  hotshoe_camera_cameras_dimensions_t   dimensions;
+  // The nominal frame rate in frames per second, greater than 0; `none` if the device does not report one. Many
+  // cameras deliver fewer frames in the dark.
+  world_option_f64_t   frame_rate;
+  // The pixel format of the device, as the four-character code of V4L2 without trailing spaces: `MJPG`, `YUYV`.
+  // `none` if no device is involved. The host may convert the images: `image-info.encoding` describes the
+  // result.
+  world_option_string_t   pixel_format;
+  // The quality setting of the host's JPEG encoder, 1 to 100; `none` if the host does not encode the images.
+  world_option_u8_t   jpeg_quality;
+} hotshoe_camera_cameras_mode_t;
+
+// The frames of a camera since the host started, by outcome.
+typedef struct hotshoe_camera_cameras_frame_counts_t {
+  // Delivered to readers. A host that converts frames may skip the conversion, and this count, while no feed
+  // reads the camera.
+  uint64_t   frames;
+  // Lost before the host saw them: gaps in `sequence` of `struct v4l2_buffer`.
+  uint64_t   dropped;
+  // Valid, but skipped because a newer frame was already available.
+  uint64_t   late;
+  // Marked as damaged by the driver (`V4L2_BUF_FLAG_ERROR`).
+  uint64_t   flagged;
+  // Without any bytes (`bytesused` is 0).
+  uint64_t   empty;
+  // Truncated, or not in the negotiated format.
+  uint64_t   malformed;
+  // Well-formed, but with image data that cannot be decoded.
+  uint64_t   corrupt;
+} hotshoe_camera_cameras_frame_counts_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_camera_cameras_mode_t val;
+} hotshoe_camera_cameras_option_mode_t;
+
+// A snapshot of what is known about a camera.
+typedef struct hotshoe_camera_cameras_camera_info_t {
+  // The name, unique among the cameras of the host. It consists of ASCII letters and digits, `-` and `_`, and is
+  // never empty, so it needs no escaping in URLs or HTML.
+  world_string_t   name;
+  // The name to display, in any script, without control characters and without characters that change the
+  // direction of text. It needs escaping in HTML. Defaults to `name`.
+  world_string_t   label;
+  // One line about the source, such as `HD Webcam C270 at /dev/video0`. It needs escaping in HTML.
+  world_string_t   description;
+  // The state.
+  hotshoe_camera_cameras_camera_state_t   state;
+  // The current or last mode; `none` until the camera is opened for the first time.
+  hotshoe_camera_cameras_option_mode_t   mode;
+  // The frame counts.
+  hotshoe_camera_cameras_frame_counts_t   counts;
+} hotshoe_camera_cameras_camera_info_t;
+
+// A filter of a camera: every frame passes it before readers get the frame, or what the filter makes of it.
+typedef struct hotshoe_camera_cameras_filter_info_t {
+  // One line about the filter, such as its file. It needs escaping in HTML.
+  world_string_t   description;
+  // The frames that it filters per second, measured over the last second or two; 0 if it has filtered none for
+  // some seconds.
+  double   frame_rate;
+  // The mean time that it takes for a frame, from the same or the last measurement; 0 before the first one.
+  hotshoe_camera_cameras_duration_t   frame_time;
+  // The frames that it has filtered since the host started, including those that it keeps from readers.
+  uint64_t   frames;
+  // The frames that readers did not get since the host started because the filter failed.
+  uint64_t   failed;
+} hotshoe_camera_cameras_filter_info_t;
+
+typedef struct hotshoe_camera_cameras_own_watcher_t {
+  int32_t __handle;
+} hotshoe_camera_cameras_own_watcher_t;
+
+typedef struct hotshoe_camera_cameras_borrow_watcher_t {
+  int32_t __handle;
+} hotshoe_camera_cameras_borrow_watcher_t;
+
+typedef struct hotshoe_camera_cameras_own_feed_t {
+  int32_t __handle;
+} hotshoe_camera_cameras_own_feed_t;
+
+typedef struct hotshoe_camera_cameras_borrow_feed_t {
+  int32_t __handle;
+} hotshoe_camera_cameras_borrow_feed_t;
+
+typedef struct {
+  hotshoe_camera_cameras_camera_info_t *ptr;
+  size_t len;
+} hotshoe_camera_cameras_list_camera_info_t;
+
+typedef struct {
+  hotshoe_camera_cameras_filter_info_t *ptr;
+  size_t len;
+} hotshoe_camera_cameras_list_filter_info_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_cameras_list_filter_info_t ok;
+    hotshoe_camera_cameras_error_code_t err;
+  } val;
+} hotshoe_camera_cameras_result_list_filter_info_error_code_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_camera_cameras_frame_t val;
+} hotshoe_camera_cameras_option_frame_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_cameras_option_frame_t ok;
+    hotshoe_camera_cameras_error_code_t err;
+  } val;
+} hotshoe_camera_cameras_result_option_frame_error_code_t;
+
+typedef wasi_io_poll_own_pollable_t hotshoe_camera_cameras_own_pollable_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_cameras_own_feed_t ok;
+    hotshoe_camera_cameras_error_code_t err;
+  } val;
+} hotshoe_camera_cameras_result_own_feed_error_code_t;
+
+typedef hotshoe_camera_frames_own_image_t hotshoe_camera_cameras_own_image_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_camera_cameras_own_image_t val;
+} hotshoe_camera_cameras_option_own_image_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_camera_cameras_option_own_image_t ok;
+    hotshoe_camera_cameras_error_code_t err;
+  } val;
+} hotshoe_camera_cameras_result_option_own_image_error_code_t;
+
+typedef wasi_clocks_monotonic_clock_duration_t hotshoe_server_channels_duration_t;
+
+typedef hotshoe_camera_frames_frame_t hotshoe_server_channels_frame_t;
+
 // Why an operation failed.
 typedef struct hotshoe_server_channels_error_code_t {
   uint8_t tag;
@@ -645,11 +866,6 @@ typedef struct hotshoe_server_channels_error_code_t {
 // Any other error, described in one line of English. Every function with this error type can fail with it.
 #define HOTSHOE_SERVER_CHANNELS_ERROR_CODE_OTHER 7
 
-typedef struct {
-  bool is_some;
-  double val;
-} world_option_f64_t;
-
 // How a viewer watches a channel.
 typedef struct hotshoe_server_channels_viewer_options_t {
   // The first bytes of the body, such as the first boundary of a multipart body. They are sent together with the
@@ -673,6 +889,23 @@ typedef struct hotshoe_server_channels_viewer_t {
   // The recent rate at which parts were sent to the viewer, in parts per second; 0 during its first second.
   double   rate;
 } hotshoe_server_channels_viewer_t;
+
+// A piece of the head of the parts that `channel.push-frames` pushes.
+typedef struct hotshoe_server_channels_head_piece_t {
+  uint8_t tag;
+  union {
+    world_list_u8_t     bytes;
+  } val;
+} hotshoe_server_channels_head_piece_t;
+
+// These bytes.
+#define HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_BYTES 0
+// The length of the image in bytes (`image-info.length`), as a decimal number.
+#define HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_LENGTH 1
+// The number of the frame (`frame.sequence`), as a decimal number.
+#define HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_SEQUENCE 2
+// The time of capture (`frame.wall-time`), as a decimal number of seconds since 1970 with six decimal places.
+#define HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_WALL_TIME 3
 
 typedef struct hotshoe_server_channels_own_channel_t {
   int32_t __handle;
@@ -707,6 +940,26 @@ typedef struct {
   bool is_some;
   hotshoe_server_channels_borrow_image_t val;
 } hotshoe_server_channels_option_borrow_image_t;
+
+typedef hotshoe_camera_cameras_borrow_feed_t hotshoe_server_channels_borrow_feed_t;
+
+typedef struct {
+  hotshoe_server_channels_head_piece_t *ptr;
+  size_t len;
+} hotshoe_server_channels_list_head_piece_t;
+
+typedef struct {
+  bool is_some;
+  hotshoe_server_channels_frame_t val;
+} hotshoe_server_channels_option_frame_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    hotshoe_server_channels_option_frame_t ok;
+    hotshoe_server_channels_error_code_t err;
+  } val;
+} hotshoe_server_channels_result_option_frame_error_code_t;
 
 typedef wasi_clocks_wall_clock_datetime_t hotshoe_server_events_datetime_t;
 
@@ -970,218 +1223,6 @@ typedef struct {
 } hotshoe_server_results_result_own_reader_error_code_t;
 
 typedef wasi_io_poll_own_pollable_t hotshoe_server_results_own_pollable_t;
-
-typedef wasi_clocks_monotonic_clock_duration_t hotshoe_camera_cameras_duration_t;
-
-typedef hotshoe_camera_frames_dimensions_t hotshoe_camera_cameras_dimensions_t;
-
-typedef hotshoe_camera_frames_frame_t hotshoe_camera_cameras_frame_t;
-
-// Why an operation failed.
-typedef struct hotshoe_camera_cameras_error_code_t {
-  uint8_t tag;
-  union {
-    uint32_t     too_many_feeds;
-    uint32_t     too_many_images;
-    world_string_t     other;
-  } val;
-} hotshoe_camera_cameras_error_code_t;
-
-// No camera has this name.
-#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_UNKNOWN_CAMERA 0
-// The component already holds the maximum number of feeds, which is the payload. Drop a feed first.
-#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_TOO_MANY_FEEDS 1
-// The component already holds the maximum number of images, which is the payload. Drop an image first.
-// 
-// Each image occupies memory of the host, so hold only those that are in use.
-#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_TOO_MANY_IMAGES 2
-// Any other error, described in one line of English. Every function with this error type can fail with it.
-#define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_OTHER 3
-
-// Why a camera delivers no frames.
-typedef uint8_t hotshoe_camera_cameras_outage_cause_t;
-
-// The device does not exist: it is unplugged or was never plugged in.
-#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_NOT_FOUND 0
-// Another program uses the device.
-#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_BUSY 1
-// The host has no permission to open the device.
-#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_ACCESS_DENIED 2
-// The device is not a camera, or none of its formats is supported.
-#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_UNSUPPORTED 3
-// The device is streaming, but no valid frame has arrived for too long.
-#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_STALLED 4
-// Any other failure, including all that have no case of their own.
-#define HOTSHOE_CAMERA_CAMERAS_OUTAGE_CAUSE_FAILED 5
-
-// An outage: a time during which a camera delivers no frames.
-typedef struct hotshoe_camera_cameras_outage_t {
-  // The cause, for programs.
-  hotshoe_camera_cameras_outage_cause_t   cause;
-  // One line of English for people: what is wrong and what to do about it.
-  world_string_t   message;
-} hotshoe_camera_cameras_outage_t;
-
-// The state of a camera.
-typedef struct hotshoe_camera_cameras_camera_state_t {
-  uint8_t tag;
-  union {
-    hotshoe_camera_cameras_outage_t     lost;
-  } val;
-} hotshoe_camera_cameras_camera_state_t;
-
-// Closed because no feed reads it.
-#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_IDLE 0
-// Opening, or open but without a frame so far.
-#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_STARTING 1
-// Open and delivering frames.
-#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_LIVE 2
-// Not delivering frames. The host keeps trying to reopen the camera.
-#define HOTSHOE_CAMERA_CAMERAS_CAMERA_STATE_LOST 3
-
-// The mode in which a camera streams, as negotiated with its device.
-typedef struct hotshoe_camera_cameras_mode_t {
-  // The size of its frames.
-  hotshoe_camera_cameras_dimensions_t   dimensions;
-  // The nominal frame rate in frames per second, greater than 0; `none` if the device does not report one. Many
-  // cameras deliver fewer frames in the dark.
-  world_option_f64_t   frame_rate;
-  // The pixel format of the device, as the four-character code of V4L2 without trailing spaces: `MJPG`, `YUYV`.
-  // `none` if no device is involved. The host may convert the images: `image-info.encoding` describes the
-  // result.
-  world_option_string_t   pixel_format;
-  // The quality setting of the host's JPEG encoder, 1 to 100; `none` if the host does not encode the images.
-  world_option_u8_t   jpeg_quality;
-} hotshoe_camera_cameras_mode_t;
-
-// The frames of a camera since the host started, by outcome.
-typedef struct hotshoe_camera_cameras_frame_counts_t {
-  // Delivered to readers. A host that converts frames may skip the conversion, and this count, while no feed
-  // reads the camera.
-  uint64_t   frames;
-  // Lost before the host saw them: gaps in `sequence` of `struct v4l2_buffer`.
-  uint64_t   dropped;
-  // Valid, but skipped because a newer frame was already available.
-  uint64_t   late;
-  // Marked as damaged by the driver (`V4L2_BUF_FLAG_ERROR`).
-  uint64_t   flagged;
-  // Without any bytes (`bytesused` is 0).
-  uint64_t   empty;
-  // Truncated, or not in the negotiated format.
-  uint64_t   malformed;
-  // Well-formed, but with image data that cannot be decoded.
-  uint64_t   corrupt;
-} hotshoe_camera_cameras_frame_counts_t;
-
-typedef struct {
-  bool is_some;
-  hotshoe_camera_cameras_mode_t val;
-} hotshoe_camera_cameras_option_mode_t;
-
-// A snapshot of what is known about a camera.
-typedef struct hotshoe_camera_cameras_camera_info_t {
-  // The name, unique among the cameras of the host. It consists of ASCII letters and digits, `-` and `_`, and is
-  // never empty, so it needs no escaping in URLs or HTML.
-  world_string_t   name;
-  // The name to display, in any script, without control characters and without characters that change the
-  // direction of text. It needs escaping in HTML. Defaults to `name`.
-  world_string_t   label;
-  // One line about the source, such as `HD Webcam C270 at /dev/video0`. It needs escaping in HTML.
-  world_string_t   description;
-  // The state.
-  hotshoe_camera_cameras_camera_state_t   state;
-  // The current or last mode; `none` until the camera is opened for the first time.
-  hotshoe_camera_cameras_option_mode_t   mode;
-  // The frame counts.
-  hotshoe_camera_cameras_frame_counts_t   counts;
-} hotshoe_camera_cameras_camera_info_t;
-
-// A filter of a camera: every frame passes it before readers get the frame, or what the filter makes of it.
-typedef struct hotshoe_camera_cameras_filter_info_t {
-  // One line about the filter, such as its file. It needs escaping in HTML.
-  world_string_t   description;
-  // The frames that it filters per second, measured over the last second or two; 0 if it has filtered none for
-  // some seconds.
-  double   frame_rate;
-  // The mean time that it takes for a frame, from the same or the last measurement; 0 before the first one.
-  hotshoe_camera_cameras_duration_t   frame_time;
-  // The frames that it has filtered since the host started, including those that it keeps from readers.
-  uint64_t   frames;
-  // The frames that readers did not get since the host started because the filter failed.
-  uint64_t   failed;
-} hotshoe_camera_cameras_filter_info_t;
-
-typedef struct hotshoe_camera_cameras_own_watcher_t {
-  int32_t __handle;
-} hotshoe_camera_cameras_own_watcher_t;
-
-typedef struct hotshoe_camera_cameras_borrow_watcher_t {
-  int32_t __handle;
-} hotshoe_camera_cameras_borrow_watcher_t;
-
-typedef struct hotshoe_camera_cameras_own_feed_t {
-  int32_t __handle;
-} hotshoe_camera_cameras_own_feed_t;
-
-typedef struct hotshoe_camera_cameras_borrow_feed_t {
-  int32_t __handle;
-} hotshoe_camera_cameras_borrow_feed_t;
-
-typedef struct {
-  hotshoe_camera_cameras_camera_info_t *ptr;
-  size_t len;
-} hotshoe_camera_cameras_list_camera_info_t;
-
-typedef struct {
-  hotshoe_camera_cameras_filter_info_t *ptr;
-  size_t len;
-} hotshoe_camera_cameras_list_filter_info_t;
-
-typedef struct {
-  bool is_err;
-  union {
-    hotshoe_camera_cameras_list_filter_info_t ok;
-    hotshoe_camera_cameras_error_code_t err;
-  } val;
-} hotshoe_camera_cameras_result_list_filter_info_error_code_t;
-
-typedef struct {
-  bool is_some;
-  hotshoe_camera_cameras_frame_t val;
-} hotshoe_camera_cameras_option_frame_t;
-
-typedef struct {
-  bool is_err;
-  union {
-    hotshoe_camera_cameras_option_frame_t ok;
-    hotshoe_camera_cameras_error_code_t err;
-  } val;
-} hotshoe_camera_cameras_result_option_frame_error_code_t;
-
-typedef wasi_io_poll_own_pollable_t hotshoe_camera_cameras_own_pollable_t;
-
-typedef struct {
-  bool is_err;
-  union {
-    hotshoe_camera_cameras_own_feed_t ok;
-    hotshoe_camera_cameras_error_code_t err;
-  } val;
-} hotshoe_camera_cameras_result_own_feed_error_code_t;
-
-typedef hotshoe_camera_frames_own_image_t hotshoe_camera_cameras_own_image_t;
-
-typedef struct {
-  bool is_some;
-  hotshoe_camera_cameras_own_image_t val;
-} hotshoe_camera_cameras_option_own_image_t;
-
-typedef struct {
-  bool is_err;
-  union {
-    hotshoe_camera_cameras_option_own_image_t ok;
-    hotshoe_camera_cameras_error_code_t err;
-  } val;
-} hotshoe_camera_cameras_result_option_own_image_error_code_t;
 
 // Why a control could not be read or set.
 typedef struct hotshoe_camera_controls_error_code_t {
@@ -2027,6 +2068,68 @@ extern void hotshoe_camera_frames_method_image_read(hotshoe_camera_frames_borrow
 // The stream is a child resource: it must be dropped before the image. Dropping the image first traps.
 extern hotshoe_camera_frames_own_input_stream_t hotshoe_camera_frames_method_image_read_via_stream(hotshoe_camera_frames_borrow_image_t self);
 
+// Imported Functions from `hotshoe:camera/cameras@0.2.0`
+// Returns all cameras, in the order in which the host was configured; at least one. Does not block, and opens no
+// camera.
+extern void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret);
+// Returns the filters of the camera with this name, in the order in which they are applied. The list is empty if the
+// camera has none. Does not block, and opens no camera.
+// 
+// Fails with `unknown-camera`.
+extern bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err);
+// Returns the frame with this number of the camera with this name, or `none` if the host no longer has it.
+// Does not block, and opens no camera.
+// 
+// A host has the newest frame. It may also remember the frames of the last seconds; `history.list-entries` returns
+// their numbers. Frames are forgotten when the camera closes.
+// 
+// Fails with `unknown-camera` or `too-many-images`.
+extern bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
+// Starts watching. Earlier changes are not reported. Does not block.
+extern hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void);
+// Returns whether there is a change to report, which then counts as reported. Does not block.
+extern bool hotshoe_camera_cameras_method_watcher_changed(hotshoe_camera_cameras_borrow_watcher_t self);
+// Like `changed`, but blocks until there is a change to report, or until `timeout` has elapsed. Returns
+// `false` on timeout.
+extern bool hotshoe_camera_cameras_method_watcher_blocking_changed(hotshoe_camera_cameras_borrow_watcher_t self, hotshoe_camera_cameras_duration_t timeout);
+// Returns a `pollable` that is ready while there is a change to report. Does not block.
+// 
+// It is a child resource: it must be dropped before the watcher. Dropping the watcher first traps.
+extern hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_watcher_subscribe(hotshoe_camera_cameras_borrow_watcher_t self);
+// Opens a feed of the camera with this name. Does not block, and does not wait for the camera to open.
+// 
+// Fails with `unknown-camera` or `too-many-feeds`.
+extern bool hotshoe_camera_cameras_static_feed_open(world_string_t *name, hotshoe_camera_cameras_own_feed_t *ret, hotshoe_camera_cameras_error_code_t *err);
+// Returns the newest frame if this feed has not returned it yet, and `none` otherwise. Does not block.
+// 
+// Older frames that the feed has not returned are skipped. The first frame of a feed may have been captured
+// before the feed was opened, but not before the camera was last opened or lost.
+// 
+// Fails with `unknown-camera` if the host has removed the camera, or with `too-many-images`.
+extern bool hotshoe_camera_cameras_method_feed_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
+// Like `next`, but blocks until there is a frame to return, or until `timeout` has elapsed. Returns `none` on
+// timeout.
+// 
+// Also returns `none` as soon as the camera enters the state `lost`, so that the caller can react. If the
+// camera is already lost, blocks until it delivers a frame or the timeout has elapsed.
+// 
+// Fails with `unknown-camera` if the host has removed the camera, or with `too-many-images`.
+extern bool hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_duration_t timeout, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
+// Returns an image that tells viewers why there is no picture, or `none` if the camera is not `lost`. Does not
+// block.
+// 
+// Send it in place of frames to keep viewers connected and informed. It is not a frame: it has no sequence
+// number and no time of capture. Its dimensions are those of the camera's mode, if known.
+// 
+// Fails with `too-many-images`.
+extern bool hotshoe_camera_cameras_method_feed_placeholder(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_own_image_t *ret, hotshoe_camera_cameras_error_code_t *err);
+// Returns a `pollable` that is ready while `next` would return a frame. Does not block.
+// 
+// It is a child resource: it must be dropped before the feed. Dropping the feed first traps.
+extern hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_feed_subscribe(hotshoe_camera_cameras_borrow_feed_t self);
+// Returns the current snapshot of the camera that this feed reads. Does not block.
+extern void hotshoe_camera_cameras_method_feed_camera(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_camera_info_t *ret);
+
 // Imported Functions from `hotshoe:server/channels@0.2.0`
 // Makes the client of the current request a viewer of the channel with this name: the host writes the body of the
 // response from now on. Does not block.
@@ -2063,6 +2166,18 @@ extern void hotshoe_server_channels_method_channel_name(hotshoe_server_channels_
 // 
 // Fails with `part-too-large` if `head` and `tail` are too long; the newest part then stays as it was.
 extern bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_borrow_channel_t self, world_list_u8_t *head, hotshoe_server_channels_borrow_image_t *maybe_image, world_list_u8_t *tail, hotshoe_server_channels_error_code_t *err);
+// Pushes each new frame of `feed` as a part, for as long as there are new frames. A loop of
+// `feed.blocking-next` and `push` does the same, but the host has to run the guest for each frame.
+// 
+// Each part consists of the pieces of `head`, the image of the frame, and `tail`.
+// 
+// Blocks until `feed.blocking-next` with this timeout would return no frame, for example because the camera is
+// lost. Returns the last frame that it has pushed, or `none` if there was none. The guest can then push that
+// frame again, or a placeholder, before it calls this function again.
+// 
+// Fails with `part-too-large` if `head` and `tail` are too long, and with `other` if `head` has too many
+// pieces or the component holds the maximum number of images. It then pushes nothing.
+extern bool hotshoe_server_channels_method_channel_push_frames(hotshoe_server_channels_borrow_channel_t self, hotshoe_server_channels_borrow_feed_t feed, hotshoe_server_channels_list_head_piece_t *head, world_list_u8_t *tail, hotshoe_server_channels_duration_t timeout, hotshoe_server_channels_option_frame_t *ret, hotshoe_server_channels_error_code_t *err);
 
 // Imported Functions from `hotshoe:server/events@0.2.0`
 // Returns the most recent events of all cameras, ordered by `id`. Does not block.
@@ -2146,68 +2261,6 @@ extern bool hotshoe_server_results_method_reader_blocking_next(hotshoe_server_re
 // 
 // It is a child resource: it must be dropped before the reader. Dropping the reader first traps.
 extern hotshoe_server_results_own_pollable_t hotshoe_server_results_method_reader_subscribe(hotshoe_server_results_borrow_reader_t self);
-
-// Imported Functions from `hotshoe:camera/cameras@0.2.0`
-// Returns all cameras, in the order in which the host was configured; at least one. Does not block, and opens no
-// camera.
-extern void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret);
-// Returns the filters of the camera with this name, in the order in which they are applied. The list is empty if the
-// camera has none. Does not block, and opens no camera.
-// 
-// Fails with `unknown-camera`.
-extern bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_camera_cameras_list_filter_info_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Returns the frame with this number of the camera with this name, or `none` if the host no longer has it.
-// Does not block, and opens no camera.
-// 
-// A host has the newest frame. It may also remember the frames of the last seconds; `history.list-entries` returns
-// their numbers. Frames are forgotten when the camera closes.
-// 
-// Fails with `unknown-camera` or `too-many-images`.
-extern bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Starts watching. Earlier changes are not reported. Does not block.
-extern hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void);
-// Returns whether there is a change to report, which then counts as reported. Does not block.
-extern bool hotshoe_camera_cameras_method_watcher_changed(hotshoe_camera_cameras_borrow_watcher_t self);
-// Like `changed`, but blocks until there is a change to report, or until `timeout` has elapsed. Returns
-// `false` on timeout.
-extern bool hotshoe_camera_cameras_method_watcher_blocking_changed(hotshoe_camera_cameras_borrow_watcher_t self, hotshoe_camera_cameras_duration_t timeout);
-// Returns a `pollable` that is ready while there is a change to report. Does not block.
-// 
-// It is a child resource: it must be dropped before the watcher. Dropping the watcher first traps.
-extern hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_watcher_subscribe(hotshoe_camera_cameras_borrow_watcher_t self);
-// Opens a feed of the camera with this name. Does not block, and does not wait for the camera to open.
-// 
-// Fails with `unknown-camera` or `too-many-feeds`.
-extern bool hotshoe_camera_cameras_static_feed_open(world_string_t *name, hotshoe_camera_cameras_own_feed_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Returns the newest frame if this feed has not returned it yet, and `none` otherwise. Does not block.
-// 
-// Older frames that the feed has not returned are skipped. The first frame of a feed may have been captured
-// before the feed was opened, but not before the camera was last opened or lost.
-// 
-// Fails with `unknown-camera` if the host has removed the camera, or with `too-many-images`.
-extern bool hotshoe_camera_cameras_method_feed_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Like `next`, but blocks until there is a frame to return, or until `timeout` has elapsed. Returns `none` on
-// timeout.
-// 
-// Also returns `none` as soon as the camera enters the state `lost`, so that the caller can react. If the
-// camera is already lost, blocks until it delivers a frame or the timeout has elapsed.
-// 
-// Fails with `unknown-camera` if the host has removed the camera, or with `too-many-images`.
-extern bool hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_duration_t timeout, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Returns an image that tells viewers why there is no picture, or `none` if the camera is not `lost`. Does not
-// block.
-// 
-// Send it in place of frames to keep viewers connected and informed. It is not a frame: it has no sequence
-// number and no time of capture. Its dimensions are those of the camera's mode, if known.
-// 
-// Fails with `too-many-images`.
-extern bool hotshoe_camera_cameras_method_feed_placeholder(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_own_image_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Returns a `pollable` that is ready while `next` would return a frame. Does not block.
-// 
-// It is a child resource: it must be dropped before the feed. Dropping the feed first traps.
-extern hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_feed_subscribe(hotshoe_camera_cameras_borrow_feed_t self);
-// Returns the current snapshot of the camera that this feed reads. Does not block.
-extern void hotshoe_camera_cameras_method_feed_camera(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_camera_info_t *ret);
 
 // Imported Functions from `hotshoe:camera/controls@0.2.0`
 // Returns the controls of the camera with this name, in the driver's order.
@@ -2484,13 +2537,57 @@ extern void hotshoe_camera_frames_image_drop_borrow(hotshoe_camera_frames_borrow
 
 extern hotshoe_camera_frames_borrow_image_t hotshoe_camera_frames_borrow_image(hotshoe_camera_frames_own_image_t handle);
 
-void hotshoe_server_channels_error_code_free(hotshoe_server_channels_error_code_t *ptr);
+void hotshoe_camera_cameras_error_code_free(hotshoe_camera_cameras_error_code_t *ptr);
+
+void hotshoe_camera_cameras_outage_free(hotshoe_camera_cameras_outage_t *ptr);
+
+void hotshoe_camera_cameras_camera_state_free(hotshoe_camera_cameras_camera_state_t *ptr);
 
 void world_option_f64_free(world_option_f64_t *ptr);
+
+void hotshoe_camera_cameras_mode_free(hotshoe_camera_cameras_mode_t *ptr);
+
+void hotshoe_camera_cameras_option_mode_free(hotshoe_camera_cameras_option_mode_t *ptr);
+
+void hotshoe_camera_cameras_camera_info_free(hotshoe_camera_cameras_camera_info_t *ptr);
+
+void hotshoe_camera_cameras_filter_info_free(hotshoe_camera_cameras_filter_info_t *ptr);
+
+extern void hotshoe_camera_cameras_watcher_drop_own(hotshoe_camera_cameras_own_watcher_t handle);
+
+extern void hotshoe_camera_cameras_watcher_drop_borrow(hotshoe_camera_cameras_borrow_watcher_t handle);
+
+extern hotshoe_camera_cameras_borrow_watcher_t hotshoe_camera_cameras_borrow_watcher(hotshoe_camera_cameras_own_watcher_t handle);
+
+extern void hotshoe_camera_cameras_feed_drop_own(hotshoe_camera_cameras_own_feed_t handle);
+
+extern void hotshoe_camera_cameras_feed_drop_borrow(hotshoe_camera_cameras_borrow_feed_t handle);
+
+extern hotshoe_camera_cameras_borrow_feed_t hotshoe_camera_cameras_borrow_feed(hotshoe_camera_cameras_own_feed_t handle);
+
+void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_camera_info_t *ptr);
+
+void hotshoe_camera_cameras_list_filter_info_free(hotshoe_camera_cameras_list_filter_info_t *ptr);
+
+void hotshoe_camera_cameras_result_list_filter_info_error_code_free(hotshoe_camera_cameras_result_list_filter_info_error_code_t *ptr);
+
+void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr);
+
+void hotshoe_camera_cameras_result_option_frame_error_code_free(hotshoe_camera_cameras_result_option_frame_error_code_t *ptr);
+
+void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr);
+
+void hotshoe_camera_cameras_option_own_image_free(hotshoe_camera_cameras_option_own_image_t *ptr);
+
+void hotshoe_camera_cameras_result_option_own_image_error_code_free(hotshoe_camera_cameras_result_option_own_image_error_code_t *ptr);
+
+void hotshoe_server_channels_error_code_free(hotshoe_server_channels_error_code_t *ptr);
 
 void hotshoe_server_channels_viewer_options_free(hotshoe_server_channels_viewer_options_t *ptr);
 
 void hotshoe_server_channels_viewer_free(hotshoe_server_channels_viewer_t *ptr);
+
+void hotshoe_server_channels_head_piece_free(hotshoe_server_channels_head_piece_t *ptr);
 
 extern void hotshoe_server_channels_channel_drop_own(hotshoe_server_channels_own_channel_t handle);
 
@@ -2505,6 +2602,12 @@ void world_list_string_free(world_list_string_t *ptr);
 void hotshoe_server_channels_list_viewer_free(hotshoe_server_channels_list_viewer_t *ptr);
 
 void hotshoe_server_channels_option_borrow_image_free(hotshoe_server_channels_option_borrow_image_t *ptr);
+
+void hotshoe_server_channels_list_head_piece_free(hotshoe_server_channels_list_head_piece_t *ptr);
+
+void hotshoe_server_channels_option_frame_free(hotshoe_server_channels_option_frame_t *ptr);
+
+void hotshoe_server_channels_result_option_frame_error_code_free(hotshoe_server_channels_result_option_frame_error_code_t *ptr);
 
 void hotshoe_server_events_error_code_free(hotshoe_server_events_error_code_t *ptr);
 
@@ -2563,46 +2666,6 @@ void hotshoe_server_results_option_entry_free(hotshoe_server_results_option_entr
 void hotshoe_server_results_result_option_entry_error_code_free(hotshoe_server_results_result_option_entry_error_code_t *ptr);
 
 void hotshoe_server_results_result_own_reader_error_code_free(hotshoe_server_results_result_own_reader_error_code_t *ptr);
-
-void hotshoe_camera_cameras_error_code_free(hotshoe_camera_cameras_error_code_t *ptr);
-
-void hotshoe_camera_cameras_outage_free(hotshoe_camera_cameras_outage_t *ptr);
-
-void hotshoe_camera_cameras_camera_state_free(hotshoe_camera_cameras_camera_state_t *ptr);
-
-void hotshoe_camera_cameras_option_mode_free(hotshoe_camera_cameras_option_mode_t *ptr);
-
-void hotshoe_camera_cameras_camera_info_free(hotshoe_camera_cameras_camera_info_t *ptr);
-
-void hotshoe_camera_cameras_filter_info_free(hotshoe_camera_cameras_filter_info_t *ptr);
-
-extern void hotshoe_camera_cameras_watcher_drop_own(hotshoe_camera_cameras_own_watcher_t handle);
-
-extern void hotshoe_camera_cameras_watcher_drop_borrow(hotshoe_camera_cameras_borrow_watcher_t handle);
-
-extern hotshoe_camera_cameras_borrow_watcher_t hotshoe_camera_cameras_borrow_watcher(hotshoe_camera_cameras_own_watcher_t handle);
-
-extern void hotshoe_camera_cameras_feed_drop_own(hotshoe_camera_cameras_own_feed_t handle);
-
-extern void hotshoe_camera_cameras_feed_drop_borrow(hotshoe_camera_cameras_borrow_feed_t handle);
-
-extern hotshoe_camera_cameras_borrow_feed_t hotshoe_camera_cameras_borrow_feed(hotshoe_camera_cameras_own_feed_t handle);
-
-void hotshoe_camera_cameras_list_camera_info_free(hotshoe_camera_cameras_list_camera_info_t *ptr);
-
-void hotshoe_camera_cameras_list_filter_info_free(hotshoe_camera_cameras_list_filter_info_t *ptr);
-
-void hotshoe_camera_cameras_result_list_filter_info_error_code_free(hotshoe_camera_cameras_result_list_filter_info_error_code_t *ptr);
-
-void hotshoe_camera_cameras_option_frame_free(hotshoe_camera_cameras_option_frame_t *ptr);
-
-void hotshoe_camera_cameras_result_option_frame_error_code_free(hotshoe_camera_cameras_result_option_frame_error_code_t *ptr);
-
-void hotshoe_camera_cameras_result_own_feed_error_code_free(hotshoe_camera_cameras_result_own_feed_error_code_t *ptr);
-
-void hotshoe_camera_cameras_option_own_image_free(hotshoe_camera_cameras_option_own_image_t *ptr);
-
-void hotshoe_camera_cameras_result_option_own_image_error_code_free(hotshoe_camera_cameras_result_option_own_image_error_code_t *ptr);
 
 void hotshoe_camera_controls_error_code_free(hotshoe_camera_controls_error_code_t *ptr);
 

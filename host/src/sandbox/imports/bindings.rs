@@ -18,6 +18,7 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/cameras.[method]watcher.blocking-changed": async | trappable,
         "hotshoe:camera/controls.blocking-list-controls": async | trappable,
         "hotshoe:camera/controls.blocking-set-control": async | trappable,
+        "hotshoe:server/channels.[method]channel.push-frames": async | trappable,
         "hotshoe:server/results.[method]reader.blocking-next": async | trappable,
         "hotshoe:camera/pixels.adopt": async | trappable,
         "hotshoe:camera/pixels.decode": async | trappable,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynPollable, subscribe};
@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::{DynPollable, subscribe};
 use super::bindings::hotshoe::camera::cameras as wit;
 use super::bindings::hotshoe::camera::frames::Frame;
 use super::frames::dimensions;
-use super::resources::{HeldFeed, HeldWatcher};
+use super::resources::{CameraRemoved, HeldFeed, HeldWatcher};
 use crate::camera::filter::FilterReport;
 use crate::camera::status::{Outage, OutageCause};
 use crate::camera::{Camera, FrameCounts, JpegImage, LostFrames, State, StreamMode};
@@ -19,10 +19,6 @@ use crate::sandbox::state::GuestState;
 /// The maximum number of feeds that one instance may hold for each request that it handles at the same time. Enough for
 /// a guest that combines several cameras into one image.
 const MAX_FEEDS: u32 = 16;
-
-/// How long a guest waits for a camera that was removed before it learns that: a guest that ignores errors and tries
-/// again does not compute all the time.
-pub(super) const REMOVED_DELAY: Duration = Duration::from_millis(500);
 
 impl wit::Host for GuestState {
     fn list_cameras(&mut self) -> Result<Vec<wit::CameraInfo>> {
@@ -90,12 +86,10 @@ impl wit::HostFeed for GuestState {
         if let Err(error) = self.check_images_held() {
             return Ok(Err(error));
         }
-        let held = self.table.get_mut(&feed)?;
-        if held.is_removed() {
-            return Ok(Err(wit::ErrorCode::UnknownCamera));
+        match self.table.get_mut(&feed)?.newest() {
+            Ok(frame) => frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok),
+            Err(CameraRemoved) => Ok(Err(wit::ErrorCode::UnknownCamera)),
         }
-        let frame = if held.has_ended() { None } else { held.feed.newest() };
-        frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
     }
 
     async fn blocking_next(
@@ -106,22 +100,8 @@ impl wit::HostFeed for GuestState {
         if let Err(error) = self.check_images_held() {
             return Ok(Err(error));
         }
-        let held = self.table.get_mut(&feed)?;
-        let timeout = Duration::from_nanos(timeout_nanoseconds);
-        if held.has_ended() {
-            sleep(timeout).await;
-            return Ok(Ok(None));
-        }
-        let removed = held.removed();
-        let frame = tokio::select! {
-            biased;
-            () = removed => {
-                sleep(timeout.min(REMOVED_DELAY)).await;
-                return Ok(Err(wit::ErrorCode::UnknownCamera));
-            }
-            frame = held.feed.next(timeout) => frame,
-        };
-        frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
+        self.table.get(&feed)?.wait(Duration::from_nanos(timeout_nanoseconds)).await;
+        wit::HostFeed::next(self, feed)
     }
 
     fn placeholder(&mut self, feed: Resource<HeldFeed>) -> Result<Result<Option<Resource<JpegImage>>, wit::ErrorCode>> {

@@ -1,20 +1,20 @@
 //! The host side of `hotshoe:server/channels`.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tracing::warn;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 
+use super::bindings::hotshoe::camera::frames::Frame as WitFrame;
 use super::bindings::hotshoe::server::channels as wit;
-use crate::camera::JpegImage;
+use super::frame_parts::{FrameParts, MAX_PART_BYTES};
+use super::resources::HeldFeed;
+use crate::camera::{Frame, JpegImage};
 use crate::channels::{Channels, JoinError, Part, Publisher, Subscription, ViewerOptions};
 use crate::sandbox::state::GuestState;
-
-/// The maximum length of a part's head and tail together, in bytes. They hold headers and boundaries, or a JSON
-/// document, which takes a few kilobytes even for many cameras.
-const MAX_PART_BYTES: usize = 4 << 20;
 
 /// The maximum length of a viewer's opening and closing together, in bytes. They hold boundaries, which have 72 bytes
 /// at most (RFC 2046, section 5.1.1), and perhaps a few events. Viewers keep them after the instance has ended, and with
@@ -128,8 +128,53 @@ impl wit::HostChannel for GuestState {
         Ok(Ok(()))
     }
 
+    async fn push_frames(
+        &mut self,
+        channel: Resource<Publisher>,
+        feed: Resource<HeldFeed>,
+        head: Vec<wit::HeadPiece>,
+        tail: Vec<u8>,
+        timeout_nanoseconds: u64,
+    ) -> wasmtime::Result<Result<Option<WitFrame>, wit::ErrorCode>> {
+        let parts = match FrameParts::new(head, tail) {
+            Ok(parts) => parts,
+            Err(error) => return Ok(Err(error)),
+        };
+        if !self.may_hold_image() {
+            return Ok(Err(too_many_images()));
+        }
+        let timeout = Duration::from_nanos(timeout_nanoseconds);
+        let mut last = None;
+        loop {
+            self.table.get(&feed)?.wait(timeout).await;
+            match self.push_newest(&channel, &feed, &parts)? {
+                Some(frame) => last = Some(frame),
+                None => return last.map(|frame| self.push_frame(&frame)).transpose().map(Ok),
+            }
+        }
+    }
+
     fn drop(&mut self, channel: Resource<Publisher>) -> wasmtime::Result<()> {
         self.table.delete(channel)?;
         Ok(())
     }
+}
+
+impl GuestState {
+    /// Pushes the newest frame of a feed, and returns it. Returns `None` if the feed has none.
+    pub(super) fn push_newest(
+        &mut self,
+        channel: &Resource<Publisher>,
+        feed: &Resource<HeldFeed>,
+        parts: &FrameParts,
+    ) -> wasmtime::Result<Option<Arc<Frame>>> {
+        let Ok(Some(frame)) = self.table.get_mut(feed)?.newest() else { return Ok(None) };
+        self.table.get(channel)?.push(parts.part(&frame));
+        Ok(Some(frame))
+    }
+}
+
+/// The error of `push-frames` if it could not return an image.
+pub(super) fn too_many_images() -> wit::ErrorCode {
+    wit::ErrorCode::Other("the component holds the maximum number of images; drop one first".to_owned())
 }

@@ -7,6 +7,7 @@ mod channels;
 mod controls;
 mod events;
 pub(super) mod files;
+mod frame_parts;
 pub(super) mod frames;
 mod generations;
 mod history;

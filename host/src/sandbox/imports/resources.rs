@@ -3,14 +3,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
-use crate::camera::Feed;
+use crate::camera::{Feed, Frame};
 use crate::results::{EventChanges, Reader};
 use crate::sandbox::lifecycle::Lifecycle;
+
+/// How long a guest waits for a camera that was removed before it learns that: a guest that ignores errors and tries
+/// again does not compute all the time.
+const REMOVED_DELAY: Duration = Duration::from_millis(500);
 
 /// A watcher held by a guest.
 pub struct HeldWatcher {
@@ -27,6 +33,9 @@ impl Pollable for HeldWatcher {
     }
 }
 
+/// The camera of a feed was removed.
+pub(super) struct CameraRemoved;
+
 /// A feed held by a guest.
 pub struct HeldFeed {
     pub(super) feed: Feed,
@@ -40,12 +49,40 @@ impl HeldFeed {
     ///
     /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames,
     /// a guest that serves a slow viewer would always find one and never wait.
-    pub(super) fn has_ended(&self) -> bool {
+    fn has_ended(&self) -> bool {
         self.lifecycle.has_ended()
     }
 
+    /// Returns the newest frame, unless it was returned before.
+    pub(super) fn newest(&mut self) -> Result<Option<Arc<Frame>>, CameraRemoved> {
+        if self.is_removed() {
+            return Err(CameraRemoved);
+        }
+        Ok(if self.has_ended() { None } else { self.feed.newest() })
+    }
+
+    /// Waits until [`newest`](Self::newest) returns a frame or fails, until the camera becomes lost, or until `limit` has
+    /// passed.
+    pub(super) fn wait(&self, limit: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (lifecycle, removed, frame) = (self.lifecycle.clone(), self.removed(), self.feed.wait(limit));
+        async move {
+            if !lifecycle.has_ended() {
+                tokio::select! {
+                    biased;
+                    () = removed => return sleep(limit.min(REMOVED_DELAY)).await,
+                    () = frame => {}
+                }
+                if !lifecycle.has_ended() {
+                    return;
+                }
+            }
+            // There are no more frames to wait for.
+            sleep(limit).await;
+        }
+    }
+
     /// Waits until the camera is removed, and notes that.
-    pub(super) fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+    fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
         let (removed, note) = (self.feed.removed(), self.camera_removed.clone());
         async move {
             removed.await;
@@ -54,7 +91,7 @@ impl HeldFeed {
     }
 
     /// Whether the camera was removed. If so, notes it.
-    pub(super) fn is_removed(&self) -> bool {
+    fn is_removed(&self) -> bool {
         let is_removed = self.feed.camera().is_removed();
         if is_removed {
             self.camera_removed.store(true, Ordering::Relaxed);

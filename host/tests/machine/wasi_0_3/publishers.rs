@@ -83,6 +83,13 @@ pub fn failures_are_rolled_back() {
     (0..20).for_each(|_| assert_eq!(viewer.chunk(), b"good"));
 }
 
+pub fn the_host_pushes_frames_once_at_a_time() {
+    let server = start(&[]);
+    let mut viewer = Viewer::watch(server.address, "/channel/join/frames");
+    read_until(&mut viewer, "ErrorCode::Other(\"another call of `push-frames` has not returned\")\n");
+    (0..3).for_each(|_| read_until(&mut viewer, "frame "));
+}
+
 pub fn limits_hold() {
     let server = start(&["--drain", "0.2"]);
     for (channel, part) in

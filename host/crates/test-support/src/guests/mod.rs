@@ -8,13 +8,14 @@
 //! * `encode`: from a module to a component. `prelude`: what all guests have in common.
 //! * `drivers`: drivers of cameras.
 //! * `filters`: filters of cameras.
-//! * `misbehaving`, `channels`, `pixels`, `workers`, `results`: what guests do. `components`, `reading`: guests made of it.
+//! * `misbehaving`, `channels`, `frame_pushing`, `pixels`, `workers`, `results`: what guests do. `components`, `reading`: guests made of it.
 
 mod channels;
 mod components;
 mod drivers;
 mod encode;
 mod filters;
+mod frame_pushing;
 mod misbehaving;
 mod pixels;
 mod prelude;
@@ -29,6 +30,7 @@ pub use self::components::*;
 pub use self::drivers::*;
 pub use self::encode::{encode_module, encode_world};
 pub use self::filters::*;
+pub use self::frame_pushing::*;
 pub use self::misbehaving::*;
 pub use self::pixels::*;
 pub use self::reading::*;

@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
         "hotshoe:camera/controls.list-controls": async | store | trappable,
         "hotshoe:camera/controls.set-control": async | store | trappable,
         "hotshoe:camera/frames.[method]image.bytes": store | trappable,
+        "hotshoe:server/channels.[method]channel.push-frames": async | store | trappable,
         "hotshoe:server/channels.join": store | trappable,
         "hotshoe:server/channels.join-all": store | trappable,
         "hotshoe:server/events.[method]watcher.wait-changed": async | store | trappable,

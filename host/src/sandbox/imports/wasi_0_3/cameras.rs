@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wasmtime::Result;
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
@@ -10,7 +10,6 @@ use super::bindings::hotshoe::camera::cameras as wit;
 use super::bindings::hotshoe::camera::frames::Frame;
 use crate::camera::JpegImage;
 use crate::sandbox::imports::bindings::hotshoe::camera::cameras as v0_2;
-use crate::sandbox::imports::cameras::REMOVED_DELAY;
 use crate::sandbox::imports::resources::{HeldFeed, HeldWatcher};
 use crate::sandbox::state::GuestState;
 
@@ -88,23 +87,15 @@ impl wit::HostFeedWithStore<GuestState> for HasSelf<GuestState> {
         timeout_nanoseconds: u64,
     ) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
         let feed = Resource::<HeldFeed>::new_borrow(feed.rep());
-        let limit = Duration::from_nanos(timeout_nanoseconds);
-        let next = accessor.with(|mut access| -> Result<_> {
+        let waiting = accessor.with(|mut access| -> Result<_> {
             let state = access.get();
             if let Err(error) = state.check_images_held() {
                 return Ok(Err(error));
             }
-            let held = state.table.get(&feed)?;
-            // At the end of the generation, there are no more frames to wait for.
-            Ok(Ok(if held.has_ended() { None } else { Some((held.feed.wait(limit), held.removed())) }))
+            Ok(Ok(state.table.get(&feed)?.wait(Duration::from_nanos(timeout_nanoseconds))))
         })?;
-        match next {
-            Ok(Some((next, removed))) => tokio::select! {
-                biased;
-                () = removed => sleep(limit.min(REMOVED_DELAY)).await,
-                () = next => {}
-            },
-            Ok(None) => sleep(limit).await,
+        match waiting {
+            Ok(waiting) => waiting.await,
             Err(error) => return Ok(Err(error_code(error))),
         }
         accessor.with(|mut access| wit::HostFeed::next(access.get(), feed))

@@ -1,17 +1,21 @@
 //! The host side of `hotshoe:server/channels@0.3.0`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::warn;
 use wasmtime::Result;
-use wasmtime::component::{Access, HasSelf, Resource, StreamReader};
+use wasmtime::component::{Access, Accessor, HasSelf, Resource, StreamReader};
 
+use super::bindings::hotshoe::camera::frames::Frame;
 use super::bindings::hotshoe::server::channels as wit;
 use super::channel_stream::ChannelStream;
 use crate::camera::JpegImage;
 use crate::channels::{Channels, JoinError, Publisher, Subscription, ViewerOptions};
 use crate::sandbox::imports::bindings::hotshoe::server::channels as v0_2;
-use crate::sandbox::imports::channels::{MAX_OPTIONS_BYTES, join_error_code};
+use crate::sandbox::imports::channels::{MAX_OPTIONS_BYTES, join_error_code, too_many_images};
+use crate::sandbox::imports::frame_parts::FrameParts;
+use crate::sandbox::imports::resources::HeldFeed;
 use crate::sandbox::state::GuestState;
 
 /// The maximum number of streams that one instance may hold for each request that it answers at the same time. Each
@@ -95,6 +99,64 @@ impl wit::HostChannel for GuestState {
 
     fn drop(&mut self, channel: Resource<Publisher>) -> Result<()> {
         v0_2::HostChannel::drop(self, channel)
+    }
+}
+
+impl wit::HostChannelWithStore<GuestState> for HasSelf<GuestState> {
+    async fn push_frames(
+        accessor: &Accessor<GuestState, Self>,
+        channel: Resource<Publisher>,
+        feed: Resource<HeldFeed>,
+        head: Vec<wit::HeadPiece>,
+        tail: Vec<u8>,
+        timeout_nanoseconds: u64,
+    ) -> Result<Result<Option<Frame>, wit::ErrorCode>> {
+        let parts = match FrameParts::new(head.into_iter().map(head_piece).collect(), tail) {
+            Ok(parts) => parts,
+            Err(error) => return Ok(Err(error_code(error))),
+        };
+        let begun = accessor.with(|mut access| {
+            let state = access.get();
+            // The state has one reference itself.
+            if Arc::strong_count(&state.frame_pushes) > 1 {
+                let text = "another call of `push-frames` has not returned";
+                return Err(wit::ErrorCode::Other(text.to_owned()));
+            }
+            if state.may_hold_image() { Ok(state.frame_pushes.clone()) } else { Err(error_code(too_many_images())) }
+        });
+        let _in_progress = match begun {
+            Ok(in_progress) => in_progress,
+            Err(error) => return Ok(Err(error)),
+        };
+        let timeout = Duration::from_nanos(timeout_nanoseconds);
+        let mut last = None;
+        loop {
+            let wait =
+                accessor.with(|mut access| Ok::<_, wasmtime::Error>(access.get().table.get(&feed)?.wait(timeout)))?;
+            wait.await;
+            match accessor.with(|mut access| access.get().push_newest(&channel, &feed, &parts))? {
+                Some(frame) => last = Some(frame),
+                None => break,
+            }
+        }
+        let Some(last) = last else { return Ok(Ok(None)) };
+        accessor.with(|mut access| {
+            let state = access.get();
+            // The guest may have got images in the meantime.
+            if !state.may_hold_image() {
+                return Ok(Err(error_code(too_many_images())));
+            }
+            Ok(Ok(Some(state.push_frame(&last)?.into())))
+        })
+    }
+}
+
+fn head_piece(piece: wit::HeadPiece) -> v0_2::HeadPiece {
+    match piece {
+        wit::HeadPiece::Bytes(bytes) => v0_2::HeadPiece::Bytes(bytes),
+        wit::HeadPiece::Length => v0_2::HeadPiece::Length,
+        wit::HeadPiece::Sequence => v0_2::HeadPiece::Sequence,
+        wit::HeadPiece::WallTime => v0_2::HeadPiece::WallTime,
     }
 }
 

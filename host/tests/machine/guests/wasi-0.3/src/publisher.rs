@@ -1,8 +1,12 @@
 //! The publisher. What it does depends on the name of the channel.
 
+use std::rc::Rc;
+
+use wit_bindgen::spawn_local;
+
 use crate::exports::hotshoe::server::publisher::{Channel, Guest};
 use crate::hotshoe::camera::cameras::Feed;
-use crate::hotshoe::server::channels::{ViewerOptions, count_viewers, join};
+use crate::hotshoe::server::channels::{HeadPiece, ViewerOptions, count_viewers, join};
 use crate::{Component, MILLISECOND, spin, wait_for};
 
 impl Guest for Component {
@@ -10,6 +14,7 @@ impl Guest for Component {
         let name = channel.name();
         match name.as_str() {
             "camera" => camera(&channel).await,
+            "frames" => frames(channel).await,
             "silent" => wait_for(3_600_000 * MILLISECOND).await,
             "nothing" => panic!("out of ink"),
             "returns" => tick(&channel, 3).await,
@@ -70,6 +75,28 @@ fn push(channel: &Channel, text: &str) {
     // In two pieces.
     let (head, tail) = text.split_at(1);
     channel.push(head.as_bytes(), None, tail.as_bytes()).unwrap();
+}
+
+/// Lets the host push the frames of the camera. Meanwhile, tries to do so twice, and pushes parts with the outcome.
+async fn frames(channel: Channel) {
+    let channel = Rc::new(channel);
+    spawn_local({
+        let channel = channel.clone();
+        async move {
+            wait_for(100 * MILLISECOND).await;
+            let feed = Feed::open("emulated").unwrap();
+            let error = channel.push_frames(&feed, Vec::new(), Vec::new(), MILLISECOND).await.unwrap_err();
+            loop {
+                push(&channel, &format!("{error:?}\n"));
+                wait_for(20 * MILLISECOND).await;
+            }
+        }
+    });
+    let feed = Feed::open("emulated").unwrap();
+    loop {
+        let head = vec![HeadPiece::Bytes(b"frame ".to_vec()), HeadPiece::Sequence, HeadPiece::Bytes(b"\n".to_vec())];
+        let _ = channel.push_frames(&feed, head, b"\n".to_vec(), 1_000 * MILLISECOND).await.unwrap();
+    }
 }
 
 /// Pushes the frames of the camera.
