@@ -28,7 +28,10 @@ fn in_flight(server: &Server) -> u64 {
 /// Reads parts until one equals `part`.
 #[track_caller]
 fn read_until(viewer: &mut Viewer, part: &str) {
-    while viewer.chunk() != part.as_bytes() {}
+    let deadline = Instant::now() + DEADLINE;
+    while viewer.chunk() != part.as_bytes() {
+        assert!(Instant::now() < deadline, "no part equals {part:?}");
+    }
 }
 
 #[test]

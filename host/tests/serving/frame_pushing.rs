@@ -1,10 +1,10 @@
 //! Publishers that let the host push the frames of a camera (`channel.push-frames`).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hotshoe_test_support::client::Viewer;
-use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
+use hotshoe_test_support::{DEADLINE, guests};
 
 /// Returns the image of a part that has this head.
 fn image(part: &[u8], head: &str) -> Vec<u8> {
@@ -23,8 +23,10 @@ fn the_host_fills_in_heads_and_returns_the_last_frame() {
     assert_eq!(server.put_guest(&guests::pushing_frames()).status, 200);
     let mut viewer = Viewer::watch(server.address, "/bad");
     let (mut last, mut seen) = (None::<(u64, Vec<u8>)>, 0);
-    // Until frames have arrived, and the last one again at once after it.
+    let deadline = Instant::now() + DEADLINE;
+    // Until three frames were followed by the same again.
     while seen < 3 {
+        assert!(Instant::now() < deadline, "no frame is pushed again");
         let chunk = viewer.chunk();
         let part = chunk.strip_prefix(b"opening\n").unwrap_or(&chunk);
         if part.starts_with(b"again\n") {

@@ -12,7 +12,10 @@ use super::{component, start, under_way};
 /// Reads parts until one starts with this text.
 #[track_caller]
 fn read_until(viewer: &mut Viewer, text: &str) {
-    while !viewer.chunk().starts_with(text.as_bytes()) {}
+    let deadline = Instant::now() + DEADLINE;
+    while !viewer.chunk().starts_with(text.as_bytes()) {
+        assert!(Instant::now() < deadline, "no part starts with {text:?}");
+    }
 }
 
 pub fn take_over_from_each_other() {

@@ -8,7 +8,8 @@
 //! * `encode`: from a module to a component. `prelude`: what all guests have in common.
 //! * `drivers`: drivers of cameras.
 //! * `filters`: filters of cameras.
-//! * `misbehaving`, `channels`, `frame_pushing`, `pixels`, `workers`, `results`: what guests do. `components`, `reading`: guests made of it.
+//! * `misbehaving`, `channels`, `frame_pushing`, `pixels`, `workers`, `results`: what guests do. `components`, `reading`:
+//!   guests made of it.
 
 mod channels;
 mod components;
