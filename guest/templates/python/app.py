@@ -8,7 +8,7 @@
 from componentize_py_types import Err, Ok
 from wit_world import exports
 from wit_world.imports.cameras import Feed, list_cameras
-from wit_world.imports.channels import Channel, ViewerOptions, join
+from wit_world.imports.channels import Channel, HeadPiece_Bytes, HeadPiece_Length, ViewerOptions, join
 from wit_world.imports.types import (
     Fields,
     IncomingRequest,
@@ -87,16 +87,19 @@ class Publisher(exports.Publisher):
     def publish(self, channel: Channel) -> None:
         """Builds the stream of a camera once for all viewers. The host calls it for each channel that has viewers."""
         feed = Feed.open(channel.name())
+        start, end = b"Content-Type: image/jpeg\r\nContent-Length: ", b"\r\n\r\n"
+        head = [HeadPiece_Bytes(start), HeadPiece_Length(), HeadPiece_Bytes(end)]
+        # The delimiter follows the image at once, because browsers show an image only when they have read it.
+        tail = b"\r\n--frame\r\n"
         while True:
-            frame = feed.blocking_next(REPEAT_INTERVAL)
+            # The host makes a part of each frame, until there is none.
+            if last := channel.push_frames(feed, head, tail, REPEAT_INTERVAL):
+                with last.image:
+                    pass  # Releases the image.
             # While the camera is lost, its placeholder says why.
-            image = frame.image if frame else feed.placeholder()
-            if image:
+            if image := feed.placeholder():
                 with image:
-                    head = f"Content-Type: image/jpeg\r\nContent-Length: {image.info().length}\r\n\r\n"
-                    # The delimiter follows the image at once, because browsers show an image only when they have read
-                    # it.
-                    channel.push(head.encode(), image, b"\r\n--frame\r\n")
+                    channel.push(start + str(image.info().length).encode() + end, image, tail)
 
 
 def send(out: ResponseOutparam, status: int, content_type: str, text: str) -> None:

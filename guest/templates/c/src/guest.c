@@ -185,6 +185,10 @@ void exports_wasi_http_incoming_handler_handle(wasi_http_types_own_incoming_requ
     send(out, 404, "text/plain", "there is no such page or camera\n");
 }
 
+// What surrounds the length of an image in the headers of a part.
+#define HEAD_START "Content-Type: image/jpeg\r\nContent-Length: "
+#define HEAD_END "\r\n\r\n"
+
 // Builds the stream of a camera once for all viewers. The host calls it for each channel that has viewers.
 void exports_hotshoe_server_publisher_publish(exports_hotshoe_server_publisher_own_channel_t own_channel) {
     hotshoe_server_channels_borrow_channel_t channel = hotshoe_server_channels_borrow_channel(own_channel);
@@ -194,17 +198,27 @@ void exports_hotshoe_server_publisher_publish(exports_hotshoe_server_publisher_o
     hotshoe_camera_cameras_error_code_t error;
     bool is_open = hotshoe_camera_cameras_static_feed_open(&name, &feed, &error);
     assert(is_open && "channels have the names of cameras");
+    hotshoe_camera_cameras_borrow_feed_t borrowed_feed = hotshoe_camera_cameras_borrow_feed(feed);
+    hotshoe_server_channels_head_piece_t pieces[] = {
+        {.tag = HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_BYTES, .val.bytes = bytes(HEAD_START)},
+        {.tag = HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_LENGTH},
+        {.tag = HOTSHOE_SERVER_CHANNELS_HEAD_PIECE_BYTES, .val.bytes = bytes(HEAD_END)},
+    };
+    hotshoe_server_channels_list_head_piece_t frame_head = {pieces, sizeof pieces / sizeof *pieces};
+    // The delimiter follows the image at once, because browsers show an image only when they have read it.
+    world_list_u8_t tail = bytes("\r\n--frame\r\n");
     for (;;) {
-        hotshoe_camera_cameras_option_frame_t frame = {0};
-        hotshoe_camera_cameras_option_own_image_t image = {0};
-        hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_cameras_borrow_feed(feed), REPEAT_INTERVAL,
-                                                         &frame, &error);
-        if (frame.is_some) {
-            image = (hotshoe_camera_cameras_option_own_image_t){true, frame.val.image};
-        } else {
-            // While the camera is lost, its placeholder says why.
-            hotshoe_camera_cameras_method_feed_placeholder(hotshoe_camera_cameras_borrow_feed(feed), &image, &error);
+        // The host makes a part of each frame, until there is none.
+        hotshoe_server_channels_option_frame_t last = {0};
+        hotshoe_server_channels_error_code_t push_error;
+        hotshoe_server_channels_method_channel_push_frames(channel, borrowed_feed, &frame_head, &tail, REPEAT_INTERVAL,
+                                                           &last, &push_error);
+        if (last.is_some) {
+            hotshoe_camera_frames_image_drop_own(last.val.image);
         }
+        // While the camera is lost, its placeholder says why.
+        hotshoe_camera_cameras_option_own_image_t image = {0};
+        hotshoe_camera_cameras_method_feed_placeholder(borrowed_feed, &image, &error);
         if (!image.is_some) {
             continue;
         }
@@ -212,10 +226,8 @@ void exports_hotshoe_server_publisher_publish(exports_hotshoe_server_publisher_o
         hotshoe_camera_frames_image_info_t info;
         hotshoe_camera_frames_method_image_info(borrowed, &info);
         char text[80];
-        snprintf(text, sizeof text, "Content-Type: image/jpeg\r\nContent-Length: %llu\r\n\r\n", info.length);
-        // The delimiter follows the image at once, because browsers show an image only when they have read it.
-        world_list_u8_t head = bytes(text), tail = bytes("\r\n--frame\r\n");
-        hotshoe_server_channels_error_code_t push_error;
+        snprintf(text, sizeof text, HEAD_START "%llu" HEAD_END, info.length);
+        world_list_u8_t head = bytes(text);
         hotshoe_server_channels_method_channel_push(channel, &head, &borrowed, &tail, &push_error);
         hotshoe_camera_frames_image_drop_own(image.val);
     }

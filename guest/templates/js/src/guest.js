@@ -84,15 +84,18 @@ function stream(out, camera) {
 export const publisher = {
   publish(channel) {
     const feed = Feed.open(channel.name());
+    const [start, end] = ['Content-Type: image/jpeg\r\nContent-Length: ', '\r\n\r\n'];
+    const head = [{ tag: 'bytes', val: bytes(start) }, { tag: 'length' }, { tag: 'bytes', val: bytes(end) }];
+    // The delimiter follows the image at once, because browsers show an image only when they have read it.
     const tail = bytes('\r\n--frame\r\n');
     for (;;) {
-      const frame = feed.blockingNext(REPEAT_INTERVAL);
+      // The host makes a part of each frame, until there is none.
+      const last = channel.pushFrames(feed, head, tail, REPEAT_INTERVAL);
+      last?.image[Symbol.dispose]();
       // While the camera is lost, its placeholder says why.
-      const image = frame?.image ?? feed.placeholder();
+      const image = feed.placeholder();
       if (image) {
-        const head = `Content-Type: image/jpeg\r\nContent-Length: ${image.info().length}\r\n\r\n`;
-        // The delimiter follows the image at once, because browsers show an image only when they have read it.
-        channel.push(bytes(head), image, tail);
+        channel.push(bytes(`${start}${image.info().length}${end}`), image, tail);
         image[Symbol.dispose]();
       }
     }

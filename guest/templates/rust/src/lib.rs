@@ -7,7 +7,7 @@
 use bindings::exports::hotshoe::server::publisher;
 use bindings::exports::wasi::http::incoming_handler;
 use bindings::hotshoe::camera::cameras::{Feed, list_cameras};
-use bindings::hotshoe::server::channels::{self, Channel, ViewerOptions};
+use bindings::hotshoe::server::channels::{self, Channel, HeadPiece, ViewerOptions};
 use bindings::wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 /// Generated from `wit/` when the guest is compiled.
@@ -88,18 +88,18 @@ impl publisher::Guest for Component {
     /// Builds the stream of a camera once for all viewers. The host calls it for each channel that has viewers.
     fn publish(channel: Channel) {
         let feed = Feed::open(&channel.name()).expect("channels have the names of cameras");
+        let (start, end) = ("Content-Type: image/jpeg\r\nContent-Length: ", "\r\n\r\n");
+        let head = [HeadPiece::Bytes(start.into()), HeadPiece::Length, HeadPiece::Bytes(end.into())];
+        // The delimiter follows the image at once, because browsers show an image only when they have read it.
+        let tail = b"\r\n--frame\r\n";
         loop {
-            let image = match feed.blocking_next(REPEAT_INTERVAL) {
-                Ok(Some(frame)) => frame.image,
-                // While the camera is lost, its placeholder says why.
-                _ => match feed.placeholder() {
-                    Ok(Some(placeholder)) => placeholder,
-                    _ => continue,
-                },
-            };
-            let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", image.info().length);
-            // The delimiter follows the image at once, because browsers show an image only when they have read it.
-            channel.push(head.as_bytes(), Some(&image), b"\r\n--frame\r\n").expect("the headers are short");
+            // The host makes a part of each frame, until there is none.
+            channel.push_frames(&feed, &head, tail, REPEAT_INTERVAL).expect("the headers are short");
+            // While the camera is lost, its placeholder says why.
+            if let Ok(Some(image)) = feed.placeholder() {
+                let head = format!("{start}{}{end}", image.info().length);
+                channel.push(head.as_bytes(), Some(&image), tail).expect("the headers are short");
+            }
         }
     }
 }
