@@ -100,12 +100,18 @@ fn the_built_in_guest_imports_only_what_it_needs() {
 #[test]
 fn the_imports_of_any_component_can_be_shown() {
     let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guest.wasm");
+    let imports = |component: &str| {
+        std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
+        let output = run(["guest".as_ref(), "imports".as_ref(), path.as_os_str()]);
+        String::from_utf8(output.stdout).unwrap()
+    };
     // Even of a component that would be refused, so that its author can find out why.
     let component = r#"(component (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func)))))"#;
-    let path = folder.path().join("guest.wasm");
-    std::fs::write(&path, wat::parse_str(component).unwrap()).unwrap();
-    let output = run(["guest".as_ref(), "imports".as_ref(), path.as_os_str()]);
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "wasi:sockets/tcp@0.2.0: missing\n    connect\n");
+    assert_eq!(imports(component), "wasi:sockets/tcp@0.2.0: missing\n    connect\n");
+    // Names cannot change the colours of the terminal.
+    let component = r#"(component (import "a\1b[31m" (instance (export "b\1b[0m" (func)))))"#;
+    assert_eq!(imports(component), "a[31m: missing\n    b[0m\n");
 }
 
 #[test]

@@ -51,8 +51,8 @@ const FILTER: (&str, &str) = ("hotshoe:camera/filter", "0.2.0");
 /// The most names in an error message, which each report of the status contains. `hotshoe guest imports` lists all.
 const MAX_LISTED: usize = 20;
 
-/// The longest name in an error message, in characters. Those of WASI have up to 70.
-const MAX_NAME: usize = 100;
+/// The longest name of an import in a message, in characters. Those of WASI have up to 70.
+pub(super) const MAX_NAME: usize = 100;
 
 /// Why a component cannot run on this host.
 #[derive(Debug, Eq, PartialEq)]

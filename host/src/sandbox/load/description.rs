@@ -6,12 +6,13 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use super::candidate::Candidate;
-use super::compatibility::{Access, accesses, is_filter, is_handler, is_source};
+use super::compatibility::{Access, MAX_NAME, accesses, is_filter, is_handler, is_source};
 use super::error::LoadError;
 use super::interfaces::{ImportKind, Interfaces, ItemKind};
 use super::linker::{driver_linker, linker};
 use super::loader::link_error;
 use crate::sandbox::grants::Grants;
+use crate::sandbox::limited_text::limited;
 
 /// What filters may import, although they see nothing of it.
 const USELESS_TO_FILTERS: [&str; 4] =
@@ -79,11 +80,11 @@ fn describe<T: 'static>(interfaces: &Interfaces, linker: Linker<T>, role: Role, 
             Access::Missing(items) => (if items.is_empty() { "missing" } else { "partly missing" }, items.as_slice()),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}: {word}", import.name);
+        let _ = writeln!(text, "{}: {word}", limited(&import.name, MAX_NAME));
         let ImportKind::Interface(items) = &import.kind else { continue };
         for item in items.iter().filter(|item| item.kind == ItemKind::Function) {
             let mark = if missing.contains(&item.name.as_str()) { ": missing" } else { "" };
-            let _ = writeln!(text, "    {}{mark}", item.name);
+            let _ = writeln!(text, "    {}{mark}", limited(&item.name, MAX_NAME));
         }
     }
     text
