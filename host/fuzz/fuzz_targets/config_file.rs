@@ -18,6 +18,9 @@ mod document;
 #[path = "../../src/config/file/key.rs"]
 mod key;
 #[allow(dead_code, reason = "the target uses only part of the module")]
+#[path = "../../src/config/camera_spec/name.rs"]
+mod name;
+#[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/http/auth/password.rs"]
 mod password;
 #[allow(dead_code, reason = "the target uses only part of the module")]
@@ -35,6 +38,7 @@ mod value;
 // Where these modules expect them.
 mod config {
     pub(crate) use crate::accounts;
+    pub(crate) use crate::name as camera_spec;
 }
 mod http {
     pub(crate) mod auth {

@@ -1,7 +1,8 @@
 //! Why the value of `--camera` is invalid, and what to write instead.
 
 use super::super::label::ParseLabelError;
-use super::limits::{MAX_BUFFERS, MAX_MEMORY, MAX_NAME_LENGTH, MAX_RATE, MIN_BUFFERS};
+use super::limits::{MAX_BUFFERS, MAX_MEMORY, MAX_RATE, MIN_BUFFERS};
+use super::name::invalid_name;
 use crate::camera::network::AddressError;
 use crate::camera::piped::CommandLineError;
 
@@ -26,7 +27,7 @@ pub enum CameraSpecError {
     #[error("the address is invalid; {0}")]
     InvalidAddress(AddressError),
     /// The text before `=` is not a valid name.
-    #[error("`{0}` is not a camera name; use 1 to {MAX_NAME_LENGTH} letters, digits, `-` and `_`")]
+    #[error("{}", invalid_name(.0))]
     InvalidName(String),
     /// There is no such option.
     #[error(

@@ -1,8 +1,5 @@
 //! The ranges of values.
 
-/// The longest camera name, in characters. Names appear in URLs, on pages and in the log, so they must stay readable.
-pub const MAX_NAME_LENGTH: usize = 32;
-
 /// The highest frame rate, in frames per second. No camera is faster, so a higher value is a typing error.
 pub(super) const MAX_RATE: f64 = 10_000.0;
 

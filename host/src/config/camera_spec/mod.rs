@@ -1,11 +1,12 @@
 //! Parses `--camera [NAME=]SOURCE[,OPTION]…`. A comma within a path or value is doubled.
 //!
-//! * `source`: `SOURCE`. `driver`, `filter`: the options of components. `options`: the values of the others. `limits`: their ranges. `error`: what is wrong.
+//! * `name`: `NAME`. `source`: `SOURCE`. `driver`, `filter`: the options of components. `options`: the values of the others. `limits`: their ranges. `error`: what is wrong.
 
 mod driver;
 mod error;
 mod filter;
 mod limits;
+mod name;
 mod options;
 mod source;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use crate::camera::{Dimensions, FourCc, Orientation, Rectangle};
 pub use self::driver::DriverSpec;
 pub use self::error::CameraSpecError;
 pub use self::filter::FilterSpec;
-pub use self::limits::MAX_NAME_LENGTH;
+pub use self::name::{MAX_NAME_LENGTH, invalid_name, is_valid_name};
 pub use self::source::SourceSpec;
 
 /// A camera as specified on the command line.
@@ -81,12 +82,6 @@ impl CameraSpec {
     pub fn runs_program(&self) -> bool {
         matches!(self.source, SourceSpec::Exec(_) | SourceSpec::Rpicam(_))
     }
-}
-
-/// Whether `name` is a valid camera name. The WIT promises guests that names need no escaping in URLs and HTML.
-fn is_valid_name(name: &str) -> bool {
-    (1..=MAX_NAME_LENGTH).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 impl FromStr for CameraSpec {

@@ -3,6 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::value::{in_order, texts, unknown_key};
+use crate::config::camera_spec::{invalid_name, is_valid_name};
 
 /// The key of the source.
 const SOURCE: &str = "source";
@@ -33,17 +34,14 @@ const KEYS: [&str; 22] = [
     "keep_open",
 ];
 
-/// The characters that end a name in the value of `--camera`, or show that it is none.
-const SEPARATORS: [char; 4] = ['=', ',', '/', ':'];
-
 /// Why a section is no camera, and the offset of the place in the file, if it is a certain one.
 pub(super) type CameraError = (Option<usize>, String);
 
 /// Returns the value of `--camera` for a section.
 pub(super) fn camera_spec(name: &str, section: &DeTable<'_>) -> Result<String, CameraError> {
-    // The parser of `--camera` would take the name for a part of the source. It refuses all other invalid names.
-    if name.contains(SEPARATORS) {
-        return Err((None, format!("`{name}` is not a camera name; use letters, digits, `-` and `_`")));
+    // Of other names, the parser of `--camera` would take some for parts of a path.
+    if !is_valid_name(name) {
+        return Err((None, invalid_name(name)));
     }
     let text = |key: &str| section.get(key).and_then(|value| value.get_ref().as_str());
     let source =

@@ -135,7 +135,7 @@ mod tests {
                 "line 5: unknown key `qqq`; `hotshoe config example` lists all keys",
                 "line 9: unknown key `fsp`; did you mean `fps`?",
                 "line 10: the camera needs a source, such as source = \"auto\"",
-                "line 12: invalid value 'a b=auto' for `cameras.a b`: `a b` is not a camera name; use 1 to 32 letters, \
+                "line 12: `a b` is not a camera name; use 1 to 32 letters, \
                  digits, `-` and `_`",
                 "line 14: invalid value 'x=emulated,fps=0' for `cameras.x`: `0` is not a frame rate; use frames per \
                  second from 1/86400 to 10000, such as fps=30 or fps=0.2",
