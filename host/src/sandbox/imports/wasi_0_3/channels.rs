@@ -131,9 +131,7 @@ impl wit::HostChannelWithStore<GuestState> for HasSelf<GuestState> {
         let timeout = Duration::from_nanos(timeout_nanoseconds);
         let mut last = None;
         loop {
-            let wait =
-                accessor.with(|mut access| Ok::<_, wasmtime::Error>(access.get().table.get(&feed)?.wait(timeout)))?;
-            wait.await;
+            accessor.with(|mut access| access.get().table.get(&feed).map(|feed| feed.wait(timeout)))?.await;
             match accessor.with(|mut access| access.get().push_newest(&channel, &feed, &parts))? {
                 Some(frame) => last = Some(frame),
                 None => break,
