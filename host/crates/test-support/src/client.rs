@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
@@ -263,6 +263,15 @@ impl<S: Read + Write> Viewer<S> {
     pub fn chunk(&mut self) -> Vec<u8> {
         assert_eq!(self.consumed, self.buffer.len());
         read_chunk(&mut self.reader).unwrap().expect("the stream goes on")
+    }
+
+    /// Reads chunks up to the first that satisfies `is_expected`. Panics if there is none before the deadline.
+    #[track_caller]
+    pub fn skip_to(&mut self, is_expected: impl Fn(&[u8]) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !is_expected(&self.chunk()) {
+            assert!(Instant::now() < deadline, "the chunk does not arrive");
+        }
     }
 
     /// Reads a chunk. Returns `None` at the end of the stream. Panics if the stream is truncated.
