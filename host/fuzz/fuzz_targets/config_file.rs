@@ -38,7 +38,9 @@ mod value;
 // Where these modules expect them.
 mod config {
     pub(crate) use crate::accounts;
-    pub(crate) use crate::name as camera_spec;
+    pub(crate) mod camera_spec {
+        pub(crate) use crate::name;
+    }
 }
 mod http {
     pub(crate) mod auth {

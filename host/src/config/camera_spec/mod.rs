@@ -6,7 +6,7 @@ mod driver;
 mod error;
 mod filter;
 mod limits;
-mod name;
+pub(super) mod name;
 mod options;
 mod source;
 #[cfg(test)]
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use self::name::is_valid_name;
 use self::options::{
     parse_buffers, parse_control, parse_crop, parse_flip, parse_memory, parse_name, parse_quality, parse_rate,
     parse_rotation, parse_size,
@@ -26,7 +27,7 @@ use crate::camera::{Dimensions, FourCc, Orientation, Rectangle};
 pub use self::driver::DriverSpec;
 pub use self::error::CameraSpecError;
 pub use self::filter::FilterSpec;
-pub use self::name::{MAX_NAME_LENGTH, invalid_name, is_valid_name};
+pub use self::name::MAX_NAME_LENGTH;
 pub use self::source::SourceSpec;
 
 /// A camera as specified on the command line.

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::value::{in_order, texts, unknown_key};
-use crate::config::camera_spec::{invalid_name, is_valid_name};
+use crate::config::camera_spec::name::{invalid_name, is_valid_name};
 
 /// The key of the source.
 const SOURCE: &str = "source";
