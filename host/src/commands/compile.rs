@@ -7,7 +7,7 @@ use crate::sandbox::compiler_process::{self, ProcessOptions};
 
 /// Compiles the component on standard input. The exit code tells the server about errors.
 pub fn run(args: &CompileArgs) -> ExitCode {
-    compiler_process::compile(&options(&args.process), &args.key, args.guest_memory)
+    compiler_process::compile(&options(&args.process), &args.key, args.guest_memory, args.functions.as_deref())
 }
 
 /// Composes the components on standard input. The exit code tells the server about errors.

@@ -146,6 +146,9 @@ pub struct CompileArgs {
     /// Memory limit of an instance, in bytes
     #[arg(long)]
     pub guest_memory: usize,
+    /// Folder of compiled functions
+    #[arg(long)]
+    pub functions: Option<PathBuf>,
     /// The arguments that all commands of the compiler process have.
     #[command(flatten)]
     pub process: CompilerArgs,

@@ -1,8 +1,10 @@
 //! The wasmtime engine: how guests are compiled and run, and the limits of the instance pool.
 
+use std::sync::Arc;
+
 use tokio::runtime::Handle;
 use tracing::warn;
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::{CacheStore, Config, Engine, PoolingAllocationConfig};
 
 use super::epoch_ticker;
 use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
@@ -91,9 +93,18 @@ impl Sandbox {
 }
 
 /// Creates an engine that compiles for a sandbox whose instances may have `memory_bytes` of linear memory, in one
-/// thread or in several. It runs nothing.
-pub(super) fn compiler_engine(memory_bytes: usize, in_parallel: bool) -> wasmtime::Result<Engine> {
-    Engine::new(base_config(memory_bytes).parallel_compilation(in_parallel))
+/// thread or in several. It takes functions from `functions` and adds those that are missing. It runs nothing.
+pub(super) fn compiler_engine(
+    memory_bytes: usize,
+    in_parallel: bool,
+    functions: Option<Arc<dyn CacheStore>>,
+) -> wasmtime::Result<Engine> {
+    let mut config = base_config(memory_bytes);
+    config.parallel_compilation(in_parallel);
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions)?;
+    }
+    Engine::new(&config)
 }
 
 fn base_config(memory_bytes: usize) -> Config {

@@ -61,9 +61,10 @@ pub use grants::{
     MAX_OPEN_FILES, MAX_OUTGOING_REQUESTS, Outgoing, State, StoreError,
 };
 pub use lifecycle::{Lifecycle, Phase};
+pub use load::cache_folder::CacheError;
 pub use load::camera_component::{CameraComponent, Identity};
 pub use load::candidate::{Candidate, Composition, MiddlewareFile};
-pub use load::compile_cache::{CacheError, CompileCache};
+pub use load::compile_cache::CompileCache;
 pub use load::compiler::{Cancellation, CompileError, CompileGuard, Priority};
 pub use load::compiler_process;
 pub use load::description::describe_imports;

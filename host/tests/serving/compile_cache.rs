@@ -4,18 +4,23 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hotshoe_test_support::client::{get, request};
+use hotshoe_test_support::client::{Viewer, get, request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::Server;
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
-/// Lists the entries of a cache, in alphabetical order. Empty if it does not exist.
+/// Lists the compiled guests in a cache, in alphabetical order. Empty if it does not exist.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     files.sort();
     files
+}
+
+/// Lists the files of compiled functions in a cache.
+fn functions(cache: &Path) -> Vec<PathBuf> {
+    entries(&cache.join("functions"))
 }
 
 fn start(cache: &Path) -> Server {
@@ -62,6 +67,10 @@ fn damaged_entries_are_compiled_again() {
 /// How many bits to flip, at positions spread over the whole entry. `FLIPS` in the environment overrides it.
 const FLIPS: usize = 24;
 
+fn flips() -> usize {
+    std::env::var("FLIPS").map_or(FLIPS, |flips| flips.parse().unwrap())
+}
+
 #[test]
 fn a_flipped_bit_in_the_cache_is_detected_before_the_code_runs() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,7 +81,7 @@ fn a_flipped_bit_in_the_cache_is_detected_before_the_code_runs() {
     assert_eq!(server.put_guest(&other).status, 200);
     let entry = entries(&cache).into_iter().find(|entry| !known.contains(entry)).unwrap();
     let intact = fs::read(&entry).unwrap();
-    let flips = std::env::var("FLIPS").map_or(FLIPS, |flips| flips.parse().unwrap());
+    let flips = flips();
     for flip in 0..flips {
         let mut damaged = intact.clone();
         let bit = flip * (8 * intact.len() - 1) / (flips - 1);
@@ -85,6 +94,88 @@ fn a_flipped_bit_in_the_cache_is_detected_before_the_code_runs() {
         assert_eq!(get(server.address, "/ok").text(), "ok\n", "bit {bit}");
         assert_eq!(fs::read(&entry).unwrap(), intact, "bit {bit}");
     }
+}
+
+/// A guest of which one function contains this number.
+fn numbered(number: u32) -> Vec<u8> {
+    let store = format!("(i32.store (i32.const 0) (i32.const {number}))");
+    guests::serving(&format!("(func $misbehave (param $out i32) {store} unreachable)"))
+}
+
+/// Uploads a guest, and returns the length of the functions that the compiler has stored since, in bytes.
+fn put_and_measure(server: &Server, cache: &Path, guest: &[u8]) -> u64 {
+    let known = functions(cache);
+    assert_eq!(server.put_guest(guest).status, 200);
+    let new = functions(cache).into_iter().filter(|file| !known.contains(file));
+    new.map(|file| fs::metadata(file).unwrap().len()).sum()
+}
+
+#[test]
+fn functions_that_have_not_changed_are_not_compiled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let server = start(&cache);
+    // While somebody watches, one thread compiles. Several would divide the functions differently each time, which has
+    // an influence on their keys.
+    let _viewer = Viewer::watch(server.address, "/video_feed");
+    fs::remove_dir_all(cache.join("functions")).unwrap();
+    let built_in = guests::built_in();
+    let all = put_and_measure(&server, &cache, &guests::variant(&built_in, 1));
+    let segment = functions(&cache).pop().unwrap();
+    assert_eq!(fs::metadata(cache.join("functions")).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(fs::metadata(segment).unwrap().permissions().mode() & 0o777, 0o600);
+    // Another component with the same functions.
+    let again = put_and_measure(&server, &cache, &guests::variant(&built_in, 2));
+    assert_eq!(entries(&cache).len(), 3);
+    assert!(again < all / 4, "{again} of {all} bytes were compiled again");
+    assert_eq!(get(server.address, "/snapshot").status, 200);
+    // A component with other functions, and one that differs in one of them.
+    let all = put_and_measure(&server, &cache, &numbered(1));
+    let again = put_and_measure(&server, &cache, &numbered(2));
+    assert!(0 < again && again < all / 2, "{again} of {all} bytes were compiled again");
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
+}
+
+#[test]
+fn damaged_functions_are_compiled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let server = start(&cache);
+    assert_eq!(server.put_guest(&numbered(0)).status, 200);
+    let intact: Vec<_> = functions(&cache).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+    let flips = flips();
+    for flip in 0..flips {
+        for file in functions(&cache) {
+            fs::remove_file(file).unwrap();
+        }
+        for (bytes, file) in &intact {
+            let mut damaged = bytes.clone();
+            let bit = flip * (8 * damaged.len() - 1) / (flips - 1);
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs::write(file, damaged).unwrap();
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let reply = server.put_guest(&numbered(1 + u32::try_from(flip).unwrap()));
+        assert_eq!(reply.status, 200, "flip {flip}: {}", reply.text());
+        assert_eq!(get(server.address, "/ok").text(), "ok\n", "flip {flip}");
+    }
+}
+
+#[test]
+fn functions_that_other_users_can_have_written_are_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let server = start(&cache);
+    let all = put_and_measure(&server, &cache, &numbered(1));
+    for file in functions(&cache) {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let again = put_and_measure(&server, &cache, &numbered(2));
+    assert!(again >= all, "only {again} of {all} bytes were compiled again");
+    // Nothing is read from or written to a folder that others can write to.
+    fs::set_permissions(cache.join("functions"), fs::Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(put_and_measure(&server, &cache, &numbered(3)), 0);
+    assert_eq!(get(server.address, "/ok").text(), "ok\n");
 }
 
 #[test]

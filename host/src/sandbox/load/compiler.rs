@@ -9,8 +9,10 @@
 //!        └─ closing the pipe cancels it                       └─ error message, on standard error ─►
 //! ```
 
+use std::ffi::OsStr;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -119,7 +121,8 @@ impl Cancellation {
     }
 }
 
-/// Compiles a component for instances with up to `guest_memory` bytes of linear memory, and returns the artifact.
+/// Compiles a component for instances with up to `guest_memory` bytes of linear memory, and returns the artifact. The
+/// compiler looks for functions in the folder `functions`, and stores new ones there.
 ///
 /// Blocks until that is done, a tenth of a second for the built-in guest, or until soon after the guard of
 /// `cancellation` was dropped.
@@ -127,10 +130,16 @@ pub(super) fn compile(
     component: &[u8],
     key: &ArtifactKey,
     guest_memory: usize,
+    functions: Option<&Path>,
     priority: Priority,
     cancellation: &Cancellation,
 ) -> Result<Vec<u8>, CompileError> {
-    let args = ["compile", "--key", &key.to_string(), "--guest-memory", &guest_memory.to_string()];
+    let (key, guest_memory) = (key.to_string(), guest_memory.to_string());
+    let mut args: Vec<&OsStr> =
+        ["compile", "--key", &key, "--guest-memory", &guest_memory].into_iter().map(OsStr::new).collect();
+    if let Some(folder) = functions {
+        args.extend([OsStr::new("--functions"), folder.as_os_str()]);
+    }
     run(&args, &[component], priority, cancellation)
 }
 
@@ -140,12 +149,12 @@ pub(super) fn compose(
     priority: Priority,
     cancellation: &Cancellation,
 ) -> Result<Vec<u8>, CompileError> {
-    run(&["compose"], components, priority, cancellation)
+    run(&[OsStr::new("compose")], components, priority, cancellation)
 }
 
 /// Runs a hidden command of this program with these components on standard input, and returns its output.
 fn run(
-    args: &[&str],
+    args: &[&OsStr],
     components: &[&[u8]],
     priority: Priority,
     cancellation: &Cancellation,

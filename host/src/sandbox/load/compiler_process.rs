@@ -6,13 +6,17 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 use std::process::{ExitCode, exit};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
+use wasmtime::CacheStore;
 
+use super::function_cache::FunctionCache;
 use super::{artifact, compose};
 use crate::sandbox::engine::compiler_engine;
 use crate::sandbox::wasmtime_error::one_line;
@@ -51,15 +55,23 @@ pub struct ProcessOptions<'a> {
 }
 
 /// Compiles one component from standard input to standard output. `key` is the text of the artifact's key,
-/// `guest_memory` the most linear memory that an instance may have, in bytes. Blocks until that is done.
-pub fn compile(options: &ProcessOptions<'_>, key: &str, guest_memory: usize) -> ExitCode {
+/// `guest_memory` the most linear memory that an instance may have, in bytes. Functions that earlier compilations stored
+/// in the folder `functions` are not compiled again. Blocks until that is done.
+pub fn compile(options: &ProcessOptions<'_>, key: &str, guest_memory: usize, functions: Option<&Path>) -> ExitCode {
     run(options, |components| {
         let component = components.first().map_or(&[][..], Vec::as_slice);
-        let code = compiler_engine(guest_memory, options.threads > 1)?.precompile_component(component)?;
+        // Without the functions, this takes longer. The server warns if it cannot store the artifact beside them.
+        let functions = functions.and_then(|folder| FunctionCache::open(folder).ok()).map(Arc::new);
+        let store = functions.clone().map(|functions| functions as Arc<dyn CacheStore>);
+        let code = compiler_engine(guest_memory, options.threads > 1, store)?.precompile_component(component)?;
         let mut stdout = io::stdout().lock();
         stdout.write_all(&artifact::checksum(key, &code))?;
         stdout.write_all(&code)?;
-        Ok(stdout.flush()?)
+        stdout.flush()?;
+        if let Some(functions) = functions {
+            let _ = functions.save();
+        }
+        Ok(())
     })
 }
 

@@ -9,6 +9,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use super::artifact::{self, ArtifactError, ArtifactKey};
 use super::candidate::{Candidate, Composition};
 use super::compatibility::{self, HANDLER_NAMES, Incompatible, is_handler};
+use super::compile_cache::CompileCache;
 use super::compiler::{self, Cancellation, CompileError, Priority};
 use super::error::LoadError;
 use super::linker::linker;
@@ -160,12 +161,15 @@ fn cached_or_compiled(
     {
         return Ok(component);
     }
-    let artifact = compiler::compile(candidate.bytes(), &key, sandbox.memory_bytes(), priority, cancellation).map_err(
-        |error| match error {
-            CompileError::Invalid(reason) => LoadError::Invalid { origin: origin(), reason },
-            reason => LoadError::Compile { origin: origin(), reason },
-        },
-    )?;
+    let functions = sandbox.cache().map(CompileCache::functions);
+    let (bytes, memory) = (candidate.bytes(), sandbox.memory_bytes());
+    let artifact =
+        compiler::compile(bytes, &key, memory, functions.as_deref(), priority, cancellation).map_err(|error| {
+            match error {
+                CompileError::Invalid(reason) => LoadError::Invalid { origin: origin(), reason },
+                reason => LoadError::Compile { origin: origin(), reason },
+            }
+        })?;
     let component = artifact::load(engine, &key, &artifact).map_err(|error| match error {
         ArtifactError::Refused(error) => invalid(error),
         ArtifactError::Damaged => {

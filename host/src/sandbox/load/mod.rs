@@ -10,11 +10,13 @@
 //! * `interfaces`: what the component imports and exports; `compatibility`: whether the host matches; `description`: the
 //!   same for people.
 //! * `compiler`: runs the compiler process; `compiler_process`: the inside of that process.
-//! * `artifact`: compiled code with a checksum; `compile_cache`: artifacts on disk.
+//! * `artifact`: compiled code with a checksum; `compile_cache`: artifacts on disk; `function_cache`: their functions on
+//!   disk, for the next compilation; `cache_folder`: what both have in common.
 //! * `linker`: the imports that the host provides.
 //! * `camera_component`: what components that belong to a camera have in common; `driver`, `filter`: load them.
 
 mod artifact;
+pub(super) mod cache_folder;
 pub(super) mod camera_component;
 pub(super) mod candidate;
 mod compatibility;
@@ -26,6 +28,7 @@ pub(super) mod description;
 pub(super) mod driver;
 pub(super) mod error;
 pub(super) mod filter;
+mod function_cache;
 mod interfaces;
 mod linker;
 pub(super) mod loader;
