@@ -12,6 +12,7 @@
     reason = "a benchmark panics on errors, and prints its results"
 )]
 
+mod edited;
 mod gaps;
 
 use std::fs;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use edited::Edited;
 use hotshoe_test_support::client::{get, request};
 use hotshoe_test_support::guests;
 use hotshoe_test_support::server::{Server, command};
@@ -42,6 +44,18 @@ struct Setup {
     folder: tempfile::TempDir,
 }
 
+impl Setup {
+    /// Starts a server whose guest is a copy of the built-in one in a file.
+    fn start(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("guest.wasm");
+        fs::write(&file, guests::built_in()).unwrap();
+        let mut all = vec!["--camera", "emulated", "--guest", file.to_str().unwrap()];
+        all.extend(args);
+        Self { server: Server::start(&all), folder }
+    }
+}
+
 fn main() {
     let built_in = guests::built_in();
     let mut count = 0;
@@ -56,55 +70,57 @@ fn main() {
     let uncached = median((0..ROUNDS).map(|_| start(&["--no-cache"])));
     start(&["--cache", cache]);
     let restart = median((0..ROUNDS).map(|_| start(&["--cache", cache])));
-
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("guest.wasm");
-    fs::write(&file, &built_in).unwrap();
-    let args = ["--camera", "emulated", "--cache", cache, "--guest", file.to_str().unwrap()];
-    let unwatched = Setup { server: Server::start(&args), folder };
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("guest.wasm");
-    fs::write(&file, &built_in).unwrap();
-    let args = ["--camera", "emulated", "--cache", cache, "--guest", file.to_str().unwrap(), "--watch"];
-    let watched = Setup { server: Server::start(&args), folder };
+    let edited = Edited::build();
 
     println!("Time until the first response of the new guest, medians of {ROUNDS}.\n");
-    println!("| | not cached | ratio | cached | ratio |");
-    println!("| --- | --- | --- | --- | --- |");
-    row("restart", uncached, restart, restart);
+    println!("| | not cached | ratio | an earlier version is cached | ratio | cached | ratio |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    row("restart", &[Some(uncached), None, Some(restart)], restart);
     let put = |setup: &Setup, component: &[u8]| assert_eq!(setup.server.put_guest(component).status, 200);
     let hangup = |setup: &Setup, component: &[u8]| {
         rename_into(&setup.folder.path().join("guest.wasm"), component);
         setup.server.signal(Signal::HUP);
     };
     let rename = |setup: &Setup, component: &[u8]| rename_into(&setup.folder.path().join("guest.wasm"), component);
-    let methods: [(&Setup, Method); 3] =
-        [(&unwatched, ("PUT /guest", &put)), (&unwatched, ("SIGHUP", &hangup)), (&watched, ("--watch", &rename))];
-    for (setup, (name, replace)) in methods {
-        let cold = median((0..ROUNDS).map(|_| swap(setup, &new_component(), replace)));
+    let methods: [(&[&str], Method); 3] =
+        [(&[], ("PUT /guest", &put)), (&[], ("SIGHUP", &hangup)), (&["--watch"], ("--watch", &rename))];
+    for (args, (name, replace)) in methods {
+        let without_cache = Setup::start(&[args, &["--no-cache"]].concat());
+        let new = median((0..ROUNDS).map(|_| swap(&without_cache, &new_component(), replace)));
+        let changed = median((0..ROUNDS).map(|_| {
+            let cache = tempfile::tempdir().unwrap();
+            let setup = Setup::start(&[args, &["--cache", cache.path().to_str().unwrap()]].concat());
+            swap(&setup, &edited.before, replace);
+            swap(&setup, &edited.after, replace)
+        }));
+        let with_cache = Setup::start(&[args, &["--cache", cache]].concat());
         let seen = [new_component(), new_component()];
         for component in &seen {
-            swap(setup, component, replace);
+            swap(&with_cache, component, replace);
         }
-        let cached = median((0..ROUNDS).map(|round| swap(setup, &seen[round % 2], replace)));
-        row(name, cold, cached, restart);
+        let cached = median((0..ROUNDS).map(|round| swap(&with_cache, &seen[round % 2], replace)));
+        row(name, &[Some(new), Some(changed), Some(cached)], restart);
     }
-    let rollback = median((0..ROUNDS).map(|_| roll_back(&unwatched.server)));
-    println!("| POST /guest/rollback | | | {} | {:.3} |", milliseconds(rollback), ratio(rollback, restart));
+    let setup = Setup::start(&["--cache", cache]);
+    assert_eq!(setup.server.put_guest(&new_component()).status, 200);
+    let rollback = median((0..ROUNDS).map(|_| roll_back(&setup.server)));
+    row("POST /guest/rollback", &[None, None, Some(rollback)], restart);
     gaps::table(new_component);
 }
 
-fn row(name: &str, cold: Duration, cached: Duration, reference: Duration) {
-    let (cold_ratio, cached_ratio) = (ratio(cold, reference), ratio(cached, reference));
-    println!("| {name} | {} | {cold_ratio:.2} | {} | {cached_ratio:.2} |", milliseconds(cold), milliseconds(cached));
-}
-
-fn ratio(time: Duration, reference: Duration) -> f64 {
-    time.as_secs_f64() / reference.as_secs_f64()
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+/// Prints a row with each time, and its ratio to `reference`.
+fn row(name: &str, times: &[Option<Duration>], reference: Duration) {
+    print!("| {name} |");
+    for time in times {
+        match time {
+            Some(time) => {
+                let ratio = time.as_secs_f64() / reference.as_secs_f64();
+                print!(" {:.1} ms | {ratio:.3} |", time.as_secs_f64() * 1000.0);
+            }
+            None => print!(" | |"),
+        }
+    }
+    println!();
 }
 
 fn median(times: impl Iterator<Item = Duration>) -> Duration {
