@@ -35,7 +35,12 @@ const SIZE_LIMIT: u64 = 128 << 20;
 /// The most segments that are searched, the most recently used ones, so that few files are open.
 const MAX_SEGMENTS: usize = 64;
 
-/// The most functions in a segment. A component with an interpreter has 13,000.
+/// The largest size of a segment, in bytes. A component with an interpreter takes 50 MB. The segment is in memory until it
+/// is saved, and the limit on the compiler's memory does not count it.
+const SEGMENT_LIMIT: u64 = 64 << 20;
+
+/// The most functions in a segment, and in all segments that are searched. A component with an interpreter has 13,000. Each
+/// takes about 100 bytes of the compiler's memory.
 const MAX_FUNCTIONS: usize = 100_000;
 
 /// The length of an entry of an index, in bytes: key, digest, offset and length.
@@ -96,8 +101,16 @@ impl FunctionCache {
     /// have written.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let folder = CacheFolder::open(folder, SIZE_LIMIT).map_err(io::Error::other)?;
-        let entries = folder.entries()?.into_iter().take(MAX_SEGMENTS);
-        let segments = entries.filter_map(|entry| Segment::read(open_entry(&entry.path).ok()?)).collect();
+        let mut segments = Vec::new();
+        let mut functions = 0;
+        for entry in folder.entries()?.into_iter().take(MAX_SEGMENTS) {
+            let Some(segment) = open_entry(&entry.path).ok().and_then(Segment::read) else { continue };
+            functions += segment.index.len();
+            if functions > MAX_FUNCTIONS {
+                break;
+            }
+            segments.push(segment);
+        }
         let new = NewSegment { file: create_memory_file("functions")?, length: 0, index: Index::new() };
         Ok(Self { folder, segments, new: Mutex::new(new) })
     }
@@ -171,7 +184,7 @@ impl NewSegment {
     /// Appends a function. Returns `None` if there is no space.
     fn insert(&mut self, key: Digest, code: &[u8]) -> Option<()> {
         let end = self.length + code.len() as u64;
-        if self.index.len() >= MAX_FUNCTIONS || end > SIZE_LIMIT {
+        if self.index.len() >= MAX_FUNCTIONS || end > SEGMENT_LIMIT {
             return None;
         }
         self.file.write_all_at(code, self.length).ok()?;
@@ -282,6 +295,20 @@ mod tests {
             fs::write(&segment, [CODE, &encode(&Index::from([(KEY, location)]))].concat()).unwrap();
             assert_eq!(stored(folder.path()), None, "{length} bytes at {offset}");
         }
+    }
+
+    #[test]
+    fn the_size_of_segments_and_the_number_of_functions_are_limited() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = FunctionCache::open(folder.path()).unwrap();
+        assert!(!cache.insert(&KEY, vec![0; 1 + usize::try_from(SEGMENT_LIMIT).unwrap()]));
+        for segment in 0..2_u8 {
+            let key = |number: usize| Digest::from(Sha256::digest(number.to_le_bytes()));
+            let location = Location { offset: 0, length: 0, digest: Sha256::digest([]).into() };
+            let index: Index = (0..2 * MAX_FUNCTIONS / 3).map(|number| (key(number), location.clone())).collect();
+            fs::write(folder.path().join(segment.to_string()), encode(&index)).unwrap();
+        }
+        assert_eq!(FunctionCache::open(folder.path()).unwrap().segments.len(), 1);
     }
 
     #[test]
