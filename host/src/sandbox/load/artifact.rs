@@ -65,10 +65,11 @@ pub(super) fn load(engine: &Engine, key: &ArtifactKey, artifact: &[u8]) -> Resul
     // SAFETY: `code` must be the unmodified output of `Engine::precompile_component`. Only the compiler process puts
     // this checksum in front of code, and only in front of such output. The checksum also covers the digest of the
     // component, the version of this program, and a hash of all engine settings that the code depends on. So this
-    // program compiled the code for such an engine, and no bit has changed. No other user can have written it: it comes
-    // from an anonymous file of our own process, or from a folder that only our user can write to (`compile_cache.rs`
-    // refuses all others), and our user can do anything that the code could do. wasmtime copies the bytes, so they
-    // cannot change after the check.
+    // program compiled the code for such an engine, and no bit has changed. The same holds for the functions that the
+    // compiler takes from earlier compilations (`function_cache.rs`): it verifies their digests, and Cranelift's keys
+    // cover all that their code depends on. No other user can have written any of it: it comes from an anonymous file of
+    // our own process, or from a folder that only our user can write to (`cache_folder.rs` refuses all others), and our
+    // user can do anything that the code could do. wasmtime copies the bytes, so they cannot change after the check.
     unsafe { Component::deserialize(engine, code) }.map_err(ArtifactError::Refused)
 }
 

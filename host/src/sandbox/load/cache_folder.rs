@@ -16,7 +16,7 @@ use crate::process::private_file::only_we_can_write;
 const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
-/// The first character of temporary files. Entries start with a hexadecimal digit of their component's digest.
+/// The first character of the names of temporary files. Those of entries start with a hexadecimal digit.
 const TEMPORARY_PREFIX: char = '.';
 
 /// The age at which a temporary file counts as abandoned: the process that wrote it has died.
