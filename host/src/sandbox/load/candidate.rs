@@ -1,14 +1,13 @@
 //! The bytes of a component that may become the guest.
 
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
+use super::digest::hex_digest;
 use super::error::{COMPONENT_LIMIT, LoadError};
 use super::interfaces::Interfaces;
 use super::origin::Origin;
@@ -88,11 +87,7 @@ impl Candidate {
         if bytes.len() > COMPONENT_LIMIT {
             return Err(LoadError::TooLarge(origin));
         }
-        let digest = Sha256::digest(&bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let digest = hex_digest(&bytes);
         Ok(Self { origin, digest: digest.into(), composition: None, bytes })
     }
 

@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::CacheStore;
 
 use super::cache_folder::{CacheFolder, mark_as_used, open_entry};
+use super::digest::hex_digest;
 use crate::process::memory_file::create_memory_file;
 
 /// The largest size of all segments together, in bytes: two components with an interpreter, of 55 MB each.
@@ -127,7 +128,7 @@ impl FunctionCache {
         let end = encode(&new.index);
         new.file.write_all_at(&end, new.length)?;
         // Named after its content, so that it replaces no other segment.
-        let name: String = Sha256::digest(&end).iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex_digest(&end);
         // Writing at an offset has left the position of the file at its start.
         self.folder.store(&name, |file| io::copy(&mut &new.file, file).map(drop))
     }

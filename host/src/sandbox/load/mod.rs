@@ -4,7 +4,7 @@
 //! Candidate ── middleware ── interfaces, compatibility ──► compile_cache or compiler ── artifact ──► linker ──► LoadedGuest
 //! ```
 //!
-//! * `candidate`: the bytes, with their `origin` and digest; `error`: why they cannot be the guest.
+//! * `candidate`: the bytes, with their `origin` and `digest`; `error`: why they cannot be the guest.
 //! * `loader`: all steps in order.
 //! * `middleware`: puts middleware in front of a guest; `compose`: makes one component of them.
 //! * `interfaces`: what the component imports and exports; `compatibility`: whether the host matches; `description`: the
@@ -25,6 +25,7 @@ pub(super) mod compiler;
 pub mod compiler_process;
 mod compose;
 pub(super) mod description;
+mod digest;
 pub(super) mod driver;
 pub(super) mod error;
 pub(super) mod filter;
