@@ -104,10 +104,11 @@ impl FanOut {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{self, IoSlice, Read as _};
     use std::net::TcpStream as StdStream;
-    use std::task::{Context, Waker};
-    use std::time::Instant;
+    use std::panic::Location;
+    use std::task::{Context, Poll, Waker};
+    use std::time::{Duration, Instant};
 
     use bytes::Bytes;
     use tokio::net::TcpListener;
@@ -116,10 +117,14 @@ mod tests {
     use super::super::chunk::Chunk;
     use super::super::chunk_file::MIN_VIEWERS;
     use super::super::shard::SLICE;
+    use super::super::write_half::Sink;
     use super::*;
     use crate::channels::viewer_stats::ViewerStats;
     use crate::channels::{Channels, LONGEST_PAUSE, Part, ViewerOptions};
     use crate::http::socket::Socket;
+
+    /// How long to wait for something that takes a second at most.
+    const DEADLINE: Duration = Duration::from_secs(60);
 
     /// More than the kernel buffers for a client that does not read.
     const LARGE: usize = 16 << 20;
@@ -140,13 +145,23 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = StdStream::connect(listener.local_addr().unwrap()).unwrap();
         let socket: Socket = listener.accept().await.unwrap().0.into();
-        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new(), Arc::default())));
-        (client, fan_out.lend(WriteHalf::new(Arc::new(socket)), pacing))
+        (client, lend_sink(fan_out, Arc::new(socket)))
     }
 
-    async fn wait_until(mut condition: impl FnMut() -> bool) {
-        while !condition() {
-            yield_now().await;
+    fn lend_sink(fan_out: &FanOut, sink: Arc<dyn Sink>) -> Arc<LentWriter> {
+        let pacing = Pacing::new(None, Arc::new(ViewerStats::new(String::new(), Arc::default())));
+        fan_out.lend(WriteHalf::new(sink), pacing)
+    }
+
+    #[track_caller]
+    fn wait_until(mut condition: impl FnMut() -> bool) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            let deadline = Instant::now() + DEADLINE;
+            while !condition() {
+                assert!(Instant::now() < deadline, "still waiting at {caller}");
+                yield_now().await;
+            }
         }
     }
 
@@ -319,6 +334,44 @@ mod tests {
                 });
             }
         }
+    }
+
+    /// A sink that panics when something is written to it.
+    struct PanickingSink;
+
+    impl Sink for PanickingSink {
+        fn try_write_vectored(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            panic!("the test panics")
+        }
+
+        fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn shut_down(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The task ended, and its viewers got no more parts.
+    #[tokio::test]
+    async fn a_panic_while_a_part_is_sent_ends_the_stream_of_that_viewer_only() {
+        let (channel, fan_out) = channel(1);
+        let (mut first, _first) = lend(&fan_out).await;
+        let failing = lend_sink(&fan_out, Arc::new(PanickingSink));
+        let (mut last, _last) = lend(&fan_out).await;
+        let publisher = channel.publisher(1);
+        for letter in *b"ab" {
+            publisher.push(part(letter, 1));
+            for client in [&mut first, &mut last] {
+                client.set_nonblocking(true).unwrap();
+                let mut chunk = [0; 6];
+                wait_until(|| client.read_exact(&mut chunk).is_ok()).await;
+                assert_eq!(chunk, [b'1', b'\r', b'\n', letter, b'\r', b'\n']);
+            }
+        }
+        let context = Context::from_waker(Waker::noop());
+        assert!(matches!(failing.poll_finished(&context), Poll::Ready(Err(_))));
     }
 
     #[tokio::test]

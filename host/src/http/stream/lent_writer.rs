@@ -64,10 +64,14 @@ impl LentWriter {
     pub(super) fn send(self: &Arc<Self>, offer: &Offer, writes: &mut usize) -> Progress {
         let mut state = self.lock();
         let State::Lent(sender, _) = &mut *state else { return Progress::Finished };
-        let result = match sender.send(offer, writes, || self.clone().into()) {
-            Ok(Progress::Finished) => Ok(()),
-            Ok(progress) => return progress,
-            Err(error) => Err(error),
+        let result = if self.state.is_poisoned() {
+            Err(io::Error::other("sending a part panicked, so how much of it was sent is unknown"))
+        } else {
+            match sender.send(offer, writes, || self.clone().into()) {
+                Ok(Progress::Finished) => Ok(()),
+                Ok(progress) => return progress,
+                Err(error) => Err(error),
+            }
         };
         if let State::Lent(sender, waker) = std::mem::replace(&mut *state, State::Returned) {
             *state = State::Finished(result.map(|()| sender.into_writer()));
@@ -78,7 +82,7 @@ impl LentWriter {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that runs under the lock can leave the data inconsistent.
+        // After a panic, `send` only ends the stream.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

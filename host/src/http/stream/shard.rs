@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -15,6 +15,7 @@ use super::members::Members;
 use super::part_sender::{Offer, Progress};
 use super::shard_queue::{Events, ShardQueue};
 use crate::channels::{ChannelState, LONGEST_PAUSE};
+use crate::process::supervisor::{Backoff, restart_on_panic};
 
 /// The number of writes after which a shard lets other tasks run. With large parts they take a millisecond.
 pub(super) const SLICE: usize = 32;
@@ -51,7 +52,17 @@ impl Shard {
 
     /// Sends until no connections are left. Must run on a Tokio runtime, unconstrained by Tokio's budget for one task:
     /// it yields after each slice itself.
-    pub(super) async fn run(mut self) {
+    ///
+    /// If it panics, it continues after a pause with the same connections, which would get no more parts otherwise.
+    pub(super) async fn run(self) {
+        let shard = Mutex::new(self);
+        restart_on_panic("the fan-out of a channel", Backoff::DEFAULT, || async {
+            shard.lock().await.send_to_the_last().await;
+        })
+        .await;
+    }
+
+    async fn send_to_the_last(&mut self) {
         let mut pause_check = interval(PAUSE_CHECK);
         pause_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
