@@ -48,7 +48,7 @@ pub enum SourceError {
         /// The device node.
         path: PathBuf,
     },
-    /// Another program streams from the device.
+    /// Another program, or another camera of this server, streams from the device.
     #[error("{} is in use by {}", path.display(), users_text(path, users))]
     Busy {
         /// The device node.
@@ -253,7 +253,8 @@ impl fmt::Display for DeviceUser {
 fn users_text(path: &Path, users: &[DeviceUser]) -> String {
     let names: Vec<_> = users.iter().map(ToString::to_string).collect();
     if names.is_empty() {
-        return format!("another program; stop it (`sudo fuser -v {}` shows which one)", path.display());
+        let path = path.display();
+        return format!("another program or another camera of this server (`sudo fuser -v {path}` shows which); stop it");
     }
     format!("another program, {}; stop it", names.join(" or "))
 }
