@@ -73,6 +73,6 @@ pub fn container_answers_its_probes() {
     assert!(reason.contains("pi.invalid"), "{reason}");
     assert!(answers());
     wait_until("the compiled guest is in the volume", || {
-        fs::read_dir(&cache).is_ok_and(|mut entries| entries.next().is_some())
+        fs::read_dir(cache.join("artifacts")).is_ok_and(|mut entries| entries.next().is_some())
     });
 }

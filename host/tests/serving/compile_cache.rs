@@ -10,17 +10,22 @@ use hotshoe_test_support::server::Server;
 
 const CAMERA: [&str; 2] = ["--camera", "emulated,fps=20"];
 
-/// Lists the compiled guests in a cache, in alphabetical order. Empty if it does not exist.
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// Lists the files in a folder, in alphabetical order. Empty if it does not exist.
+fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(found) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    let mut files: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
 
+/// Lists the compiled guests in a cache.
+fn entries(cache: &Path) -> Vec<PathBuf> {
+    files(&cache.join("artifacts"))
+}
+
 /// Lists the files of compiled functions in a cache.
 fn functions(cache: &Path) -> Vec<PathBuf> {
-    entries(&cache.join("functions"))
+    files(&cache.join("functions"))
 }
 
 fn start(cache: &Path) -> Server {

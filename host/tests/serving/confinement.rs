@@ -31,7 +31,7 @@ fn a_server_can_gain_no_privileges_and_still_compiles_stores_and_listens() {
     let mut server = Server::start_command(command);
     server.wait_for_log("INFO confinement: ");
     assert_eq!(field(&server, "NoNewPrivs:"), ["1"]);
-    let compiled = || fs::read_dir(&cache).unwrap().count();
+    let compiled = || fs::read_dir(cache.join("artifacts")).unwrap().count();
     let before = compiled();
     assert!(before > 0, "the built-in guest");
     // In a child process, which is this program again.

@@ -14,34 +14,38 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::artifact::{self, ArtifactError, ArtifactKey};
-use super::cache_folder::{CacheError, CacheFolder, mark_as_used, open_entry};
+use super::cache_folder::{CacheError, CacheFolder, mark_as_used, open_entry, private_folder};
 
 /// The largest size of all artifacts together, in bytes: about a hundred small guests, or five with an interpreter.
 const SIZE_LIMIT: u64 = 256 << 20;
 
-/// The folder of compiled functions, in that of artifacts.
+/// The folders of artifacts and of compiled functions, in that of the cache.
+const ARTIFACTS: &str = "artifacts";
 const FUNCTIONS: &str = "functions";
 
 /// A folder of artifacts.
 pub struct CompileCache {
-    folder: CacheFolder,
+    artifacts: CacheFolder,
+    functions: PathBuf,
 }
 
 impl CompileCache {
-    /// Opens a folder, and creates it if it does not exist.
+    /// Opens the folder of a cache, and creates it if it does not exist.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
-        Ok(Self { folder: CacheFolder::open(folder, SIZE_LIMIT)? })
+        let folder = private_folder(folder)?;
+        let artifacts = CacheFolder::open(&folder.join(ARTIFACTS), SIZE_LIMIT)?;
+        Ok(Self { artifacts, functions: folder.join(FUNCTIONS) })
     }
 
     /// The folder in which the compiler stores functions. It may not exist yet.
-    pub(super) fn functions(&self) -> PathBuf {
-        self.folder.path().join(FUNCTIONS)
+    pub(super) fn functions(&self) -> &Path {
+        &self.functions
     }
 
     /// Loads the artifact of this key. Returns `None` if there is no such entry, or if it is damaged. Fails if the
     /// engine refuses it.
     pub(super) fn load(&self, engine: &Engine, key: &ArtifactKey) -> Result<Option<Component>, wasmtime::Error> {
-        let path = self.folder.entry(&key.to_string());
+        let path = self.artifacts.entry(&key.to_string());
         let (file, artifact) = match read(&path) {
             Ok(entry) => entry,
             Err(error) => {
@@ -69,8 +73,8 @@ impl CompileCache {
 
     /// Stores an artifact. If that fails, logs a warning; the component is compiled again at the next start.
     pub(super) fn store(&self, key: &ArtifactKey, artifact: &[u8]) {
-        if let Err(error) = self.folder.store(&key.to_string(), |file| file.write_all(artifact)) {
-            warn!("cannot store a compiled guest in {}: {error}", self.folder.path().display());
+        if let Err(error) = self.artifacts.store(&key.to_string(), |file| file.write_all(artifact)) {
+            warn!("cannot store a compiled guest in {}: {error}", self.artifacts.path().display());
         }
     }
 }

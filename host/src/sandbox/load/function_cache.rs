@@ -76,7 +76,7 @@ struct Segment {
     is_used: AtomicBool,
 }
 
-/// The functions that this compilation did not find. They are in memory until it succeeds, so a process that is killed
+/// The functions that this compilation did not find. They are in memory until it succeeds, so a compilation that fails
 /// leaves no file behind.
 #[derive(Debug)]
 struct NewSegment {
@@ -307,7 +307,7 @@ mod tests {
             let key = |number: usize| Digest::from(Sha256::digest(number.to_le_bytes()));
             let location = Location { offset: 0, length: 0, digest: Sha256::digest([]).into() };
             let index: Index = (0..2 * MAX_FUNCTIONS / 3).map(|number| (key(number), location.clone())).collect();
-            fs::write(folder.path().join(segment.to_string()), encode(&index)).unwrap();
+            fs::write(folder.path().join(format!("{segment:064x}")), encode(&index)).unwrap();
         }
         assert_eq!(FunctionCache::open(folder.path()).unwrap().segments.len(), 1);
     }

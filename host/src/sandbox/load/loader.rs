@@ -164,11 +164,9 @@ fn cached_or_compiled(
     let functions = sandbox.cache().map(CompileCache::functions);
     let (bytes, memory) = (candidate.bytes(), sandbox.memory_bytes());
     let artifact =
-        compiler::compile(bytes, &key, memory, functions.as_deref(), priority, cancellation).map_err(|error| {
-            match error {
-                CompileError::Invalid(reason) => LoadError::Invalid { origin: origin(), reason },
-                reason => LoadError::Compile { origin: origin(), reason },
-            }
+        compiler::compile(bytes, &key, memory, functions, priority, cancellation).map_err(|error| match error {
+            CompileError::Invalid(reason) => LoadError::Invalid { origin: origin(), reason },
+            reason => LoadError::Compile { origin: origin(), reason },
         })?;
     let component = artifact::load(engine, &key, &artifact).map_err(|error| match error {
         ArtifactError::Refused(error) => invalid(error),
