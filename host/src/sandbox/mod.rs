@@ -18,7 +18,8 @@
 //! * `pixels`: decodes and encodes pictures for instances, in threads of its own.
 //! * `lifecycle`: the generation that an instance belongs to.
 //! * `imports`: the host side of the WIT interfaces.
-//! * `wasmtime_error`: classifies and formats errors of wasmtime; `limited_text`: limits texts that components choose.
+//! * `wasmtime_error`: classifies and formats errors of wasmtime; `limited_text`: limits texts that components choose;
+//!   `interface_version`: compares versions of WIT interfaces.
 //!
 //! [`crate::swap`] decides which guest serves.
 
@@ -32,6 +33,7 @@ mod filter;
 mod grants;
 mod http_hooks;
 mod imports;
+mod interface_version;
 mod lifecycle;
 mod limited_text;
 mod limits;

@@ -7,6 +7,7 @@ use wasmtime::{Result, Store};
 use crate::channels::Publisher;
 use crate::sandbox::imports::bindings as v0_2;
 use crate::sandbox::imports::wasi_0_3::bindings as v0_3;
+use crate::sandbox::interface_version::is_version_of;
 use crate::sandbox::state::GuestState;
 
 /// The export `publisher`.
@@ -46,9 +47,9 @@ impl PublisherExport {
 /// The interface with the work of a guest. The host calls the newer one if a component exports both.
 const WORKER: [&str; 2] = ["hotshoe:server/worker@0.3.0", "hotshoe:server/worker@0.2.0"];
 
-/// Whether this is the name of the interface with the work of a component.
+/// Whether this is the name of the interface with the work of a component, in a version that the host can call.
 pub(in crate::sandbox) fn is_worker(interface: &str) -> bool {
-    WORKER.contains(&interface)
+    WORKER.iter().any(|worker| is_version_of(interface, worker))
 }
 
 /// The name under which a composed component exports the worker of the middleware with this index.

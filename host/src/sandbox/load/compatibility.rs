@@ -3,6 +3,7 @@
 use wasmtime::component::{Linker, ResourceType};
 
 use super::interfaces::{Import, ImportKind, Interfaces, Item, ItemKind};
+use crate::sandbox::interface_version::{are_compatible, is_version_of};
 use crate::sandbox::limited_text::limited;
 
 /// The packages whose interfaces the host provides, with their versions. Components may import any compatible version.
@@ -37,16 +38,16 @@ const UNVERSIONED_INTERFACES: [&str; 1] = ["wasi:logging/logging"];
 
 /// The interfaces of which a guest must export one, in any version compatible with this one. Middleware imports and
 /// exports one of them.
-const HANDLERS: [(&str, &str); 2] = [("wasi:http/incoming-handler", "0.2.12"), ("wasi:http/handler", "0.3.0")];
+const HANDLERS: [&str; 2] = ["wasi:http/incoming-handler@0.2.12", "wasi:http/handler@0.3.0"];
 
 /// The same for people.
 pub(super) const HANDLER_NAMES: &str = "wasi:http/incoming-handler or wasi:http/handler";
 
 /// The interface that drivers of cameras export, in any version compatible with this one.
-const SOURCE: (&str, &str) = ("hotshoe:camera/source", "0.2.0");
+const SOURCE: &str = "hotshoe:camera/source@0.2.0";
 
 /// The interface that filters export, in any version compatible with this one.
-const FILTER: (&str, &str) = ("hotshoe:camera/filter", "0.2.0");
+const FILTER: &str = "hotshoe:camera/filter@0.2.0";
 
 /// The most names in an error message, which each report of the status contains. `hotshoe guest imports` lists all.
 const MAX_LISTED: usize = 20;
@@ -125,15 +126,18 @@ pub(super) fn is_filter(interface: &str) -> bool {
     is_version_of(interface, FILTER)
 }
 
-fn is_version_of(interface: &str, (name, provided): (&str, &str)) -> bool {
-    interface.split_once('@').is_some_and(|(found, version)| found == name && are_compatible(version, provided))
+/// Whether this is the name of a request handler in any version, even one that the host cannot call.
+pub(super) fn is_handler_of_any_version(interface: &str) -> bool {
+    HANDLERS.into_iter().any(|handler| without_version(handler) == without_version(interface))
 }
 
 /// The name of the request handler without its version, if this is one in a version that the host can call.
 pub(super) fn handler(interface: &str) -> Option<&'static str> {
-    let (name, version) = interface.split_once('@')?;
-    let is_provided = |(handler, provided): &&(&str, &str)| name == *handler && are_compatible(version, provided);
-    HANDLERS.iter().find(is_provided).map(|(handler, _)| *handler)
+    HANDLERS.into_iter().find(|handler| is_version_of(interface, handler)).map(without_version)
+}
+
+fn without_version(interface: &str) -> &str {
+    interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
 /// The handler that middleware passes requests on to: the one that it imports and exports.
@@ -189,25 +193,6 @@ fn provided_name(interface: &str) -> Option<String> {
     Some(format!("{path}@{provided}"))
 }
 
-/// Whether two versions are compatible by the rules of wasmtime's linker: they agree up to the first number that is not
-/// 0. Prereleases, and versions below 0.1, are compatible only with themselves.
-fn are_compatible(one: &str, other: &str) -> bool {
-    let significant = |version: &str| {
-        let mut numbers = version.split('.').map(|number| number.parse::<u64>().ok());
-        let (Some(Some(major)), Some(Some(minor)), Some(Some(_)), None) =
-            (numbers.next(), numbers.next(), numbers.next(), numbers.next())
-        else {
-            return None;
-        };
-        match (major, minor) {
-            (0, 0) => None,
-            (0, minor) => Some((0, minor)),
-            (major, _) => Some((major, 0)),
-        }
-    };
-    one == other || significant(one).is_some_and(|version| significant(other) == Some(version))
-}
-
 #[cfg(test)]
 mod tests {
     use wasmtime::Engine;
@@ -253,6 +238,8 @@ mod tests {
             r#"(import "wasi:io/poll@0.2.12" (instance (export "pollable" (type (sub resource)))))"#,
             r#"(import "wasi:io/poll@0.2.0" (instance (export "pollable" (type (sub resource)))))"#,
             r#"(import "wasi:io/poll@0.2.99" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.2.99+build.1" (instance (export "pollable" (type (sub resource)))))"#,
+            r#"(import "wasi:io/poll@0.2.0-rc1+build" (instance (export "pollable" (type (sub resource)))))"#,
             r#"(import "wasi:io/poll@0.3.0" (instance (export "pollable" (type (sub resource)))))"#,
             r#"(import "wasi:io/poll@0.2.0-rc1" (instance (export "pollable" (type (sub resource)))))"#,
             r#"(import "wasi:io/poll@1.0.0" (instance (export "pollable" (type (sub resource)))))"#,

@@ -18,7 +18,7 @@
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
-use super::compatibility::{handler, is_handler, passed_handler};
+use super::compatibility::{handler, is_handler_of_any_version, passed_handler};
 use crate::sandbox::call::exports::{is_worker, worker_of_middleware};
 
 /// Composes components: the middleware, outermost first, and the guest last. The result is not validated, since it is
@@ -50,7 +50,7 @@ pub(super) fn compose(components: Vec<Vec<u8>>) -> wasmtime::Result<Vec<u8>> {
         };
         if index == guest {
             // Not another handler of the guest: requests would bypass the middleware.
-            for name in exports.iter().filter(|name| version.is_none() || !is_handler(name)) {
+            for name in exports.iter().filter(|name| version.is_none() || !is_handler_of_any_version(name)) {
                 export(&mut graph, name, name)?;
             }
         } else if let Some(worker) = exports.iter().find(|name| is_worker(name)) {
@@ -90,4 +90,33 @@ fn describe(error: impl std::error::Error) -> wasmtime::Error {
         source = cause.source();
     }
     wasmtime::Error::msg(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::interfaces::Interfaces;
+    use super::*;
+
+    /// wasmtime would have called the handler with build metadata, past the middleware.
+    #[test]
+    fn no_handler_of_the_guest_is_exported_beside_that_of_the_middleware() {
+        let middleware = r#"(component
+            (import "wasi:http/incoming-handler@0.2.11" (instance $next (export "handle" (func))))
+            (export "wasi:http/incoming-handler@0.2.11" (instance $next)))"#;
+        let guest = r#"(component
+            (core module $module (func (export "handle")))
+            (core instance $core (instantiate $module))
+            (func $handle (canon lift (core func $core "handle")))
+            (instance $instance (export "handle" (func $handle)))
+            (export "wasi:http/incoming-handler@0.2.12" (instance $instance))
+            (export "wasi:http/incoming-handler@0.2.99+x" (instance $instance))
+            (export "wasi:http/incoming-handler@0.4.0" (instance $instance))
+            (export "wasi:http/handler@0.3.0+x" (instance $instance))
+            (export "test:guest/other@1.0.0" (instance $instance)))"#;
+        let parts = [middleware, guest].map(|text| wat::parse_str(text).unwrap());
+        let composed = compose(parts.into()).unwrap();
+        let mut exports: Vec<_> = Interfaces::parse(&composed).unwrap().exports.into_iter().collect();
+        exports.sort();
+        assert_eq!(exports, ["test:guest/other@1.0.0", "wasi:http/incoming-handler@0.2.11"]);
+    }
 }
