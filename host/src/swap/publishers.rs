@@ -65,6 +65,11 @@ impl PublisherRun {
         Self { number, request, work: Box::pin(work) }
     }
 
+    /// The number of the publisher's generation.
+    fn generation_number(&self) -> u64 {
+        self.request.generation().lifecycle.number
+    }
+
     /// Waits until the publisher's generation reaches a phase.
     fn reaches(&self, phase: Phase) -> impl Future<Output = ()> + use<> {
         self.request.generation().lifecycle.clone().reaches(phase)
@@ -102,6 +107,10 @@ async fn publish(channels: Channels, channel: Arc<Channel>, active_guest: Active
                     previous = None;
                 }
                 () = replaced => {
+                    if active_guest.current().lifecycle.number == current.generation_number() {
+                        // The server shuts down, which ends the generation without another.
+                        return channels.end(&channel);
+                    }
                     debug!(channel = channel.name(), "starting the new guest's publisher");
                     if has_taken_over {
                         previous = Some(current);

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Viewer, connect, get};
-use hotshoe_test_support::server::Server;
+use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::{guests, pictures};
 use rustix::process::Signal;
 
@@ -74,6 +74,22 @@ fn sigterm_ends_streams_that_the_guest_writes_with_the_closing_delimiter() {
         while viewer.next_part().is_some() {}
     }
     assert!(server.wait().success());
+}
+
+/// Each publisher was replaced by another of the same guest, over and over, until all viewers had left.
+#[test]
+fn publishers_are_not_started_again_during_the_shutdown() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures::fill(folder.path(), 16, 1_000_000);
+    let mut command = command();
+    command.arg("--camera").arg(format!("emulated:{},fps=20", folder.path().display()));
+    command.env("RUST_LOG", "hotshoe=debug");
+    let mut server = Server::start_command(command);
+    let mut stalled = Viewer::watch(server.address, "/video_feed");
+    stalled.begin_part();
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
+    assert!(!server.log().contains("starting the new guest's publisher"), "{}", server.log());
 }
 
 #[test]
