@@ -7,7 +7,7 @@ use tracing::warn;
 use wasmtime::{CacheStore, Config, Engine, PoolingAllocationConfig};
 
 use super::epoch_ticker;
-use super::limits::{MAX_CORE_INSTANCES, MAX_TABLE_ELEMENTS};
+use super::limits::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use super::load::compile_cache::CompileCache;
 use super::pixels::Pixels;
 use super::usage::{UsageByRole, UsageReport};
@@ -15,6 +15,15 @@ use super::usage::{UsageByRole, UsageReport};
 /// How many freed slots the pool keeps and reuses before it takes slots that were never used. The kernel still has page
 /// tables for freed slots.
 const WARM_SLOTS: u32 = 16;
+
+/// How many memories and tables the pool has for each instance: those of a guest behind one middleware. They reserve
+/// address space. If all instances have more, for example because of more middleware, fewer can run at once.
+const MEMORIES_PER_INSTANCE: u32 = 2;
+const TABLES_PER_INSTANCE: u32 = 4;
+
+/// The largest image of the initial contents of a memory that is stored with the code even if most of it is zero, in
+/// bytes. With the default of 16 MiB, a module of 35 bytes takes that much.
+const SPARSE_IMAGE_LIMIT: u64 = 1 << 20;
 
 /// Why the sandbox cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +128,8 @@ fn base_config(memory_bytes: usize) -> Config {
         .memory_reservation(memory_bytes as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(64 << 10)
-        .memory_may_move(false);
+        .memory_may_move(false)
+        .memory_guaranteed_dense_image_size(SPARSE_IMAGE_LIMIT);
     config
 }
 
@@ -127,16 +137,15 @@ fn pool(instances: u32, memory_bytes: usize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
-        .max_memories_per_component(MAX_CORE_INSTANCES)
-        .max_tables_per_component(MAX_CORE_INSTANCES)
-        .max_memories_per_module(MAX_CORE_INSTANCES)
-        .max_tables_per_module(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_memories_per_module(MAX_MEMORIES)
+        .max_tables_per_module(MAX_TABLES)
         .table_elements(MAX_TABLE_ELEMENTS)
-        // Core instances reserve nothing in advance. Memories and tables reserve address space, so their totals are
-        // for typical guests, which have one memory and one or two tables.
+        // Core instances reserve nothing in advance.
         .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
-        .total_memories(instances)
-        .total_tables(instances.saturating_mul(2))
+        .total_memories(instances.saturating_mul(MEMORIES_PER_INSTANCE))
+        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
         .total_stacks(instances)
         .max_memory_size(memory_bytes)
         .max_unused_warm_slots(WARM_SLOTS)

@@ -32,7 +32,7 @@ pub enum CallError {
     #[error("the system is out of resources for the guest: {0}")]
     OutOfResources(String),
     /// The instance pool is full.
-    #[error("all guest instances are in use; raise --max-requests")]
+    #[error("all guest instances, or all memories and tables for them, are in use; raise --max-requests")]
     PoolExhausted,
     /// The guest trapped, with the root cause and the innermost functions. The debug log has the backtrace.
     #[error("the guest trapped: {0}")]

@@ -28,6 +28,10 @@ use crate::process::memory_file::create_memory_file;
 const LOWEST_MEMORY_LIMIT: u64 = 128 << 20;
 const HIGHEST_MEMORY_LIMIT: u64 = 1 << 30;
 
+/// The largest output of the compiler, in bytes: as large as all entries of the compile cache together. The server holds
+/// it in memory while the component may run. A component with an interpreter has 55 MB.
+const OUTPUT_LIMIT: u64 = 256 << 20;
+
 /// The most threads of the compiler. Each takes up to 100 MiB for functions in progress.
 const MAX_THREADS: usize = 4;
 
@@ -54,6 +58,9 @@ pub enum CompileError {
     /// The compiler reached its memory limit, in bytes.
     #[error("it needs more than {} MiB of memory", .0 >> 20)]
     OutOfMemory(u64),
+    /// The output of the compiler is larger than [`OUTPUT_LIMIT`].
+    #[error("its compiled code takes more than {} MiB", OUTPUT_LIMIT >> 20)]
+    TooLarge,
     /// The compiler reached its limit on CPU time.
     #[error("it needs more than {} seconds of CPU time", CPU_LIMIT.as_secs())]
     CpuTime,
@@ -193,7 +200,11 @@ fn run(
     let status = child.wait()?;
     let message = String::from_utf8_lossy(&message).split_whitespace().collect::<Vec<_>>().join(" ");
     outcome(status, message, memory_limit)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(output.metadata()?.len()).unwrap_or_default());
+    let length = output.metadata()?.len();
+    if length > OUTPUT_LIMIT {
+        return Err(CompileError::TooLarge);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     output.rewind()?;
     output.read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -16,7 +16,7 @@ use super::linker::linker;
 use super::origin::Origin;
 use crate::sandbox::call::exports::{PublisherExport, WorkerExport};
 use crate::sandbox::engine::Sandbox;
-use crate::sandbox::limits::MAX_CORE_INSTANCES;
+use crate::sandbox::limits::{MAX_MEMORIES, MAX_TABLES};
 use crate::sandbox::state::GuestState;
 use crate::sandbox::wasmtime_error::one_line;
 
@@ -123,8 +123,8 @@ fn check_limits(component: &Component, memory_bytes: usize) -> Result<(), String
     // `None` if the component imports a module. No host provides one, so linking fails.
     let Some(required) = component.resources_required() else { return Ok(()) };
     let memory = required.max_initial_memory_size.unwrap_or_default().saturating_mul(WASM_PAGE);
-    if required.num_memories > MAX_CORE_INSTANCES || required.num_tables > MAX_CORE_INSTANCES {
-        return Err(format!("it has more than {MAX_CORE_INSTANCES} memories or tables"));
+    if required.num_memories > MAX_MEMORIES || required.num_tables > MAX_TABLES {
+        return Err(format!("it has more than {MAX_MEMORIES} memories or {MAX_TABLES} tables"));
     }
     if memory > memory_bytes as u64 {
         return Err(format!("one of its memories has {} MiB at the start", memory >> 20));
