@@ -254,7 +254,9 @@ fn users_text(path: &Path, users: &[DeviceUser]) -> String {
     let names: Vec<_> = users.iter().map(ToString::to_string).collect();
     if names.is_empty() {
         let path = path.display();
-        return format!("another program or another camera of this server (`sudo fuser -v {path}` shows which); stop it");
+        return format!(
+            "another program or another camera of this server (`sudo fuser -v {path}` shows which); stop it"
+        );
     }
     format!("another program, {}; stop it", names.join(" or "))
 }
