@@ -166,7 +166,7 @@ fn serve_entry(out: ResponseOutparam, head_only: bool, camera: &str, sequence: &
 
 /// Publishes the results of these cameras that are attached from now on, until the stream ends.
 pub fn publish(sink: &mut impl Sink, cameras: &[String], format: Format) {
-    // Cameras exist for as long as the host runs.
+    // If one of these cameras is removed, the host ends the stream.
     let mut readers: Vec<_> = cameras.iter().filter_map(|camera| Some((camera, Reader::open(camera).ok()?))).collect();
     // The response starts with the first part.
     if sink.push(format.heartbeat().as_bytes(), None, b"").is_err() {

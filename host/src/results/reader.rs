@@ -24,6 +24,16 @@ impl Reader {
         Self { results, newest, last }
     }
 
+    /// Whether the camera was removed. It gets no more results then, and the next camera of that name has its own.
+    pub fn is_camera_removed(&self) -> bool {
+        self.results.camera.is_removed()
+    }
+
+    /// Waits until the camera is removed.
+    pub fn camera_removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.results.camera.removed()
+    }
+
     /// Returns the next entry, if there is one. Does not block.
     pub fn next_entry(&mut self) -> Option<Arc<Entry>> {
         let entry = self.results.entries().after(self.last)?;

@@ -50,7 +50,7 @@ pub use call::exports::WorkerExport;
 pub use call::guest_body::GuestBody;
 pub use call::idle_instances::MAX_IDLE_INSTANCES;
 pub use call::instances::Instances;
-pub use call::invoker::Invoker;
+pub use call::invoker::{Invoker, WorkEnd};
 pub use call::request_body::{BodyError, BodyLimits, RequestBody};
 pub use call::response_body::ResponseBody;
 pub use driver::error::DriverError;

@@ -70,8 +70,8 @@ pub(super) struct GuestState {
     pub(super) max_live_requests: u32,
     /// The number of feeds that the guest holds.
     pub(super) feeds_held: u32,
-    /// Whether the camera of a feed was removed, and the guest has asked for a frame of it since. The host then ends
-    /// the publisher, or the stream that the instance writes.
+    /// Whether the camera of a feed or of a reader of results was removed, and the guest has asked for more of it since.
+    /// The host then ends the publisher, the worker, or the stream that the instance writes.
     pub(super) camera_removed: Arc<AtomicBool>,
     /// The number of images that the guest holds.
     pub(super) images_held: u32,

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::active_guest::ActiveGuest;
 use super::generation::Generation;
 use crate::process::supervisor::{Backoff, Restarts};
-use crate::sandbox::{LoadedGuest, Phase, WorkerExport};
+use crate::sandbox::{LoadedGuest, Phase, WorkEnd, WorkerExport};
 
 /// The most workers of a guest or of one middleware at once: that of the current generation, and that of the one before
 /// until the drain limit. With every replacement, the older one ends.
@@ -62,7 +62,8 @@ async fn run_all(active_guest: ActiveGuest, generation: Arc<Generation>) {
     join_all(generation.guest.workers.iter().map(run)).await;
 }
 
-/// Runs a worker until it returns or its generation ends. Restarts it when it fails, unless the generation was replaced.
+/// Runs a worker until it returns or its generation ends. Restarts it when it fails, or when a camera that it reads was
+/// removed, unless the generation was replaced.
 async fn run_worker(active_guest: &ActiveGuest, generation: &Generation, worker: WorkerExport) {
     let Generation { guest, lifecycle, .. } = generation;
     let number = lifecycle.number;
@@ -71,8 +72,15 @@ async fn run_worker(active_guest: &ActiveGuest, generation: &Generation, worker:
         let mut restarts = Restarts::new(Backoff::DEFAULT);
         loop {
             let started = Instant::now();
-            let Err(error) = active_guest.invoker().work(guest, worker.clone(), lifecycle.clone()).await else {
-                return info!(generation = number, "{name} has finished");
+            let error = match active_guest.invoker().work(guest, worker.clone(), lifecycle.clone()).await {
+                Ok(WorkEnd::Returned) => return info!(generation = number, "{name} has finished"),
+                // Only the worker knows which cameras it wants to read instead.
+                Ok(WorkEnd::CameraRemoved) if *lifecycle.phase.borrow() == Phase::Serving => {
+                    info!(generation = number, "{name} starts again: a camera that it reads was changed or removed");
+                    continue;
+                }
+                Ok(WorkEnd::CameraRemoved) => return,
+                Err(error) => error,
             };
             active_guest.count_failure(&error);
             if *lifecycle.phase.borrow() > Phase::Serving {

@@ -43,6 +43,15 @@ use crate::sandbox::wasmtime_error::one_line;
 /// The shortest interval between checks of the answer timeout.
 const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
+/// How a worker has ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WorkEnd {
+    /// It returned.
+    Returned,
+    /// A camera that it reads was removed, perhaps because its options have changed.
+    CameraRemoved,
+}
+
 /// Calls guests, with everything that their instances share.
 pub struct Invoker {
     host: HostContext,
@@ -106,8 +115,8 @@ impl Invoker {
         let mut call = RunningCall::new(Box::pin(call), interruptions, usage);
         let mut limit = YieldLimit::new();
         std::future::poll_fn(|context| match limit.poll(&mut call, context) {
-            // Its viewers would see no more than the last picture.
-            Poll::Pending if camera_removed.load(Ordering::Relaxed) => Poll::Ready(Ok(())),
+            // Whatever the guest has made of it: its viewers would see no more than the last picture.
+            _ if camera_removed.load(Ordering::Relaxed) => Poll::Ready(Ok(())),
             Poll::Pending if call.exceeds_compute_limit() => Poll::Ready(Err(CallError::ComputeLimit)),
             polled => polled,
         })
@@ -117,13 +126,26 @@ impl Invoker {
     /// Runs one of the workers of `guest` in a new instance, as part of the generation of `lifecycle`. Limits how much
     /// it computes to `WORKER_SHARE` (`throttle.rs`).
     ///
-    /// Returns when the worker has returned, or with an error if it failed. Dropping the future ends the instance.
-    pub async fn work(&self, guest: &LoadedGuest, worker: WorkerExport, lifecycle: Lifecycle) -> Result<(), CallError> {
+    /// Returns when the worker has returned or a camera that it reads was removed, or with an error if it failed. Dropping
+    /// the future ends the instance.
+    pub async fn work(
+        &self,
+        guest: &LoadedGuest,
+        worker: WorkerExport,
+        lifecycle: Lifecycle,
+    ) -> Result<WorkEnd, CallError> {
         let store = new_store(&self.host, guest, lifecycle);
         let usage = store.data().limits.usage().clone();
-        throttled(usage.measure(worker.run(store)), Charges::default())
-            .await
-            .map_err(|error| CallError::from_wasmtime(&error))
+        let camera_removed = store.data().camera_removed.clone();
+        let mut work = pin!(throttled(usage.measure(worker.run(store)), Charges::default()));
+        std::future::poll_fn(|context| match work.as_mut().poll(context) {
+            // Whatever the worker has made of it.
+            _ if camera_removed.load(Ordering::Relaxed) => Poll::Ready(Ok(WorkEnd::CameraRemoved)),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(WorkEnd::Returned)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(CallError::from_wasmtime(&error))),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
     }
 
     /// Lets `guest` handle a request, as part of the generation of `lifecycle`. Uses one of `instances`, which must be

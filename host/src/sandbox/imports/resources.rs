@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
 use crate::camera::{Feed, Frame};
-use crate::results::{EventChanges, Reader};
+use crate::results::{Entry, EventChanges, Reader};
 use crate::sandbox::lifecycle::Lifecycle;
 
 /// How long a guest waits for a camera that was removed before it learns that: a guest that ignores errors and tries
@@ -118,12 +118,51 @@ impl Pollable for HeldFeed {
 /// A reader of results held by a guest.
 pub struct HeldReader {
     pub(super) reader: Reader,
+    /// See `GuestState::camera_removed`.
+    pub(super) camera_removed: Arc<AtomicBool>,
+}
+
+impl HeldReader {
+    /// Returns the next entry, if there is one.
+    pub(super) fn next_entry(&mut self) -> Option<Arc<Entry>> {
+        if self.reader.is_camera_removed() {
+            self.camera_removed.store(true, Ordering::Relaxed);
+        }
+        self.reader.next_entry()
+    }
+
+    /// Waits until [`next_entry`](Self::next_entry) would return an entry, or until `limit` has passed.
+    pub(super) fn wait(&self, limit: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (removed, entry) = (self.removed(), self.reader.wait());
+        async move {
+            tokio::select! {
+                biased;
+                () = entry => {}
+                () = removed => sleep(limit.min(REMOVED_DELAY)).await,
+                () = sleep(limit) => {}
+            }
+        }
+    }
+
+    /// Waits until the camera is removed, and notes that.
+    fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (removed, note) = (self.reader.camera_removed(), self.camera_removed.clone());
+        async move {
+            removed.await;
+            note.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 #[async_trait]
 impl Pollable for HeldReader {
     async fn ready(&mut self) {
-        self.reader.ready().await;
+        let removed = self.removed();
+        tokio::select! {
+            biased;
+            () = self.reader.ready() => {}
+            () = removed => std::future::pending().await,
+        }
     }
 }
 

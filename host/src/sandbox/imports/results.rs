@@ -1,9 +1,7 @@
 //! The host side of `hotshoe:server/results`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynPollable, subscribe};
@@ -73,12 +71,12 @@ impl wit::Host for GuestState {
 impl wit::HostReader for GuestState {
     fn open(&mut self, camera: String) -> Result<Result<Resource<HeldReader>, wit::ErrorCode>> {
         let Some(reader) = self.results.reader(&camera) else { return Ok(Err(wit::ErrorCode::UnknownCamera)) };
-        Ok(Ok(self.table.push(HeldReader { reader })?))
+        let reader = HeldReader { reader, camera_removed: self.camera_removed.clone() };
+        Ok(Ok(self.table.push(reader)?))
     }
 
     fn next(&mut self, reader: Resource<HeldReader>) -> Result<Option<wit::Entry>> {
-        let entry: Option<Arc<Entry>> = self.table.get_mut(&reader)?.reader.next_entry();
-        Ok(entry.as_deref().map(to_wit))
+        Ok(self.table.get_mut(&reader)?.next_entry().as_deref().map(to_wit))
     }
 
     async fn blocking_next(
@@ -86,9 +84,8 @@ impl wit::HostReader for GuestState {
         reader: Resource<HeldReader>,
         timeout_nanoseconds: u64,
     ) -> Result<Option<wit::Entry>> {
-        let reader = &mut self.table.get_mut(&reader)?.reader;
-        // Afterwards, there is an entry or not.
-        let _ = timeout(Duration::from_nanos(timeout_nanoseconds), reader.ready()).await;
+        let reader = self.table.get_mut(&reader)?;
+        reader.wait(Duration::from_nanos(timeout_nanoseconds)).await;
         Ok(reader.next_entry().as_deref().map(to_wit))
     }
 

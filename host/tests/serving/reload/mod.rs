@@ -13,7 +13,7 @@ use hotshoe_test_support::client::{Viewer, get, request, send};
 use hotshoe_test_support::random::Random;
 use hotshoe_test_support::server::{Server, command};
 use hotshoe_test_support::tls::{Certificate, FIRST, RENEWED, connect_tls};
-use hotshoe_test_support::wait_until;
+use hotshoe_test_support::{guests, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -145,6 +145,58 @@ fn streams_that_the_guest_writes_itself_end_when_their_camera_is_removed() {
     while goes.next_part().is_some() {}
     assert_eq!(configured.snapshot_status("goes"), 404);
     stays.part();
+}
+
+/// The worker waited for ever for frames of the camera that was removed.
+#[test]
+fn a_worker_whose_camera_is_changed_starts_again_and_reads_the_new_one() {
+    let configured = Configured::start(&cameras(&[("emulated", 20)]));
+    let server = &configured.server;
+    assert_eq!(server.put_guest(&guests::attaching(guests::ATTACHES_ALL)).status, 200);
+    let results = || {
+        let metrics = request(server.admin.unwrap(), "GET", "/metrics").text();
+        let name = "hotshoe_camera_results_total{camera=\"emulated\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok()).unwrap()
+    };
+    wait_until("the worker attaches results", || results() > 0);
+    let changed = &["emulated"][..];
+    for rate in [10, 20] {
+        assert_eq!(configured.reload(&cameras(&[("emulated", rate)])), (200, report(&[], changed, &[])));
+        // Those of the new camera begin with 0.
+        wait_until("the worker attaches results to frames of the changed camera", || results() > 0);
+    }
+    server.wait_for_logs("the worker starts again: a camera that it reads was changed or removed", 2);
+    assert!(!server.log().contains("the worker failed"), "{}", server.log());
+}
+
+/// They stayed open, without results, even for clients that came later.
+#[test]
+fn results_of_a_camera_that_is_changed_end() {
+    let configured = Configured::start(&cameras(&[("stays", 20), ("changes", 20)]));
+    let address = configured.server.address;
+    let mut stays = Viewer::watch(address, "/results/stays");
+    let mut changes = Viewer::watch(address, "/results/changes");
+    stays.chunk();
+    changes.chunk();
+    let text = cameras(&[("stays", 20), ("changes", 10)]);
+    assert_eq!(configured.reload(&text), (200, report(&[], &["changes"], &[])));
+    while changes.next_chunk().is_some() {}
+    // The next one is a heartbeat.
+    stays.chunk();
+}
+
+/// It was restarted each second, and its guest was rolled back after five failures.
+#[test]
+fn a_publisher_that_traps_because_its_camera_is_removed_has_not_failed() {
+    let configured = Configured::start(&cameras(&[("stays", 20), ("emulated", 20)]));
+    let server = &configured.server;
+    assert_eq!(server.put_guest(&guests::publishing_until_the_camera_is_removed()).status, 200);
+    let mut viewer = Viewer::watch(server.address, "/bad");
+    viewer.chunk();
+    assert_eq!(configured.reload(&cameras(&[("stays", 20)])), (200, report(&[], &[], &["emulated"])));
+    while viewer.next_chunk().is_some() {}
+    assert_eq!(server.generations()["current"]["failures"], 0);
+    assert!(!server.log().contains("its publisher failed"), "{}", server.log());
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
 use wasmtime::Result;
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
@@ -77,9 +76,8 @@ impl wit::HostReaderWithStore<GuestState> for HasSelf<GuestState> {
         timeout_nanoseconds: u64,
     ) -> Result<Option<wit::Entry>> {
         let reader = Resource::<HeldReader>::new_borrow(reader.rep());
-        let ready = accessor.with(|mut access| -> Result<_> { Ok(access.get().table.get(&reader)?.reader.wait()) })?;
-        // Afterwards, there is an entry or not.
-        let _ = timeout(Duration::from_nanos(timeout_nanoseconds), ready).await;
+        let limit = Duration::from_nanos(timeout_nanoseconds);
+        accessor.with(|mut access| access.get().table.get(&reader).map(|reader| reader.wait(limit)))?.await;
         accessor.with(|mut access| wit::HostReader::next(access.get(), reader))
     }
 }
