@@ -62,12 +62,14 @@ pub(super) fn component_store(
         // Drivers import less than guests, and have stores of their own.
         Author::Camera { .. } => &usage.filters,
     };
+    // The guest that serves would publish what a candidate joins, and be judged by that.
+    let channels = if lifecycle.is_candidate { host.channels.detached() } else { host.channels.clone() };
     let state = GuestState {
         cameras: host.cameras.clone(),
         allow_control: host.allow_control,
         grants: host.grants.clone(),
         lifecycle,
-        channels: host.channels.clone(),
+        channels,
         results: host.results.clone(),
         can_publish,
         subscription: Arc::default(),

@@ -134,7 +134,7 @@ pub(super) async fn send_test_request(invoker: &Invoker, guest: &LoadedGuest, nu
     if response.status().is_server_error() {
         warn!("{} answers GET / with {}", guest.origin, response.status());
     }
-    // A channel is not read: the current guest would publish it.
+    // Nobody publishes the channels of a candidate, so there is nothing to read.
     let ResponseBody::Guest(mut body) = response.into_body() else { return Ok(()) };
     let read = async {
         let mut length = 0;

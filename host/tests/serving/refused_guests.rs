@@ -124,6 +124,19 @@ fn a_guest_that_traps_in_its_first_response_is_refused() {
     assert_refused(&candidate, "failed its test request, GET /: the guest trapped");
 }
 
+/// The guest that serves published the channel, and could be rolled back for that.
+#[test]
+fn a_candidate_that_joins_a_channel_does_not_make_the_current_guest_publish_it() {
+    let server = Server::start(&["--camera", "emulated"]);
+    let current = guests::publishing("d", guests::PUBLISHES_NOTHING_AND_TRAPS, "part");
+    assert_eq!(server.put_guest(&current).status, 200);
+    // It holds the channel for half a second.
+    assert_eq!(server.put_guest(&guests::joining_and_refusing_at_once()).status, 422);
+    assert!(!server.log().contains("channel c"), "{}", server.log());
+    assert!(!server.log().contains("its publisher failed"), "{}", server.log());
+    assert_eq!(server.generations()["current"]["failures"], 0);
+}
+
 #[test]
 fn a_guest_that_loops_on_the_first_request_is_refused() {
     let candidate = guests::misbehaving_at_once(guests::SPINS);

@@ -112,6 +112,15 @@ pub fn publishing_with_label(length: u32) -> Vec<u8> {
 /// Returns a component that joins a channel, allows reuse, waits half a second and responds with an error. Its
 /// publisher opens the camera, and waits.
 pub fn joining_and_refusing() -> Vec<u8> {
+    joining_and_refusing_unless_index(true)
+}
+
+/// Like [`joining_and_refusing`], also if the request is for `/`, which is how candidates are tested.
+pub fn joining_and_refusing_at_once() -> Vec<u8> {
+    joining_and_refusing_unless_index(false)
+}
+
+fn joining_and_refusing_unless_index(answers_index: bool) -> Vec<u8> {
     let refuses = r#"(func $misbehave (param $out i32)
       (local $r i32)
       (call $allow_reuse)
@@ -125,7 +134,26 @@ pub fn joining_and_refusing() -> Vec<u8> {
     let publish = r#"(func (export "hotshoe:server/publisher@0.2.0#publish") (param $channel i32)
       (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
       (call $pause (i64.const 3600000)))"#;
-    encode(&module(&format!(r#"{refuses} {publish} (data (i32.const 1024) "c")"#), true), "publishing-guest")
+    let rest = format!(r#"{refuses} {publish} (data (i32.const 1024) "c")"#);
+    encode(&module(&rest, answers_index), "publishing-guest")
+}
+
+/// Returns a component that publishes the channel `c`: a part, and then another for each frame of the camera `emulated`,
+/// for which it looks every 20 ms. It traps if the camera is removed.
+pub fn publishing_until_the_camera_is_removed() -> Vec<u8> {
+    let next = r#"(import "hotshoe:camera/cameras@0.2.0" "[method]feed.next" (func $feed_next_now (param i32 i32)))"#;
+    let publish = "(func $publish (param $channel i32)
+      (local $feed i32)
+      (call $feed_open (i32.const 48) (i32.const 8) (i32.const 256))
+      (local.set $feed (i32.load (i32.const 260)))
+      (loop $again
+        (call $push_part (local.get $channel))
+        (call $pause (i64.const 20))
+        (call $feed_next_now (local.get $feed) (i32.const 256))
+        (if (i32.load8_u (i32.const 256)) (then unreachable))
+        (if (i32.load8_u (i32.const 264)) (then (call $drop_image (i32.load (i32.const 304)))))
+        (br $again)))";
+    publishing_and(next, "c", publish, "part", "(func $other (param $out i32) unreachable)")
 }
 
 /// Returns a component that joins the channel with this name but publishes none.
