@@ -161,7 +161,7 @@ impl ConnectionTable {
     /// buffered; until then, [`can_close`](Self::can_close) does not hold.
     pub(super) fn finish_request(&mut self, id: u64) {
         if let Some(entry) = self.connections.get(&id) {
-            entry.writer.set_unflushed();
+            entry.writer.end_answer();
         }
         self.set_idle(id);
     }
@@ -177,8 +177,16 @@ impl ConnectionTable {
         }
     }
 
+    /// Marks a connection as active because the head of a request has arrived.
+    pub(super) fn begin_request(&mut self, id: u64) {
+        if let Some(entry) = self.connections.get(&id) {
+            entry.writer.begin_answer();
+        }
+        self.set_active(id);
+    }
+
     /// Marks a connection as active, so that it is not closed to make room.
-    pub(super) fn set_active(&mut self, id: u64) {
+    fn set_active(&mut self, id: u64) {
         let Some(entry) = self.connections.get_mut(&id) else { return };
         let Some(sequence) = entry.idle.take() else { return };
         self.idle.remove(&sequence);

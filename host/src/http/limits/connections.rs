@@ -113,7 +113,7 @@ impl OpenConnection {
     /// Marks the connection as active until the returned value is dropped. Call it when the head of a request has
     /// arrived.
     pub fn begin_request(self: &Arc<Self>) -> ActiveRequest {
-        self.connections.lock().table.set_active(self.id);
+        self.connections.lock().table.begin_request(self.id);
         ActiveRequest(self.clone())
     }
 }

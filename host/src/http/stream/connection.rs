@@ -29,6 +29,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::http1_io::Exchanges;
 use super::write_half::{Sink, WriteHalf};
 use crate::http::socket::Socket;
 use crate::http::tls::{HandshakeError, TlsConfig, TlsSession};
@@ -121,17 +122,31 @@ struct WriterState {
     write_half: Option<WriteHalf>,
     /// Whether hyper has flushed since its last write and the last [`SharedWriter::set_unflushed`].
     is_flushed: bool,
+    /// Whether the service answers a request, from the arrival of its head to the end of the body of its response.
+    is_answering: bool,
 }
 
 impl SharedWriter {
     fn new(sink: Arc<dyn Sink>) -> Self {
         let write_half = Some(WriteHalf::new(sink));
-        Self(Arc::new(Mutex::new(WriterState { write_half, is_flushed: true })))
+        Self(Arc::new(Mutex::new(WriterState { write_half, is_flushed: true, is_answering: false })))
     }
 
     /// Records that hyper is about to buffer bytes. A body that lends must call this when it returns a frame.
     pub fn set_unflushed(&self) {
         self.lock().is_flushed = false;
+    }
+
+    /// Records that the service begins to answer a request.
+    pub fn begin_answer(&self) {
+        self.lock().is_answering = true;
+    }
+
+    /// Records that the body of a response has ended. hyper still has to write what it has buffered.
+    pub fn end_answer(&self) {
+        let mut state = self.lock();
+        state.is_answering = false;
+        state.is_flushed = false;
     }
 
     /// Takes the write half out. Returns `None` if it is lent already or hyper has not [flushed](Self::is_flushed).
@@ -180,6 +195,13 @@ impl SharedWriter {
         }
         state.is_flushed = true;
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Exchanges for Connection {
+    fn is_idle(&self) -> bool {
+        let state = self.writer.lock();
+        state.is_flushed && !state.is_answering
     }
 }
 

@@ -8,6 +8,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// A connection that knows whether a response of the service is in progress.
+pub trait Exchanges {
+    /// Whether hyper can only write a response of its own now: no other is in progress, and nothing of the last one is
+    /// left in hyper's buffer.
+    fn is_idle(&self) -> bool;
+}
+
 /// The I/O object that hyper reads from and writes to.
 pub struct Http1Io<S> {
     inner: S,
@@ -46,11 +53,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Http1Io<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Http1Io<S> {
+impl<S: AsyncWrite + Exchanges + Unpin> Http1Io<S> {
     /// Writes a replacement of `bytes` if they are one of hyper's error responses. Returns `None` otherwise.
     fn poll_replace(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
         if self.replacement.is_none() {
-            self.replacement = Some((explain(bytes)?, 0));
+            let explained = explain(bytes)?;
+            // The body of a response may look the same.
+            if !self.inner.is_idle() {
+                return None;
+            }
+            self.replacement = Some((explained, 0));
         }
         let (replacement, written) = self.replacement.as_mut()?;
         while let Some(rest) = replacement.get(*written..).filter(|rest| !rest.is_empty()) {
@@ -65,7 +77,7 @@ impl<S: AsyncWrite + Unpin> Http1Io<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Io<S> {
+impl<S: AsyncWrite + Exchanges + Unpin> AsyncWrite for Http1Io<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.poll_replace(context, bytes) {
             Some(result) => result,
@@ -132,9 +144,48 @@ pub(super) fn explain(bytes: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+
+    const HYPERS_ERROR: &[u8] =
+        b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\nDate: x\r\n\r\n";
+
+    struct Output {
+        written: Vec<u8>,
+        is_idle: bool,
+    }
+
+    impl AsyncWrite for Output {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.written.extend(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Exchanges for Output {
+        fn is_idle(&self) -> bool {
+            self.is_idle
+        }
+    }
+
+    /// The client got more bytes than the head of the response promised.
+    #[tokio::test]
+    async fn the_body_of_a_response_may_look_like_an_error_of_hyper() {
+        for is_idle in [false, true] {
+            let mut io = Http1Io::new(Output { written: Vec::new(), is_idle });
+            io.write_all(HYPERS_ERROR).await.unwrap();
+            assert_eq!(io.inner.written == HYPERS_ERROR, !is_idle);
+        }
+    }
 
     #[tokio::test]
     async fn bytes_that_are_given_back_are_read_first() {
@@ -155,8 +206,7 @@ mod tests {
 
     #[test]
     fn only_hypers_own_errors_are_explained() {
-        let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\nDate: x\r\n\r\n";
-        let text = String::from_utf8(explain(bare).unwrap()).unwrap();
+        let text = String::from_utf8(explain(HYPERS_ERROR).unwrap()).unwrap();
         assert!(text.starts_with("HTTP/1.1 431 ") && text.contains("\r\nX-Content-Type-Options: nosniff\r\n"));
         let (head, line) = text.split_once("\r\n\r\n").unwrap();
         assert!(line.starts_with("431 ") && line.ends_with('\n'));
