@@ -10,6 +10,10 @@ use crate::camera::Camera;
 use crate::camera::controls::{Control, ControlError, ControlKind, MenuItem};
 use crate::sandbox::state::GuestState;
 
+/// The longest name of a control, in bytes. The kernel's have 31 (`v4l2_queryctrl`), and many calls with longer ones could
+/// wait for a slow camera.
+const MAX_CONTROL_NAME: usize = 256;
+
 impl wit::Host for GuestState {
     async fn blocking_list_controls(&mut self, camera: String) -> Result<Result<Vec<wit::Control>, wit::ErrorCode>> {
         let camera = match self.controllable_camera(&camera) {
@@ -51,6 +55,9 @@ pub(super) async fn set_control(
     control: String,
     value: i64,
 ) -> Result<Result<i64, wit::ErrorCode>> {
+    if control.len() > MAX_CONTROL_NAME {
+        return Ok(Err(wit::ErrorCode::UnknownControl("the name of the control is too long".to_owned())));
+    }
     let turn = camera.lock_controls().await;
     let set = spawn_blocking(move || {
         let _turn = turn;

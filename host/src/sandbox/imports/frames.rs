@@ -51,8 +51,11 @@ impl GuestState {
     /// Fails if the guest must drop an image before it can receive another one.
     pub(super) fn check_images_held(&self) -> Result<(), ErrorCode> {
         let limit = MAX_IMAGES * self.max_live_requests;
-        let streams = u32::try_from(Arc::strong_count(&self.image_streams) - 1).unwrap_or(u32::MAX);
-        if self.images_held.saturating_add(streams) < limit { Ok(()) } else { Err(ErrorCode::TooManyImages(limit)) }
+        let streams = Arc::strong_count(&self.image_streams) - 1;
+        // Each call of `push-frames` may return a frame.
+        let pushes = Arc::strong_count(&self.frame_pushes) - 1;
+        let others = u32::try_from(streams + pushes).unwrap_or(u32::MAX);
+        if self.images_held.saturating_add(others) < limit { Ok(()) } else { Err(ErrorCode::TooManyImages(limit)) }
     }
 
     /// Whether the guest may receive another image before it drops one.

@@ -131,6 +131,11 @@ pub fn trials(target: &Option<String>) -> Vec<Trial> {
         ),
         trial("wasi_0_3_publisher_that_fails_is_rolled_back", target, publishers::failures_are_rolled_back),
         trial("wasi_0_3_host_pushes_frames_once_at_a_time", target, publishers::the_host_pushes_frames_once_at_a_time),
+        trial(
+            "wasi_0_3_host_fills_in_heads_and_returns_the_last_frame",
+            target,
+            publishers::the_host_fills_in_heads_and_returns_the_last_frame,
+        ),
         trial("wasi_0_3_publisher_has_limits", target, publishers::limits_hold),
         trial("wasi_0_3_guest_attaches_and_reads_results", target, results::attached_and_read),
         trial("wasi_0_3_worker_runs_once_for_each_generation", target, workers::run_once_for_each_generation),

@@ -7,7 +7,7 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 use super::channels::numbers;
-use super::{component, start, under_way};
+use super::{component, guest, start, under_way};
 
 /// Reads parts until one starts with this text.
 #[track_caller]
@@ -90,11 +90,37 @@ pub fn the_host_pushes_frames_once_at_a_time() {
     (0..3).for_each(|_| read_until(&mut viewer, "frame "));
 }
 
+/// As with WASI 0.2 (`frame_pushing::the_host_fills_in_heads_and_returns_the_last_frame`). The frame was not returned if
+/// the guest had taken all images that it may hold in the meantime.
+pub fn the_host_fills_in_heads_and_returns_the_last_frame() {
+    let server = Server::start(&["--camera", "emulated,fps=0.5", "--guest", guest()]);
+    let mut viewer = Viewer::watch(server.address, "/channel/join/pieces");
+    let chunk = viewer.chunk();
+    let part = chunk.strip_prefix(b"opening\n").unwrap();
+    let end = part.iter().position(|byte| *byte == b'\n').unwrap();
+    let head = std::str::from_utf8(&part[..end]).unwrap();
+    let image = part[end + 1..].strip_suffix(b"tail").unwrap();
+    assert!(image.starts_with(&[0xff, 0xd8]) && image.ends_with(&[0xff, 0xd9]));
+    let [number, length, time] = [0, 1, 2].map(|index| head.split(' ').nth(index).unwrap());
+    number.strip_prefix("n=").unwrap().parse::<u64>().unwrap();
+    assert_eq!(length, format!("l={}", image.len()));
+    let (seconds, microseconds) = time.strip_prefix("t=").unwrap().split_once('.').unwrap();
+    assert!(seconds.parse::<u64>().unwrap() > 1_600_000_000 && microseconds.len() == 6, "{time}");
+    assert_eq!(viewer.chunk(), [b"again\n", image, b"tail"].concat());
+}
+
+/// The errors of `push-frames` if the head is too long, has too many pieces, or all images are held.
+const TOO_MUCH: &str = "opening\nErrorCode::PartTooLarge(4194304); \
+    ErrorCode::Other(\"the head has more than 64 pieces\"); \
+    ErrorCode::Other(\"the component holds the maximum number of images; drop one first\")";
+
 pub fn limits_hold() {
     let server = start(&["--drain", "0.2"]);
-    for (channel, part) in
-        [("large", "opening\nErrorCode::PartTooLarge(4194304).\n"), ("feeds", "opening\n16 feeds.\n")]
-    {
+    for (channel, part) in [
+        ("large", "opening\nErrorCode::PartTooLarge(4194304).\n"),
+        ("feeds", "opening\n16 feeds.\n"),
+        ("too-much", TOO_MUCH),
+    ] {
         let mut viewer = Viewer::watch(server.address, &format!("/channel/join/{channel}"));
         assert_eq!(viewer.chunk(), part.as_bytes());
     }

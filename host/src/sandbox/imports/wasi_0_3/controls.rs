@@ -15,7 +15,8 @@ impl wit::HostWithStore<GuestState> for HasSelf<GuestState> {
         accessor: &Accessor<GuestState, Self>,
         camera: String,
     ) -> Result<Result<Vec<wit::Control>, wit::ErrorCode>> {
-        let camera = accessor.with(|mut access| access.get().controllable_camera(&camera));
+        // Moved, so that the name takes no memory while the call waits for its turn.
+        let camera = accessor.with(move |mut access| access.get().controllable_camera(&camera));
         Ok(match camera {
             Ok(camera) => list_controls(camera)
                 .await?
@@ -31,7 +32,7 @@ impl wit::HostWithStore<GuestState> for HasSelf<GuestState> {
         control: String,
         value: i64,
     ) -> Result<Result<i64, wit::ErrorCode>> {
-        let camera = accessor.with(|mut access| access.get().controllable_camera(&camera));
+        let camera = accessor.with(move |mut access| access.get().controllable_camera(&camera));
         Ok(match camera {
             Ok(camera) => set_control(camera, control, value).await?.map_err(error_code),
             Err(error) => Err(error_code(error)),

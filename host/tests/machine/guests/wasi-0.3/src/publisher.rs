@@ -15,6 +15,8 @@ impl Guest for Component {
         match name.as_str() {
             "camera" => camera(&channel).await,
             "frames" => frames(channel).await,
+            "pieces" => pieces(&channel).await,
+            "too-much" => too_much(&channel).await,
             "silent" => wait_for(3_600_000 * MILLISECOND).await,
             "nothing" => panic!("out of ink"),
             "returns" => tick(&channel, 3).await,
@@ -97,6 +99,48 @@ async fn frames(channel: Channel) {
         let head = vec![HeadPiece::Bytes(b"frame ".to_vec()), HeadPiece::Sequence, HeadPiece::Bytes(b"\n".to_vec())];
         let _ = channel.push_frames(&feed, head, b"\n".to_vec(), 1_000 * MILLISECOND).await.unwrap();
     }
+}
+
+/// Lets the host push a frame of a slow camera with all pieces of a head, and pushes it again. Meanwhile it takes as many
+/// images as it gets.
+async fn pieces(channel: &Channel) {
+    spawn_local(async {
+        // Not before the frame is pushed.
+        wait_for(200 * MILLISECOND).await;
+        let newest = || Feed::open("emulated").unwrap().next();
+        let _held: Vec<_> = std::iter::from_fn(|| newest().ok()).collect();
+        wait_for(u64::MAX).await;
+    });
+    let text = |text: &str| HeadPiece::Bytes(text.into());
+    let head = vec![
+        text("n="),
+        HeadPiece::Sequence,
+        text(" l="),
+        HeadPiece::Length,
+        text(" t="),
+        HeadPiece::WallTime,
+        text("\n"),
+    ];
+    let feed = Feed::open("emulated").unwrap();
+    let last = channel.push_frames(&feed, head, b"tail".to_vec(), 500 * MILLISECOND).await.unwrap().unwrap();
+    channel.push(b"again\n", Some(&last.image), b"tail").unwrap();
+    wait_for(u64::MAX).await;
+}
+
+/// Exceeds each limit of `push-frames`, and pushes the errors.
+async fn too_much(channel: &Channel) {
+    let feed = Feed::open("emulated").unwrap();
+    let bytes = |length: usize| HeadPiece::Bytes(vec![b'a'; length]);
+    let mut errors = String::new();
+    for head in [vec![bytes((4 << 20) + 1)], vec![bytes(1); 65]] {
+        let error = channel.push_frames(&feed, head, Vec::new(), MILLISECOND).await.unwrap_err();
+        errors += &format!("{error:?}; ");
+    }
+    let newest = || Feed::open("emulated").unwrap().next();
+    let _held: Vec<_> = std::iter::from_fn(|| newest().ok()).collect();
+    let error = channel.push_frames(&feed, Vec::new(), Vec::new(), MILLISECOND).await.unwrap_err();
+    push(channel, &format!("{errors}{error:?}"));
+    wait_for(u64::MAX).await;
 }
 
 /// Pushes the frames of the camera.
