@@ -143,8 +143,9 @@ fn the_files_and_connections_that_a_driver_may_open_are_reserved() {
     };
     let granted = format!(",dir={},allow-outgoing=http://127.0.0.1:1", folder.path().display());
     let reserved = connections("") - connections(&granted);
-    // For three instances, 16 files and 8 requests each. The directory itself is open as well.
-    assert!((72..90).contains(&reserved), "{reserved}");
+    // For three instances, 16 files and 8 requests each. The directory itself is open as well, and each server may be
+    // reading a few files while it counts those that are open.
+    assert!((66..90).contains(&reserved), "{reserved}");
 }
 
 #[test]
