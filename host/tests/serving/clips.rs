@@ -109,7 +109,7 @@ fn without_the_option_or_an_open_camera_there_is_no_clip() {
     server.wait_for_log("camera yard: closed");
     for (path, status, reason) in [
         ("/clip/front", 404, "remember=10s"),
-        ("/clip/yard", 404, "while it is open"),
+        ("/clip/yard", 404, "the camera was closed"),
         ("/clip/front?seconds=0", 400, "seconds= is a number of seconds greater than 0"),
         ("/clip/front?seconds=a", 400, "seconds= is a number of seconds greater than 0"),
         ("/clip/barn", 404, "there is no camera with this name"),

@@ -3,8 +3,8 @@
 //! Each open camera has one. It hands frames to a single task, the camera's supervisor, which wakes the readers from
 //! within the runtime: from a thread outside the runtime, each wake-up would cost a system call.
 //!
-//! While the camera has readers, raw images go to an encoding thread ([`super::encoding`]), and all images of a camera
-//! with filters to a filter thread ([`super::filtering`]).
+//! While the camera has readers, or if it remembers frames, raw images go to an encoding thread ([`super::encoding`]), and
+//! all images of a camera with filters to a filter thread ([`super::filtering`]).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -130,7 +130,7 @@ impl From<&CaptureError> for Outage {
 pub(super) enum Progress {
     /// The device is open but has not delivered an image. Its mode may be known only with the first one.
     Open(Option<StreamMode>),
-    /// The device delivers images, which are neither encoded nor filtered because the camera has no readers.
+    /// The device delivers images, which are neither encoded nor filtered because nobody needs them.
     Unread(Option<StreamMode>),
     /// The source works but has no pictures.
     Outage(Option<StreamMode>, Outage),
@@ -170,6 +170,7 @@ struct Worker {
     progress: MailSender<Progress>,
     tracker: Arc<FrameTracker>,
     readers: watch::Receiver<usize>,
+    is_remembered: bool,
 }
 
 /// Where images go once they are JPEG.
@@ -211,13 +212,14 @@ fn send_unless_withdrawn(progress: &MailSender<Progress>, tracker: &FrameTracker
 
 impl CaptureThread {
     /// Starts a thread that opens and reads `source`. It records all delivered and lost frames in `tracker`, and
-    /// encodes raw images, and filters images, only while `readers` is above 0.
+    /// encodes raw images, and filters images, only while `readers` is above 0, unless the camera remembers its frames.
     pub(super) fn start(
         camera: &str,
         source: Arc<dyn Source>,
         filters: Arc<Filters>,
         tracker: Arc<FrameTracker>,
         readers: watch::Receiver<usize>,
+        is_remembered: bool,
     ) -> Result<Self, CaptureError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (progress_sender, progress) = task_mailbox();
@@ -231,6 +233,7 @@ impl CaptureThread {
             progress: progress_sender,
             tracker,
             readers,
+            is_remembered,
         };
         thread::Builder::new()
             .name(thread_name(CAPTURE_THREAD, camera))
@@ -303,11 +306,11 @@ impl Worker {
             }
             let (timestamp, position) = (captured.timestamp, self.tracker.next_position());
             match captured.data {
-                ImageData::Jpeg(image) if filtering.is_none() || self.has_readers() => {
+                ImageData::Jpeg(image) if filtering.is_none() || self.is_needed() => {
                     let frame = Frame { image, timestamp, sequence: position.sequence };
                     output.deliver(WaitingFrame { frame, mode, lost_before: position.lost_before });
                 }
-                ImageData::Raw(image) if self.has_readers() => {
+                ImageData::Raw(image) if self.is_needed() => {
                     let encoding = match &mut encoding {
                         Some(encoding) => encoding,
                         none => none.insert(self.start_encoding(mode, output.clone())?),
@@ -341,8 +344,9 @@ impl Worker {
         });
     }
 
-    fn has_readers(&self) -> bool {
-        *self.readers.borrow() > 0
+    /// Whether frames are read or remembered.
+    fn is_needed(&self) -> bool {
+        self.is_remembered || *self.readers.borrow() > 0
     }
 
     /// The output that nothing filters.

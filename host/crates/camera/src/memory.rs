@@ -37,9 +37,14 @@ impl Memory {
         Self { duration, state: Mutex::default() }
     }
 
+    /// Whether it remembers anything.
+    pub(super) fn remembers(&self) -> bool {
+        !self.duration.is_zero()
+    }
+
     /// Remembers a frame that is about to be delivered, and forgets those that are too old or take too much memory.
     pub(super) fn add(&self, frame: &Arc<Frame>) {
-        if self.duration.is_zero() {
+        if !self.remembers() {
             return;
         }
         let newest = frame.timestamp.monotonic;

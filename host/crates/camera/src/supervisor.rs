@@ -145,7 +145,8 @@ impl Supervisor {
         let camera = &*self.camera;
         let (source, filters, tracker) = (camera.source.clone(), camera.filters.clone(), camera.tracker.clone());
         let readers = camera.readers.subscribe();
-        let mut thread = CaptureThread::start(&camera.name, source, filters, tracker, readers)?;
+        let is_remembered = camera.memory.remembers();
+        let mut thread = CaptureThread::start(&camera.name, source, filters, tracker, readers, is_remembered)?;
         let mut is_open = false;
         let mut has_logged_open = false;
         let mut has_timed_out = false;

@@ -1,6 +1,7 @@
 //! The choice of a format, and raw formats.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{NODE, PICTURE, start, within_deadline, yield_briefly};
 use crate::camera::{Camera, Linger};
@@ -38,6 +39,30 @@ async fn raw_images_are_encoded_only_while_the_camera_has_readers() {
         feed.ready().await;
         assert_eq!(feed.newest().unwrap().sequence, first.sequence + 2);
         assert_eq!(camera.counts().frames, 2, "only encoded frames count");
+    })
+    .await;
+    supervisor.abort();
+}
+
+/// There was nothing to remember.
+#[tokio::test]
+async fn raw_images_are_encoded_without_readers_if_the_camera_remembers_frames() {
+    let system = ScriptedSystem::default();
+    let scripted = ScriptedCamera::webcam("Cam");
+    system.plug(NODE, ScriptedCamera { formats: scripted.formats[1..].to_vec(), ..scripted });
+    let source = system.devices().camera(NODE.as_ref(), CameraOptions::default()).unwrap();
+    let camera = Camera::new("cam".into(), Arc::new(source), Linger::Always).with_memory(Duration::from_secs(60));
+    let camera = Arc::new(camera);
+    let supervisor = tokio::spawn(camera.clone().supervise());
+    system.push_step(NODE, Step::buffer(&vec![128; 640 * 480 * 2]));
+    within_deadline(async {
+        let sequence = loop {
+            if let Some(frame) = camera.status().frame {
+                break frame.sequence;
+            }
+            yield_briefly().await;
+        };
+        assert!(camera.frame(sequence).is_some());
     })
     .await;
     supervisor.abort();
