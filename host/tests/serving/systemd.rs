@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hotshoe_test_support::client::{Viewer, connect, get, read_head, send_over};
-use hotshoe_test_support::server::{Server, command, end, program, set_environment};
+use hotshoe_test_support::server::{Server, command, end, end_with_sockets, program, set_environment};
 use hotshoe_test_support::{DEADLINE, guests, wait_until};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -85,6 +85,24 @@ fn a_socket_that_is_missing_or_unused_is_reported() {
     let output = end(command);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("--listen systemd:web: systemd has passed no such socket (none at all)"), "{error}");
+}
+
+/// The server said that it serves, and could accept no connection.
+#[test]
+fn a_socket_that_does_not_listen_is_an_error() {
+    let listening = || OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
+    let unix = || OwnedFd::from(UnixStream::pair().unwrap().0);
+    let tcp = || {
+        let connected = std::net::TcpStream::connect(TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        OwnedFd::from(connected.unwrap())
+    };
+    for socket in [unix(), tcp()] {
+        let (mut command, stdin) = activated([listening(), socket], "web:other", &["--listen", "systemd:web"]);
+        command.stdin(stdin);
+        let output = end_with_sockets(command);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("a socket that systemd has opened: other does not listen"), "{error}");
+    }
 }
 
 /// The socket that the server sends its messages to.

@@ -77,7 +77,13 @@ fn use_free_ports(command: &mut Command) {
 /// Runs a command until it exits. Panics if it does not exit in time.
 #[track_caller]
 pub fn end(mut command: Command) -> Output {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    end_with_sockets(command)
+}
+
+/// Like [`end`], for a command whose standard input and output are sockets that it passes on.
+pub fn end_with_sockets(mut command: Command) -> Output {
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let pid = Pid::from_child(&child);
     let waiting = thread::spawn(move || child.wait_with_output().unwrap());
     let deadline = Instant::now() + DEADLINE;

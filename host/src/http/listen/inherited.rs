@@ -7,6 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use listenfd::ListenFd;
+use socket2::SockRef;
 
 /// The name of a socket without one (sd_listen_fds(3)).
 const UNNAMED: &str = "unknown";
@@ -47,6 +48,15 @@ impl InheritedSockets {
                 Ok(socket) => socket.map(InheritedSocket::Unix),
                 Err(_) => passed.take_tcp_listener(index)?.map(InheritedSocket::Tcp),
             };
+            let is_listening = match &socket {
+                Some(InheritedSocket::Tcp(socket)) => SockRef::from(socket).is_listener()?,
+                Some(InheritedSocket::Unix(socket)) => SockRef::from(socket).is_listener()?,
+                None => true,
+            };
+            if !is_listening {
+                let text = format!("{name} does not listen; a socket unit of systemd needs Accept=no");
+                return Err(io::Error::other(text));
+            }
             sockets.push(Inherited { name, socket });
         }
         Ok(Self(Mutex::new(sockets)))
