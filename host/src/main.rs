@@ -10,7 +10,7 @@ use hotshoe::config::{LoadError, first_paragraph, load};
 use hotshoe::http::listen::InheritedSockets;
 use hotshoe::logging::Log;
 
-/// The exit code for an invalid command line. All other errors exit with 1.
+/// The exit code for an invalid command line or configuration. All other errors exit with 1.
 const USAGE_ERROR: u8 = 2;
 
 fn main() -> ExitCode {
@@ -47,13 +47,15 @@ fn main() -> ExitCode {
             .map_err(AppError::Inherited)
             .and_then(|inherited| app::serve(&cli.serve, inherited))
             .map(|()| ExitCode::SUCCESS)
-            .map_err(|error| error.to_string()),
-        Some(command) => commands::run(command).map_err(|error| error.to_string()),
+            .map_err(|error| {
+                (error.to_string(), if error.is_usage_error() { USAGE_ERROR.into() } else { ExitCode::FAILURE })
+            }),
+        Some(command) => commands::run(command).map_err(|error| (error.to_string(), ExitCode::FAILURE)),
     };
-    result.unwrap_or_else(|error| {
+    result.unwrap_or_else(|(error, code)| {
         // Not `eprintln!`, which would block if the reader of standard error has stopped.
         log.print_error(&error);
-        ExitCode::FAILURE
+        code
     })
 }
 

@@ -70,3 +70,16 @@ pub enum AppError {
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
 }
+
+impl AppError {
+    /// Whether the command line or the configuration is invalid, on every machine.
+    pub fn is_usage_error(&self) -> bool {
+        match self {
+            Self::NothingToWatch | Self::TokenRequired(_) | Self::UnusedCertificate => true,
+            Self::Cameras(error) => error.is_usage_error(),
+            Self::Grants(error) => matches!(error, GrantsError::NoAssignment(_) | GrantsError::Configuration(_)),
+            Self::Listen(error) => matches!(error, ListenError::NoCertificate { .. }),
+            _ => false,
+        }
+    }
+}

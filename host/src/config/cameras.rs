@@ -100,6 +100,24 @@ pub enum CamerasError {
     SeveralStdin,
 }
 
+impl CamerasError {
+    /// Whether the options are invalid on every machine.
+    pub fn is_usage_error(&self) -> bool {
+        match self {
+            Self::CredentialsInAddress { .. }
+            | Self::FilterConfiguration { .. }
+            | Self::DuplicateName(_)
+            | Self::SeveralStdin => true,
+            Self::Source { .. }
+            | Self::CredentialsFile { .. }
+            | Self::InvalidCredentials { .. }
+            | Self::Control { .. }
+            | Self::DriverGrants { .. }
+            | Self::Sandbox(_) => false,
+        }
+    }
+}
+
 /// What applies to all cameras of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct CommonOptions {

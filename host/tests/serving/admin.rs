@@ -114,7 +114,7 @@ fn a_configured_token_is_required_for_every_request() {
 fn addresses_other_than_loopback_require_a_token() {
     let output = start_failing([&CAMERA[..], &["--admin", "0.0.0.0:0"]].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("an admin listener at 0.0.0.0:0 needs a token") && stderr.contains("--admin-token-file"));
 
     let folder = tempfile::tempdir().unwrap();

@@ -47,7 +47,7 @@ fn invalid_options_are_usage_errors() {
 #[test]
 fn cameras_that_do_not_exist_or_share_a_name_are_errors() {
     fails(&["--camera", "/dev/null"], 1, &["/dev/null is not a usable camera", "not a V4L2 device"]);
-    fails(&["--camera", "a=emulated", "--camera", "a=auto"], 1, &["two cameras are named `a`", "NAME="]);
+    fails(&["--camera", "a=emulated", "--camera", "a=auto"], 2, &["two cameras are named `a`", "NAME="]);
 }
 
 #[test]
