@@ -40,8 +40,8 @@ pub enum CacheError {
     },
     /// Another user could have put code into the folder.
     #[error(
-        "{} belongs to another user, or other users can write to it; remove it, or choose another folder",
-        .0.display()
+        "{path} belongs to another user, or other users can write to it; choose another folder, or run `chmod go-w {path}`",
+        path = .0.display()
     )]
     NotPrivate(PathBuf),
 }
