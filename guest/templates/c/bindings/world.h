@@ -604,8 +604,9 @@ typedef struct hotshoe_camera_frames_frame_t {
   // The frame number, like `sequence` of `struct v4l2_buffer`, but it never restarts: it increases for as long
   // as the host runs, even when the camera is closed and reopened. A gap between two frames counts the frames
   // lost between them, whether the device, the host or a slow reader skipped them. A camera that takes its
-  // numbers from another server may also have gaps for frames that were captured while it was closed; these are
-  // in no count.
+  // numbers from another server may also have gaps for frames that were captured while it was closed, and one
+  // whose images the host encodes or filters may have gaps for those that came while nobody read the camera;
+  // these are in no count.
   uint64_t   sequence;
   // The time of capture according to `wasi:clocks/monotonic-clock`. Use it to compute intervals and ages.
   hotshoe_camera_frames_instant_t   monotonic_time;
