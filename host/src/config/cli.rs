@@ -77,7 +77,7 @@ pub enum Command {
     Passwd(PasswdArgs),
     /// Make a token that opens pictures of cameras in URLs, such as /snapshot/front?token=TOKEN
     ///
-    /// Prints the token. It needs no password, opens nothing but pictures, and expires.
+    /// Prints the token. It needs no password, opens only pictures of cameras and what describes them, and expires.
     Token(TokenArgs),
     /// Show what a running server does, read from its admin listener
     Status(StatusArgs),
@@ -248,7 +248,7 @@ pub enum ConfigCommand {
         /// File to check
         file: PathBuf,
     },
-    /// Print a configuration file with all keys and their defaults, as comments
+    /// Print a configuration file with the keys of all options and their defaults, as comments
     Example,
 }
 

@@ -37,7 +37,7 @@ pub struct ServeArgs {
     ///
     /// Keys are the names of options with `_` for `-`, and a section [cameras.NAME] is a camera.
     /// Options of the command line and variables of the environment replace those of the file.
-    /// `hotshoe config example` prints a file with all keys.
+    /// `hotshoe config example` prints a file with the keys of all options.
     #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     pub config: Option<PathBuf>,
 

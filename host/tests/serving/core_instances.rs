@@ -109,7 +109,7 @@ fn modules_whose_memory_is_almost_empty_make_no_large_artifact() {
     let folder = tempfile::tempdir().unwrap();
     let mut component = guests::serving(guests::TRAPS);
     (0..24).for_each(|_| add_module(&mut component, &sparse_module(FAR_APART)));
-    let mut command = hotshoe_test_support::server::command();
+    let mut command = command();
     command.args(["--camera", "emulated", "--cache"]).arg(folder.path());
     let server = Server::start_command(command);
     assert_eq!(server.put_guest(&component).status, 200);
