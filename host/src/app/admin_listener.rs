@@ -12,6 +12,7 @@ use super::reload::Reloader;
 use super::side_listener;
 use crate::admin::{Access, AdminApi, NotReloaded, ReloadConfiguration};
 use crate::config::admin_address::AdminAddress;
+use crate::config::contradictions::check_admin_access;
 use crate::config::serve_args::ServeArgs;
 use crate::http::auth::{Authenticator, Role};
 use crate::http::connection_task::HalfClose;
@@ -33,10 +34,8 @@ pub(super) fn access(
     let rules = authenticator.rules();
     let has_administrator = rules.users.has_role(Role::Admin);
     let token_file = args.admin_token_file.as_deref();
+    check_admin_access(args, has_administrator)?;
     match &args.admin {
-        Some(AdminAddress::Listen(address)) if token_file.is_none() && !has_administrator && !address.is_local() => {
-            Err(AppError::TokenRequired(address.clone()))
-        }
         Some(AdminAddress::Listen(ListenAddress::Unix(_))) => {
             Ok(Access::new(token_file, None, authenticator.clone(), false)?)
         }

@@ -4,10 +4,11 @@ use std::io;
 
 use crate::admin::TokenError;
 use crate::config::CamerasError;
+use crate::config::contradictions::Contradiction;
 use crate::config::grant_args::GrantsError;
 use crate::config::users::UsersError;
 use crate::http::auth::NoRandomNumbers;
-use crate::http::listen::{ListenAddress, ListenError};
+use crate::http::listen::ListenError;
 use crate::http::tls::TlsError;
 use crate::process::supervisor::TaskEnded;
 use crate::sandbox::{LoadError, SandboxError, StoreError};
@@ -16,9 +17,9 @@ use crate::swap::SwapError;
 /// Why the server did not start, or stopped. Displays as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// There is no file to watch.
-    #[error("--watch needs a file to watch; add --guest FILE, --wrap FILE, --camera component:FILE or a filter")]
-    NothingToWatch,
+    /// The options are not valid together.
+    #[error(transparent)]
+    Contradiction(Box<Contradiction>),
     /// A camera cannot be used.
     #[error(transparent)]
     Cameras(#[from] CamerasError),
@@ -31,20 +32,12 @@ pub enum AppError {
     /// The token of the admin listener cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The admin listener would be open to everyone.
-    #[error(
-        "an admin listener at {0} needs a token; pass --admin-token-file FILE, or --users FILE with a user of the role admin"
-    )]
-    TokenRequired(ListenAddress),
     /// What systemd has passed is not a listening socket.
     #[error("cannot use a socket that systemd has opened: {0}")]
     Inherited(#[source] io::Error),
     /// TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// No listener uses the certificate.
-    #[error("no address uses the TLS certificate; write tls: in front of one, as in --listen tls::5443")]
-    UnusedCertificate,
     /// An option that grants something to guests cannot be used.
     #[error(transparent)]
     Grants(#[from] GrantsError),
@@ -71,15 +64,16 @@ pub enum AppError {
     System(#[from] io::Error),
 }
 
+impl From<Contradiction> for AppError {
+    fn from(contradiction: Contradiction) -> Self {
+        // It is larger than all other errors.
+        Self::Contradiction(Box::new(contradiction))
+    }
+}
+
 impl AppError {
     /// Whether the command line or the configuration is invalid, on every machine.
     pub fn is_usage_error(&self) -> bool {
-        match self {
-            Self::NothingToWatch | Self::TokenRequired(_) | Self::UnusedCertificate => true,
-            Self::Cameras(error) => error.is_usage_error(),
-            Self::Grants(error) => matches!(error, GrantsError::NoAssignment(_) | GrantsError::Configuration(_)),
-            Self::Listen(error) => matches!(error, ListenError::NoCertificate { .. }),
-            _ => false,
-        }
+        matches!(self, Self::Contradiction(_))
     }
 }

@@ -19,12 +19,9 @@ pub(super) fn listen_addresses(args: &ServeArgs) -> impl Iterator<Item = &Listen
     args.listen.iter().chain(others)
 }
 
-/// Reads the certificate, if there is one. Fails if no address uses it.
+/// Reads the certificate, if there is one.
 pub(super) fn certificates(args: &ServeArgs) -> Result<Option<Arc<CertificateResolver>>, AppError> {
     let (Some(certificate), Some(key)) = (&args.tls_certificate, &args.tls_key) else { return Ok(None) };
-    if !listen_addresses(args).any(|address| matches!(address, ListenAddress::Tls(_))) {
-        return Err(AppError::UnusedCertificate);
-    }
     let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
     Ok(Some(CertificateResolver::open(files)?))
 }

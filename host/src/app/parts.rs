@@ -12,10 +12,9 @@ use super::{admin_listener, capacity, confinement, listeners};
 use crate::admin::Access;
 use crate::camera::Cameras;
 use crate::camera::v4l2::Devices;
-use crate::config::camera_spec::CameraSpec;
 use crate::config::serve_args::ServeArgs;
 use crate::config::users::rules_of;
-use crate::config::{ConfiguredCamera, default_cache_dir, find_cameras};
+use crate::config::{ConfiguredCamera, contradictions, default_cache_dir, find_cameras};
 use crate::http::auth::Authenticator;
 use crate::http::listen::{Binder, InheritedSockets};
 use crate::http::policy::{AllowedHosts, AllowedOrigins, CsrfProtection, RequestGuard};
@@ -47,10 +46,7 @@ pub(super) struct Parts {
 
 /// Builds the parts, and takes rights from the server that it does not need. Blocks.
 pub(super) fn build(args: &ServeArgs, inherited: InheritedSockets) -> Result<Parts, AppError> {
-    let has_component = args.cameras.iter().any(CameraSpec::has_component);
-    if args.watch && args.guest.is_none() && args.middleware.is_empty() && !has_component {
-        return Err(AppError::NothingToWatch);
-    }
+    contradictions::check(args)?;
     open_files::raise_limit();
     heap::configure();
     // Before the sandbox reserves its address space in thousands of pieces, all of which this would read.

@@ -82,8 +82,8 @@ impl Channels {
         cameras.saturating_mul(CHANNELS_PER_CAMERA).saturating_add(CHANNELS)
     }
 
-    /// Channels of their own, which have been shut down, for a guest that does not serve: viewers are at the end of their
-    /// stream at once, and nothing is published.
+    /// Returns an empty registry that has been shut down, for a guest that does not serve: its viewers are at the end of
+    /// their stream at once, and nothing is published.
     pub fn detached(&self) -> Self {
         let open = OpenChannels { is_shut_down: true, ..OpenChannels::default() };
         Self { open: Arc::new(Mutex::new(open)), new_channels: self.new_channels.clone(), limit: self.limit }

@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use super::status::StatusError;
-use crate::config::CamerasError;
+use crate::config::contradictions::Contradiction;
 use crate::config::file::ConfigError;
 use crate::config::grant_args::GrantsError;
+use crate::config::{self, CamerasError};
 use crate::http::auth::{HashingError, TokenKeyError, UserError};
 use crate::sandbox::LoadError;
 
@@ -19,6 +20,12 @@ pub enum CommandError {
     /// The configuration file cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The options in the configuration file cannot be combined.
+    #[error(transparent)]
+    Options(#[from] config::LoadError),
+    /// The options in the configuration file are not valid together.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     /// An option that grants something cannot be used.
     #[error(transparent)]
     Grants(#[from] GrantsError),

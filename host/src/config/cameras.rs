@@ -100,24 +100,6 @@ pub enum CamerasError {
     SeveralStdin,
 }
 
-impl CamerasError {
-    /// Whether the options are invalid on every machine.
-    pub fn is_usage_error(&self) -> bool {
-        match self {
-            Self::CredentialsInAddress { .. }
-            | Self::FilterConfiguration { .. }
-            | Self::DuplicateName(_)
-            | Self::SeveralStdin => true,
-            Self::Source { .. }
-            | Self::CredentialsFile { .. }
-            | Self::InvalidCredentials { .. }
-            | Self::Control { .. }
-            | Self::DriverGrants { .. }
-            | Self::Sandbox(_) => false,
-        }
-    }
-}
-
 /// What applies to all cameras of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct CommonOptions {
@@ -168,14 +150,32 @@ pub fn find_cameras(
     Ok(configured)
 }
 
+/// Checks what depends on no device and no file: that the cameras fit together, and the configuration of their filters.
+pub(super) fn check_cameras(specs: &[CameraSpec]) -> Result<(), CamerasError> {
+    if specs.iter().filter(|spec| spec.source == SourceSpec::Stdin).count() > 1 {
+        return Err(CamerasError::SeveralStdin);
+    }
+    let names = assign_names(specs.iter().map(|spec| (spec.name.as_deref(), &spec.source)));
+    for (spec, name) in specs.iter().zip(names.map_err(CamerasError::DuplicateName)?) {
+        for filter in &spec.filters {
+            let invalid = |source| CamerasError::FilterConfiguration { name: name.clone(), source };
+            Configuration::new(filter.configuration.clone()).map_err(invalid)?;
+        }
+        if let SourceSpec::Network(address) = &spec.source
+            && address.has_credentials()
+        {
+            return Err(CamerasError::CredentialsInAddress { name, address: address.clone() });
+        }
+    }
+    Ok(())
+}
+
 /// Returns the source of each camera without `auto`, and its name, which is unique.
 pub(super) fn named_sources(
     specs: &[CameraSpec],
     devices: &Devices,
 ) -> Result<Vec<(SourceSpec, String)>, CamerasError> {
-    if specs.iter().filter(|spec| spec.source == SourceSpec::Stdin).count() > 1 {
-        return Err(CamerasError::SeveralStdin);
-    }
+    check_cameras(specs)?;
     let resolved = resolve_sources(specs, devices);
     let names = assign_names(specs.iter().map(|spec| spec.name.as_deref()).zip(&resolved))
         .map_err(CamerasError::DuplicateName)?;
@@ -357,9 +357,6 @@ fn create_network_camera(
     spec: &CameraSpec,
     common: CommonOptions,
 ) -> Result<NetworkCamera, CamerasError> {
-    if address.has_credentials() {
-        return Err(CamerasError::CredentialsInAddress { name: name.to_owned(), address: address.clone() });
-    }
     if spec.is_insecure {
         warn!("camera {name}: the certificate of {address} is not verified (`insecure`)");
     }

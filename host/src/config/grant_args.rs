@@ -80,13 +80,24 @@ pub enum GrantsError {
 }
 
 impl GrantArgs {
+    /// Checks the values, and that all have a key. Opens nothing.
+    pub fn check(&self) -> Result<(), GrantsError> {
+        for assignment in &self.guest_env_file {
+            assignment.split("--guest-env-file")?;
+        }
+        Configuration::new(self.environment()?)?;
+        Ok(())
+    }
+
+    /// The keys and values of `--guest-env`.
+    fn environment(&self) -> Result<Vec<(String, String)>, GrantsError> {
+        let pairs = self.guest_env.iter().map(|assignment| assignment.split("--guest-env"));
+        pairs.map(|pair| pair.map(|(key, value)| (key.to_owned(), value.to_owned()))).collect()
+    }
+
     /// Reads the files, opens the directory, and creates the grants, with a state in memory. Blocks while it does.
     pub fn grants(&self) -> Result<Grants, GrantsError> {
-        let mut entries = Vec::new();
-        for assignment in &self.guest_env {
-            let (key, value) = assignment.split("--guest-env")?;
-            entries.push((key.to_owned(), value.to_owned()));
-        }
+        let mut entries = self.environment()?;
         for assignment in &self.guest_env_file {
             let (key, file) = assignment.split("--guest-env-file")?;
             let text = read_private_file("file", Path::new(file), VALUE_FILE_LIMIT)

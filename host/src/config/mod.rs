@@ -3,7 +3,7 @@
 //! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]). [`cli`] defines the
 //! command line, [`serve_args`] the options for serving, and [`grant_args`] those for grants, which two commands share.
 //! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`accounts`] are the users and tokens of a file,
-//! and [`users`] turns them into rules. [`find_cameras`] turns the camera options into cameras, [`change_cameras`] does when
+//! and [`users`] turns them into rules. [`contradictions`] finds options that are not valid together. [`find_cameras`] turns the camera options into cameras, [`change_cameras`] does when
 //! the configuration is reloaded, and `secret_files` notices when only a file that they name has changed.
 //! [`default_cache_dir`] returns the default of `--cache`.
 //!
@@ -19,6 +19,7 @@ pub mod camera_spec;
 mod cameras;
 pub mod cli;
 mod components;
+pub mod contradictions;
 mod drivers;
 pub mod file;
 pub mod grant_args;

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use hotshoe::http::auth::PasswordHash;
-use hotshoe_test_support::client::{Viewer, get, send};
-use hotshoe_test_support::server::{Server, command, run, start_failing};
+use hotshoe_test_support::client::{Viewer, get, request, send};
+use hotshoe_test_support::server::{Server, command, end, run, start_failing};
 use hotshoe_test_support::tls::FIRST;
 use hotshoe_test_support::workspace;
 use rustix::process::Signal;
@@ -67,6 +67,41 @@ fn errors_of_the_configuration_have_their_line_and_the_nearest_key() {
     assert_eq!(String::from_utf8(failed.stderr).unwrap(), output);
     let (valid, output) = check(folder.path(), "linger = 3\n");
     assert!(valid && output.ends_with(": valid\n"), "{output}");
+}
+
+/// The file was valid, a reload took it, and the server did not start with it.
+#[test]
+fn options_that_are_not_valid_together_are_found_by_a_check_a_reload_and_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hotshoe.toml");
+    fs::write(&file, "").unwrap();
+    let server = Server::start(&["--config", file.to_str().unwrap()]);
+    for (text, reason) in [
+        ("listen = \"tls:127.0.0.1:0\"", "--listen tls:127.0.0.1:0 needs a certificate"),
+        ("metrics = \"tls:127.0.0.1:0\"", "--metrics tls:127.0.0.1:0 needs a certificate"),
+        ("[tls]\ncertificate = \"c\"\nkey = \"k\"", "no address uses the TLS certificate"),
+        ("admin = \"0.0.0.0:0\"", "an admin listener at 0.0.0.0:0 needs a token"),
+        ("watch = true", "--watch needs a file to watch"),
+        ("[guest_env]\n\"A B\" = \"x\"", "invalid key"),
+        ("[cameras.a]\nsource = \"stdin\"\n[cameras.b]\nsource = \"stdin\"", "two cameras read standard input"),
+        ("[cameras.a]\nsource = \"http://user:secret@127.0.0.1/\"", "every user of this machine can read the password"),
+        ("[cameras.a]\nsource = \"emulated\"\nfilter = \"mask.wasm?A=1&A=2\"", "A is set twice"),
+    ] {
+        let (valid, output) = check(folder.path(), text);
+        assert!(!valid && output.contains(reason), "{text}: {output}");
+        assert!(!output.contains("secret"), "{output}");
+        // The test server has these addresses on its command line, and may do without a file to watch.
+        if !["listen", "admin", "watch"].iter().any(|key| text.starts_with(key)) {
+            let reload = request(server.admin.unwrap(), "POST", "/config/reload");
+            assert!(reload.status == 422 && reload.text().contains(reason), "{text}: {}", reload.text());
+        }
+        let mut command = command();
+        command.arg("--config").arg(&file);
+        let failed = end(command);
+        let error = String::from_utf8(failed.stderr).unwrap();
+        assert!(failed.status.code() == Some(2) && error.contains(reason), "{text}: {error}");
+    }
+    assert_eq!(get(server.address, "/snapshot").status, 200);
 }
 
 /// The parser of `--camera` took some for parts of a path.
@@ -130,7 +165,8 @@ fn the_example_of_a_configuration_is_valid() {
     // Comments have a space after the sign.
     let (options, sections) = example.split_once("# ---- Cameras: ").unwrap();
     let sections = sections.replace("\n# ", "\n## ").replace("\n#", "\n");
-    let (valid, output) = check(folder.path(), &format!("{options}# {sections}"));
+    // The certificate needs an address.
+    let (valid, output) = check(folder.path(), &format!("listen = \"tls::5443\"\n{options}# {sections}"));
     assert!(valid, "{output}");
 }
 

@@ -19,6 +19,7 @@ use super::component_tasks::ComponentTasks;
 use crate::camera::v4l2::Devices;
 use crate::camera::{Camera, Cameras};
 use crate::config::camera_spec::CameraSpec;
+use crate::config::contradictions::{self, Contradiction};
 use crate::config::serve_args::ServeArgs;
 use crate::config::users::{UsersError, rules_of};
 use crate::config::{
@@ -49,6 +50,9 @@ pub(super) enum ReloadError {
     /// The configuration is invalid.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The options are not valid together.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     /// A camera cannot be used.
     #[error(transparent)]
     Cameras(#[from] CamerasError),
@@ -198,6 +202,7 @@ impl Reloader {
         let Reloadable { cameras, devices, sandbox, certificates, .. } = &self.reloadable;
         let AtStart { most_cameras, may_start_programs, most_component_instances, most_files, .. } = self.start;
         let args = load(env::args_os(), |name| env::var_os(name))?.serve;
+        contradictions::check_running(&args)?;
         if args.cameras.len() > most_cameras {
             return Err(ReloadError::TooManyCameras(args.cameras.len(), most_cameras));
         }

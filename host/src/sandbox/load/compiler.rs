@@ -58,7 +58,7 @@ pub enum CompileError {
     /// The compiler reached its memory limit, in bytes.
     #[error("it needs more than {} MiB of memory", .0 >> 20)]
     OutOfMemory(u64),
-    /// The output of the compiler is larger than [`OUTPUT_LIMIT`].
+    /// The output of the compiler is larger than the server accepts.
     #[error("its compiled code takes more than {} MiB", OUTPUT_LIMIT >> 20)]
     TooLarge,
     /// The compiler reached its limit on CPU time.
