@@ -24,7 +24,8 @@ impl Origin {
             return None;
         }
         let (_, authority) = value.split_once("://")?;
-        if authority.contains(['/', '?', '#', '@', '*']) {
+        // Browsers send no `%`, and decoding it could yield the other characters.
+        if authority.contains(['/', '?', '#', '@', '*', '%']) {
             return None;
         }
         let url = Url::parse(value).ok()?;
@@ -99,6 +100,8 @@ mod tests {
             "://a",
             "1http://a",
             "http://*.a",
+            "http://a%2eb",
+            "app://%2aa.b",
             "http://a\nb",
             "http://a\tb",
             "http://a b",
