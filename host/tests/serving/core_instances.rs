@@ -121,7 +121,7 @@ fn modules_whose_memory_is_almost_empty_make_no_large_artifact() {
 #[test]
 fn a_component_whose_artifact_is_too_large_is_refused() {
     let mut component = guests::serving(guests::TRAPS);
-    // Each may take a MiB.
+    // Each takes a megabyte.
     (0..300).for_each(|_| add_module(&mut component, &sparse_module(1_000_000)));
     let server = Server::start(&["--camera", "emulated", "--no-cache"]);
     let refused = server.put_guest(&component);
