@@ -2,7 +2,7 @@
 
 use hotshoe_test_support::client::get;
 use hotshoe_test_support::guests;
-use hotshoe_test_support::server::{Server, command, command_with_limit, start_failing};
+use hotshoe_test_support::server::{Server, command, command_with_limit, end, start_failing};
 use wasmparser::{Parser, Payload};
 
 /// Returns a guest with this many core instances in addition to its own, of which there are at most four.
@@ -87,7 +87,7 @@ fn a_guest_with_more_memories_or_tables_than_others_leave_it_is_refused() {
             }
             let mut command = if has_pool { command() } else { command_with_limit("-v 8000000") };
             command.args(["--camera", "emulated", "--guest", path.to_str().unwrap(), "--no-cache"]);
-            let output = command.output().unwrap();
+            let output = end(command);
             let error = String::from_utf8(output.stderr).unwrap();
             let reason =
                 if has_pool { "exceeds the configured maximum of" } else { "more than 16 memories or 64 tables" };

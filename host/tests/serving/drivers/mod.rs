@@ -133,6 +133,8 @@ fn a_driver_says_when_a_picture_was_captured_but_never_in_the_future() {
 #[test]
 fn the_files_and_connections_that_a_driver_may_open_are_reserved() {
     let folder = tempfile::tempdir().unwrap();
+    // The driver is in the compile cache then. A server that compiles it has more files open while it counts them.
+    drop(serve_and_watch(folder.path(), &driver(DRIVES, 1)));
     let (_, camera) = driver_file(folder.path(), &driver(DRIVES, 1));
     let connections = |options: &str| {
         let mut command = command_with_limit("-n 300");
@@ -143,9 +145,8 @@ fn the_files_and_connections_that_a_driver_may_open_are_reserved() {
     };
     let granted = format!(",dir={},allow-outgoing=http://127.0.0.1:1", folder.path().display());
     let reserved = connections("") - connections(&granted);
-    // For three instances, 16 files and 8 requests each. The directory itself is open as well, and each server may be
-    // reading a few files while it counts those that are open.
-    assert!((66..90).contains(&reserved), "{reserved}");
+    // For three instances, 16 files and 8 requests each. The directory itself is open as well.
+    assert!((72..90).contains(&reserved), "{reserved}");
 }
 
 #[test]
