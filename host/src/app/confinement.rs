@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use tracing::{info, warn};
 
-use super::listeners::listen_addresses;
 use crate::camera::v4l2::start_user_lookup;
 use crate::config::camera_spec::CameraSpec;
 use crate::config::serve_args::ServeArgs;
@@ -22,7 +21,7 @@ pub(super) fn apply(args: &ServeArgs, cache: Option<PathBuf>, program: Vec<PathB
     }
     let allowed = Allowed {
         writable: cache.into_iter().chain(args.guest_store.clone()).collect(),
-        sockets: listen_addresses(args).filter_map(socket_folder).collect(),
+        sockets: args.addresses().filter_map(|(_, address)| socket_folder(address)).collect(),
         program,
     };
     if let Err(error) = start_user_lookup() {

@@ -5,19 +5,9 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::error::AppError;
-use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
-use crate::http::listen::{Binder, InheritedSockets, ListenAddress};
+use crate::http::listen::{Binder, InheritedSockets};
 use crate::http::tls::{CertificateFiles, CertificateResolver, TlsConfig};
-
-/// The addresses of all listeners that the options name.
-pub(super) fn listen_addresses(args: &ServeArgs) -> impl Iterator<Item = &ListenAddress> {
-    let others = [&args.admin, &args.metrics].into_iter().filter_map(|address| match address {
-        Some(AdminAddress::Listen(address)) => Some(address),
-        Some(AdminAddress::Off) | None => None,
-    });
-    args.listen.iter().chain(others)
-}
 
 /// Reads the certificate, if there is one.
 pub(super) fn certificates(args: &ServeArgs) -> Result<Option<Arc<CertificateResolver>>, AppError> {

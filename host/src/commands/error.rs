@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::status::StatusError;
 use crate::config::contradictions::Contradiction;
-use crate::config::file::ConfigError;
 use crate::config::grant_args::GrantsError;
 use crate::config::{self, CamerasError};
 use crate::http::auth::{HashingError, TokenKeyError, UserError};
@@ -19,10 +18,7 @@ pub enum CommandError {
     Load(#[from] LoadError),
     /// The configuration file cannot be used.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The options in the configuration file cannot be combined.
-    #[error(transparent)]
-    Options(#[from] config::LoadError),
+    Config(#[from] config::LoadError),
     /// The options in the configuration file are not valid together.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),

@@ -13,6 +13,16 @@ pub enum AdminAddress {
     Listen(ListenAddress),
 }
 
+impl AdminAddress {
+    /// The address, unless it is `off`.
+    pub fn listen(&self) -> Option<&ListenAddress> {
+        match self {
+            Self::Listen(address) => Some(address),
+            Self::Off => None,
+        }
+    }
+}
+
 impl FromStr for AdminAddress {
     type Err = ParseListenAddressError;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::camera_names::assign_names;
-use super::camera_spec::{CameraSpec, SourceSpec};
+use super::camera_spec::{CameraSpec, FilterSpec, SourceSpec};
 use super::components::CameraComponents;
 use super::drivers::{DriverGrantsError, driver_settings};
 use super::secret_files::{CREDENTIALS_FILE_LIMIT, SecretFiles};
@@ -158,8 +158,7 @@ pub(super) fn check_cameras(specs: &[CameraSpec]) -> Result<(), CamerasError> {
     let names = assign_names(specs.iter().map(|spec| (spec.name.as_deref(), &spec.source)));
     for (spec, name) in specs.iter().zip(names.map_err(CamerasError::DuplicateName)?) {
         for filter in &spec.filters {
-            let invalid = |source| CamerasError::FilterConfiguration { name: name.clone(), source };
-            Configuration::new(filter.configuration.clone()).map_err(invalid)?;
+            filter_configuration(&name, filter)?;
         }
         if let SourceSpec::Network(address) = &spec.source
             && address.has_credentials()
@@ -204,6 +203,12 @@ pub(super) fn create_camera(
     Ok(ConfiguredCamera { spec: spec.clone(), source: resolved, camera: cameras.adopt(camera), components, files })
 }
 
+/// The configuration of a filter of the camera with this name.
+fn filter_configuration(name: &str, filter: &FilterSpec) -> Result<Configuration, CamerasError> {
+    let invalid = |source| CamerasError::FilterConfiguration { name: name.to_owned(), source };
+    Configuration::new(filter.configuration.clone()).map_err(invalid)
+}
+
 /// Creates the filters of one camera, and adds them to its components.
 fn create_filters(
     name: &str,
@@ -214,8 +219,7 @@ fn create_filters(
     let mut filters: Vec<Arc<dyn Filter>> = Vec::with_capacity(spec.filters.len());
     for (number, filter) in (1..).zip(&spec.filters) {
         let slot = FilterSlot::new(name, Some(number), filter.file.clone(), sandbox()?);
-        let invalid = |source| CamerasError::FilterConfiguration { name: name.to_owned(), source };
-        let configuration = Configuration::new(filter.configuration.clone()).map_err(invalid)?;
+        let configuration = filter_configuration(name, filter)?;
         let grants = Grants { configuration, ..Grants::default() };
         components.filters.push(slot.clone());
         filters.push(Arc::new(ComponentFilter::new(slot, FilterSettings { camera: name.into(), grants })));

@@ -61,13 +61,7 @@ fn check_watch(args: &ServeArgs) -> Result<(), Contradiction> {
 
 /// Checks that the addresses with TLS have a certificate, and the reverse.
 fn check_certificate(args: &ServeArgs) -> Result<(), Contradiction> {
-    let side_listeners = [("--admin", &args.admin), ("--metrics", &args.metrics)].into_iter();
-    let side_listeners = side_listeners.filter_map(|(option, address)| match address {
-        Some(AdminAddress::Listen(address)) => Some((option, address)),
-        Some(AdminAddress::Off) | None => None,
-    });
-    let all = args.listen.iter().map(|address| ("--listen", address)).chain(side_listeners);
-    let mut with_tls = all.filter(|(_, address)| matches!(address, ListenAddress::Tls(_)));
+    let mut with_tls = args.addresses().filter(|(_, address)| matches!(address, ListenAddress::Tls(_)));
     match (with_tls.next(), &args.tls_certificate) {
         (Some((option, address)), None) => Err(ListenError::NoCertificate { address: address.clone(), option }.into()),
         (None, Some(_)) => Err(Contradiction::UnusedCertificate),
@@ -77,12 +71,10 @@ fn check_certificate(args: &ServeArgs) -> Result<(), Contradiction> {
 
 /// Checks that not everyone can use the admin listener. `has_administrator` is whether there is a user with that role.
 pub fn check_admin_access(args: &ServeArgs, has_administrator: bool) -> Result<(), Contradiction> {
-    match &args.admin {
-        Some(AdminAddress::Listen(address))
-            if args.admin_token_file.is_none() && !has_administrator && !address.is_local() =>
-        {
+    match args.admin.as_ref().and_then(AdminAddress::listen) {
+        Some(address) if args.admin_token_file.is_none() && !has_administrator && !address.is_local() => {
             Err(Contradiction::TokenRequired(address.clone()))
         }
-        Some(AdminAddress::Listen(_) | AdminAddress::Off) | None => Ok(()),
+        _ => Ok(()),
     }
 }

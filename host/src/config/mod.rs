@@ -3,9 +3,9 @@
 //! [`load`] combines the command line, the environment and the configuration file ([`mod@file`]). [`cli`] defines the
 //! command line, [`serve_args`] the options for serving, and [`grant_args`] those for grants, which two commands share.
 //! [`camera_spec`], [`label`] and [`admin_address`] parse values. [`accounts`] are the users and tokens of a file,
-//! and [`users`] turns them into rules. [`contradictions`] finds options that are not valid together. [`find_cameras`] turns the camera options into cameras, [`change_cameras`] does when
-//! the configuration is reloaded, and `secret_files` notices when only a file that they name has changed.
-//! [`default_cache_dir`] returns the default of `--cache`.
+//! and [`users`] turns them into rules. [`contradictions`] finds options that are not valid together. [`find_cameras`]
+//! turns the camera options into cameras, [`change_cameras`] does when the configuration is reloaded, and `secret_files`
+//! notices when only a file that they name has changed. [`default_cache_dir`] returns the default of `--cache`.
 //!
 //! This module depends on [`crate::http`], whose option types (such as
 //! [`ListenAddress`](crate::http::listen::ListenAddress)) parse themselves; nothing in `http` depends on this module.

@@ -312,6 +312,15 @@ pub struct ServeArgs {
     pub values: OptionValues,
 }
 
+impl ServeArgs {
+    /// The addresses of all listeners that the options name, each with its option.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &ListenAddress)> {
+        let others = [("--admin", &self.admin), ("--metrics", &self.metrics)].into_iter();
+        let others = others.filter_map(|(option, address)| Some((option, address.as_ref()?.listen()?)));
+        self.listen.iter().map(|address| ("--listen", address)).chain(others)
+    }
+}
+
 /// Parses a number of seconds, with optional decimals.
 pub(super) fn seconds(input: &str) -> Result<Duration, &'static str> {
     input
