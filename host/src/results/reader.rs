@@ -41,19 +41,12 @@ impl Reader {
         Some(entry)
     }
 
-    /// Waits like [`ready`](Self::ready), without borrowing the reader.
+    /// Waits until [`next_entry`](Self::next_entry) would return an entry, without borrowing the reader.
     pub fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
         let (mut newest, last) = (self.newest.clone(), self.last);
         async move {
             // Fails if the results are dropped, and then there is nothing to wait for.
             let _ = newest.wait_for(|newest| *newest > last).await;
         }
-    }
-
-    /// Waits until [`next_entry`](Self::next_entry) would return an entry. Cancel-safe.
-    pub async fn ready(&mut self) {
-        let last = self.last;
-        // Cannot fail: `self.results` holds the sender.
-        let _ = self.newest.wait_for(|newest| *newest > last).await;
     }
 }

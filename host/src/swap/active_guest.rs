@@ -206,6 +206,11 @@ impl ActiveGuest {
         self.deployment.current()
     }
 
+    /// Whether a generation that no longer serves has no successor: the server shuts down.
+    pub(super) fn is_last(&self, generation: u64) -> bool {
+        self.current().lifecycle.number == generation
+    }
+
     /// Counts a call to a guest that has failed, without effect on its probation.
     pub(super) fn count_failure(&self, error: &CallError) {
         self.deployment.count_failure(error);

@@ -134,7 +134,7 @@ pub(super) async fn send_test_request(invoker: &Invoker, guest: &LoadedGuest, nu
     if response.status().is_server_error() {
         warn!("{} answers GET / with {}", guest.origin, response.status());
     }
-    // Nobody publishes the channels of a candidate, so there is nothing to read.
+    // The channels of a candidate are closed, so there is nothing to read.
     let ResponseBody::Guest(mut body) = response.into_body() else { return Ok(()) };
     let read = async {
         let mut length = 0;

@@ -65,11 +65,6 @@ impl PublisherRun {
         Self { number, request, work: Box::pin(work) }
     }
 
-    /// The number of the publisher's generation.
-    fn generation_number(&self) -> u64 {
-        self.request.generation().lifecycle.number
-    }
-
     /// Waits until the publisher's generation reaches a phase.
     fn reaches(&self, phase: Phase) -> impl Future<Output = ()> + use<> {
         self.request.generation().lifecycle.clone().reaches(phase)
@@ -107,8 +102,7 @@ async fn publish(channels: Channels, channel: Arc<Channel>, active_guest: Active
                     previous = None;
                 }
                 () = replaced => {
-                    if active_guest.current().lifecycle.number == current.generation_number() {
-                        // The server shuts down, which ends the generation without another.
+                    if active_guest.is_last(current.request.generation().lifecycle.number) {
                         return channels.end(&channel);
                     }
                     debug!(channel = channel.name(), "starting the new guest's publisher");

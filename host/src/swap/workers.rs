@@ -39,8 +39,7 @@ pub async fn run_workers(active_guest: ActiveGuest) {
                 () = &mut replaced => break,
             }
         }
-        if active_guest.current().lifecycle.number == number {
-            // The server shuts down, which ends the generation without another.
+        if active_guest.is_last(number) {
             drop((current, previous));
             return std::future::pending().await;
         }

@@ -36,6 +36,12 @@ impl Pollable for HeldWatcher {
 /// The camera of a feed was removed.
 pub(super) struct CameraRemoved;
 
+/// Waits until a camera is removed, and notes that.
+async fn noted(removed: impl Future<Output = ()>, camera_removed: Arc<AtomicBool>) {
+    removed.await;
+    camera_removed.store(true, Ordering::Relaxed);
+}
+
 /// A feed held by a guest.
 pub struct HeldFeed {
     pub(super) feed: Feed,
@@ -83,11 +89,7 @@ impl HeldFeed {
 
     /// Waits until the camera is removed, and notes that.
     fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (removed, note) = (self.feed.removed(), self.camera_removed.clone());
-        async move {
-            removed.await;
-            note.store(true, Ordering::Relaxed);
-        }
+        noted(self.feed.removed(), self.camera_removed.clone())
     }
 
     /// Whether the camera was removed. If so, notes it.
@@ -146,11 +148,7 @@ impl HeldReader {
 
     /// Waits until the camera is removed, and notes that.
     fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (removed, note) = (self.reader.camera_removed(), self.camera_removed.clone());
-        async move {
-            removed.await;
-            note.store(true, Ordering::Relaxed);
-        }
+        noted(self.reader.camera_removed(), self.camera_removed.clone())
     }
 }
 
@@ -160,7 +158,7 @@ impl Pollable for HeldReader {
         let removed = self.removed();
         tokio::select! {
             biased;
-            () = self.reader.ready() => {}
+            () = self.reader.wait() => {}
             () = removed => std::future::pending().await,
         }
     }
