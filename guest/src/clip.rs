@@ -97,8 +97,8 @@ pub fn serve(out: ResponseOutparam, head_only: bool, camera: CameraSelector<'_>,
 }
 
 fn not_found(out: ResponseOutparam, head_only: bool) {
-    let line = "404 there are no frames to send: the camera was closed, or does not remember them, which whoever runs the \
-                server can change with the options remember=10s and keep-open\n";
+    let line = "404 there are no frames to send: the camera was closed, or it does not remember frames. Whoever runs the \
+                server can set the options remember=10s and keep-open\n";
     response::send_line(out, head_only, &response::NOT_FOUND, line);
 }
 

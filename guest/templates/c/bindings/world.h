@@ -603,10 +603,10 @@ typedef struct hotshoe_camera_frames_borrow_image_t {
 typedef struct hotshoe_camera_frames_frame_t {
   // The frame number, like `sequence` of `struct v4l2_buffer`, but it never restarts: it increases for as long
   // as the host runs, even when the camera is closed and reopened. A gap between two frames counts the frames
-  // lost between them, whether the device, the host or a slow reader skipped them. A camera that takes its
-  // numbers from another server may also have gaps for frames that were captured while it was closed, and one
-  // whose images the host encodes or filters may have gaps for those that came while nobody read the camera;
-  // these are in no count.
+  // lost between them, whether the device, the host or a slow reader skipped them. Two kinds of gaps are in no
+  // count: a camera that takes its numbers from another server skips those of frames that were captured while
+  // it was closed, and a camera whose images the host encodes or filters skips those of images that arrived
+  // while no feed was open.
   uint64_t   sequence;
   // The time of capture according to `wasi:clocks/monotonic-clock`. Use it to compute intervals and ages.
   hotshoe_camera_frames_instant_t   monotonic_time;

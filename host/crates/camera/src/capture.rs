@@ -130,7 +130,8 @@ impl From<&CaptureError> for Outage {
 pub(super) enum Progress {
     /// The device is open but has not delivered an image. Its mode may be known only with the first one.
     Open(Option<StreamMode>),
-    /// The device delivers images, which are neither encoded nor filtered because nobody needs them.
+    /// The device delivers images, but they are neither encoded nor filtered: the camera has no readers and remembers no
+    /// frames.
     Unread(Option<StreamMode>),
     /// The source works but has no pictures.
     Outage(Option<StreamMode>, Outage),
