@@ -165,7 +165,7 @@ const FACES: [(f64, f64); 29] = [
 /// hundred pixels. `size` is the size of the part, from the upper left.
 fn write_group_picture(folder: &Path, size: (u32, u32)) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version", "1", "--offline", "--filter-platform", TARGET, "--manifest-path"]);
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", TARGET, "--manifest-path"]);
     let metadata = run_successfully(cargo.arg(workspace().join("guest/gallery/Cargo.toml"))).stdout;
     let metadata: Value = serde_json::from_slice(&metadata).unwrap();
     let package = metadata["packages"].as_array().unwrap().iter().find(|package| package["name"] == "rustface");

@@ -69,8 +69,9 @@ fn build() -> &'static Path {
         // Kept between runs, because a full build takes a minute.
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("gallery");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(workspace().join("guest/gallery")).args(["build", "--release", "--target", TARGET]);
-        run_successfully(cargo.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", &folder));
+        // In a fresh clone, downloads the packages that only the gallery needs.
+        cargo.current_dir(workspace().join("guest/gallery")).args(["build", "--locked", "--release"]);
+        run_successfully(cargo.args(["--target", TARGET]).env("CARGO_TARGET_DIR", &folder));
         folder.join(TARGET).join("release")
     })
 }
