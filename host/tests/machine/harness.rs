@@ -12,46 +12,72 @@ use libtest_mimic::Trial;
 const TESTS_PER_PROCESSOR: usize = 2;
 
 /// Tests that keep all processors busy. Those of the same lane run one after the other, beside other tests. So the load
-/// of the machine has a limit, and everything else meets its deadlines.
-#[derive(Debug)]
-pub struct Lane(Mutex<()>);
+/// of the machine has a limit, and everything else meets its deadlines. Only when too few others are left for all
+/// processors do they run at the same time.
+#[derive(Clone, Copy, Debug)]
+pub enum Lane {
+    /// Tests that build and compile guests for a minute or more.
+    Compilers,
+    /// Tests that run a virtual machine (`crate::camera_vm`).
+    Machines,
+}
 
-/// The lane of tests that build and compile guests for a minute or more.
-pub static COMPILERS: Lane = Lane(Mutex::new(()));
+/// The tests that are running.
+struct Running {
+    all: usize,
+    /// Those of each lane.
+    in_lane: [usize; 2],
+    /// Whether a test has ended. Before that, most have not started yet.
+    has_one_ended: bool,
+}
 
-/// The lane of tests that run a virtual machine (`crate::camera_vm`).
-pub static MACHINES: Lane = Lane(Mutex::new(()));
-
-/// The number of tests that are running. A test that waits for its lane does not count.
-static RUNNING: Mutex<usize> = Mutex::new(0);
+static RUNNING: Mutex<Running> = Mutex::new(Running { all: 0, in_lane: [0; 2], has_one_ended: false });
 
 /// Notified when a test ends.
 static ENDED: Condvar = Condvar::new();
 
 /// Counts as a running test until it is dropped.
-struct Running;
+struct Started {
+    lane: Option<Lane>,
+}
 
-impl Running {
-    /// Waits until fewer tests than the limit are running.
-    fn start() -> Self {
-        let limit = most_running();
+impl Started {
+    /// Waits until this test may run.
+    fn wait(lane: Option<Lane>) -> Self {
+        let (most, processors) = (most_running(), processors());
+        let must_wait = |running: &mut Running| {
+            let is_lane_busy = lane.is_some_and(|lane| running.in_lane[lane as usize] > 0);
+            if is_lane_busy { running.all >= processors || !running.has_one_ended } else { running.all >= most }
+        };
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = ENDED.wait_while(running, |running| *running >= limit);
-        *running.unwrap_or_else(PoisonError::into_inner) += 1;
-        Self
+        let mut running = ENDED.wait_while(running, must_wait).unwrap_or_else(PoisonError::into_inner);
+        running.all += 1;
+        if let Some(lane) = lane {
+            running.in_lane[lane as usize] += 1;
+        }
+        Self { lane }
     }
 }
 
-impl Drop for Running {
+impl Drop for Started {
     fn drop(&mut self) {
-        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        ENDED.notify_one();
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.all -= 1;
+        running.has_one_ended = true;
+        if let Some(lane) = self.lane {
+            running.in_lane[lane as usize] -= 1;
+        }
+        ENDED.notify_all();
     }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// The largest number of tests that run at the same time.
 pub fn most_running() -> usize {
-    TESTS_PER_PROCESSOR * thread::available_parallelism().map_or(1, NonZero::get)
+    TESTS_PER_PROCESSOR * processors()
 }
 
 /// Creates a test. It is ignored if tools are missing, and its output line names them: `test [needs TOOL, TOOL] NAME`.
@@ -60,24 +86,13 @@ pub fn trial(name: &str, missing: &Option<String>, test: impl FnOnce() + Send + 
 }
 
 /// Like [`trial`], for a test that belongs to a lane.
-pub fn trial_in(
-    lane: &'static Lane,
-    name: &str,
-    missing: &Option<String>,
-    test: impl FnOnce() + Send + 'static,
-) -> Trial {
+pub fn trial_in(lane: Lane, name: &str, missing: &Option<String>, test: impl FnOnce() + Send + 'static) -> Trial {
     create(name, missing, Some(lane), test)
 }
 
-fn create(
-    name: &str,
-    missing: &Option<String>,
-    lane: Option<&'static Lane>,
-    test: impl FnOnce() + Send + 'static,
-) -> Trial {
+fn create(name: &str, missing: &Option<String>, lane: Option<Lane>, test: impl FnOnce() + Send + 'static) -> Trial {
     let trial = Trial::test(name, move || {
-        let _lane = lane.map(|lane| lane.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let _running = Running::start();
+        let _started = Started::wait(lane);
         test();
         Ok(())
     });

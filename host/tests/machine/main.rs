@@ -47,7 +47,7 @@ use std::process::ExitCode;
 use hotshoe_conformance::Requirements;
 use libtest_mimic::Arguments;
 
-use self::harness::{COMPILERS, MACHINES, missing_as_root, missing_programs, most_running, trial, trial_in};
+use self::harness::{Lane, missing_as_root, missing_programs, most_running, trial, trial_in};
 
 fn main() -> ExitCode {
     if camera_vm::is_usb_camera() {
@@ -71,12 +71,12 @@ fn main() -> ExitCode {
     let rust: Vec<_> = target.iter().cloned().chain(missing_programs(&["curl"])).collect();
     let rust = (!rust.is_empty()).then(|| rust.join(", "));
     // Compiling an interpreter takes a minute of CPU time.
-    let compile = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
+    let compile = |name, missing, test: fn()| trial_in(Lane::Compilers, name, missing, test);
     let mut laned: Vec<_> = toolchains::templates::TEMPLATES
         .iter()
         .map(|template| {
             let test = || template.is_rebuilt_at_each_save_under_viewers();
-            trial_in(&COMPILERS, template.test_name, &template.missing(), test)
+            trial_in(Lane::Compilers, template.test_name, &template.missing(), test)
         })
         .collect();
     laned.extend([
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
         compile("full_guest_is_rebuilt_at_each_save", &target, guest_target::full_guest_is_rebuilt_at_each_save),
     ]);
     laned.extend(gallery::trials(&target, &javascript, &python));
-    let in_vm = |name, test: fn()| trial_in(&MACHINES, name, &vm, test);
+    let in_vm = |name, test: fn()| trial_in(Lane::Machines, name, &vm, test);
     laned.extend([
         in_vm("usb_camera_that_was_unplugged_comes_back", camera_vm::usb_camera),
         in_vm("usb_camera_without_mjpg_is_encoded_to_the_right_image", camera_vm::usb_camera_without_mjpg),

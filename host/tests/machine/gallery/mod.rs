@@ -19,7 +19,7 @@ use hotshoe_test_support::server::Server;
 use hotshoe_test_support::{built_in_pictures, wait_until, workspace};
 use libtest_mimic::Trial;
 
-use crate::harness::{COMPILERS, missing_programs, run_successfully, trial_in};
+use crate::harness::{Lane, missing_programs, run_successfully, trial_in};
 use crate::toolchains;
 
 const TARGET: &str = "wasm32-wasip2";
@@ -40,7 +40,7 @@ pub fn trials(target: &Option<String>, javascript: &Option<String>, python: &Opt
     };
     let in_browser = both(&missing_programs(&[&Kind::Chromium.programs()[..], &["ffmpeg"]].concat()));
     let with_ffmpeg = both(&missing_programs(&["ffmpeg", "ffprobe"]));
-    let gallery = |name, missing, test: fn()| trial_in(&COMPILERS, name, missing, test);
+    let gallery = |name, missing, test: fn()| trial_in(Lane::Compilers, name, missing, test);
     vec![
         gallery("gallery_asks_for_passwords_and_logs_requests", target, in_front_of_the_built_in_guest),
         gallery("gallery_guest_of_wasi_0_3_serves", target, async_guest),
