@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::limits::{ActiveRequest, OpenConnection};
+use super::lingering_close::linger;
 use super::peer::Peer;
 use super::stream::without_hyper::{asks_to_close, send_rest};
 use super::stream::{Connection, Http1Io, HyperBody, SharedBody, http1};
@@ -139,14 +140,14 @@ impl<S: HttpService> ConnectionTask<S> {
             );
             let mut shutting_down = pin!(shutdown_started(&shutdown));
             let mut is_closing = false;
-            let lent = poll_fn(|context| {
+            let served = poll_fn(|context| {
                 if let Poll::Ready(result) = Pin::new(&mut *serving).poll(context) {
-                    return Poll::Ready(result.map(|()| None));
+                    return Poll::Ready(Served::Closed(result));
                 }
                 if writer.is_lent()
                     && let Some(body) = exchange.take_body()
                 {
-                    return Poll::Ready(Ok(Some(body)));
+                    return Poll::Ready(Served::Lent(body));
                 }
                 if !is_closing && shutting_down.as_mut().poll(context).is_ready() {
                     is_closing = true;
@@ -155,7 +156,20 @@ impl<S: HttpService> ConnectionTask<S> {
                 }
                 Poll::Pending
             });
-            let Some(body) = lent.await? else { return Ok(()) };
+            let body = match served.await {
+                Served::Lent(body) => body,
+                Served::Closed(result) => {
+                    // hyper answers invalid requests, too.
+                    if result.as_ref().err().is_none_or(hyper::Error::is_parse) {
+                        io = take_out(serving);
+                        tokio::select! {
+                            () = Box::pin(linger(&mut io)) => {}
+                            () = shutdown_started(&shutdown) => {}
+                        }
+                    }
+                    return Ok(result?);
+                }
+            };
             io = take_out(serving);
             // Boxed, so that connections without a stream reserve no space for the body.
             Box::pin(send_rest(&mut io, body)).await?;
@@ -164,6 +178,14 @@ impl<S: HttpService> ConnectionTask<S> {
             }
         }
     }
+}
+
+/// Why hyper does not serve a connection any more.
+enum Served<B> {
+    /// The connection is lent, and this is the rest of the response.
+    Lent(B),
+    /// hyper has ended the connection: its sending side is shut down, unless it has failed.
+    Closed(hyper::Result<()>),
 }
 
 /// Completes the TLS handshake of an encrypted connection. If that fails, the client and the log learn why.

@@ -6,8 +6,8 @@
 //! * [`limits`]: how many connections and requests there may be.
 //! * [`policy`]: which requests are refused, and what browsers let pages of other sites do with responses.
 //! * [`auth`]: who is asking, and what they may do.
-//! * [`server`], [`connection_task`], [`service`]: connections, and the requests on them; [`service_body`]: the bodies of
-//!   responses; [`host_response`]: responses that do not come from the guest.
+//! * [`server`], [`connection_task`], [`service`]: connections, and the requests on them; `lingering_close`: the end of
+//!   connections; [`service_body`]: the bodies of responses; [`host_response`]: responses that do not come from the guest.
 //! * [`health`]: health checks; [`observe`]: counting and logging requests.
 //! * [`stream`]: sending streams, and everything else that relies on how hyper reads and writes.
 //! * [`tls`]: encrypted connections, and the certificate.
@@ -19,6 +19,7 @@ pub mod connection_task;
 pub mod health;
 pub mod host_response;
 pub mod limits;
+mod lingering_close;
 pub mod listen;
 pub mod observe;
 pub mod peer;

@@ -103,3 +103,32 @@ fn requests_are_rejected_without_reading_their_body() {
     assert_rejected(&with_controls, "PUT /controls HTTP/1.1", 7, 405);
     assert_rejected(&with_controls, "POST /controls HTTP/1.1", 1 << 20, 413);
 }
+
+/// The server closed the connection with bytes that it had not read, so the kernel reset it.
+#[test]
+fn a_client_that_sends_its_whole_request_first_gets_the_response_that_refuses_it() {
+    // More than the kernel buffers, so the server has responded long before the client has sent everything.
+    const LENGTH: usize = 16 << 20;
+    let server = Server::start(&["--camera", "emulated", "--allow-control"]);
+    let upload = |head: &str| {
+        let head = format!("{head} HTTP/1.1\r\nHost: {}\r\nContent-Length: {LENGTH}\r\n\r\n", server.address);
+        [head.as_bytes(), &[b'x'; LENGTH]].concat()
+    };
+    for (head, status) in [("POST /controls", 413), ("PUT /controls", 405), ("POST /", 405), ("POST /nowhere", 404)] {
+        let (reply, end) = raw_request(server.address, &upload(head), false);
+        assert_eq!(reply.status, status, "{head}");
+        end.unwrap();
+    }
+    // hyper answers this one.
+    let large_head = format!("GET / HTTP/1.1\r\nX-Large: {}\r\n\r\n", "x".repeat(LENGTH));
+    let (reply, end) = raw_request(server.address, large_head.as_bytes(), false);
+    assert_eq!(reply.status, 431);
+    end.unwrap();
+}
+
+#[test]
+fn a_refused_client_that_sends_for_ever_is_dropped() {
+    let server = Server::start(&["--camera", "emulated", "--allow-control"]);
+    let mut client = post(&server, usize::MAX >> 1);
+    while client.write_all(&[b'x'; 8 << 10]).is_ok() {}
+}
