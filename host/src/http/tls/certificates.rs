@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::InconsistentKeys;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,6 +19,10 @@ use crate::process::regular_file::open_regular_file;
 
 /// How much of each file is read, in bytes. A chain of ten certificates has about 20 kB.
 const FILE_LIMIT: u64 = 256 << 10;
+
+/// What shows that a PEM file has a key with a passphrase: the label of RFC 7468 (section 11), and the header of the
+/// older format that OpenSSL wrote before (RFC 1421, section 4.6.1.1).
+const ENCRYPTED_KEY: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
 
 /// Why TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +52,21 @@ pub enum TlsError {
     /// The key's file contains no usable key. The reason contains nothing of the content.
     #[error("the TLS key {} contains no private key in PEM format", .0.display())]
     NoKey(PathBuf),
-    /// The certificate and the key do not belong together, or the library does not support them.
+    /// The key is encrypted with a passphrase. Nobody could enter it when the server starts at night.
+    #[error("the TLS key {} has a passphrase; write a copy without it (`openssl pkey -in KEY -out COPY`)", .0.display())]
+    EncryptedKey(PathBuf),
+    /// The library does not support the key.
+    #[error(
+        "the TLS key {} cannot be used: {reason}; create an ECDSA key on P-256 or P-384, an Ed25519 key, or an RSA key \
+         of 2048 to 4096 bits", path.display()
+    )]
+    UnsupportedKey {
+        /// The file.
+        path: PathBuf,
+        /// The library's reason.
+        reason: rustls::Error,
+    },
+    /// The certificate and the key do not belong together, or the library does not support the certificate.
     #[error("the TLS certificate {} and the key {} cannot be used together: {reason}", files.certificate.display(), files.key.display())]
     Pair {
         /// The files.
@@ -81,9 +100,20 @@ impl CertificateFiles {
             return Err(TlsError::NoCertificate(self.certificate.clone()));
         }
         let text = read_private_file("TLS key", &self.key, FILE_LIMIT)?;
+        if ENCRYPTED_KEY.iter().any(|mark| text.contains(mark)) {
+            return Err(TlsError::EncryptedKey(self.key.clone()));
+        }
         let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| TlsError::NoKey(self.key.clone()))?;
-        CertifiedKey::from_der(chain, key, &ring::default_provider())
-            .map_err(|reason| TlsError::Pair { files: self.clone(), reason })
+        let key = ring::default_provider()
+            .key_provider
+            .load_private_key(key)
+            .map_err(|reason| TlsError::UnsupportedKey { path: self.key.clone(), reason })?;
+        let pair = CertifiedKey::new(chain, key);
+        match pair.keys_match() {
+            // Only some kinds of keys can be compared.
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(pair),
+            Err(reason) => Err(TlsError::Pair { files: self.clone(), reason }),
+        }
     }
 }
 
@@ -178,6 +208,11 @@ mod tests {
     const KEY: &[u8] = include_bytes!("../../../crates/test-support/src/tls/server.key");
     const OTHER_CERTIFICATE: &[u8] = include_bytes!("../../../crates/test-support/src/tls/renewed.pem");
     const OTHER_KEY: &[u8] = include_bytes!("../../../crates/test-support/src/tls/renewed.key");
+    const P521_KEY: &[u8] = include_bytes!("../../../crates/test-support/src/tls/p521.key");
+    const WITH_PASSPHRASE: &[u8] =
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    const WITH_PASSPHRASE_OLD: &[u8] =
+        b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
 
     fn write(files: &CertificateFiles, certificate: &[u8], key: &[u8]) {
         fs::write(&files.certificate, certificate).unwrap();
@@ -204,6 +239,9 @@ mod tests {
             (b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", KEY, "is not a PEM file"),
             (CERTIFICATE, b"", "contains no private key"),
             (CERTIFICATE, CERTIFICATE, "contains no private key"),
+            (CERTIFICATE, WITH_PASSPHRASE, "has a passphrase; write a copy"),
+            (CERTIFICATE, WITH_PASSPHRASE_OLD, "has a passphrase; write a copy"),
+            (CERTIFICATE, P521_KEY, "create an ECDSA key on P-256 or P-384"),
         ] {
             write(&files, certificate, key);
             let error = resolver.replace(files.clone()).unwrap_err().to_string();

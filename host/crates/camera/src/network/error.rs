@@ -51,10 +51,10 @@ pub enum NetworkError {
     #[error("{}", .0.message)]
     Reported(Outage),
     /// There are too many redirects.
-    #[error("the server redirects more than {MAX_REDIRECTS} times")]
+    #[error("the server redirects more than {MAX_REDIRECTS} times; use the address of the stream itself")]
     TooManyRedirects,
     /// A redirect leads nowhere.
-    #[error("the server redirects to an invalid address")]
+    #[error("the server redirects to an invalid address; use the address of the stream itself")]
     InvalidRedirect,
     /// The response is neither a multipart stream nor a JPEG image.
     #[error("the server sends {content_type} instead of a JPEG image or a multipart stream{advice}", advice = type_advice(.content_type))]
