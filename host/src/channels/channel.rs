@@ -174,7 +174,8 @@ impl ChannelState {
     }
 }
 
-/// Pushes parts to a channel.
+/// Pushes parts to a channel. Clones have the same number.
+#[derive(Clone)]
 pub struct Publisher {
     channel: Arc<Channel>,
     number: u64,

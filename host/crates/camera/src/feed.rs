@@ -51,11 +51,13 @@ impl Feed {
         self.status.borrow().placeholder.clone()
     }
 
-    /// Waits until [`newest`](Self::newest) would return a frame. Cancel-safe.
-    pub async fn ready(&mut self) {
-        let last_sequence = self.last_sequence;
-        // Cannot fail: `self.camera` holds the sender.
-        let _ = self.status.wait_for(|status| has_newer(status, last_sequence)).await;
+    /// Waits until [`newest`](Self::newest) would return a frame, without borrowing the feed. Cancel-safe.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mut status, last_sequence) = (self.status.clone(), self.last_sequence);
+        async move {
+            // Cannot fail while the feed exists: its camera holds the sender.
+            let _ = status.wait_for(|status| has_newer(status, last_sequence)).await;
+        }
     }
 
     /// Waits for a new frame until `limit` has passed or the camera becomes lost, and returns the frame if there is
@@ -69,6 +71,40 @@ impl Feed {
     pub fn wait(&self, limit: Duration) -> impl Future<Output = ()> + Send + use<> {
         let (mut status, last_sequence) = (self.status.clone(), self.last_sequence);
         async move { wait_for_next(&mut status, last_sequence, limit).await }
+    }
+
+    /// Returns what waits for the frames of this feed again and again, without borrowing it.
+    pub fn changes(&self) -> FeedChanges {
+        let was_lost = matches!(self.status.borrow().state, State::Lost(_));
+        FeedChanges { status: self.status.clone(), was_lost }
+    }
+}
+
+/// Waits for the frames of a feed. For many frames, it costs less than [`Feed::wait`].
+pub struct FeedChanges {
+    status: watch::Receiver<Status>,
+    was_lost: bool,
+}
+
+/// What has happened to a camera.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FeedChange {
+    /// It may have a new frame.
+    Updated,
+    /// It has become lost.
+    BecameLost,
+}
+
+impl FeedChanges {
+    /// Waits until the status of the camera is another one than the feed has seen, or than this has returned. Cancel-safe.
+    /// Never returns once the feed and its camera are gone.
+    pub async fn next(&mut self) -> FeedChange {
+        if self.status.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let is_lost = matches!(self.status.borrow().state, State::Lost(_));
+        let was_lost = std::mem::replace(&mut self.was_lost, is_lost);
+        if is_lost && !was_lost { FeedChange::BecameLost } else { FeedChange::Updated }
     }
 }
 

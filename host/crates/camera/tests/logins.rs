@@ -125,7 +125,7 @@ async fn readers_who_come_and_go_do_not_repeat_a_refused_login() {
         assert_eq!(fixture.login.attempts(), 1);
     }
     // One who stays sees the refusal until the next login, which succeeds.
-    let mut feed = fixture.camera.feed();
+    let feed = fixture.camera.feed();
     fixture.refused().await;
     feed.ready().await;
     assert!(before.elapsed() >= PAUSE, "the login was tried again after {:?}", before.elapsed());
@@ -145,7 +145,7 @@ async fn a_login_that_is_refused_after_its_reader_has_left_is_not_repeated() {
     drop(feed);
     fixture.closed().await;
     let before = Instant::now();
-    let mut feed = fixture.camera.feed();
+    let feed = fixture.camera.feed();
     fixture.login.set_slow(false);
     fixture.refused().await;
     assert_eq!(fixture.login.attempts(), 1);

@@ -76,8 +76,7 @@ impl wit::HostFeed for GuestState {
             return Ok(Err(wit::ErrorCode::TooManyFeeds(limit)));
         }
         let (lifecycle, camera_removed) = (self.lifecycle.clone(), self.camera_removed.clone());
-        let feed = HeldFeed { feed: camera.feed(), lifecycle, camera_removed };
-        let feed = self.table.push(feed)?;
+        let feed = self.table.push(HeldFeed::new(camera.feed(), lifecycle, camera_removed))?;
         self.feeds_held += 1;
         Ok(Ok(feed))
     }
@@ -86,7 +85,7 @@ impl wit::HostFeed for GuestState {
         if let Err(error) = self.check_images_held() {
             return Ok(Err(error));
         }
-        match self.table.get_mut(&feed)?.newest() {
+        match self.table.get(&feed)?.newest() {
             Ok(frame) => frame.map(|frame| self.push_frame(&frame)).transpose().map(Ok),
             Err(CameraRemoved) => Ok(Err(wit::ErrorCode::UnknownCamera)),
         }
@@ -108,7 +107,7 @@ impl wit::HostFeed for GuestState {
         if let Err(error) = self.check_images_held() {
             return Ok(Err(error));
         }
-        let placeholder = self.table.get(&feed)?.feed.placeholder();
+        let placeholder = self.table.get(&feed)?.lock().placeholder();
         placeholder.map(|image| self.push_image(image)).transpose().map(Ok)
     }
 
@@ -117,7 +116,7 @@ impl wit::HostFeed for GuestState {
     }
 
     fn camera(&mut self, feed: Resource<HeldFeed>) -> Result<wit::CameraInfo> {
-        Ok(camera_info(self.table.get(&feed)?.feed.camera()))
+        Ok(camera_info(self.table.get(&feed)?.lock().camera()))
     }
 
     fn drop(&mut self, feed: Resource<HeldFeed>) -> Result<()> {

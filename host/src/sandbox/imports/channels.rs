@@ -1,6 +1,6 @@
 //! The host side of `hotshoe:server/channels`.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +11,9 @@ use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use super::bindings::hotshoe::camera::frames::Frame as WitFrame;
 use super::bindings::hotshoe::server::channels as wit;
 use super::frame_parts::{FrameParts, MAX_PART_BYTES};
+use super::frame_pump::FramePump;
 use super::resources::HeldFeed;
-use crate::camera::{Frame, JpegImage};
+use crate::camera::JpegImage;
 use crate::channels::{Channels, JoinError, Part, Publisher, Subscription, ViewerOptions};
 use crate::sandbox::state::GuestState;
 
@@ -144,14 +145,8 @@ impl wit::HostChannel for GuestState {
             return Ok(Err(too_many_images()));
         }
         let timeout = Duration::from_nanos(timeout_nanoseconds);
-        let mut last = None;
-        loop {
-            self.table.get(&feed)?.wait(timeout).await;
-            match self.push_newest(&channel, &feed, &parts)? {
-                Some(frame) => last = Some(frame),
-                None => return last.map(|frame| self.push_frame(&frame)).transpose().map(Ok),
-            }
-        }
+        let last = self.frame_pump(&channel, &feed, parts, timeout)?.run().await?;
+        last.map(|frame| self.push_frame(&frame)).transpose().map(Ok)
     }
 
     fn drop(&mut self, channel: Resource<Publisher>) -> wasmtime::Result<()> {
@@ -161,16 +156,16 @@ impl wit::HostChannel for GuestState {
 }
 
 impl GuestState {
-    /// Pushes the newest frame of a feed, and returns it. Returns `None` if the feed has none.
-    pub(super) fn push_newest(
-        &mut self,
+    /// Returns what pushes the frames of a feed to a channel.
+    pub(super) fn frame_pump(
+        &self,
         channel: &Resource<Publisher>,
         feed: &Resource<HeldFeed>,
-        parts: &FrameParts,
-    ) -> wasmtime::Result<Option<Arc<Frame>>> {
-        let Ok(Some(frame)) = self.table.get_mut(feed)?.newest() else { return Ok(None) };
-        self.table.get(channel)?.push(parts.part(&frame));
-        Ok(Some(frame))
+        parts: FrameParts,
+        timeout: Duration,
+    ) -> wasmtime::Result<FramePump> {
+        let (publisher, feed) = (self.table.get(channel)?.clone(), self.table.get(feed)?.clone());
+        Ok(FramePump { publisher, feed, parts, timeout })
     }
 }
 

@@ -8,6 +8,7 @@ mod controls;
 mod events;
 pub(super) mod files;
 mod frame_parts;
+mod frame_pump;
 pub(super) mod frames;
 mod generations;
 mod history;

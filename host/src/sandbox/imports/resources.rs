@@ -1,8 +1,8 @@
 //! The resources of `hotshoe:camera/cameras`, `hotshoe:server/results` and `hotshoe:server/events`, apart from the
 //! modules of these interfaces because the generated bindings refer to them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,13 +10,13 @@ use tokio::time::sleep;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
-use crate::camera::{Feed, Frame};
+use crate::camera::{Feed, FeedChanges, Frame};
 use crate::results::{Entry, EventChanges, Reader};
 use crate::sandbox::lifecycle::Lifecycle;
 
 /// How long a guest waits for a camera that was removed before it learns that: a guest that ignores errors and tries
 /// again does not compute all the time.
-const REMOVED_DELAY: Duration = Duration::from_millis(500);
+pub(super) const REMOVED_DELAY: Duration = Duration::from_millis(500);
 
 /// A watcher held by a guest.
 pub struct HeldWatcher {
@@ -42,15 +42,26 @@ async fn noted(removed: impl Future<Output = ()>, camera_removed: Arc<AtomicBool
     camera_removed.store(true, Ordering::Relaxed);
 }
 
-/// A feed held by a guest.
+/// A feed held by a guest. Clones share it.
+#[derive(Clone)]
 pub struct HeldFeed {
-    pub(super) feed: Feed,
-    pub(super) lifecycle: Lifecycle,
+    feed: Arc<Mutex<Feed>>,
+    lifecycle: Lifecycle,
     /// See `GuestState::camera_removed`.
-    pub(super) camera_removed: Arc<AtomicBool>,
+    camera_removed: Arc<AtomicBool>,
 }
 
 impl HeldFeed {
+    pub(super) fn new(feed: Feed, lifecycle: Lifecycle, camera_removed: Arc<AtomicBool>) -> Self {
+        Self { feed: Arc::new(Mutex::new(feed)), lifecycle, camera_removed }
+    }
+
+    /// Locks the feed, which nobody keeps locked while they wait.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Feed> {
+        // No code that runs under the lock can leave the data inconsistent.
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the feed returns no more frames because the generation of its guest has ended.
     ///
     /// A guest that streams then waits with no part half written, where it can be stopped. If it still received frames,
@@ -60,17 +71,17 @@ impl HeldFeed {
     }
 
     /// Returns the newest frame, unless it was returned before.
-    pub(super) fn newest(&mut self) -> Result<Option<Arc<Frame>>, CameraRemoved> {
+    pub(super) fn newest(&self) -> Result<Option<Arc<Frame>>, CameraRemoved> {
         if self.is_removed() {
             return Err(CameraRemoved);
         }
-        Ok(if self.has_ended() { None } else { self.feed.newest() })
+        Ok(if self.has_ended() { None } else { self.lock().newest() })
     }
 
     /// Waits until [`newest`](Self::newest) returns a frame or fails, until the camera becomes lost, or until `limit` has
     /// passed.
     pub(super) fn wait(&self, limit: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let (lifecycle, removed, frame) = (self.lifecycle.clone(), self.removed(), self.feed.wait(limit));
+        let (lifecycle, removed, frame) = (self.lifecycle.clone(), self.removed(), self.lock().wait(limit));
         async move {
             if !lifecycle.has_ended() {
                 tokio::select! {
@@ -87,14 +98,19 @@ impl HeldFeed {
         }
     }
 
+    /// Returns what waits for frames, again and again.
+    pub(super) fn changes(&self) -> FeedChanges {
+        self.lock().changes()
+    }
+
     /// Waits until the camera is removed, and notes that.
-    fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
-        noted(self.feed.removed(), self.camera_removed.clone())
+    pub(super) fn removed(&self) -> impl Future<Output = ()> + Send + use<> {
+        noted(self.lock().removed(), self.camera_removed.clone())
     }
 
     /// Whether the camera was removed. If so, notes it.
     fn is_removed(&self) -> bool {
-        let is_removed = self.feed.camera().is_removed();
+        let is_removed = self.lock().camera().is_removed();
         if is_removed {
             self.camera_removed.store(true, Ordering::Relaxed);
         }
@@ -108,11 +124,11 @@ impl Pollable for HeldFeed {
         if self.has_ended() {
             std::future::pending::<()>().await;
         }
-        let removed = self.removed();
+        let (removed, frame) = (self.removed(), self.lock().ready());
         tokio::select! {
             biased;
             () = removed => std::future::pending().await,
-            () = self.feed.ready() => {}
+            () = frame => {}
         }
     }
 }

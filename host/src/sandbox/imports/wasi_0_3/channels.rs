@@ -129,14 +129,8 @@ impl wit::HostChannelWithStore<GuestState> for HasSelf<GuestState> {
             Err(error) => return Ok(Err(error)),
         };
         let timeout = Duration::from_nanos(timeout_nanoseconds);
-        let mut last = None;
-        loop {
-            accessor.with(|mut access| access.get().table.get(&feed).map(|feed| feed.wait(timeout)))?.await;
-            match accessor.with(|mut access| access.get().push_newest(&channel, &feed, &parts))? {
-                Some(frame) => last = Some(frame),
-                None => break,
-            }
-        }
+        let pump = accessor.with(|mut access| access.get().frame_pump(&channel, &feed, parts, timeout))?;
+        let last = pump.run().await?;
         let Some(last) = last else { return Ok(Ok(None)) };
         // Images that the guest has got in the meantime have left room for this one.
         accessor.with(|mut access| Ok(Ok(Some(access.get().push_frame(&last)?.into()))))
