@@ -2,9 +2,9 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hotshoe_test_support::client::Viewer;
+use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{DEADLINE, guests};
+use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 /// Returns the image of a part that has this head.
 fn image(part: &[u8], head: &str) -> Vec<u8> {
@@ -47,6 +47,19 @@ fn the_host_fills_in_heads_and_returns_the_last_frame() {
         let number = number.parse().unwrap();
         assert!(last.is_none_or(|(last, _)| last < number));
         last = Some((number, frame));
+    }
+}
+
+/// The camera is open, so the newest frame is there already.
+#[test]
+fn a_new_viewer_of_a_slow_camera_is_sent_the_newest_frame_at_once() {
+    // The next frame comes after the deadline of the test.
+    let server = Server::start(&["--camera", "emulated,fps=0.002,keep-open"]);
+    wait_until("the first frame is captured", || get(server.address, "/snapshot").status == 200);
+    let frame = get(server.address, "/snapshot").body;
+    for path in ["/video_feed", "/stream", "/pictures"] {
+        let mut viewer = Viewer::watch(server.address, path);
+        assert_eq!(viewer.part().jpeg, frame, "{path}");
     }
 }
 

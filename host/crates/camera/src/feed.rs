@@ -75,36 +75,33 @@ impl Feed {
 
     /// Returns what waits for the frames of this feed again and again, without borrowing it.
     pub fn changes(&self) -> FeedChanges {
-        let was_lost = matches!(self.status.borrow().state, State::Lost(_));
-        FeedChanges { status: self.status.clone(), was_lost }
+        let mut status = self.status.clone();
+        let has_newer = has_newer(&status.borrow(), self.last_sequence);
+        if has_newer {
+            // A new feed has seen the present status, but has not returned its frame.
+            status.mark_changed();
+        }
+        FeedChanges { status }
     }
 }
 
 /// Waits for the frames of a feed. For many frames, it costs less than [`Feed::wait`].
 pub struct FeedChanges {
     status: watch::Receiver<Status>,
-    was_lost: bool,
-}
-
-/// What has happened to a camera.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FeedChange {
-    /// It may have a new frame.
-    Updated,
-    /// It has become lost.
-    BecameLost,
 }
 
 impl FeedChanges {
-    /// Waits until the status of the camera is another one than the feed has seen, or than this has returned. Cancel-safe.
-    /// Never returns once the feed and its camera are gone.
-    pub async fn next(&mut self) -> FeedChange {
+    /// Waits until [`Feed::newest`] may return a frame, or the camera may have become lost. Cancel-safe. Never returns once
+    /// the feed and its camera are gone.
+    pub async fn next(&mut self) {
         if self.status.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
-        let is_lost = matches!(self.status.borrow().state, State::Lost(_));
-        let was_lost = std::mem::replace(&mut self.was_lost, is_lost);
-        if is_lost && !was_lost { FeedChange::BecameLost } else { FeedChange::Updated }
+    }
+
+    /// Whether the camera is lost.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.status.borrow().state, State::Lost(_))
     }
 }
 

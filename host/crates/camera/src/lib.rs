@@ -77,7 +77,7 @@ pub use camera::{Camera, Linger};
 pub use cameras::Cameras;
 pub use dimensions::Dimensions;
 pub use error::SourceError;
-pub use feed::{Feed, FeedChange, FeedChanges};
+pub use feed::{Feed, FeedChanges};
 pub use fourcc::FourCc;
 pub use frame::{Frame, JpegImage, Timestamp};
 pub use frame_counts::{FrameCounts, LostFrames};

@@ -10,7 +10,7 @@ use wasmtime::{Result, bail};
 
 use super::frame_parts::FrameParts;
 use super::resources::{HeldFeed, REMOVED_DELAY};
-use crate::camera::{FeedChange, Frame};
+use crate::camera::Frame;
 use crate::channels::Publisher;
 
 /// Pushes the frames of a feed to a channel.
@@ -44,6 +44,7 @@ impl FramePump {
         let mut waiting_since = Instant::now();
         // Not set again for each frame: that costs more than to look again once it has elapsed.
         let mut timeout = pin!(sleep(self.timeout));
+        let was_lost = changes.is_lost();
         let mut last = None;
         loop {
             tokio::select! {
@@ -52,13 +53,13 @@ impl FramePump {
                     sleep(self.timeout.min(REMOVED_DELAY)).await;
                     return last;
                 }
-                change = changes.next() => match self.feed.newest() {
+                () = changes.next() => match self.feed.newest() {
                     Ok(Some(frame)) => {
                         self.publisher.push(self.parts.part(&frame));
                         last = Some(frame);
                         waiting_since = Instant::now();
                     }
-                    _ if change == FeedChange::BecameLost => return last,
+                    _ if changes.is_lost() && (last.is_some() || !was_lost) => return last,
                     _ => {}
                 },
                 () = &mut timeout => match self.timeout.checked_sub(waiting_since.elapsed()) {
