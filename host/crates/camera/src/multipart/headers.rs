@@ -1,6 +1,7 @@
 //! The headers of a part.
 
 use super::error::MultipartError;
+use super::examined::note_examined;
 use super::limits::MAX_HEAD_LENGTH;
 use crate::jpeg::START_OF_IMAGE;
 
@@ -22,35 +23,39 @@ impl PartHeaders {
         self.get("content-length")?.parse().ok()
     }
 
-    /// Parses the headers at the start of `bytes`. Returns them with their length including the empty line, or `None`
-    /// if they are incomplete.
+    /// Finds where the headers at the start of `bytes` end, behind the empty line. Returns `None` if they are incomplete.
+    /// `scanned` is 0 in the first call; with more bytes, the search continues there.
     ///
     /// The headers also end where an image begins at the start of a line, because some servers omit the empty line.
-    /// Lines without a colon are ignored.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, MultipartError> {
-        let mut headers = Self::default();
-        let mut position = 0;
+    pub(super) fn find_end(bytes: &[u8], scanned: &mut usize) -> Result<Option<usize>, MultipartError> {
         loop {
-            if position > MAX_HEAD_LENGTH {
+            if *scanned > MAX_HEAD_LENGTH {
                 return Err(MultipartError::HeadTooLong);
             }
-            let rest = bytes.get(position..).unwrap_or_default();
+            let rest = bytes.get(*scanned..).unwrap_or_default();
             if rest.starts_with(START_OF_IMAGE) {
-                return Ok(Some((headers, position)));
+                return Ok(Some(*scanned));
             }
             let Some(length) = memchr::memchr(b'\n', rest) else {
-                let is_too_long = position + rest.len() > MAX_HEAD_LENGTH;
+                note_examined(rest.len());
+                let is_too_long = *scanned + rest.len() > MAX_HEAD_LENGTH;
                 return if is_too_long { Err(MultipartError::HeadTooLong) } else { Ok(None) };
             };
-            let line = rest.get(..length).unwrap_or_default();
-            position += length + 1;
-            if line.trim_ascii().is_empty() {
-                return Ok(Some((headers, position)));
-            }
-            let line = String::from_utf8_lossy(line);
-            if let Some((name, value)) = line.split_once(':') {
-                headers.fields.push((name.trim().to_owned(), value.trim().to_owned()));
+            note_examined(length + 1);
+            *scanned += length + 1;
+            if rest.get(..length).unwrap_or_default().trim_ascii().is_empty() {
+                return Ok(Some(*scanned));
             }
         }
+    }
+
+    /// Parses complete headers. Lines without a colon are ignored.
+    pub(super) fn parse(head: &[u8]) -> Self {
+        let fields = head.split(|byte| *byte == b'\n').filter_map(|line| {
+            let line = String::from_utf8_lossy(line);
+            let (name, value) = line.split_once(':')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        });
+        Self { fields: fields.collect() }
     }
 }

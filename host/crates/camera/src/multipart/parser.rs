@@ -52,8 +52,8 @@ enum State {
     Preamble,
     /// After a part that ended before its delimiter. So many bytes were skipped.
     Between { skipped: usize },
-    /// At the headers of a part.
-    Head,
+    /// At the headers of a part, of which so many bytes were searched for their end.
+    Head { scanned: usize },
     /// At the body of a part.
     Body(Body),
     /// After the closing delimiter.
@@ -120,7 +120,10 @@ impl Parser {
                     let skipped = *skipped;
                     self.skip_to_delimiter(skipped)?
                 }
-                State::Head => self.read_head()?,
+                State::Head { scanned } => {
+                    let scanned = *scanned;
+                    self.read_head(scanned)?
+                }
                 State::Body(body) => {
                     let end = body.find_end(&self.buffer, self.delimiter.as_ref(), &mut self.ignores_lengths)?;
                     let Some(end) = end else { return Ok(None) };
@@ -147,7 +150,7 @@ impl Parser {
             || body.get(..HEADER.len()).is_some_and(|start| start.eq_ignore_ascii_case(HEADER))
         {
             let _ = self.buffer.split_to(start);
-            self.state = State::Head;
+            self.state = State::Head { scanned: 0 };
             return Ok(true);
         }
         if let Some(delimiter) = &self.delimiter
@@ -194,11 +197,11 @@ impl Parser {
 
     fn continue_after(&mut self, found: Found) {
         let _ = self.buffer.split_to(found.end);
-        self.state = if found.is_closing { State::Ended } else { State::Head };
+        self.state = if found.is_closing { State::Ended } else { State::Head { scanned: 0 } };
     }
 
-    /// Reads the headers of a part. Returns whether they are complete.
-    fn read_head(&mut self) -> Result<bool, MultipartError> {
+    /// Reads the headers of a part, whose first bytes were scanned before. Returns whether they are complete.
+    fn read_head(&mut self, mut scanned: usize) -> Result<bool, MultipartError> {
         // The closing delimiter may follow another one.
         if let Some(delimiter) = &self.delimiter
             && self.buffer.starts_with(b"-")
@@ -211,8 +214,11 @@ impl Parser {
                 _ => {}
             }
         }
-        let Some((headers, end)) = PartHeaders::parse(&self.buffer)? else { return Ok(false) };
-        let _ = self.buffer.split_to(end);
+        let Some(end) = PartHeaders::find_end(&self.buffer, &mut scanned)? else {
+            self.state = State::Head { scanned };
+            return Ok(false);
+        };
+        let headers = PartHeaders::parse(&self.buffer.split_to(end));
         let announced = headers.content_length().filter(|length| *length <= MAX_PART_LENGTH);
         let length = announced.filter(|_| !self.ignores_lengths);
         if let Some(length) = length.filter(|length| *length <= MAX_RESERVE) {
@@ -235,7 +241,7 @@ impl Parser {
     fn take_part(&mut self, End { length, delimiter }: End) -> Option<Part> {
         let next = match delimiter {
             Some(Found { is_closing: true, .. }) => State::Ended,
-            Some(_) => State::Head,
+            Some(_) => State::Head { scanned: 0 },
             None => State::Between { skipped: 0 },
         };
         let State::Body(Body { headers, .. }) = std::mem::replace(&mut self.state, next) else { return None };

@@ -236,3 +236,13 @@ fn hostile_parts_are_examined_a_bounded_number_of_times() {
         assert!(examined < MAX_FACTOR * stream.len(), "{name}: {examined} bytes of {}", stream.len());
     }
 }
+
+/// All of them were parsed again for each byte, which kept a processor busy at 50 kB/s.
+#[test]
+fn headers_that_arrive_in_single_bytes_are_examined_a_few_times() {
+    let stream = stream(&[b"--frame\r\n", &b"a:b\n".repeat(2000), b"\nbody"]);
+    examined::take_examined();
+    let _ = read(Some("frame"), &stream, 1);
+    let examined = examined::take_examined();
+    assert!(examined < 8 * stream.len(), "{examined} bytes of {}", stream.len());
+}
