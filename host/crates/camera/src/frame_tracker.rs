@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::frame::Frame;
+use super::frame::{Frame, monotonic_now};
 use super::frame_counts::{FrameCounts, LostFrames};
 use super::history::{FrameRecord, History};
 
@@ -89,7 +89,7 @@ impl FrameTracker {
     pub(super) fn add_frame(&self, frame: &Frame, lost_before: u64) {
         let mut state = self.state();
         state.counts.frames += 1;
-        state.history.add(frame, lost_before);
+        state.history.add(frame, lost_before, monotonic_now());
     }
 
     /// Returns the counts so far.

@@ -60,11 +60,15 @@ pub struct History {
     records: VecDeque<CompactRecord>,
     /// The index of the oldest record.
     first: u64,
+    /// How long after its capture the newest frame has arrived. The clock of a server that is a camera may be slow, and then
+    /// all its frames seem old.
+    delay: Duration,
 }
 
 impl History {
-    /// Records a frame and the number of frames lost before it.
-    pub(super) fn add(&mut self, frame: &Frame, lost_before: u64) {
+    /// Records a frame that arrives `now`, a reading of `CLOCK_MONOTONIC`, and the number of frames lost before it.
+    pub(super) fn add(&mut self, frame: &Frame, lost_before: u64, now: Duration) {
+        self.delay = now.saturating_sub(frame.timestamp.monotonic);
         let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         if self.records.capacity() == 0 {
             // Reserved at once: growing would copy the records under a lock.
@@ -91,10 +95,11 @@ impl History {
         records.map(|(index, record)| record.with_index(index))
     }
 
-    /// Returns the rate of the frames captured in the five seconds before `now`, a reading of `CLOCK_MONOTONIC`, in
+    /// Returns the rate of the frames that arrived in the five seconds before `now`, a reading of `CLOCK_MONOTONIC`, in
     /// frames per second. 0 with fewer than two.
     pub fn rate(&self, now: Duration) -> f64 {
-        let start = u64::try_from(now.saturating_sub(RATE_WINDOW).as_nanos()).unwrap_or(u64::MAX);
+        let start = now.saturating_sub(self.delay + RATE_WINDOW);
+        let start = u64::try_from(start.as_nanos()).unwrap_or(u64::MAX);
         let recent = self.records.iter().rev().map(|record| record.monotonic).take_while(|time| *time >= start);
         let (mut count, mut newest, mut oldest) = (0_u32, 0, 0);
         for time in recent {
@@ -131,7 +136,7 @@ mod tests {
                 wall: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_000 + number),
             };
             let frame = Frame { image: image.clone(), timestamp, sequence: 2 * number + 1 };
-            history.add(&frame, 1);
+            history.add(&frame, 1, timestamp.monotonic);
         }
         history
     }
@@ -175,6 +180,22 @@ mod tests {
         let rate = |milliseconds| history.rate(Duration::from_millis(milliseconds)).round();
         assert_eq!([rate(9_999), rate(14_000), rate(15_100)], [1000.0, 1000.0, 0.0]);
         assert_eq!(history_of(1).rate(Duration::ZERO), 0.0);
+    }
+
+    #[test]
+    fn the_rate_is_measured_although_the_clock_of_the_camera_is_slow() {
+        let frame = |millisecond: u64| {
+            let image = JpegImage::new(Bytes::from_static(include_bytes!("../../../../frames/1.jpg"))).unwrap();
+            let timestamp = Timestamp { monotonic: Duration::from_millis(millisecond), wall: SystemTime::UNIX_EPOCH };
+            Frame { image, timestamp, sequence: millisecond }
+        };
+        let slow = Duration::from_secs(30);
+        let mut history = History::default();
+        for millisecond in (0..1000).step_by(100) {
+            history.add(&frame(millisecond), 0, slow + Duration::from_millis(millisecond));
+        }
+        assert_eq!(history.rate(slow + Duration::from_secs(1)).round(), 10.0);
+        assert_eq!(history.rate(slow + Duration::from_secs(7)), 0.0);
     }
 
     #[test]

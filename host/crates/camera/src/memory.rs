@@ -29,6 +29,9 @@ struct State {
     frames: VecDeque<Arc<Frame>>,
     /// The length of all images together, in bytes.
     bytes: usize,
+    /// How long after its capture the newest frame has arrived. The clock of a server that is a camera may be slow, and then
+    /// all its frames seem old.
+    delay: Duration,
 }
 
 impl Memory {
@@ -44,6 +47,10 @@ impl Memory {
 
     /// Remembers a frame that is about to be delivered, and forgets those that are too old or take too much memory.
     pub(super) fn add(&self, frame: &Arc<Frame>) {
+        self.add_at(frame, monotonic_now());
+    }
+
+    fn add_at(&self, frame: &Arc<Frame>, now: Duration) {
         if !self.remembers() {
             return;
         }
@@ -52,6 +59,7 @@ impl Memory {
         let image = JpegImage { bytes: Bytes::copy_from_slice(&frame.image.bytes), ..frame.image.clone() };
         let copy = Arc::new(Frame { image, ..(**frame).clone() });
         let mut state = self.state();
+        state.delay = now.saturating_sub(newest);
         state.bytes += bytes_of(&copy);
         state.frames.push_back(copy);
         while state.bytes > MAX_BYTES
@@ -67,7 +75,7 @@ impl Memory {
         let state = self.state();
         let index = state.frames.binary_search_by_key(&sequence, |frame| frame.sequence).ok()?;
         let frame = state.frames.get(index)?;
-        (frame.timestamp.monotonic + self.duration >= monotonic_now()).then(|| frame.clone())
+        (frame.timestamp.monotonic + state.delay + self.duration >= monotonic_now()).then(|| frame.clone())
     }
 
     /// Forgets everything.
@@ -92,6 +100,12 @@ mod tests {
     use super::*;
     use crate::frame::Timestamp;
 
+    /// Adds a frame that was captured, and arrived, so long ago.
+    fn add(memory: &Memory, sequence: u64, age: Duration) {
+        let frame = frame(sequence, age);
+        memory.add_at(&frame, frame.timestamp.monotonic);
+    }
+
     fn frame(sequence: u64, age: Duration) -> Arc<Frame> {
         let image = JpegImage::new(Bytes::from_static(include_bytes!("../../../../frames/1.jpg"))).unwrap();
         let timestamp = Timestamp { monotonic: monotonic_now() - age, wall: SystemTime::UNIX_EPOCH };
@@ -102,7 +116,7 @@ mod tests {
     fn frames_are_remembered_for_the_duration() {
         let memory = Memory::new(Duration::from_secs(10));
         for (sequence, age) in [(1, 15), (4, 9), (5, 1)] {
-            memory.add(&frame(sequence, Duration::from_secs(age)));
+            add(&memory, sequence, Duration::from_secs(age));
         }
         assert!(memory.get(1).is_none() && memory.get(2).is_none() && memory.get(6).is_none());
         assert_eq!(memory.get(4).unwrap().sequence, 4);
@@ -114,8 +128,18 @@ mod tests {
     #[test]
     fn frames_age_while_no_new_one_arrives() {
         let memory = Memory::new(Duration::from_secs(10));
-        memory.add(&frame(1, Duration::from_secs(11)));
+        add(&memory, 1, Duration::from_secs(11));
         assert!(memory.get(1).is_none());
+    }
+
+    /// By the clock of the server that sent them, frames were too old when they arrived.
+    #[test]
+    fn frames_are_remembered_although_the_clock_of_the_camera_is_slow() {
+        let memory = Memory::new(Duration::from_secs(10));
+        for (sequence, age) in [(1, 33), (2, 30)] {
+            memory.add(&frame(sequence, Duration::from_secs(age)));
+        }
+        assert!(memory.get(1).is_some() && memory.get(2).is_some());
     }
 
     #[test]
