@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use hotshoe_test_support::client::{Viewer, get};
 use hotshoe_test_support::http_server::{Exchange, HttpServer};
@@ -167,6 +169,29 @@ fn still_images_are_requested_at_the_rate_and_count_only_if_they_change() {
         drop(server);
         wait_until("the connection is closed", || origin.open_connections() == 0);
     }
+}
+
+/// The limit on the rate left it out because it came early, and the server never sent it again.
+#[test]
+fn a_still_image_that_changes_sooner_than_the_rate_is_shown() {
+    const SLOW: Duration = Duration::from_millis(900);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let origin = HttpServer::start(move |mut exchange| {
+        let number = requests.fetch_add(1, Ordering::SeqCst);
+        let Some(picture) = built_in_pictures().into_iter().take(2).nth(number) else {
+            return exchange.send("HTTP/1.1 304 Not Modified\r\n\r\n");
+        };
+        let head = format!("Content-Type: image/jpeg\r\nETag: \"{number}\"\r\nContent-Length: {}", picture.len());
+        exchange.send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n"))?;
+        if number == 0 {
+            // The next request is due when this image has arrived.
+            thread::sleep(SLOW);
+        }
+        exchange.send(picture)
+    });
+    let server = Server::start(&["--camera", &format!("{},fps=2", origin.url("/"))]);
+    let mut viewer = Viewer::watch(server.address, "/video_feed");
+    while viewer.part().jpeg != built_in_pictures()[1] {}
 }
 
 /// Writes a file that only its owner can read.

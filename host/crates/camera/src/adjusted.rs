@@ -83,7 +83,7 @@ impl Capture for AdjustedCapture {
     fn next(&mut self, deadline: Instant) -> Result<CaptureOutcome, SourceError> {
         let CaptureOutcome { image, lost } = self.capture.next(deadline)?;
         // By the time of arrival: drivers and servers choose the times of capture.
-        let image = image.filter(|_| self.limit.admits(monotonic_now()));
+        let image = image.filter(|_| self.capture.is_polling() || self.limit.admits(monotonic_now()));
         let image = image.map(|CapturedImage { data, timestamp }| {
             let data = match data {
                 ImageData::Jpeg(image) => ImageData::Jpeg(image.turned(self.orientation)),
@@ -99,6 +99,10 @@ impl Capture for AdjustedCapture {
 
     fn source_sequence(&self) -> Option<u64> {
         self.capture.source_sequence()
+    }
+
+    fn is_polling(&self) -> bool {
+        self.capture.is_polling()
     }
 
     fn outage(&self) -> Option<&Outage> {

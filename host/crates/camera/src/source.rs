@@ -79,6 +79,12 @@ pub trait Capture: Send {
         None
     }
 
+    /// Whether the source asks for each image, at the requested rate. Then none may be left out because it comes early: the
+    /// source may not get the same image again.
+    fn is_polling(&self) -> bool {
+        false
+    }
+
     /// Why the source has no pictures although it works, after a call of [`next`](Self::next) without an image. The
     /// source stays open, and delivers images once the outage is over.
     fn outage(&self) -> Option<&Outage> {

@@ -5,7 +5,7 @@
 //! dropping the runtime closes everything.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,8 @@ pub(super) struct NetworkCapture {
     /// The reader runs on `runtime`, so it adds events only while this thread waits for them.
     events: Receiver<Event>,
     received: Arc<AtomicU64>,
+    /// Whether the reader requests still images.
+    is_polling: Arc<AtomicBool>,
     selection: Selection,
     stall_timeout: Duration,
     /// When the last picture arrived, or else when the camera was opened.
@@ -80,12 +82,14 @@ impl NetworkCapture {
         let runtime = start_runtime().map_err(|error| failed(NetworkError::Connect(error.to_string())))?;
         let (sender, events) = channel(MAX_WAITING);
         let received = Arc::new(AtomicU64::new(0));
+        let is_polling = Arc::new(AtomicBool::new(false));
         // From here on, dropping `capture` ends the runtime without waiting.
         let mut capture = Self {
             address: address.to_string(),
             runtime: None,
             events,
             received: received.clone(),
+            is_polling: is_polling.clone(),
             selection: Selection::new(address.to_string(), options, settings.rate, sampling),
             stall_timeout: stall_timeout(settings.rate),
             last_picture: Instant::now(),
@@ -113,7 +117,8 @@ impl NetworkCapture {
             let longest = polling.interval.saturating_add(OPEN_TIMEOUT + FIRST_PICTURE_TIMEOUT);
             capture.stall_timeout = capture.stall_timeout.max(longest);
         }
-        runtime.spawn(pictures::read(session, response, kind, polling, Report { events: sender, received }));
+        let report = Report { events: sender, received, is_polling };
+        runtime.spawn(pictures::read(session, response, kind, polling, report));
         capture.last_picture = Instant::now();
         Ok(capture)
     }
@@ -200,6 +205,10 @@ impl Capture for NetworkCapture {
 
     fn source_sequence(&self) -> Option<u64> {
         self.selection.sequence()
+    }
+
+    fn is_polling(&self) -> bool {
+        self.is_polling.load(Ordering::Relaxed)
     }
 
     fn outage(&self) -> Option<&Outage> {

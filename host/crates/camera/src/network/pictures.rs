@@ -1,7 +1,7 @@
 //! Reads pictures from responses, as fast as they arrive and are taken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -34,12 +34,14 @@ pub(super) struct Picture {
     pub(super) metadata: Metadata,
 }
 
-/// Where a reader reports, and the number of bytes that it has received. Each report waits until there is room, so
-/// nothing is read meanwhile and nothing queues.
+/// Where a reader reports. Each event waits until there is room, so nothing is read meanwhile and nothing queues.
 #[derive(Clone)]
 pub(super) struct Report {
     pub(super) events: Sender<Event>,
+    /// The number of bytes that it has received.
     pub(super) received: Arc<AtomicU64>,
+    /// Whether it requests still images, at the rate of the camera.
+    pub(super) is_polling: Arc<AtomicBool>,
 }
 
 impl Report {
@@ -152,6 +154,7 @@ async fn poll(
     polling: Polling,
     report: &Report,
 ) -> Result<std::convert::Infallible, NetworkError> {
+    report.is_polling.store(true, Ordering::Relaxed);
     let mut due = Instant::now();
     let mut conditions = HeaderMap::new();
     let mut last = Bytes::new();
@@ -239,7 +242,7 @@ mod tests {
         let mut session = Session::new(&address, None, false, &Resolver::of_system()).unwrap();
         let response = session.get(&HeaderMap::new()).await.unwrap();
         let (events, mut pictures) = channel(1);
-        let report = Report { events, received: Arc::default() };
+        let report = Report { events, received: Arc::default(), is_polling: Arc::default() };
         tokio::spawn(read(session, response, Kind::Still, polling, report));
         match pictures.recv().await {
             Some(Event::Picture(picture)) => assert_eq!(picture.body, "slow"),
