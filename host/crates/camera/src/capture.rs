@@ -22,7 +22,7 @@ use super::frame::Frame;
 use super::frame_tracker::FrameTracker;
 use super::network::NetworkError;
 use super::piped::error::InputError;
-use super::source::{ImageData, Source};
+use super::source::{Capture, ImageData, Source};
 use super::status::{Outage, OutageCause};
 use super::stream_mode::StreamMode;
 use super::task_mailbox::{MailReceiver, MailSender, task_mailbox};
@@ -135,6 +135,8 @@ pub(super) enum Progress {
     Unread(Option<StreamMode>),
     /// The source works but has no pictures.
     Outage(Option<StreamMode>, Outage),
+    /// The source has failed, and is about to be closed.
+    Failing(Outage),
     /// A filter has failed, so the newest frame is not for readers.
     FilterFailed(Option<StreamMode>, Outage),
     /// The newest frame. It replaces the previous one, whether or not that was read.
@@ -145,6 +147,7 @@ impl Progress {
     /// Returns the mode, or `None` while it is not known.
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
+            Self::Failing(_) => None,
             Self::Open(mode)
             | Self::Unread(mode)
             | Self::Outage(mode, _)
@@ -277,12 +280,22 @@ impl Worker {
     fn run(&self) -> Result<(), CaptureError> {
         let mut capture = self.source.open()?;
         self.progress.put(Progress::Open(capture.mode()));
+        let result = self.read(&mut *capture);
+        if let Err(error) = &result {
+            // Readers must not wait until the device is closed, which may take long.
+            self.progress.put_last(Progress::Failing(error.into()));
+        }
+        result
+    }
+
+    /// Reads the camera until told to stop.
+    fn read(&self, capture: &mut dyn Capture) -> Result<(), CaptureError> {
         let filtering = self.start_filtering()?;
         let output = match &filtering {
             Some(thread) => Output::Filters(thread.input(), self.tracker.clone()),
             None => self.readers(),
         };
-        // Started with the first raw image, and dropped before `capture`.
+        // Started with the first raw image.
         let mut encoding: Option<EncodingThread> = None;
         let mut reported_outage: Option<Outage> = None;
         while !self.stop.load(Ordering::Relaxed) {

@@ -184,7 +184,7 @@ impl Supervisor {
                         self.publish(progress).await;
                     }
                     None => return Err(thread.failed().await),
-                }
+                },
             }
         }
     }
@@ -242,6 +242,10 @@ impl Supervisor {
                 status.mode = mode.or(status.mode);
                 status.frame = None;
             }),
+            Progress::Failing(outage) => {
+                let text = format!("{} (retrying)", outage.message);
+                self.publish_outage(outage, &text).await;
+            }
             Progress::FilterFailed(mode, outage) => {
                 self.camera.update_status(|status| status.mode = mode.or(status.mode));
                 let text = format!("viewers get no picture: {}", outage.message);

@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 
 /// Creates a mailbox. It is closed once all clones of the sender are dropped.
 pub(super) fn task_mailbox<T>() -> (MailSender<T>, MailReceiver<T>) {
-    let shared =
-        Arc::new(Shared { state: Mutex::new(State { newest: None, is_closed: false }), changed: Notify::new() });
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State { newest: None, last: None, is_closed: false }),
+        changed: Notify::new(),
+    });
     (MailSender(Arc::new(Closer(shared.clone()))), MailReceiver(shared))
 }
 
@@ -22,6 +24,8 @@ struct Shared<T> {
 
 struct State<T> {
     newest: Option<T>,
+    /// Is received after the newest value, and not replaced by another.
+    last: Option<T>,
     /// No more values will come.
     is_closed: bool,
 }
@@ -39,6 +43,13 @@ impl<T> MailSender<T> {
     /// Hands over a value. If one is still waiting, it is lost.
     pub(super) fn put(&self, value: T) {
         self.put_with(|| Some(value));
+    }
+
+    /// Hands over a value that is received after all others, none of which is lost.
+    pub(super) fn put_last(&self, value: T) {
+        let shared = &self.0.0;
+        shared.lock().last = Some(value);
+        shared.changed.notify_one();
     }
 
     /// Hands over what `make` returns, if anything. All calls of `make` follow one another, in the order of their values.
@@ -72,8 +83,9 @@ impl<T> MailReceiver<T> {
         loop {
             {
                 let mut state = self.0.lock();
-                if state.newest.is_some() || state.is_closed {
-                    return state.newest.take();
+                let value = state.newest.take().or_else(|| state.last.take());
+                if value.is_some() || state.is_closed {
+                    return value;
                 }
             }
             // If a value has arrived in the meantime, this returns at once.
@@ -121,10 +133,12 @@ mod tests {
             assert_eq!(wakes.0.load(Ordering::Relaxed), round);
             assert_eq!(receive.poll(&mut context), Poll::Ready(Some("newest")));
         }
-        let last = sender.clone();
+        let other = sender.clone();
         drop(sender);
-        last.put("last");
-        drop(last);
+        other.put_last("last");
+        other.put("newest");
+        drop(other);
+        assert_eq!(pin!(receiver.receive()).poll(&mut context), Poll::Ready(Some("newest")));
         assert_eq!(pin!(receiver.receive()).poll(&mut context), Poll::Ready(Some("last")));
         assert_eq!(pin!(receiver.receive()).poll(&mut context), Poll::Ready(None));
     }

@@ -6,8 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tracing::debug;
 
 use super::command_line::CommandLine;
@@ -30,6 +33,9 @@ const MAX_REPORT: usize = 64;
 /// How often the outputs are drained at most after the program has ended. Its pipes hold less; more is written by
 /// processes that the program has left behind.
 const MAX_DRAINS: u32 = 64;
+
+/// How long the supervisor may take to end the program. It gives the program two seconds.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Variables with which systemd gives the server, and no other process, what it needs (systemd.exec(5), sd_notify(3),
 /// sd_listen_fds(3)).
@@ -163,10 +169,29 @@ impl Capture for RunningProgram {
     }
 }
 
+/// Waits until a process has ended. Returns `false` if it has not within `limit`.
+fn has_ended_within(process: &Child, limit: Duration) -> bool {
+    // Fails only if the system lacks resources. Then the caller waits without a limit.
+    let Ok(descriptor) = pidfd_open(Pid::from_child(process), PidfdFlags::empty()) else { return true };
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).unwrap_or_default();
+        match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&left)) {
+            Ok(ready) => return ready > 0,
+            Err(Errno::INTR) => {}
+            Err(_) => return true,
+        }
+    }
+}
+
 impl Drop for RunningProgram {
     fn drop(&mut self) {
         self.lifeline = None;
-        // The supervisor ends soon, with or without the program.
+        if !has_ended_within(&self.supervisor, END_TIMEOUT) {
+            // It is stopped, or the machine is extremely busy.
+            let _ = self.supervisor.kill();
+        }
         match self.supervisor.wait() {
             // It ends by itself, except if it is killed.
             Ok(status) if status.signal().is_some() => {
