@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -16,7 +16,7 @@ use super::access::{Access, Denied};
 use super::camera_components::CameraComponentsApi;
 use super::denial_log::DenialLog;
 use super::response::{AdminResponse, error, json, method_not_allowed, swap_error, with_header};
-use super::uploads::{UPLOAD_LIMITS, Uploads, discard};
+use super::uploads::{UPLOAD_LIMITS, Uploads};
 use crate::http::auth::{self, Rate, Throttle};
 use crate::http::health::Health;
 use crate::http::limits::client_network;
@@ -90,10 +90,6 @@ impl AdminApi {
         };
         audit(&head, response.status());
         SecurityHeaders::new().insert(response.headers_mut());
-        // A client that waits for `100 Continue` has not sent the body.
-        if !head.headers.contains_key(EXPECT) {
-            discard(&mut body).await;
-        }
         Ok(response)
     }
 
@@ -101,8 +97,7 @@ impl AdminApi {
     async fn admit(&self, head: &mut Parts) -> Result<(), AdminResponse> {
         let network = head.extensions.get::<Peer>().and_then(|peer| peer.ip()).map(client_network);
         if self.access.needs_token() && self.throttle.wait(network).is_some() {
-            let response = error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens, try again in a second");
-            return Err(with_header(response, RETRY_AFTER, HeaderValue::from_static("1")));
+            return Err(error(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens, try again in a second"));
         }
         self.access.check(head).await.map_err(|denied| self.deny(head, network, &denied))
     }
@@ -199,11 +194,6 @@ fn logged_path(head: &Parts) -> String {
 
 fn deny_user(reason: auth::Denied) -> AdminResponse {
     let mut response = error(reason.status(), reason);
-    if let Some(challenge) = reason.challenge() {
-        response = with_header(response, WWW_AUTHENTICATE, challenge);
-    }
-    match reason.retry_after() {
-        Some(seconds) => with_header(response, RETRY_AFTER, seconds.into()),
-        None => response,
-    }
+    reason.insert_headers(response.headers_mut());
+    response
 }

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use crate::http::host_response::insert_retry_after;
 use crate::swap::SwapError;
 
 /// A response of the admin listener.
@@ -25,7 +26,9 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> AdminResponse {
 
 /// A status with its reason.
 pub(super) fn error(status: StatusCode, reason: impl ToString) -> AdminResponse {
-    json(status, &ErrorBody { error: reason.to_string() })
+    let mut response = json(status, &ErrorBody { error: reason.to_string() });
+    insert_retry_after(status, response.headers_mut());
+    response
 }
 
 /// Why a component was not installed.

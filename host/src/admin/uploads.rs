@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::response::{AdminResponse, error, with_header};
+use super::response::{AdminResponse, error};
 use crate::sandbox::{BodyError, BodyLimits, COMPONENT_LIMIT, Candidate, LoadError, Origin, RequestBody};
 
 /// How many uploads may be in progress: each can hold [`COMPONENT_LIMIT`] of memory.
@@ -22,10 +22,6 @@ pub(super) const UPLOAD_LIMITS: BodyLimits = BodyLimits { idle_timeout: Duration
 
 /// How long an upload may take in total: the largest component at 5 Mbit/s.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// How long the rest of an unwanted body is read and discarded: enough for a component that is too large, also on a slow
-/// machine.
-const DISCARD_TIME: Duration = Duration::from_secs(10);
 
 /// Limits how many components are received at the same time.
 pub(super) struct Uploads(Semaphore);
@@ -45,10 +41,7 @@ impl Uploads {
     ) -> Result<(SemaphorePermit<'_>, Result<Candidate, LoadError>), RefusedUpload> {
         let Ok(permit) = self.0.try_acquire() else {
             let response = error(StatusCode::SERVICE_UNAVAILABLE, "other uploads are in progress, try again soon");
-            return Err(RefusedUpload {
-                reason: None,
-                response: with_header(response, RETRY_AFTER, HeaderValue::from_static("1")),
-            });
+            return Err(RefusedUpload { reason: None, response });
         };
         let received = match content_length(headers) {
             Some(length) if length > COMPONENT_LIMIT => Ok(None),
@@ -115,11 +108,4 @@ async fn read(body: &mut RequestBody<Incoming>) -> Result<Option<Vec<u8>>, BodyE
         }
         bytes.extend_from_slice(&data);
     }
-}
-
-/// Reads and discards the rest of a body, for a limited time. If the connection closed while the client still sends,
-/// the client would not see the response.
-pub(super) async fn discard(body: &mut RequestBody<Incoming>) {
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = timeout(DISCARD_TIME, rest).await;
 }

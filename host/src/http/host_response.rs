@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 
 use crate::sandbox::CallError;
@@ -25,10 +25,15 @@ pub fn text(status: StatusCode, reason: &str) -> Response<Full<Bytes>> {
         // The server does not wait for the rest of the request (RFC 9110, section 15.5.9).
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    insert_retry_after(status, headers);
+    response
+}
+
+/// Says when to try again, after a status that means that it is worth it.
+pub fn insert_retry_after(status: StatusCode, headers: &mut HeaderMap) {
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
-    response
 }
 
 /// Returns the response to a request with this method for something that can only be read. `None` for GET and HEAD.
@@ -68,9 +73,12 @@ pub fn describe(error: &CallError) -> (StatusCode, &'static str) {
         CallError::OutOfResources(_) => (StatusCode::SERVICE_UNAVAILABLE, "server out of resources, try again soon"),
         CallError::PoolExhausted => (StatusCode::SERVICE_UNAVAILABLE, "server at capacity, try again soon"),
         CallError::Trapped(_) => (StatusCode::BAD_GATEWAY, "the guest failed, see the server's log"),
-        CallError::NoResponse | CallError::Unfinished | CallError::Replaced | CallError::NoPublisher => {
-            (StatusCode::BAD_GATEWAY, "the guest did not answer")
-        }
+        CallError::NoResponse
+        | CallError::InformationalStatus(_)
+        | CallError::Unfinished
+        | CallError::Replaced
+        | CallError::CameraRemoved
+        | CallError::NoPublisher => (StatusCode::BAD_GATEWAY, "the guest did not answer"),
         CallError::ErrorCode(_) => (StatusCode::BAD_GATEWAY, "the guest refused the request, see the server's log"),
         CallError::TimedOut(_) | CallError::ComputeLimit => {
             (StatusCode::GATEWAY_TIMEOUT, "the guest did not answer in time")

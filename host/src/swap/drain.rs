@@ -91,14 +91,22 @@ impl DrainableBody {
         }
     }
 
-    /// Ends the body: properly, or with an error that shows the client that something is missing.
-    fn end(&mut self, properly: bool) -> Poll<Option<Result<Frame<BufList>, ResponseAborted>>> {
+    /// Ends the body properly.
+    fn end(&mut self) -> Poll<Option<Result<Frame<BufList>, ResponseAborted>>> {
         self.is_done = true;
-        if !properly {
-            return Poll::Ready(Some(Err(ResponseAborted(CallError::Replaced))));
-        }
         let closing = self.closing.as_ref().and_then(ClosingDelimiter::bytes);
         Poll::Ready(closing.map(|closing| Ok(Frame::data(closing.into()))))
+    }
+
+    /// Ends the body with an error that shows the client that something is missing.
+    fn cut_off(&mut self) -> Poll<Option<Result<Frame<BufList>, ResponseAborted>>> {
+        self.is_done = true;
+        let reason = if self.has_generation_ended() { CallError::Replaced } else { CallError::CameraRemoved };
+        Poll::Ready(Some(Err(ResponseAborted(reason))))
+    }
+
+    fn has_generation_ended(&self) -> bool {
+        *self.request.generation().lifecycle.phase.borrow() == Phase::Ended
     }
 
     /// Whether this is a stream of a camera that was removed. Other bodies continue without its frames.
@@ -141,19 +149,17 @@ impl Body for DrainableBody {
             Poll::Pending => {
                 if this.poll_generation_end(context) || this.is_camera_removed() {
                     if this.body.is_waiting(context) {
-                        return this.end(this.is_endless);
+                        return if this.is_endless { this.end() } else { this.cut_off() };
                     }
                     let cutoff = this.cutoff.get_or_insert_with(|| Box::pin(sleep(LAST_TIME)));
                     if cutoff.as_mut().poll(context).is_ready() {
-                        return this.end(false);
+                        return this.cut_off();
                     }
                 }
             }
-            Poll::Ready(Some(Ok(_)))
-                if *this.request.generation().lifecycle.phase.borrow() == Phase::Ended || this.is_camera_removed() =>
-            {
+            Poll::Ready(Some(Ok(_))) if this.has_generation_ended() || this.is_camera_removed() => {
                 if this.pieces_left == 0 {
-                    return this.end(false);
+                    return this.cut_off();
                 }
                 this.pieces_left -= 1;
             }

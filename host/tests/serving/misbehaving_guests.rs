@@ -252,3 +252,26 @@ fn the_body_of_a_request_that_a_guest_leaks_does_not_fail_its_response() {
     let reply = get(server.address, "/bad");
     assert_eq!((reply.status, reply.text().as_str()), (200, "ok\n"));
 }
+
+/// hyper would have begun another protocol, or waited for another response.
+#[test]
+fn an_informational_status_becomes_502() {
+    let imports = r#"
+      (import "wasi:http/types@0.2.12" "[method]outgoing-response.set-status-code"
+        (func $set_status (param i32 i32) (result i32)))"#;
+    for status in [100, 101, 199] {
+        let responds = format!(
+            "(func $misbehave (param $out i32)
+              (local $r i32)
+              (local.set $r (call $response (call $fields)))
+              (drop (call $set_status (local.get $r) (i32.const {status})))
+              (call $set (local.get $out) (i32.const 0) (local.get $r)
+                (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))"
+        );
+        let server = Server::start(&["--camera", "emulated"]);
+        assert_eq!(server.put_guest(&guests::importing(imports, &responds)).status, 200);
+        assert_eq!(get(server.address, "/bad").status, 502);
+        server.wait_for_log(&format!("the guest responded with the status {status}, which is not final"));
+        assert_eq!(get(server.address, "/ok").text(), "ok\n");
+    }
+}

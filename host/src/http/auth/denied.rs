@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
 use super::credentials::CredentialsError;
@@ -59,7 +59,7 @@ impl Denied {
     }
 
     /// The challenge of a response with 401.
-    pub fn challenge(self) -> Option<HeaderValue> {
+    fn challenge(self) -> Option<HeaderValue> {
         match self {
             Self::LoginRequired | Self::Malformed(_) | Self::WrongPassword => Some(BASIC),
             Self::Token(_) => Some(BEARER),
@@ -67,24 +67,20 @@ impl Denied {
         }
     }
 
-    /// The value of `Retry-After`, in seconds.
-    pub fn retry_after(self) -> Option<u64> {
-        match self {
-            Self::Throttled(wait) => Some(seconds(wait)),
-            _ => None,
+    /// Sets the headers of a response that say how to be admitted.
+    pub fn insert_headers(self, headers: &mut HeaderMap) {
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::Throttled(wait) = self {
+            headers.insert(RETRY_AFTER, seconds(wait).into());
         }
     }
 
     /// The response as text.
     pub fn response(self) -> Response<Full<Bytes>> {
         let mut response = host_response::text(self.status(), &self.to_string());
-        let headers = response.headers_mut();
-        if let Some(challenge) = self.challenge() {
-            headers.insert(WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(seconds) = self.retry_after() {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
+        self.insert_headers(response.headers_mut());
         response
     }
 }

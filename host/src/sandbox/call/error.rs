@@ -43,6 +43,10 @@ pub enum CallError {
     /// The guest responded with an error code of `wasi:http` instead of a response. Its beginning, if it is long.
     #[error("the guest responded with an error: {0}")]
     ErrorCode(String),
+    /// The guest responded with an informational status, after which clients wait for another response (RFC 9110, section
+    /// 15.2). With 101, they would even take what follows for another protocol.
+    #[error("the guest responded with the status {0}, which is not final")]
+    InformationalStatus(u16),
     /// The guest did not start its response in time.
     #[error("the guest did not start its response within {} seconds (--answer-timeout)", .0.as_secs_f64())]
     TimedOut(Duration),
@@ -52,6 +56,9 @@ pub enum CallError {
     /// The guest was replaced, and had not finished its response at the end of the drain time.
     #[error("the guest was replaced before it finished its response (--drain)")]
     Replaced,
+    /// The guest did not end the stream of a camera that was removed.
+    #[error("the guest did not end the stream of a camera that was removed")]
+    CameraRemoved,
     /// The guest does not export `publisher`, so it cannot publish a channel.
     #[error("the guest does not publish channels")]
     NoPublisher,
@@ -83,17 +90,22 @@ impl CallError {
             Self::Trapped(_)
             | Self::NoResponse
             | Self::ErrorCode(_)
+            | Self::InformationalStatus(_)
             | Self::TimedOut(_)
             | Self::Unfinished
             | Self::ComputeLimit => Party::Guest,
             Self::InvalidRequest(_) | Self::RequestBodyTimedOut | Self::RequestBodyAborted => Party::Client,
             // Publishing channels is optional for guests, so `NoPublisher` is not their failure.
-            Self::PoolExhausted | Self::OutOfResources(_) | Self::Replaced | Self::NoPublisher => Party::Host,
+            Self::PoolExhausted
+            | Self::OutOfResources(_)
+            | Self::Replaced
+            | Self::CameraRemoved
+            | Self::NoPublisher => Party::Host,
         }
     }
 
     /// The results of [`kind`](Self::kind).
-    pub const KINDS: [&str; 11] = [
+    pub const KINDS: [&str; 12] = [
         "invalid_request",
         "request_body",
         "out_of_resources",
@@ -103,6 +115,7 @@ impl CallError {
         "timed_out",
         "unfinished",
         "replaced",
+        "camera_removed",
         "no_publisher",
         "compute_limit",
     ];
@@ -115,10 +128,11 @@ impl CallError {
             Self::OutOfResources(_) | Self::PoolExhausted => "out_of_resources",
             Self::Trapped(_) => "trapped",
             Self::NoResponse => "no_response",
-            Self::ErrorCode(_) => "error_code",
+            Self::ErrorCode(_) | Self::InformationalStatus(_) => "error_code",
             Self::TimedOut(_) => "timed_out",
             Self::Unfinished => "unfinished",
             Self::Replaced => "replaced",
+            Self::CameraRemoved => "camera_removed",
             Self::NoPublisher => "no_publisher",
             Self::ComputeLimit => "compute_limit",
         }
@@ -158,11 +172,13 @@ mod tests {
             E::RequestBodyAborted => Some((E::OutOfResources(String::new()), Party::Host)),
             E::OutOfResources(_) => Some((E::PoolExhausted, Party::Host)),
             E::PoolExhausted => Some((E::Replaced, Party::Host)),
-            E::Replaced => Some((E::NoPublisher, Party::Host)),
+            E::Replaced => Some((E::CameraRemoved, Party::Host)),
+            E::CameraRemoved => Some((E::NoPublisher, Party::Host)),
             E::NoPublisher => Some((E::Trapped(String::new()), Party::Guest)),
             E::Trapped(_) => Some((E::NoResponse, Party::Guest)),
             E::NoResponse => Some((E::ErrorCode(String::new()), Party::Guest)),
-            E::ErrorCode(_) => Some((E::TimedOut(Duration::ZERO), Party::Guest)),
+            E::ErrorCode(_) => Some((E::InformationalStatus(101), Party::Guest)),
+            E::InformationalStatus(_) => Some((E::TimedOut(Duration::ZERO), Party::Guest)),
             E::TimedOut(_) => Some((E::Unfinished, Party::Guest)),
             E::Unfinished => Some((E::ComputeLimit, Party::Guest)),
             E::ComputeLimit => None,

@@ -173,9 +173,9 @@ impl Invoker {
             request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
         }
         let request = request.map(|body| RequestBody::new(body, GUEST_BODY_LIMITS));
-        match &guest.handler {
+        let response = match &guest.handler {
             Handler::Exclusive(proxy) => {
-                self.handle_exclusively(guest, proxy, lifecycle, &instances.idle, request).await
+                self.handle_exclusively(guest, proxy, lifecycle, &instances.idle, request).await?
             }
             Handler::Shared(service) => {
                 if authority(&request).is_none() {
@@ -185,9 +185,11 @@ impl Invoker {
                 let request = Box::new(request.map(|body| body.boxed_unsync()));
                 let new_store = || new_store(&self.host, guest, lifecycle.clone());
                 let response = instances.shared.handle(service, new_store, request, &monitor);
-                self.with_answer_timeout(response, &monitor).await
+                self.with_answer_timeout(response, &monitor).await?
             }
-        }
+        };
+        let status = response.status();
+        if status.is_informational() { Err(CallError::InformationalStatus(status.as_u16())) } else { Ok(response) }
     }
 
     /// Lets an instance handle a request that handles no other at the same time.
