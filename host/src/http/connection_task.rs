@@ -3,19 +3,21 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::CONNECTION;
 use http::uri::Scheme;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Connection as HyperConnection;
 use hyper::service::{HttpService as HyperService, Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::debug;
@@ -116,13 +118,21 @@ impl<S: HttpService> ConnectionTask<S> {
             // The response's body may lend it.
             request.extensions_mut().insert(writer.clone());
             exchange.begin(&request);
+            let has_large_body = !request.body().is_end_stream()
+                && request.body().size_hint().upper().is_none_or(|length| length > http1::BUFFER_SIZE as u64);
             let active = open.begin_request();
             let response = service.call(request);
             let exchange = &exchange;
             // Boxed, so that it is freed once it completes: it is large, and hyper reserves space for it in the
             // connection.
             Box::pin(async move {
-                response.await.map(|response| response.map(|body| exchange.share(ActiveBody { body, _active: active })))
+                let mut response = response.await?;
+                if has_large_body && (response.status().is_client_error() || response.status().is_server_error()) {
+                    // Most of such requests are refused before their body is read, and then hyper closes the connection.
+                    // The client must know (RFC 9112, section 9.6).
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok(response.map(|body| exchange.share(ActiveBody { body, _active: active })))
             })
         });
         let mut io = Http1Io::new(connection);
@@ -142,7 +152,7 @@ impl<S: HttpService> ConnectionTask<S> {
             let mut is_closing = false;
             let served = poll_fn(|context| {
                 if let Poll::Ready(result) = Pin::new(&mut *serving).poll(context) {
-                    return Poll::Ready(Served::Closed(result));
+                    return Poll::Ready(Served::Ended(result));
                 }
                 if writer.is_lent()
                     && let Some(body) = exchange.take_body()
@@ -158,14 +168,10 @@ impl<S: HttpService> ConnectionTask<S> {
             });
             let body = match served.await {
                 Served::Lent(body) => body,
-                Served::Closed(result) => {
+                Served::Ended(result) => {
                     // hyper answers invalid requests, too.
                     if result.as_ref().err().is_none_or(hyper::Error::is_parse) {
-                        io = take_out(serving);
-                        tokio::select! {
-                            () = Box::pin(linger(&mut io)) => {}
-                            () = shutdown_started(&shutdown) => {}
-                        }
+                        Box::pin(close(take_out(serving), &shutdown)).await?;
                     }
                     return Ok(result?);
                 }
@@ -174,7 +180,7 @@ impl<S: HttpService> ConnectionTask<S> {
             // Boxed, so that connections without a stream reserve no space for the body.
             Box::pin(send_rest(&mut io, body)).await?;
             if exchange.is_last() || *shutdown.borrow() {
-                return Ok(io.shutdown().await?);
+                return Ok(Box::pin(close(io, &shutdown)).await?);
             }
         }
     }
@@ -184,8 +190,20 @@ impl<S: HttpService> ConnectionTask<S> {
 enum Served<B> {
     /// The connection is lent, and this is the rest of the response.
     Lent(B),
-    /// hyper has ended the connection: its sending side is shut down, unless it has failed.
-    Closed(hyper::Result<()>),
+    /// hyper serves no more requests.
+    Ended(hyper::Result<()>),
+}
+
+/// Closes a connection whose last response is written. While the server shuts down, does not wait for the client.
+async fn close(mut io: Http1Io<Connection>, shutdown: &watch::Receiver<bool>) -> io::Result<()> {
+    io.shutdown().await?;
+    tokio::select! {
+        // First, so that what has arrived is read in any case.
+        biased;
+        () = linger(|context, buffer| Pin::new(&mut io).poll_read(context, buffer)) => {}
+        () = shutdown_started(shutdown) => {}
+    }
+    Ok(())
 }
 
 /// Completes the TLS handshake of an encrypted connection. If that fails, the client and the log learn why.
@@ -195,6 +213,10 @@ async fn shake_hands(connection: &Connection, peer: Peer) -> bool {
         Ok(Err(HandshakeError::PlainHttp)) => {
             debug!("{peer}: 400, a plain HTTP request at an address for HTTPS");
             refuse_with(connection, "400 Bad Request", "", PLAIN_HTTP);
+            let socket = connection.socket();
+            if socket.shut_down_write().is_ok() {
+                linger(|context, buffer| socket.poll_read(context, buffer)).await;
+            }
         }
         // Not a warning: port scanners and browsers that ask about the certificate do this all the time.
         Ok(Err(error)) => debug!("{peer}: {error}"),

@@ -1,28 +1,37 @@
 //! Closing a connection without losing its last response.
 
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::ReadBuf;
+use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
-/// How long a client may take to finish its request and to close the connection. Enough for a few megabytes through a
-/// slow link. The connection counts against the limits until then.
-const LINGER_TIME: Duration = Duration::from_secs(5);
+/// How long a client may take to finish its request and to close the connection. Enough for a component that is too large,
+/// also on a slow machine. The connection counts against the limits until then, unless it must make room for others.
+const LINGER_TIME: Duration = Duration::from_secs(10);
 
 /// How many bytes are discarded at a time.
 const BUFFER_SIZE: usize = 8 * 1024;
 
-/// Discards what the client still sends, until it closes the connection or [`LINGER_TIME`] has passed.
+/// Discards what the client still sends, until it closes the connection or [`LINGER_TIME`] has passed. The first poll
+/// discards what has arrived.
 ///
 /// The response must have been sent and the sending side shut down. The client may not have sent all of its request yet,
-/// for example because the response refuses an upload. If the socket were closed now, the kernel would reset the
-/// connection when it finds more bytes, and the client could lose the response (RFC 9112, section 9.6).
-pub(super) async fn linger(connection: &mut (impl AsyncRead + Unpin)) {
-    let mut buffer = BytesMut::with_capacity(BUFFER_SIZE);
+/// for example because the response refuses an upload. If a socket is closed with bytes that nobody has read, or while
+/// more arrive, the kernel resets the connection, and the client may lose the response (RFC 9112, section 9.6).
+pub(super) async fn linger(mut poll_read: impl FnMut(&mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>) {
+    let mut bytes = vec![0; BUFFER_SIZE];
     let discard = async {
-        while let Ok(1..) = connection.read_buf(&mut buffer).await {
-            buffer.clear();
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let result = poll_fn(|context| poll_read(context, &mut buffer)).await;
+            if result.is_err() || buffer.filled().is_empty() {
+                return;
+            }
+            consume_budget().await;
         }
     };
     // The client had its time.

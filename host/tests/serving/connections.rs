@@ -94,6 +94,22 @@ fn at_the_limit_the_longest_idle_connection_is_closed() {
     viewer.part();
 }
 
+/// They counted as busy, and ten of them kept everybody else out.
+#[test]
+fn connections_whose_clients_do_not_close_them_after_the_last_response_make_room() {
+    let server = Server::start(&[&CAMERA[..], &["--max-connections", "4"]].concat());
+    let _open: Vec<_> = (0..20)
+        .map(|number| {
+            let mut stream = connect(server.address);
+            write!(stream, "GET /state HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+            let mut response = String::new();
+            stream.read_to_string(&mut response).unwrap();
+            assert!(response.starts_with("HTTP/1.1 200"), "{number}: {response}");
+            stream
+        })
+        .collect();
+}
+
 #[test]
 fn active_connections_are_not_closed_at_the_limit() {
     let folder = tempfile::tempdir().unwrap();

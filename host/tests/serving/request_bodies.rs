@@ -117,6 +117,7 @@ fn a_client_that_sends_its_whole_request_first_gets_the_response_that_refuses_it
     for (head, status) in [("POST /controls", 413), ("PUT /controls", 405), ("POST /", 405), ("POST /nowhere", 404)] {
         let (reply, end) = raw_request(server.address, &upload(head), false);
         assert_eq!(reply.status, status, "{head}");
+        assert_eq!(reply.header("connection"), Some("close"), "{head}");
         end.unwrap();
     }
     // hyper answers this one.

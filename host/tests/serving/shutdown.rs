@@ -1,13 +1,15 @@
 //! Shutting down: every response ends properly, and soon.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{Viewer, connect, get};
 use hotshoe_test_support::server::{Server, command};
-use hotshoe_test_support::{guests, pictures};
+use hotshoe_test_support::{guests, pictures, wait_until};
 use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 
 /// Large enough that SIGTERM often interrupts a part.
 const FRAME_BYTES: usize = 60_000;
@@ -108,4 +110,31 @@ fn clients_that_do_not_read_do_not_delay_the_shutdown() {
     // Half a second, plus a margin for a busy machine.
     assert!(signalled.elapsed() < Duration::from_secs(5));
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or_default(), 0);
+}
+
+/// The kernel reset the connection, because nobody had read what the client sent, and the client lost the end.
+#[test]
+fn viewers_that_send_something_during_the_stream_get_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures::fill(folder.path(), 16, FRAME_BYTES);
+    let camera = format!("emulated:{},fps=30", folder.path().display());
+    for sent in ["\r\n", "GET /state HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
+        let mut server = Server::start(&["--camera", &camera]);
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        // So that much of the stream is still in the buffer of the server.
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&server.address.into()).unwrap();
+        let mut client = TcpStream::from(socket);
+        client.write_all(b"GET /video_feed HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let captured = || get(server.address, "/log.csv").text().lines().count();
+        wait_until("frames are captured", || captured() > 5);
+        client.write_all(sent.as_bytes()).unwrap();
+        // The viewer is behind by now.
+        wait_until("more frames are captured", || captured() > 30);
+        server.signal(Signal::TERM);
+        let mut stream = Vec::new();
+        client.read_to_end(&mut stream).unwrap();
+        assert!(stream.ends_with(b"--frame--\r\n\r\n0\r\n\r\n"), "{}", stream[stream.len() - 40..].escape_ascii());
+        assert!(server.wait().success(), "{}", server.log());
+    }
 }

@@ -124,12 +124,19 @@ struct WriterState {
     is_flushed: bool,
     /// Whether the service answers a request, from the arrival of its head to the end of the body of its response.
     is_answering: bool,
+    /// Whether the client was told that no more bytes follow.
+    is_shut_down: bool,
 }
 
 impl SharedWriter {
     fn new(sink: Arc<dyn Sink>) -> Self {
         let write_half = Some(WriteHalf::new(sink));
-        Self(Arc::new(Mutex::new(WriterState { write_half, is_flushed: true, is_answering: false })))
+        Self(Arc::new(Mutex::new(WriterState {
+            write_half,
+            is_flushed: true,
+            is_answering: false,
+            is_shut_down: false,
+        })))
     }
 
     /// Records that hyper is about to buffer bytes. A body that lends must call this when it returns a frame.
@@ -184,8 +191,20 @@ impl SharedWriter {
         state.is_flushed = false;
         match &state.write_half {
             Some(write_half) => write(write_half),
-            None => Poll::Ready(Err(io::Error::other("hyper wrote while the write half was lent"))),
+            None => Poll::Ready(Err(is_lent_error())),
         }
+    }
+
+    /// Tells the client that no more bytes follow, unless it was told before. What hyper has written is flushed by then,
+    /// and stays so: the connection can be closed while the client still sends.
+    fn shut_down(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        let Some(write_half) = &state.write_half else { return Err(is_lent_error()) };
+        if !state.is_shut_down {
+            write_half.shut_down()?;
+            state.is_shut_down = true;
+        }
+        Ok(())
     }
 
     fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -196,6 +215,10 @@ impl SharedWriter {
         state.is_flushed = true;
         Poll::Ready(Ok(()))
     }
+}
+
+fn is_lent_error() -> io::Error {
+    io::Error::other("hyper wrote while the write half was lent")
 }
 
 impl Exchanges for Connection {
@@ -236,7 +259,7 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer.poll_write(|half| Poll::Ready(half.shut_down()))
+        Poll::Ready(self.writer.shut_down())
     }
 }
 

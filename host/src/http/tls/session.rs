@@ -105,12 +105,12 @@ impl TlsSession {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
+            // Also if bytes have arrived: it counts against what the task may do before others have their turn. Otherwise a
+            // client that sends faster than this decrypts could keep the thread.
+            ready!(self.socket.poll_read_ready(context))?;
             match session.read_tls(&mut Incoming { socket: &self.socket, first: None }) {
                 Ok(_) => self.process(&mut session).map_err(io::Error::other)?,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    drop(session);
-                    ready!(self.socket.poll_read_ready(context))?;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
