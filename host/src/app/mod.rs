@@ -205,6 +205,9 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     for url in &urls {
         info!("open {url}");
     }
+    for url in listeners.urls_for_others() {
+        info!("other machines open {url}");
+    }
     let self_connector = Arc::new(listeners.self_connector());
     let observers = (health.clone(), recorder);
     let fan_outs = FanOuts::new(streams.clone());

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 
@@ -49,6 +49,24 @@ fn a_colon_and_a_port_listen_at_all_ipv4_and_ipv6_addresses() {
         assert_eq!(status_at(Ipv6Addr::LOCALHOST, port), 200);
         assert_eq!(urls(&server, 1), [format!("http://[::1]:{port}/")]);
     }
+}
+
+/// The log said only how to open the page on the same machine.
+#[test]
+fn the_log_of_a_server_at_all_addresses_has_a_url_for_other_machines() {
+    let server = Server::start(&["--camera", "emulated", "--listen", "0.0.0.0:0"]);
+    let port = server.address.port();
+    // The address that the kernel would choose for packets to others.
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    if socket.connect("192.0.2.1:9").is_ok() {
+        let own = socket.local_addr().unwrap().ip();
+        server.wait_for_log(&format!("other machines open http://{own}:{port}/"));
+        assert_eq!(status_at(own, port), 200);
+    }
+    let local = Server::start(&["--camera", "emulated"]);
+    local.wait_for_log("INFO open http://127.0.0.1:");
+    assert_eq!(get(local.address, "/state").status, 200);
+    assert!(!local.log().contains("other machines"), "{}", local.log());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::mpsc;
 
+use super::own_address::own_address;
 use super::unix::UnixSocketListener;
 use crate::http::peer::Peer;
 use crate::http::socket::Socket;
@@ -75,6 +76,12 @@ impl Listeners {
         external.map(ToString::to_string)
     }
 
+    /// Returns a URL for other machines for each listener at all addresses of this one, if this machine has a network.
+    pub fn urls_for_others(&self) -> Vec<String> {
+        let own = own_address();
+        self.listeners.iter().filter_map(|listener| listener.url_for_others(own?)).collect()
+    }
+
     /// Waits for the next connection. Cancel safe: dropping the future loses no connection.
     pub async fn accept(&self) -> io::Result<(Connection, Peer)> {
         poll_fn(|context| self.poll_accept(context)).await
@@ -95,6 +102,22 @@ impl Listeners {
 impl Listener {
     pub(super) fn new(source: Source, tls: Option<TlsConfig>) -> Self {
         Self { source, tls }
+    }
+
+    /// Returns the URL of this listener with another address, if it accepts connections to all addresses.
+    fn url_for_others(&self, own: IpAddr) -> Option<String> {
+        match &self.source {
+            // An IPv6 socket also accepts connections to IPv4 addresses.
+            Source::Tcp(_, address) if address.ip().is_unspecified() && (address.is_ipv6() || own.is_ipv4()) => {
+                Some(self.url(SocketAddr::new(own, address.port())))
+            }
+            Source::Tcp(..) | Source::Unix(_) | Source::Internal(_) => None,
+        }
+    }
+
+    fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}/")
     }
 
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<(Connection, Peer)>> {
@@ -134,8 +157,7 @@ impl fmt::Display for Listener {
                         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                     });
                 }
-                let scheme = if self.tls.is_some() { "https" } else { "http" };
-                write!(formatter, "{scheme}://{address}/")
+                formatter.write_str(&self.url(address))
             }
             Source::Unix(listener) => {
                 let tls = if self.tls.is_some() { "tls:" } else { "" };
