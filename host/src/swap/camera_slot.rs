@@ -194,7 +194,7 @@ impl<C: CameraComponent> CameraSlot<C> {
         }
         let load = |candidate| C::load(&candidate, &self.0.sandbox, priority, &Cancellation::default());
         match candidate.and_then(load) {
-            Ok(component) => drop(self.install(component)),
+            Ok(component) => self.install(component),
             Err(error) => {
                 attempt.fail(digest, &error, outage(&error));
                 // A camera tries again and again.
@@ -242,9 +242,7 @@ impl<C: CameraComponent> CameraSlot<C> {
         if let Some(current) = self.current()
             && current.lifecycle.digest == candidate.digest
         {
-            let number = current.lifecycle.number;
-            let label = self.label();
-            info!(camera = self.camera(), "{label} not replaced, generation {number} already runs this component");
+            self.log_unchanged(&current);
             return Ok(());
         }
         let (origin, slot) = (candidate.origin.clone(), self.clone());
@@ -255,11 +253,16 @@ impl<C: CameraComponent> CameraSlot<C> {
         Ok(())
     }
 
-    /// Makes a component the current one.
-    fn install(&self, component: C) -> Arc<Generation<C>> {
+    /// Makes a component the current one, unless a rollback has made the same one current meanwhile.
+    fn install(&self, component: C) {
         let digest = component.identity().digest.clone();
         let mut state = self.state();
         if let Some(deployment) = &mut state.deployment {
+            if deployment.current.lifecycle.digest == digest {
+                let current = deployment.current.clone();
+                drop(state);
+                return self.log_unchanged(&current);
+            }
             let transition = deployment.replace(component, digest);
             drop(state);
             return self.complete(&transition);
@@ -270,7 +273,6 @@ impl<C: CameraComponent> CameraSlot<C> {
         self.log_start(&first);
         self.0.first_load.wake();
         self.0.changes.send_replace(());
-        first
     }
 
     /// Records that an opening has failed for this reason, which continues a sentence about the component. If its
@@ -338,12 +340,11 @@ impl<C: CameraComponent> CameraSlot<C> {
         warn!(target: AUDIT_TARGET, camera = self.camera(), "{label} not replaced{continues}: {reason}");
     }
 
-    /// Completes a change of generations, and returns the new one.
-    fn complete(&self, transition: &Transition<C>) -> Arc<Generation<C>> {
+    /// Completes a change of generations.
+    fn complete(&self, transition: &Transition<C>) {
         transition.from.enter(Phase::Replaced);
         self.log_start(&transition.to);
         self.0.changes.send_replace(());
-        transition.to.clone()
     }
 
     fn log_start(&self, generation: &Generation<C>) {
@@ -351,6 +352,12 @@ impl<C: CameraComponent> CameraSlot<C> {
         let number = generation.lifecycle.number;
         let (camera, label) = (self.camera(), self.label());
         info!(target: AUDIT_TARGET, camera, generation = number, "{label} {origin}, sha256 {digest}");
+    }
+
+    fn log_unchanged(&self, generation: &Generation<C>) {
+        let number = generation.lifecycle.number;
+        let label = self.label();
+        info!(camera = self.camera(), "{label} not replaced, generation {number} already runs this component");
     }
 
     fn current(&self) -> Option<Arc<Generation<C>>> {

@@ -181,7 +181,8 @@ fn run(
     if priority != Priority::Normal {
         command.arg("--background");
     }
-    let threads = threads(priority, memory_limit);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads(priority, memory_limit, processors);
     // The size of the thread pool that wasmtime compiles in (rayon, `ThreadPoolBuilder::num_threads`).
     command.args(["--threads", &threads.to_string()]).env("RAYON_NUM_THREADS", threads.to_string());
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(Stdio::piped());
@@ -236,12 +237,13 @@ fn memory_limit() -> u64 {
     available.map_or(HIGHEST_MEMORY_LIMIT, |kib| (kib << 10) / 4 * 3).clamp(LOWEST_MEMORY_LIMIT, HIGHEST_MEMORY_LIMIT)
 }
 
-/// The number of threads that compile. Where memory is short, one: more need more memory.
-fn threads(priority: Priority, memory_limit: u64) -> usize {
+/// The number of threads that compile on a machine with this many processors. Where memory is short, one: more need more
+/// memory.
+fn threads(priority: Priority, memory_limit: u64, processors: usize) -> usize {
     if priority == Priority::Background || memory_limit < HIGHEST_MEMORY_LIMIT {
         return 1;
     }
-    std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
+    processors.min(MAX_THREADS)
 }
 
 #[cfg(test)]
@@ -251,10 +253,14 @@ mod tests {
     #[test]
     fn several_threads_compile_only_without_viewers_and_with_enough_memory() {
         for priority in [Priority::Normal, Priority::Unwatched, Priority::Background] {
-            assert_eq!(threads(priority, HIGHEST_MEMORY_LIMIT - 1), 1, "{priority:?}");
-            assert!((1..=MAX_THREADS).contains(&threads(priority, HIGHEST_MEMORY_LIMIT)), "{priority:?}");
+            assert_eq!(threads(priority, HIGHEST_MEMORY_LIMIT - 1, 8), 1, "{priority:?}");
+            assert_eq!(threads(priority, HIGHEST_MEMORY_LIMIT, 1), 1, "{priority:?}");
         }
-        assert_eq!(threads(Priority::Background, HIGHEST_MEMORY_LIMIT), 1);
+        for priority in [Priority::Normal, Priority::Unwatched] {
+            assert_eq!(threads(priority, HIGHEST_MEMORY_LIMIT, 2), 2, "{priority:?}");
+            assert_eq!(threads(priority, HIGHEST_MEMORY_LIMIT, 100), MAX_THREADS, "{priority:?}");
+        }
+        assert_eq!(threads(Priority::Background, HIGHEST_MEMORY_LIMIT, 8), 1);
     }
 
     #[test]
