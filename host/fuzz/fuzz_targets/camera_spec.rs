@@ -11,6 +11,9 @@ mod camera_spec;
 #[allow(dead_code, reason = "the target uses only part of the module")]
 #[path = "../../src/config/label.rs"]
 mod label;
+#[allow(dead_code, reason = "the target uses only part of the module")]
+#[path = "../../src/config/seconds.rs"]
+mod seconds;
 
 use camera_spec::{CameraSpec, MAX_NAME_LENGTH};
 use libfuzzer_sys::fuzz_target;

@@ -11,9 +11,9 @@ use super::error::AppError;
 use super::reload::Reloader;
 use super::side_listener;
 use crate::admin::{Access, AdminApi, NotReloaded, ReloadConfiguration};
-use crate::config::admin_address::AdminAddress;
 use crate::config::contradictions::check_admin_access;
 use crate::config::serve_args::ServeArgs;
+use crate::config::side_address::SideAddress;
 use crate::http::auth::{Authenticator, Role};
 use crate::http::connection_task::HalfClose;
 use crate::http::health::Health;
@@ -36,17 +36,17 @@ pub(super) fn access(
     let token_file = args.admin_token_file.as_deref();
     check_admin_access(args, has_administrator)?;
     match &args.admin {
-        Some(AdminAddress::Listen(ListenAddress::Unix(_))) => {
+        Some(SideAddress::Listen(ListenAddress::Unix(_))) => {
             Ok(Access::new(token_file, None, authenticator.clone(), false)?)
         }
         listener => {
-            let is_off = matches!(listener, Some(AdminAddress::Off));
+            let is_off = matches!(listener, Some(SideAddress::Off));
             if !is_off && token_file.is_none() && !has_administrator && !rules.admit_anyone() {
                 warn!(
                     "the admin listener refuses all requests: no user has the role admin, and there is no --admin-token-file"
                 );
             }
-            let is_remote = matches!(listener, Some(AdminAddress::Listen(address)) if !address.is_local());
+            let is_remote = matches!(listener, Some(SideAddress::Listen(address)) if !address.is_local());
             Ok(Access::new(token_file, Some(guard.clone()), authenticator.clone(), is_remote)?)
         }
     }
@@ -55,8 +55,8 @@ pub(super) fn access(
 /// Binds the admin listener, unless it is off. Must be called inside the Tokio runtime that serves it.
 pub(super) fn bind(args: &ServeArgs, binder: &Binder) -> Result<Option<Listeners>, AppError> {
     let (address, is_default) = match &args.admin {
-        Some(AdminAddress::Off) => return Ok(None),
-        Some(AdminAddress::Listen(address)) => (address.clone(), false),
+        Some(SideAddress::Off) => return Ok(None),
+        Some(SideAddress::Listen(address)) => (address.clone(), false),
         None => (ListenAddress::Tcp(DEFAULT_ADDRESS), true),
     };
     match binder.bind(&[address], "--admin", SocketAccess::Owner) {

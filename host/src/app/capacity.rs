@@ -4,8 +4,8 @@ use tracing::warn;
 
 use super::component_needs::ComponentNeeds;
 use crate::channels::Channels;
-use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
+use crate::config::side_address::SideAddress;
 use crate::drivers::MAX_DRIVER_INSTANCES;
 use crate::filters::MAX_FILTER_INSTANCES;
 use crate::http::limits::{Limits, RequestLimits};
@@ -71,9 +71,9 @@ pub(super) fn most_cameras(args: &ServeArgs) -> usize {
 }
 
 /// The number of guest instances: one per request and one per stream that a guest writes itself; one for a candidate's
-/// test request; idle ones of the current and the previous guest; their workers and those of their middleware; and two
-/// publishers per channel, while one takes over from the other; and those of the components of cameras. `most_cameras` is
-/// how many cameras there can be.
+/// test request; idle ones of the current and the previous guest; their workers and those of their middleware; two
+/// publishers per channel, since one takes over from the other; and the instances of the components of cameras.
+/// `most_cameras` is how many cameras there can be.
 pub(super) fn instances(args: &ServeArgs, most_cameras: usize) -> u32 {
     let publishers = 2 * Channels::limit(most_cameras);
     2 * args.max_requests
@@ -95,7 +95,7 @@ pub(super) fn component_instances(args: &ServeArgs) -> u32 {
 /// many cameras there can be.
 pub(super) fn most_files(args: &ServeArgs, cameras: usize) -> usize {
     let outgoing = if args.grants.allow_outgoing.is_empty() { 0 } else { MAX_OUTGOING_REQUESTS };
-    let metrics = if matches!(args.metrics, Some(AdminAddress::Listen(_))) { METRICS_CONNECTIONS } else { 0 };
+    let metrics = if matches!(args.metrics, Some(SideAddress::Listen(_))) { METRICS_CONNECTIONS } else { 0 };
     let guest_files = if args.grants.guest_dir.is_some() { open_files::for_guests() } else { 0 };
     open_files::left_for_connections(cameras, ADMIN_CONNECTIONS + metrics + outgoing + guest_files)
 }

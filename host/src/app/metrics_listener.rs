@@ -6,8 +6,8 @@ use tokio::runtime::Handle;
 
 use super::capacity::METRICS_CONNECTIONS;
 use super::side_listener;
-use crate::config::admin_address::AdminAddress;
 use crate::config::serve_args::ServeArgs;
+use crate::config::side_address::SideAddress;
 use crate::http::connection_task::HalfClose;
 use crate::http::health::Health;
 use crate::http::listen::{Binder, ListenError, Listeners, SocketAccess};
@@ -17,7 +17,7 @@ use crate::status::{Collector, MetricsApi};
 
 /// Binds the listener, if there is to be one. Must be called inside the Tokio runtime that serves it.
 pub(super) fn bind(args: &ServeArgs, binder: &Binder) -> Result<Option<Listeners>, ListenError> {
-    let Some(AdminAddress::Listen(address)) = &args.metrics else { return Ok(None) };
+    let Some(SideAddress::Listen(address)) = &args.metrics else { return Ok(None) };
     // Prometheus runs as another user.
     let listeners = binder.bind(std::slice::from_ref(address), "--metrics", SocketAccess::Group)?;
     side_listener::log_addresses(&listeners, "metrics", "/metrics");

@@ -55,7 +55,7 @@ pub enum CommandError {
     #[error("cannot read the password: {0}")]
     Password(io::Error),
     /// The password was typed differently the second time.
-    #[error("the passwords differ")]
+    #[error("the passwords differ; run the command again")]
     PasswordsDiffer,
     /// The password is too short.
     #[error("use a password of at least {0} characters")]

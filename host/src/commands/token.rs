@@ -1,11 +1,12 @@
 //! `hotshoe token`: makes a token for URLs.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use httpdate::fmt_http_date;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::error::CommandError;
@@ -27,10 +28,10 @@ pub(super) fn run(args: &TokenArgs) -> Result<(), CommandError> {
     // The reader of standard error need not exist.
     let _ = writeln!(
         io::stderr(),
-        "The token {} opens {} and expires at {} (seconds since 1970). Append ?token=TOKEN to a URL, such as {example}.",
+        "The token {} opens {} and expires on {}. Append ?token=TOKEN to a URL, such as {example}.",
         token.id,
         if token.cameras.is_empty() { "all cameras".to_owned() } else { token.cameras.join(", ") },
-        token.expires
+        fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(token.expires))
     );
     print(&format!("{text}\n"))
 }
@@ -38,13 +39,17 @@ pub(super) fn run(args: &TokenArgs) -> Result<(), CommandError> {
 /// Creates a file with a random secret that no other user may access, unless it exists.
 fn create_secret(path: &Path) -> Result<(), CommandError> {
     let failed = |source| CommandError::Write { path: path.to_owned(), source };
+    let mut secret = [0; SECRET_LENGTH];
+    SystemRandom::new().fill(&mut secret).map_err(|_| TokenKeyError::Random)?;
+    let text = secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
-    let mut secret = [0; SECRET_LENGTH];
-    SystemRandom::new().fill(&mut secret).map_err(|_| TokenKeyError::Random)?;
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    writeln!(file, "{secret}").map_err(failed)
+    file.write_all(text.as_bytes()).map_err(|error| {
+        // The next run would take what is there for the secret.
+        let _ = fs::remove_file(path);
+        failed(error)
+    })
 }

@@ -270,7 +270,7 @@ fn create_source(
     let input = InputOptions { rate: spec.rate, allow_truncated: common.allow_truncated };
     // What the source cannot do, EXIF does.
     let mut orientation = spec.orientation.unwrap_or_default();
-    // What writes to these determines its own rate.
+    // Some sources set their own rate, so it is limited here.
     let limited = |source| Adjusted::adjust(source, spec.rate, Orientation::default());
     let source: Arc<dyn Source> = match resolved {
         SourceSpec::Device(path) => {

@@ -16,7 +16,8 @@ use clap_complete::Shell;
 use super::camera_spec::CameraSpec;
 use super::grant_args::GrantArgs;
 use super::lifetime::parse_lifetime;
-use super::serve_args::{DEFAULT_GUEST_MEMORY, GUEST_MEMORY_RANGE, ServeArgs, seconds};
+use super::seconds::seconds;
+use super::serve_args::{DEFAULT_GUEST_MEMORY, GUEST_MEMORY_RANGE, ServeArgs};
 use crate::http::auth::Role;
 use crate::http::listen::ListenAddress;
 
@@ -57,7 +58,7 @@ Examples:
     hotshoe --camera /dev/video0,size=1280x720,fps=30 --listen :5000
 
   Serve two cameras, one of them a directory of JPEG files:
-    hotshoe --camera front=/dev/video0 --camera yard=emulated:pictures,fps=5
+    hotshoe --camera front=/dev/video0 --camera yard=emulated:/srv/pictures,fps=5
 
   Develop a guest:
     RUST_LOG=debug hotshoe --guest my-guest.wasm --watch";

@@ -2,11 +2,11 @@
 //!
 //! What this finds depends on the options alone, so the start, a reload and `hotshoe config check` find the same.
 
-use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use super::cameras::{CamerasError, check_cameras};
 use super::grant_args::GrantsError;
 use super::serve_args::ServeArgs;
+use super::side_address::SideAddress;
 use crate::http::auth::Role;
 use crate::http::listen::{ListenAddress, ListenError};
 
@@ -71,7 +71,7 @@ fn check_certificate(args: &ServeArgs) -> Result<(), Contradiction> {
 
 /// Checks that not everyone can use the admin listener. `has_administrator` is whether there is a user with that role.
 pub fn check_admin_access(args: &ServeArgs, has_administrator: bool) -> Result<(), Contradiction> {
-    match args.admin.as_ref().and_then(AdminAddress::listen) {
+    match args.admin.as_ref().and_then(SideAddress::listen) {
         Some(address) if args.admin_token_file.is_none() && !has_administrator && !address.is_local() => {
             Err(Contradiction::TokenRequired(address.clone()))
         }

@@ -1,7 +1,7 @@
 //! What applies: the command line, then the environment, then the configuration file, then the defaults.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
@@ -25,9 +25,12 @@ pub enum LoadError {
     /// `--version`.
     #[error(transparent)]
     CommandLine(#[from] clap::Error),
-    /// A variable of the environment is not Unicode.
-    #[error("the variable {0} is not Unicode")]
-    Variable(String),
+    /// A variable of the environment is not UTF-8.
+    #[error("the variable {0} is not valid UTF-8; set it again, or unset it")]
+    NotUtf8(String),
+    /// The variable of a flag says neither yes nor no.
+    #[error("{0} must be 1 or 0")]
+    NoFlag(String),
     /// The configuration file cannot be used.
     #[error(transparent)]
     File(#[from] ConfigError),
@@ -41,6 +44,23 @@ pub fn load(
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Cli, LoadError> {
+    load_with(arguments, variable, ConfigFile::read)
+}
+
+/// Like [`load`] with nothing but a configuration file, to check it. It may be for a server of another user. Blocks
+/// while it reads the file.
+pub fn load_for_check(path: &Path) -> Result<Cli, LoadError> {
+    let mut option = OsString::from("--config=");
+    option.push(path);
+    load_with(["hotshoe".into(), option], |_| None, ConfigFile::read_for_check)
+}
+
+/// [`load`], with a function that reads the configuration file.
+fn load_with(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+    read: fn(&Path) -> Result<ConfigFile, ConfigError>,
+) -> Result<Cli, LoadError> {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let command = Cli::command();
     let matches = command.clone().try_get_matches_from(&arguments)?;
@@ -53,12 +73,11 @@ pub fn load(
     let mut lower = Vec::new();
     let mut in_environment = Vec::new();
     for option in &options {
-        let name = option.variable();
-        let Some(value) = variable(&name).filter(|value| !value.is_empty()) else { continue };
+        let Some(value) = variable(&option.variable()).filter(|value| !value.is_empty()) else { continue };
         if is_overridden(&command, &given, &option.id) {
             continue;
         }
-        lower.extend(arguments_of(option, value.to_str().ok_or(LoadError::Variable(name))?));
+        lower.extend(arguments_of(option, &value)?);
         in_environment.push(option.id.clone());
     }
     given.extend(in_environment);
@@ -66,7 +85,7 @@ pub fn load(
     let path = path.or_else(|| variable(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(Into::into));
     let mut accounts = Accounts::default();
     if let Some(path) = &path {
-        let file = ConfigFile::read(path)?;
+        let file = read(path)?;
         if !is_overridden(&command, &given, USERS) {
             accounts = file.accounts().clone();
         }
@@ -97,23 +116,26 @@ fn is_overridden(command: &Command, given: &[String], id: &str) -> bool {
     given.iter().any(|given| given == id || excludes(given, id) || excludes(id, given))
 }
 
-/// The arguments that a variable stands for.
-fn arguments_of(option: &OptionKey, value: &str) -> Vec<OsString> {
-    match option.kind {
+/// The arguments that the variable of an option stands for.
+fn arguments_of(option: &OptionKey, value: &OsStr) -> Result<Vec<OsString>, LoadError> {
+    let value = value.to_str().ok_or_else(|| LoadError::NotUtf8(option.variable()))?;
+    Ok(match option.kind {
         OptionKind::Flag => match value.to_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => vec![option.flag()],
             "0" | "false" | "no" | "off" => Vec::new(),
-            _ => vec![option.flag()],
+            _ => return Err(LoadError::NoFlag(option.variable())),
         },
         OptionKind::Single => vec![option.argument(value)],
         OptionKind::Repeatable => {
             value.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| option.argument(line)).collect()
         }
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::os::unix::ffi::OsStringExt as _;
 
     use super::*;
 
@@ -139,6 +161,30 @@ mod tests {
         assert_eq!((serve.listen.len(), serve.watch), (1, false));
         let serve = applies(&[], &[("HOTSHOE_LISTEN", ":4\n:5\n:6")], file).unwrap().serve;
         assert_eq!(serve.listen.len(), 3);
+    }
+
+    #[test]
+    fn the_variable_of_a_flag_is_on_or_off() {
+        for (value, is_on) in
+            [("1", true), ("TRUE", true), ("Yes", true), ("on", true), ("0", false), ("false", false), ("No", false)]
+        {
+            let serve = applies(&[], &[("HOTSHOE_WATCH", value)], "").unwrap().serve;
+            assert_eq!(serve.watch, is_on, "{value}");
+        }
+        assert!(!applies(&[], &[("HOTSHOE_WATCH", "off")], "watch = true").unwrap().serve.watch);
+        for value in ["disabled", "2", " 1", "y"] {
+            let error = applies(&[], &[("HOTSHOE_WATCH", value)], "").unwrap_err().to_string();
+            assert_eq!(error, "HOTSHOE_WATCH must be 1 or 0", "{value}");
+        }
+        // The command line replaces it.
+        assert!(applies(&["--watch"], &[("HOTSHOE_WATCH", "disabled")], "").unwrap().serve.watch);
+    }
+
+    #[test]
+    fn variables_are_utf_8() {
+        let invalid = |name: &str| (name == "HOTSHOE_GUEST").then(|| OsString::from_vec(vec![b'/', 0xff]));
+        let error = load(["hotshoe".into()], invalid).unwrap_err().to_string();
+        assert_eq!(error, "the variable HOTSHOE_GUEST is not valid UTF-8; set it again, or unset it");
     }
 
     #[test]

@@ -13,18 +13,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::accounts::Accounts;
-use super::admin_address::AdminAddress;
 use super::camera_spec::CameraSpec;
 use super::grant_args::GrantArgs;
 use super::option_values::OptionValues;
+use super::seconds::seconds;
+use super::side_address::SideAddress;
 use crate::http::listen::ListenAddress;
 use crate::http::observe::AccessLogFormat;
 use crate::http::policy::{AllowedHost, AllowedOrigin};
 use crate::http::proxies::TrustedProxy;
 use crate::logging::LogFormat;
-
-/// The longest duration an option accepts: a year. Sums of longer ones with the current time could overflow.
-const MAX_DURATION: Duration = Duration::from_secs(365 * 86_400);
 
 /// The values of --guest-memory, in MiB.
 pub(super) const DEFAULT_GUEST_MEMORY: u32 = 32;
@@ -277,7 +275,7 @@ pub struct ServeArgs {
     /// Takes the same addresses as --listen. Everyone who can connect can replace the guest and
     /// the drivers of cameras, unless --admin-token-file or --users is set.
     #[arg(long, value_name = "ADDRESS|off", help_heading = "Administration", verbatim_doc_comment)]
-    pub admin: Option<AdminAddress>,
+    pub admin: Option<SideAddress>,
 
     /// File with the token that admin requests must carry
     ///
@@ -291,7 +289,7 @@ pub struct ServeArgs {
     /// Takes the same addresses as --listen. Everyone who can connect can read the metrics, at
     /// /metrics. The admin listener has them as well.
     #[arg(long, value_name = "ADDRESS|off", help_heading = "Observation", verbatim_doc_comment)]
-    pub metrics: Option<AdminAddress>,
+    pub metrics: Option<SideAddress>,
 
     /// Log of requests on standard output: off, text or json
     ///
@@ -319,14 +317,4 @@ impl ServeArgs {
         let others = others.filter_map(|(option, address)| Some((option, address.as_ref()?.listen()?)));
         self.listen.iter().map(|address| ("--listen", address)).chain(others)
     }
-}
-
-/// Parses a number of seconds, with optional decimals.
-pub(super) fn seconds(input: &str) -> Result<Duration, &'static str> {
-    input
-        .parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| *duration < MAX_DURATION)
-        .ok_or("use a number of seconds, such as 10 or 0.5")
 }

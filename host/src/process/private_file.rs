@@ -74,9 +74,19 @@ pub fn only_we_can_write(metadata: &Metadata) -> bool {
     metadata.uid() == geteuid().as_raw() && metadata.mode() & WRITABLE_BY_OTHERS == 0
 }
 
-/// Fails if others than the owner of a file with this metadata, and root, may access it. `role` says in the error what
-/// the file is.
+/// Fails unless a file with this metadata belongs to this user or root, and no other user may access it. `role` says in
+/// the error what the file is.
 pub fn check_is_private(role: &'static str, path: &Path, metadata: &Metadata) -> Result<(), PrivateFileError> {
+    let user = geteuid().as_raw();
+    if metadata.uid() != user && metadata.uid() != ROOT {
+        return Err(PrivateFileError::WrongOwner { role, path: path.to_owned(), user });
+    }
+    check_mode(role, path, metadata)
+}
+
+/// Fails if others than the owner of a file with this metadata, whoever that is, and root may access it. `role` says in
+/// the error what the file is.
+pub fn check_mode(role: &'static str, path: &Path, metadata: &Metadata) -> Result<(), PrivateFileError> {
     if is_private(metadata) { Ok(()) } else { Err(PrivateFileError::NotPrivate { role, path: path.to_owned() }) }
 }
 
@@ -87,10 +97,6 @@ pub fn read_private_file(role: &'static str, path: &Path, limit: u64) -> Result<
     let file = open_regular_file(path).map_err(failed)?;
     // Check the file that was opened; the path may lead to another one by now.
     let metadata = file.metadata().map_err(failed)?;
-    let user = geteuid().as_raw();
-    if metadata.uid() != user && metadata.uid() != ROOT {
-        return Err(PrivateFileError::WrongOwner { role, path: path.to_owned(), user });
-    }
     check_is_private(role, path, &metadata)?;
     let text = read_text(&file, limit).map_err(failed)?;
     text.ok_or_else(|| PrivateFileError::TooLarge { role, path: path.to_owned(), limit })

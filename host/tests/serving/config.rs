@@ -190,4 +190,8 @@ fn an_invalid_variable_of_the_environment_is_an_error() {
     let output = server.env("HOTSHOE_LINGER", "soon").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("invalid value 'soon' for '--linger <SECONDS>'"), "{error}");
+    let mut server = command();
+    let output = server.env("HOTSHOE_WATCH", "disabled").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: HOTSHOE_WATCH must be 1 or 0\n");
 }

@@ -97,7 +97,7 @@ fn the_status_is_read_over_tls_and_with_the_login_of_a_user() {
     let output = status(&["--user", "admin", "--tls-name", "localhost"], &password("admin"));
     assert!(text(&output.stdout).starts_with("hotshoe "), "{output:?}");
     for (args, message) in [
-        (&["--user", "view"][..], "error: the user does not have the role admin\n"),
+        (&["--user", "view"][..], "error: the user does not have the role admin; use another with --user\n"),
         (&["--user", "nobody"], "error: the server needs its admin token or a user with the role admin"),
         (&["--user", "admin", "--tls-name", "other.example"], "error: no encrypted connection to tls:127.0.0.1:"),
     ] {

@@ -45,7 +45,7 @@ pub enum StatusError {
     #[error("the server needs its admin token or a user with the role admin; pass --token-file FILE or --user NAME")]
     Unauthorized,
     /// The user may not see it.
-    #[error("the user does not have the role admin")]
+    #[error("the user does not have the role admin; use another with --user")]
     Forbidden,
     /// Another server has answered, or one of another version.
     #[error("the server answered {0}; is it the admin listener of a server of this version?")]

@@ -31,8 +31,9 @@ pub(super) fn render(status: &Status) -> String {
     let by_status = if by_status.is_empty() { "none ended".to_owned() } else { by_status.join(", ") };
     let _ = writeln!(
         page,
-        "Requests\n  {} connections, {} in progress; {by_status}",
-        requests.connections, requests.in_progress
+        "Requests\n  {}, {} in progress; {by_status}",
+        plural(requests.connections as u64, "connection"),
+        requests.in_progress
     );
     let mean = requests.first_byte.sum / requests.first_byte.count as f64;
     if mean.is_finite() {
@@ -53,10 +54,10 @@ fn process(process: &Process, now: f64) -> String {
     parts.extend(process.started.map(|started| format!("up {}", duration(now - started))));
     parts.extend(process.cpu_seconds.map(|seconds| format!("{} of processor time", duration(seconds))));
     parts.extend(process.resident_bytes.map(|size| format!("{} of memory", bytes(size))));
-    parts.extend(process.threads.map(|count| format!("{count} threads")));
+    parts.extend(process.threads.map(|count| plural(count, "thread")));
     parts.extend(process.open_files.map(|count| match process.max_open_files {
         Some(limit) => format!("{count} of {limit} files"),
-        None => format!("{count} files"),
+        None => plural(count, "file"),
     }));
     parts.join(", ")
 }
@@ -88,12 +89,14 @@ fn cameras(cameras: &[Camera]) -> String {
             let description = printable(&filter.description);
             let _ = writeln!(
                 text,
-                "  {}: filtered by {description}, {:.1} fps, {cost:.1} ms per frame, {} frames failed",
-                camera.name, filter.rate, filter.failed
+                "  {}: filtered by {description}, {:.1} fps, {cost:.1} ms per frame, {} failed",
+                camera.name,
+                filter.rate,
+                plural(filter.failed, "frame")
             );
         }
         if camera.results > 0 {
-            let _ = writeln!(text, "  {}: results for {} frames", camera.name, camera.results);
+            let _ = writeln!(text, "  {}: results attached {}", camera.name, plural(camera.results, "time"));
         }
     }
     text + "\n"
@@ -123,15 +126,17 @@ fn channels(channels: &[ChannelReport]) -> String {
 fn guest(guest: &Guest, now: f64) -> String {
     let Guest { generation, from, since, requests, failures, draining, .. } = guest;
     let mut text = format!(
-        "Guest\n  generation {generation}, {}, for {}: {requests} requests, {failures} failures\n",
+        "Guest\n  generation {generation}, {}, for {}: {}, {}\n",
         printable(from),
-        duration(now - since)
+        duration(now - since),
+        plural(*requests, "request"),
+        plural(*failures, "failure")
     );
     if !guest.healthy {
         text += "  it has failed its probation, and there is no other guest\n";
     }
     if *draining > 0 {
-        let _ = writeln!(text, "  {draining} earlier generations still respond");
+        let _ = writeln!(text, "  {} with responses in progress", plural(*draining as u64, "earlier generation"));
     }
     text + &history(&guest.swaps, guest.refused.as_ref(), now) + "\n"
 }
@@ -155,7 +160,7 @@ fn history(swaps: &Swaps, refused: Option<&Refusal>, now: f64) -> String {
         let _ = writeln!(text, "  replaced {}, rolled back {rollbacks}, refused {refusals} times", swaps.replaced);
     }
     if let Some(Refusal { reason, at }) = refused {
-        let _ = writeln!(text, "  refused {} ago: {}", duration(now - at), printable(reason));
+        let _ = writeln!(text, "  last refused or rolled back {} ago: {}", duration(now - at), printable(reason));
     }
     text
 }
@@ -194,6 +199,12 @@ fn limited(text: &str) -> String {
         true => text.chars().take(MAX_CELL - 1).chain(['…']).collect(),
         false => text.to_owned(),
     }
+}
+
+/// A number of things, such as `1 frame` or `2 frames`.
+fn plural(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }
 
 /// Replaces characters that would control the terminal.
@@ -235,6 +246,25 @@ mod tests {
         let row = |texts: [&str; 3]| texts.map(str::to_owned).to_vec();
         let text = table(&["Camera", "fps", "mode"], &[row(["front", "29.9", "640x480"]), row(["a", "5", "\u{1b}-"])]);
         assert_eq!(text, "Camera    fps  mode\n  front  29.9  640x480\n  a         5   -\n");
+    }
+
+    #[test]
+    fn the_last_refusal_may_be_a_rollback() {
+        let swaps = Swaps { replaced: 2, failed_over: 1, ..Swaps::default() };
+        let refusal = Refusal { reason: "it failed\n3 times".to_owned(), at: 940.0 };
+        assert_eq!(
+            history(&swaps, Some(&refusal), 1000.0),
+            "  replaced 2, rolled back 1, refused 0 times\n  last refused or rolled back 1 min 0 s ago: it failed \
+             3 times\n"
+        );
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        assert_eq!(
+            [0, 1, 2].map(|count| plural(count, "connection")),
+            ["0 connections", "1 connection", "2 connections"]
+        );
     }
 
     #[test]

@@ -62,7 +62,10 @@ pub enum CameraSpecError {
     #[error("`{0}` is not a number of buffers; use {MIN_BUFFERS} to {MAX_BUFFERS}, such as buffers=8")]
     InvalidBuffers(String),
     /// The value of `remember=` is not a duration in range.
-    #[error("`{0}` is not a time to remember; use a duration of up to {MAX_MEMORY}s, such as remember=10s")]
+    #[error(
+        "`{0}` is not a time to remember; use a duration of up to {max}s, such as remember=10s",
+        max = MAX_MEMORY.as_secs()
+    )]
     InvalidMemory(String),
     /// The value of `input=` or `standard=` is empty.
     #[error("{0}= needs a name, such as input=1 or standard=PAL")]

@@ -1,6 +1,7 @@
 //! Parses `--camera [NAME=]SOURCE[,OPTION]…`. A comma within a path or value is doubled.
 //!
-//! * `name`: `NAME`. `source`: `SOURCE`. `driver`, `filter`: the options of components. `options`: the values of the others. `limits`: their ranges. `error`: what is wrong.
+//! * `name`: `NAME`. `source`: `SOURCE`. `driver`, `filter`: the options of components. `options`: the values of the
+//!   others. `limits`: their ranges. `error`: what is wrong.
 
 mod driver;
 mod error;

@@ -1,7 +1,9 @@
 //! The values of options.
 
+use std::ops::Bound;
 use std::time::Duration;
 
+use super::super::seconds::parse_seconds;
 use super::error::CameraSpecError;
 use super::limits::{MAX_BUFFERS, MAX_MEMORY, MAX_RATE, MAX_SIDE, MIN_BUFFERS, MIN_RATE};
 use crate::camera::{Dimensions, Rectangle, Rotation};
@@ -59,13 +61,9 @@ pub(super) fn parse_buffers(input: &str) -> Result<u32, CameraSpecError> {
     count.ok_or_else(|| CameraSpecError::InvalidBuffers(input.to_owned()))
 }
 
-/// Parses a number of seconds, with or without the unit.
 pub(super) fn parse_memory(input: &str) -> Result<Duration, CameraSpecError> {
-    let seconds = input.strip_suffix('s').unwrap_or(input).parse().ok();
-    seconds
-        .filter(|seconds| *seconds > 0.0 && *seconds <= MAX_MEMORY)
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| CameraSpecError::InvalidMemory(input.to_owned()))
+    let range = (Bound::Excluded(Duration::ZERO), Bound::Included(MAX_MEMORY));
+    parse_seconds(input, range).ok_or_else(|| CameraSpecError::InvalidMemory(input.to_owned()))
 }
 
 pub(super) fn parse_name(option: &'static str, input: &str) -> Result<String, CameraSpecError> {

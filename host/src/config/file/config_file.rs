@@ -1,6 +1,7 @@
 //! The configuration file: reads it, and checks it by the parsers of the command line.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use super::error::ConfigError;
 use super::option::{check, check_all, serve_options};
 use super::problems::Problem;
 use crate::config::accounts::Accounts;
-use crate::process::private_file::check_is_private;
+use crate::process::private_file::{PrivateFileError, check_is_private, check_mode};
 use crate::process::regular_file::{open_regular_file, read_text};
 
 /// How much of a file is read, in bytes: enough for thousands of cameras and users.
@@ -26,9 +27,23 @@ impl ConfigFile {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, if its text has errors, or if it contains hashes of passwords and other users
-    /// can access it.
+    /// Fails if the file cannot be read, if its text has errors, or if it contains hashes of passwords and belongs to
+    /// another user or is accessible to one.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_private(path, check_is_private)
+    }
+
+    /// Like [`read`](Self::read), but the file may belong to any user: root checks it for the user of the service, and
+    /// is not told to take it away from that user.
+    pub fn read_for_check(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_private(path, check_mode)
+    }
+
+    /// Reads and checks a file. If it contains hashes of passwords, `check_privacy` decides whether they are safe.
+    fn read_private(
+        path: &Path,
+        check_privacy: fn(&'static str, &Path, &Metadata) -> Result<(), PrivateFileError>,
+    ) -> Result<Self, ConfigError> {
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
         let file = open_regular_file(path).map_err(failed)?;
         // That of the file that was opened; the path may lead to another one by now.
@@ -37,7 +52,7 @@ impl ConfigFile {
         let text = read_text(&file, FILE_LIMIT).map_err(failed)?.ok_or_else(too_large)?;
         let file = Self::parse(&text).map_err(|problems| ConfigError::Invalid { path: path.to_owned(), problems })?;
         if file.accounts().has_hash() {
-            check_is_private("configuration with passwords", path, &metadata)?;
+            check_privacy("configuration with passwords", path, &metadata)?;
         }
         Ok(file)
     }
@@ -100,6 +115,9 @@ mod tests {
             source = "component:driver.wasm"
             env = { A = "1" }
             its_own = "setting"
+            quality = ["low", 2]
+            insecure = true
+            format = false
         "#;
         assert_eq!(
             arguments_of(text),
@@ -115,7 +133,7 @@ mod tests {
                 "--camera=yard=emulated:a,,b,fps=5,label=Yard,, east",
                 "--camera=front=/dev/video0,size=1280x720,control=brightness:99,control=hue:-1,filter=mask.wasm?areas=0x0_1x0_1x1,\
                  filter=label.wasm,keep-open",
-                "--camera=own=component:driver.wasm,env=A:1,its_own=setting",
+                "--camera=own=component:driver.wasm,env=A:1,its_own=setting,quality=low,quality=2,insecure",
             ]
         );
     }
@@ -129,7 +147,8 @@ mod tests {
             problems_of(text),
             [
                 "line 1: unknown key `listn`; did you mean `listen`?",
-                "line 2: invalid value 'soon' for `linger`: use a number of seconds, such as 10 or 0.5",
+                "line 2: invalid value 'soon' for `linger`: use a number of seconds up to 31536000 (a year), such as \
+                 10, 10s or 0.5",
                 "line 3: `watch` must be true or false",
                 "line 4: `camera` is not a key; write a section [cameras.NAME] for each camera",
                 "line 5: unknown key `qqq`; `hotshoe config example` lists all keys",
@@ -137,10 +156,49 @@ mod tests {
                 "line 10: the camera needs a source, such as source = \"auto\"",
                 "line 12: `a b` is not a camera name; use 1 to 32 letters, \
                  digits, `-` and `_`",
-                "line 14: invalid value 'x=emulated,fps=0' for `cameras.x`: `0` is not a frame rate; use frames per \
+                "line 16: invalid value 'x=emulated,fps=0' for `cameras.x`: `0` is not a frame rate; use frames per \
                  second from 1/86400 to 10000, such as fps=30 or fps=0.2",
             ]
         );
+    }
+
+    #[test]
+    fn keys_of_cameras_have_values_of_a_type() {
+        let problems = |keys: &str| problems_of(&format!("[cameras.a]\nsource = \"auto\"\nfps = 5\n{keys}\n"));
+        let problem = |text: &str| [format!("line 4: {text}")];
+        for (keys, key) in [("keep_open = \"yes\"", "keep_open"), ("insecure = 1", "insecure")] {
+            assert_eq!(problems(keys), problem(&format!("`{key}` must be true or false")));
+        }
+        for (keys, key, kind) in [
+            ("size = true", "size", "boolean"),
+            ("quality = false", "quality", "boolean"),
+            ("buffers = [5, 6]", "buffers", "array"),
+            ("label = { a = 1 }", "label", "table"),
+            ("filter = true", "filter", "boolean"),
+            ("control = { hue = false }", "control", "boolean"),
+        ] {
+            let message = format!("`{key}` must be a string or a number, not a value of the type {kind}");
+            assert_eq!(problems(keys), problem(&message));
+        }
+        let text = "[cameras.a]\nfps = 5\nsource = [\"auto\"]\n";
+        assert_eq!(problems_of(text), ["line 3: `source` must be a string, such as source = \"auto\""]);
+        // Also of a driver, as far as the host handles them.
+        let text = "[cameras.a]\nsource = \"component:driver.wasm\"\nkeep_open = 1\n";
+        assert_eq!(problems_of(text), ["line 3: `keep_open` must be true or false"]);
+    }
+
+    #[test]
+    fn errors_of_cameras_have_the_line_of_the_first_key_that_is_wrong() {
+        let text = "[cameras.a]\nlabel = \"A\"\nquality = 9\nrotate = 1\nfps = 0\n\nsource = \"emulated\"\n\
+                    [cameras.b]\nfps = 5\nsource = \"webcam\"\n";
+        let problems = problems_of(text);
+        let starts = [
+            "line 3: invalid value 'a=emulated,label=A,quality=9' for `cameras.a`: an emulated camera has no option",
+            "line 10: invalid value 'b=webcam' for `cameras.b`: unknown camera `webcam`",
+        ];
+        assert_eq!(problems.len(), starts.len(), "{problems:?}");
+        let all_start = problems.iter().zip(starts).all(|(problem, start)| problem.starts_with(start));
+        assert!(all_start, "{problems:?}");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::account_sections::{TOKENS, USERS, read_section};
-use super::camera::camera_spec;
-use super::key::{OptionKey, OptionKind};
+use super::camera::{CameraError, camera_parts};
+use super::key::OptionKey;
 use super::problems::{Problem, Problems};
-use super::value::{Key, in_order, parse_table, scalar, texts, unknown_key};
+use super::value::{Key, in_order, parse_table, unknown_key, values};
 use crate::config::accounts::Accounts;
 
 /// The option for cameras, which have sections instead of a key.
@@ -137,29 +137,38 @@ impl Reader<'_, '_> {
                 self.problems.add(at, format!("a camera is a section [{CAMERAS}.NAME]"));
                 continue;
             };
-            match camera_spec(name.get_ref(), section) {
-                Ok(spec) => {
-                    let argument = option.argument(&spec);
-                    match (self.vocabulary.check)(option, &argument, &format!("{CAMERAS}.{}", name.get_ref())) {
-                        Ok(()) => arguments.push(argument),
-                        Err(message) => self.problems.add(at, message),
-                    }
-                }
+            let parts = camera_parts(name.get_ref(), section);
+            match parts.and_then(|parts| self.camera_argument(option, name, &parts)) {
+                Ok(argument) => arguments.push(argument),
                 Err((place, message)) => self.problems.add(place.unwrap_or(at), message),
             }
         }
         self.document.options.push((option.id.clone(), arguments));
     }
+
+    /// Checks a camera, and returns its argument. `parts` are those of the value, each with its place in the file.
+    fn camera_argument(
+        &self,
+        option: &OptionKey,
+        name: &Key<'_>,
+        parts: &[(usize, String)],
+    ) -> Result<OsString, CameraError> {
+        let name = format!("{CAMERAS}.{}", name.get_ref());
+        let check = |count: usize| {
+            let value: String = parts.iter().take(count).map(|(_, part)| part.as_str()).collect();
+            let argument = option.argument(&value);
+            (self.vocabulary.check)(option, &argument, &name).map(|()| argument)
+        };
+        check(parts.len()).map_err(|message| {
+            // The first key that makes the camera invalid.
+            let wrong = (1..).zip(parts).find_map(|(count, (at, _))| Some((Some(*at), check(count).err()?)));
+            wrong.unwrap_or((None, message))
+        })
+    }
 }
 
 /// The arguments that a value stands for. An error is what follows the key in a sentence.
 fn arguments(option: &OptionKey, value: &DeValue<'_>) -> Result<Vec<OsString>, String> {
-    let texts = match (option.kind, value) {
-        (OptionKind::Flag, DeValue::Boolean(true)) => return Ok(vec![option.flag()]),
-        (OptionKind::Flag, DeValue::Boolean(false)) => return Ok(Vec::new()),
-        (OptionKind::Flag, _) => return Err("must be true or false".to_owned()),
-        (OptionKind::Repeatable, value) => texts(value, '=')?,
-        (OptionKind::Single, value) => vec![scalar(value)?],
-    };
-    Ok(texts.iter().map(|text| option.argument(text)).collect())
+    let argument = |text: Option<String>| text.map_or_else(|| option.flag(), |text| option.argument(&text));
+    Ok(values(option.kind, value, '=')?.into_iter().map(argument).collect())
 }

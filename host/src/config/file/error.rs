@@ -10,14 +10,14 @@ use crate::process::private_file::PrivateFileError;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read, or it is not text.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}: {source}; check the path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// Other users can access a file with hashes of passwords.
+    /// A file with hashes of passwords belongs to another user or is accessible to one.
     #[error(transparent)]
     NotPrivate(#[from] PrivateFileError),
     /// The file has errors. Displays each in a line.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::key::OptionKind;
 use super::problems::Problems;
 
 /// A key with its place in the file.
@@ -33,9 +34,21 @@ pub(super) fn in_order<'t, 'd>(table: &'t DeTable<'d>) -> Vec<(&'t Key<'d>, &'t 
     entries
 }
 
+/// The values that an option of this kind gets: none or one without a text for a flag. Those of a table are the name,
+/// `separator` and the value for each entry. An error is what follows the key in a sentence.
+pub(super) fn values(kind: OptionKind, value: &DeValue<'_>, separator: char) -> Result<Vec<Option<String>>, String> {
+    match (kind, value) {
+        (OptionKind::Flag, DeValue::Boolean(true)) => Ok(vec![None]),
+        (OptionKind::Flag, DeValue::Boolean(false)) => Ok(Vec::new()),
+        (OptionKind::Flag, _) => Err("must be true or false".to_owned()),
+        (OptionKind::Repeatable, value) => Ok(texts(value, separator)?.into_iter().map(Some).collect()),
+        (OptionKind::Single, value) => Ok(vec![Some(scalar(value)?)]),
+    }
+}
+
 /// The texts that a value of a repeatable option stands for: several for an array, and the name, `separator` and the
 /// value for each entry of a table.
-pub(super) fn texts(value: &DeValue<'_>, separator: char) -> Result<Vec<String>, String> {
+fn texts(value: &DeValue<'_>, separator: char) -> Result<Vec<String>, String> {
     match value {
         DeValue::Array(values) => values.iter().map(|value| scalar(value.get_ref())).collect(),
         DeValue::Table(table) => {
@@ -49,7 +62,7 @@ pub(super) fn texts(value: &DeValue<'_>, separator: char) -> Result<Vec<String>,
 }
 
 /// A string or a number as text.
-pub(super) fn scalar(value: &DeValue<'_>) -> Result<String, String> {
+fn scalar(value: &DeValue<'_>) -> Result<String, String> {
     match value {
         DeValue::String(text) => Ok(text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
+use std::time::{Duration, SystemTime};
 
 use hotshoe_test_support::client::{get, send};
-use hotshoe_test_support::server::{Server, command, run, start_failing};
+use hotshoe_test_support::server::{Server, command, command_with_limit, end, run, start_failing};
+use httpdate::parse_http_date;
 
 use super::accounts::{basic, write_private};
 
@@ -34,6 +36,9 @@ fn what_the_commands_print_admits_to_the_server() {
     assert!(token.status.success(), "{}", text(token.stderr));
     let (token, note) = (text(token.stdout).trim().to_owned(), text(token.stderr));
     assert!(note.contains("opens front") && note.contains("/snapshot/front") && !note.contains(&token), "{note}");
+    let expires = token.split('.').nth(2).unwrap().parse().unwrap();
+    let date = note.split_once(" and expires on ").unwrap().1.split_once(". ").unwrap().0;
+    assert_eq!(parse_http_date(date).unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(expires));
     assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
     let tokens = format!("[tokens]\nsecret_file = \"{}\"\n", secret.display());
     write_private(&users, &(text(section.stdout) + &tokens));
@@ -47,6 +52,21 @@ fn what_the_commands_print_admits_to_the_server() {
     let another = run(["token", "--secret-file", secret.to_str().unwrap()]);
     let another = text(another.stdout);
     assert_eq!(get(server.address, &format!("/snapshot?token={}", another.trim())).status, 200);
+}
+
+/// An empty file stayed, and every later run refused it as an invalid secret.
+#[test]
+fn a_secret_that_cannot_be_written_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    // With the signal ignored, a write beyond the limit fails and does not end the program.
+    let mut limited = command_with_limit("-f 0 && trap '' XFSZ");
+    limited.args(["token", "--secret-file", secret.to_str().unwrap()]);
+    let output = end(limited);
+    let stderr = text(output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("cannot write {}: ", secret.display())), "{stderr}");
+    assert!(!secret.exists());
 }
 
 #[test]

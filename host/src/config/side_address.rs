@@ -1,19 +1,19 @@
-//! The value of `--admin`.
+//! The value of `--admin` or `--metrics`.
 
 use std::str::FromStr;
 
 use crate::http::listen::{ListenAddress, ParseListenAddressError};
 
-/// The value of `--admin`.
+/// The value of `--admin` or `--metrics`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum AdminAddress {
-    /// `off`: no admin listener.
+pub enum SideAddress {
+    /// `off`: no such listener.
     Off,
-    /// The address of the admin listener.
+    /// The address of the listener.
     Listen(ListenAddress),
 }
 
-impl AdminAddress {
+impl SideAddress {
     /// The address, unless it is `off`.
     pub fn listen(&self) -> Option<&ListenAddress> {
         match self {
@@ -23,7 +23,7 @@ impl AdminAddress {
     }
 }
 
-impl FromStr for AdminAddress {
+impl FromStr for SideAddress {
     type Err = ParseListenAddressError;
 
     fn from_str(input: &str) -> Result<Self, ParseListenAddressError> {
@@ -37,10 +37,10 @@ mod tests {
 
     #[test]
     fn the_value_is_off_or_an_address() {
-        assert_eq!("off".parse(), Ok(AdminAddress::Off));
+        assert_eq!("off".parse(), Ok(SideAddress::Off));
         for address in ["127.0.0.1:0", "5001", "unix:/run/hotshoe"] {
-            assert_eq!(address.parse(), Ok(AdminAddress::Listen(address.parse().unwrap())));
+            assert_eq!(address.parse(), Ok(SideAddress::Listen(address.parse().unwrap())));
         }
-        assert_eq!("on".parse::<AdminAddress>(), Err(ParseListenAddressError));
+        assert_eq!("on".parse::<SideAddress>(), Err(ParseListenAddressError));
     }
 }
