@@ -1,6 +1,6 @@
-//! Decides who may replace the guest: clients with the token and users with the role admin or, if there are neither
-//! tokens nor users, everyone who can reach the listener, except web pages. Clients of a Unix socket need no user,
-//! because only its owner can connect.
+//! Decides who may use the admin listener: clients with the token and users with the role admin or, if there are
+//! neither tokens nor users, everyone who can reach the listener, except web pages. Clients of a Unix socket need no
+//! user, because only its owner can connect.
 //!
 //! Any page that a browser on this machine shows can send requests to it. They carry the page's `Origin`, and after DNS
 //! rebinding, which makes the page's own name resolve to this machine, that name as `Host`. Both are checked as they

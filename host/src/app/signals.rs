@@ -35,10 +35,10 @@ pub(super) fn catch_sighup() -> io::Result<SignalStream> {
     signal(SignalKind::hangup())
 }
 
-/// Reloads the configuration, the guest from `file`, or the built-in one, its middleware, the drivers and the filters at
-/// each SIGHUP, until the future is dropped. None waits for another, because a file system may hang and compiling takes
-/// minutes at worst. systemd learns that the reload is over when all have ended or take too long; these continue.
-/// `hangups` is `None` when the task is restarted.
+/// At each SIGHUP, until the future is dropped, reloads the configuration, the guest (from `file`, or the built-in one)
+/// with its middleware, the drivers and the filters. None waits for another, because a file system may hang and
+/// compiling takes minutes at worst. systemd learns that the reload is over when all have ended or take too long; these
+/// continue. `hangups` is `None` when the task is restarted.
 ///
 /// The kernel also sends SIGHUP when the terminal closes in which the program was started. Then the program shuts down.
 pub(super) async fn reload_on_sighup(
@@ -50,7 +50,7 @@ pub(super) async fn reload_on_sighup(
     let mut hangups = match hangups.map_or_else(catch_sighup, Ok) {
         Ok(hangups) => hangups,
         Err(error) => {
-            warn!("SIGHUP will not reload the guest: {error}");
+            warn!("SIGHUP will reload nothing: {error}");
             return pending().await;
         }
     };

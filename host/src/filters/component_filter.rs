@@ -4,9 +4,8 @@
 //! filter that computes all the time delays neither capturing nor sending. Its share of a processor is not limited
 //! otherwise, as that of a worker is: viewers wait for its frames, and pauses would only lower their rate.
 //!
-//! A replaced filter is used from the next frame
-//! on; if it fails before it has returned a frame, the one before returns. Whatever happens, a frame that no filter has
-//! returned is not returned from here either.
+//! A replaced filter is used from the next frame on; if it fails before it has returned a frame, the one before
+//! returns. Whatever happens, a frame that no filter has returned is not returned from here either.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -9,7 +9,9 @@
 //! * *Requests*: accepting connections, HTTP, the guest instances that answer requests, workers, the admin listener,
 //!   and loading guests.
 //!
-//! Locks shared by both guard only pointer swaps, so a preempted request does not delay frames noticeably.
+//! Locks shared by both guard only copies, pointer swaps, and what one connection encrypts, decrypts or sends, so a
+//! preempted request does not delay frames noticeably. Replacements and reloads wait for each other with asynchronous
+//! locks, which block no thread of either.
 
 use std::io;
 

@@ -22,8 +22,8 @@ pub(super) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 /// built-in guest has 30, an interpreter for another language a few thousand.
 pub(super) const MAX_TABLE_ELEMENTS: usize = 100_000;
 
-/// The most core instances in one component. Components from Rust have about four; those from interpreted languages have
-/// more, since each extension module is one. NumPy needs 34.
+/// The most core instances in one component. Components from Rust have about four; those from interpreted languages
+/// have more, since each extension module is one. NumPy needs 34.
 pub(super) const MAX_CORE_INSTANCES: u32 = 200;
 
 /// The most memories, and the most tables, in one component. Components have one memory, which all of their modules
@@ -31,7 +31,8 @@ pub(super) const MAX_CORE_INSTANCES: u32 = 200;
 pub(super) const MAX_MEMORIES: u32 = 16;
 pub(super) const MAX_TABLES: u32 = 64;
 
-/// What an instance may still allocate, and what it uses until it is dropped. A guest sees a failed `memory.grow` or `table.grow` and can handle it.
+/// What an instance may still allocate, and what it uses until it is dropped. A guest sees a failed `memory.grow` or
+/// `table.grow` and can handle it.
 pub(super) struct InstanceLimits {
     memory_limit: usize,
     memory_left: usize,

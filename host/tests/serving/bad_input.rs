@@ -72,7 +72,10 @@ fn files_that_are_not_guests_are_errors() {
         path.to_str().unwrap().to_owned()
     };
     let assert_error = |path: &str, parts: &[&str]| fails(&["--camera", "emulated", "--guest", path], 1, parts);
-    assert_error("/nowhere/guest.wasm", &["cannot read the guest /nowhere/guest.wasm", "check the path"]);
+    assert_error(
+        "/nowhere/guest.wasm",
+        &["cannot read the guest /nowhere/guest.wasm", "check the path and its permissions"],
+    );
     assert_error(&file("empty", b""), &["is not a WebAssembly component"]);
     assert_error(&file("text", b"hello"), &["is not a WebAssembly component"]);
     assert_error(&file("elf", &fs::read(program()).unwrap()[..4096]), &["is not a WebAssembly component"]);

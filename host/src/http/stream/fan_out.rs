@@ -16,9 +16,8 @@
 //! sent nothing for [`LONGEST_PAUSE`](crate::channels::LONGEST_PAUSE), and sends them the newest part again.
 //!
 //! At the end of the stream the body gets the write half back, and the connection's task ends the response, or hyper
-//! does if the request has a body. A body that is dropped
-//! takes its connection away at any moment: each connection has its own lock, which the shard holds only while it
-//! writes.
+//! does if the request has a body. A body that is dropped takes its connection away at any moment: each connection has
+//! its own lock, which the shard holds only while it writes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -353,7 +352,7 @@ mod tests {
         }
     }
 
-    /// The task ended, and its viewers got no more parts.
+    /// Without a restart, the task would end, and the other viewers would get no more parts.
     #[tokio::test]
     async fn a_panic_while_a_part_is_sent_ends_the_stream_of_that_viewer_only() {
         let (channel, fan_out) = channel(1);

@@ -1,4 +1,4 @@
-//! The bytes of a component that may become the guest.
+//! The bytes of a component that may become a guest, middleware, a driver or a filter.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ static EMBEDDED: &[u8] = include_bytes!(env!("HOTSHOE_BUILT_IN_GUEST"));
 const COMPONENT_PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE_PREAMBLE: &[u8] = b"\0asm\x01\0\0\0";
 
-/// The bytes of a component that may become the guest. They have not been checked yet. Cheap to clone.
+/// The bytes of a component that may become a guest, middleware, a driver or a filter. They have not been checked yet.
+/// Cheap to clone.
 #[derive(Clone)]
 pub struct Candidate {
     /// Where they come from.

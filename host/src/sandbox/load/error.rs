@@ -13,7 +13,7 @@ pub const COMPONENT_LIMIT: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the {} {origin}: {source}; check the path", role(origin))]
+    #[error("cannot read the {} {origin}: {source}; check the path and its permissions", role(origin))]
     Read {
         /// The file.
         origin: Origin,
