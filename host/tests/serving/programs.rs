@@ -280,6 +280,21 @@ fn a_program_that_ignores_sigterm_ends_with_its_camera_and_so_do_its_descendants
     assert_eq!(children, "");
 }
 
+/// The capture thread waited for ever, and viewers who came back saw the last picture.
+#[test]
+fn a_program_whose_supervisor_is_stopped_ends_with_its_camera() {
+    let program = Program::new(STUBBORN);
+    let server = program.serve();
+    let mut viewer = Viewer::watch(server.address, "/video_feed/front");
+    viewer.part();
+    let pids = [program.pid("pid"), program.pid("detached")];
+    signal_supervisor(&server, pids[0], Signal::STOP);
+    drop(viewer);
+    pids.into_iter().for_each(wait_for_end);
+    server.wait_for_log("camera front: closed, no viewers left; ");
+    wait_until("the capture thread has ended", || server.capture_threads() == 0);
+}
+
 #[test]
 fn programs_end_with_the_server_however_it_ends() {
     for signal in [Signal::TERM, Signal::KILL] {

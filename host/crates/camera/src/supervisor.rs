@@ -323,7 +323,61 @@ async fn hotplug(events: &mut Option<watch::Receiver<()>>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::error::SourceError;
+    use crate::source::{Capture, CaptureOutcome, Source};
+
+    /// A source whose captures fail at once, and take as long to close as the sender exists.
+    struct SlowToClose(std::sync::Mutex<Option<mpsc::Receiver<()>>>);
+
+    struct FailingCapture(Option<mpsc::Receiver<()>>);
+
+    impl Source for SlowToClose {
+        fn description(&self) -> String {
+            "test".to_owned()
+        }
+
+        fn open(&self) -> Result<Box<dyn Capture>, SourceError> {
+            Ok(Box::new(FailingCapture(self.0.lock().unwrap().take())))
+        }
+    }
+
+    impl Capture for FailingCapture {
+        fn mode(&self) -> Option<StreamMode> {
+            None
+        }
+
+        fn next(&mut self, _: std::time::Instant) -> Result<CaptureOutcome, SourceError> {
+            Err(SourceError::External(Outage { cause: OutageCause::Failed, message: "broken".into() }))
+        }
+    }
+
+    impl Drop for FailingCapture {
+        fn drop(&mut self) {
+            if let Some(closing) = self.0.take() {
+                let _ = closing.recv();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_reported_although_the_device_takes_long_to_close() {
+        let (closed, closing) = mpsc::channel();
+        let source = SlowToClose(Some(closing).into());
+        let camera = Arc::new(Camera::new("test".to_owned(), Arc::new(source), Linger::For(Duration::ZERO)));
+        let supervisor = tokio::spawn(camera.clone().supervise());
+        let feed = camera.feed();
+        let mut status = camera.status.subscribe();
+        // For ever, before failures were reported when they happen.
+        status
+            .wait_for(|status| matches!(&status.state, State::Lost(outage) if *outage.message == *"broken"))
+            .await
+            .unwrap();
+        drop((closed, feed));
+        supervisor.abort();
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_has_left_before_the_supervisor_looks_keeps_the_camera_open() {
