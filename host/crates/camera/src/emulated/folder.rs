@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +28,10 @@ const MAX_NAMES: usize = 100_000;
 /// How often a folder that was just changed is listed again, and unusable files are read again.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// The most unusable files read again at a time. A folder of a time lapse may have far more than fit into the memory, and
+/// looking at each takes microseconds, or milliseconds in a network.
+const MAX_RECHECKED: usize = 200;
+
 /// The most unusable files logged at once by name.
 const MAX_WARNINGS: usize = 10;
 
@@ -40,6 +45,8 @@ pub(super) struct Folder {
     listed: Option<FileState>,
     /// When unusable files were last read again.
     rechecked: Option<Instant>,
+    /// The unusable file that was read again last. Those after it are next.
+    last_rechecked: Option<NaturalName>,
     files: BTreeMap<NaturalName, FolderFile>,
     /// The names of all files with a picture, in order.
     playlist: Vec<NaturalName>,
@@ -107,6 +114,7 @@ impl Folder {
             limit,
             listed: None,
             rechecked: None,
+            last_rechecked: None,
             files: BTreeMap::new(),
             playlist: Vec::new(),
             length: Arc::default(),
@@ -135,10 +143,9 @@ impl Folder {
         }
         if self.rechecked.is_none_or(|rechecked| rechecked.elapsed() >= RECHECK_INTERVAL) {
             self.rechecked = Some(Instant::now());
-            let names: Vec<_> =
-                self.files.iter().filter(|(_, file)| file.image.is_none()).map(|(name, _)| name.clone()).collect();
-            for name in names {
+            for name in self.next_unusable() {
                 self.check(&name);
+                self.last_rechecked = Some(name);
             }
         }
         self.rebuild_playlist();
@@ -166,6 +173,15 @@ impl Folder {
                 return Ok(image);
             }
         }
+    }
+
+    /// Returns the names of the unusable files to read again, at most [`MAX_RECHECKED`] of them, in turn.
+    fn next_unusable(&self) -> Vec<NaturalName> {
+        let start = self.last_rechecked.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let end = self.last_rechecked.as_ref().map(|last| self.files.range(..=last));
+        let in_turn = self.files.range((start, Bound::Unbounded)).chain(end.into_iter().flatten());
+        let unusable = in_turn.filter(|(_, file)| file.image.is_none());
+        unusable.take(MAX_RECHECKED).map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns the name `steps` after `current`, which may have been removed from the playlist.

@@ -158,6 +158,22 @@ fn added_changed_and_removed_files_are_noticed_while_playing() {
     }
 }
 
+/// All of them were looked at four times a second.
+#[test]
+fn of_very_many_unusable_files_some_are_looked_at_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "0.jpg", 1);
+    for number in 1..=700 {
+        fs::write(folder.path().join(format!("{number}.jpg")), "GIF89a").unwrap();
+    }
+    let mut capture = Emulated::from_folder(folder.path(), RATE).open().unwrap();
+    wait_for_loop(&mut *capture, &[1]);
+    // In place, so the folder itself does not change.
+    fs::write(folder.path().join("100.jpg"), EMBEDDED[1]).unwrap();
+    fs::write(folder.path().join("650.jpg"), EMBEDDED[2]).unwrap();
+    wait_for_loop(&mut *capture, &[1, 2, 3]);
+}
+
 #[test]
 fn a_file_that_is_being_written_plays_once_it_is_complete() {
     let folder = tempfile::tempdir().unwrap();
