@@ -601,12 +601,15 @@ typedef struct hotshoe_camera_frames_borrow_image_t {
 
 // An image captured by a camera.
 typedef struct hotshoe_camera_frames_frame_t {
-  // The frame number, like `sequence` of `struct v4l2_buffer`, but it never restarts: it increases for as long
-  // as the host runs, even when the camera is closed and reopened. A gap between two frames counts the frames
-  // lost between them, whether the device, the host or a slow reader skipped them. Two kinds of gaps are in no
-  // count: a camera that takes its numbers from another server skips those of frames that were captured while
-  // it was closed, and a camera whose images the host encodes or filters skips those of images that arrived
-  // while no feed was open.
+  // The frame number, like `sequence` of `struct v4l2_buffer`, but it does not restart when the camera is closed
+  // and reopened: it increases for as long as the host has the camera. If the configuration of a camera changes,
+  // a new camera of the same name takes its place, with new numbers, counts and history, and without results. A
+  // gap between two frames counts the frames lost between them, whether the device, the host or a slow reader
+  // skipped them. Frames that a filter keeps from readers leave gaps, too, which `history.entry.lost-before`
+  // counts and `frame-counts` does not. Two kinds of gaps are in no count: a camera that takes its numbers from
+  // another server skips those of frames that were captured while it was closed, and a camera whose images the
+  // host encodes or filters skips those of images that arrived while no feed was open and the host remembered no
+  // frames.
   uint64_t   sequence;
   // The time of capture according to `wasi:clocks/monotonic-clock`. Use it to compute intervals and ages.
   hotshoe_camera_frames_instant_t   monotonic_time;
@@ -636,9 +639,9 @@ typedef struct hotshoe_camera_cameras_error_code_t {
 
 // No camera has this name.
 #define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_UNKNOWN_CAMERA 0
-// The component already holds the maximum number of feeds, which is the payload. Drop a feed first.
+// The instance already holds the maximum number of feeds, which is the payload. Drop a feed first.
 #define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_TOO_MANY_FEEDS 1
-// The component already holds the maximum number of images, which is the payload. Drop an image first.
+// The instance already holds the maximum number of images, which is the payload. Drop an image first.
 // 
 // Each image occupies memory of the host, so hold only those that are in use.
 #define HOTSHOE_CAMERA_CAMERAS_ERROR_CODE_TOO_MANY_IMAGES 2
@@ -706,7 +709,7 @@ typedef struct hotshoe_camera_cameras_mode_t {
   world_option_u8_t   jpeg_quality;
 } hotshoe_camera_cameras_mode_t;
 
-// The frames of a camera since the host started, by outcome.
+// The frames of a camera since the host added it, by outcome.
 typedef struct hotshoe_camera_cameras_frame_counts_t {
   // Delivered to readers. A host that converts frames may skip the conversion, and this count, while no feed
   // reads the camera.
@@ -757,9 +760,9 @@ typedef struct hotshoe_camera_cameras_filter_info_t {
   double   frame_rate;
   // The mean time that it takes for a frame, from the same or the last measurement; 0 before the first one.
   hotshoe_camera_cameras_duration_t   frame_time;
-  // The frames that it has filtered since the host started, including those that it keeps from readers.
+  // The frames that it has filtered since the host added the camera, including those that it keeps from readers.
   uint64_t   frames;
-  // The frames that readers did not get since the host started because the filter failed.
+  // The frames that readers did not get since the host added the camera, because the filter failed.
   uint64_t   failed;
 } hotshoe_camera_cameras_filter_info_t;
 
@@ -870,11 +873,12 @@ typedef struct hotshoe_server_channels_error_code_t {
 // How a viewer watches a channel.
 typedef struct hotshoe_server_channels_viewer_options_t {
   // The first bytes of the body, such as the first boundary of a multipart body. They are sent together with the
-  // first part. May be empty.
+  // first part. They may be empty.
   world_list_u8_t   opening;
-  // The last bytes of the body, sent after the last part, such as the closing boundary of a multipart body. May
-  // be empty. The host sends them when it ends the stream: when the publisher returns, when a new guest does not
-  // publish the channel, and when the server shuts down. It omits them if the viewer was not sent any part.
+  // The last bytes of the body, sent after the last part, such as the closing boundary of a multipart body. They
+  // may be empty. The host sends them when it ends the stream: when the publisher returns, when a camera that
+  // the publisher reads is removed, at the drain time if a new guest does not publish the channel, and when the
+  // server shuts down. It omits them if the viewer was not sent any part.
   world_list_u8_t   closing;
   // The maximum number of parts per second to send to this viewer; the others are skipped. `none`, and any value
   // that is not greater than 0, means no limit.
@@ -887,7 +891,8 @@ typedef struct hotshoe_server_channels_viewer_options_t {
 typedef struct hotshoe_server_channels_viewer_t {
   // The label from `viewer-options`.
   world_string_t   label;
-  // The recent rate at which parts were sent to the viewer, in parts per second; 0 during its first second.
+  // The recent rate at which parts of this channel were sent to the viewer, in parts per second; 0 for up to two
+  // seconds after its first part.
   double   rate;
 } hotshoe_server_channels_viewer_t;
 
@@ -973,7 +978,7 @@ typedef struct hotshoe_server_events_error_code_t {
   } val;
 } hotshoe_server_events_error_code_t;
 
-// The component already holds the maximum number of images, which is the payload. Drop an image first.
+// The instance already holds the maximum number of images, which is the payload. Drop an image first.
 #define HOTSHOE_SERVER_EVENTS_ERROR_CODE_TOO_MANY_IMAGES 0
 // Any other error, described in one line of English. Every function with this error type can fail with it.
 #define HOTSHOE_SERVER_EVENTS_ERROR_CODE_OTHER 1
@@ -1033,7 +1038,8 @@ typedef struct hotshoe_server_generations_generation_t {
   uint64_t   number;
   // The time at which the generation began to receive requests.
   hotshoe_server_generations_datetime_t   since;
-  // The SHA-256 digest of the guest's component, as 64 lowercase hexadecimal digits.
+  // The SHA-256 digest of the component that runs, as 64 lowercase hexadecimal digits. If the host has composed
+  // the guest with middleware, it is that of the composition.
   world_string_t   digest;
 } hotshoe_server_generations_generation_t;
 
@@ -1059,8 +1065,8 @@ typedef struct hotshoe_server_results_error_code_t {
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_UNKNOWN_CAMERA 0
 // The camera has not delivered a frame with this number, or it is no longer in its history.
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_UNKNOWN_FRAME 1
-// The frame would have more results than the host permits, or they would take more bytes. The payload is one
-// line of English that names the limit.
+// There would be more results of the frame, or more zones of the camera, than the host permits, or the results
+// would take more bytes. The payload is one line of English that names the limit.
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_TOO_MANY 2
 // A value is out of range. The payload is one line of English that describes the valid values.
 #define HOTSHOE_SERVER_RESULTS_ERROR_CODE_INVALID_VALUE 3
@@ -1366,8 +1372,8 @@ typedef struct hotshoe_camera_history_error_code_t {
 
 // A past frame.
 typedef struct hotshoe_camera_history_entry_t {
-  // The number of frames delivered before it since the host started. Consecutive entries have consecutive
-  // indices.
+  // The number of frames delivered before it since the host added the camera. Consecutive entries have
+  // consecutive indices.
   uint64_t   index;
   // The frame number, as in `frame.sequence`.
   uint64_t   sequence;
@@ -1377,7 +1383,8 @@ typedef struct hotshoe_camera_history_entry_t {
   hotshoe_camera_history_datetime_t   wall_time;
   // The length of the image in bytes, at least 1.
   uint64_t   length;
-  // The number of frames lost between the previous entry and this one, for all reasons in `frame-counts`.
+  // The number of frames lost between the previous entry and this one: those in `frame-counts`, and those that
+  // filters kept from readers.
   uint64_t   lost_before;
 } hotshoe_camera_history_entry_t;
 
@@ -1450,11 +1457,13 @@ typedef struct hotshoe_camera_pixels_error_code_t {
   } val;
 } hotshoe_camera_pixels_error_code_t;
 
-// The image or picture would have more pixels than the host accepts; the payload is that maximum. Or a width
-// or height is 0, or longer than 65,535 pixels in a picture to encode.
+// The image or picture has more pixels than the host accepts for its coding, a side of 0, or, when it is
+// encoded, a side longer than 65,535 pixels. The payload is the largest number of pixels, whichever of these
+// it is.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_DIMENSIONS 0
-// The image cannot be decoded: it is damaged, has fewer bytes than its size needs, or is coded in a way that
-// the host does not support, or not in this format. The payload describes the reason in one line of English.
+// The image cannot be decoded: it is damaged, has fewer bytes than its size needs, uses a coding that the host
+// does not support, or cannot be decoded to the requested format. The payload describes the reason in one line
+// of English.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_UNDECODABLE 1
 // The bytes are not a whole JPEG image. The payload describes the reason in one line of English.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_IMAGE 2
@@ -1464,9 +1473,9 @@ typedef struct hotshoe_camera_pixels_error_code_t {
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_LENGTH 4
 // The quality is not in the range 1 to 100.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_INVALID_QUALITY 5
-// The component already holds the maximum number of pictures, which is the payload. Drop a picture first.
+// The instance already holds the maximum number of pictures, which is the payload. Drop a picture first.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_TOO_MANY_PICTURES 6
-// The component already holds the maximum number of images, which is the payload. Drop an image first.
+// The instance already holds the maximum number of images, which is the payload. Drop an image first.
 #define HOTSHOE_CAMERA_PIXELS_ERROR_CODE_TOO_MANY_IMAGES 7
 // The pictures of this component, or of all components together, would take more memory than the host
 // permits. Drop pictures, or try again later.
@@ -2070,8 +2079,8 @@ extern void hotshoe_camera_frames_method_image_read(hotshoe_camera_frames_borrow
 extern hotshoe_camera_frames_own_input_stream_t hotshoe_camera_frames_method_image_read_via_stream(hotshoe_camera_frames_borrow_image_t self);
 
 // Imported Functions from `hotshoe:camera/cameras@0.2.0`
-// Returns all cameras, in the order in which the host was configured; at least one. Does not block, and opens no
-// camera.
+// Returns all cameras, in the order in which the host was configured; at least one, except in a filter. Does not
+// block, and opens no camera.
 extern void hotshoe_camera_cameras_list_cameras(hotshoe_camera_cameras_list_camera_info_t *ret);
 // Returns the filters of the camera with this name, in the order in which they are applied. The list is empty if the
 // camera has none. Does not block, and opens no camera.
@@ -2081,10 +2090,10 @@ extern bool hotshoe_camera_cameras_list_filters(world_string_t *camera, hotshoe_
 // Returns the frame with this number of the camera with this name, or `none` if the host no longer has it.
 // Does not block, and opens no camera.
 // 
-// A host has the newest frame. It may also remember the frames of the last seconds; `history.list-entries` returns
-// their numbers. Frames are forgotten when the camera closes.
+// While the camera is `live`, the host has its newest frame. It may also remember the frames of the last seconds;
+// `history.list-entries` returns their numbers. Frames are forgotten when the camera closes.
 // 
-// Fails with `unknown-camera` or `too-many-images`.
+// Fails with `unknown-camera`, or with `too-many-images` even if the host no longer has the frame.
 extern bool hotshoe_camera_cameras_get_frame(world_string_t *camera, uint64_t sequence, hotshoe_camera_cameras_option_frame_t *ret, hotshoe_camera_cameras_error_code_t *err);
 // Starts watching. Earlier changes are not reported. Does not block.
 extern hotshoe_camera_cameras_own_watcher_t hotshoe_camera_cameras_constructor_watcher(void);
@@ -2124,7 +2133,8 @@ extern bool hotshoe_camera_cameras_method_feed_blocking_next(hotshoe_camera_came
 // 
 // Fails with `too-many-images`.
 extern bool hotshoe_camera_cameras_method_feed_placeholder(hotshoe_camera_cameras_borrow_feed_t self, hotshoe_camera_cameras_option_own_image_t *ret, hotshoe_camera_cameras_error_code_t *err);
-// Returns a `pollable` that is ready while `next` would return a frame. Does not block.
+// Returns a `pollable` that is ready while `next` would return a frame. It does not become ready when the
+// camera is lost or removed; poll a `watcher` as well to notice that. Does not block.
 // 
 // It is a child resource: it must be dropped before the feed. Dropping the feed first traps.
 extern hotshoe_camera_cameras_own_pollable_t hotshoe_camera_cameras_method_feed_subscribe(hotshoe_camera_cameras_borrow_feed_t self);
@@ -2135,8 +2145,10 @@ extern void hotshoe_camera_cameras_method_feed_camera(hotshoe_camera_cameras_bor
 // Makes the client of the current request a viewer of the channel with this name: the host writes the body of the
 // response from now on. Does not block.
 // 
-// Call it with a body from which no `output-stream` was taken, then pass the response to `response-outparam.set`.
-// From then on, the host may end the instance at any time, even before `handle` returns.
+// Call it while `handle` runs, with a body from which no `output-stream` was taken, and then pass the response of
+// that body to `response-outparam.set`: the channel replaces the body of whatever response is set. From then on,
+// the host may end the instance at any time, even before `handle` returns. In a publisher or a worker there is no
+// client: the viewer counts, but is sent nothing.
 // 
 // The viewer is sent the opening and the newest part at once, or as soon as there is a part.
 // 
@@ -2146,8 +2158,8 @@ extern bool hotshoe_server_channels_join(hotshoe_server_channels_own_outgoing_bo
 // Like `join`, but for several channels at once. The viewer receives the parts of all of them in one body, so each
 // part must identify its channel by its content.
 // 
-// The channels take turns, so a busy one does not hold back the others, and `max-rate` applies to each of them.
-// The body ends when the first of the channels ends. Does not block.
+// The channels take turns, so a busy one does not hold back the others, and `max-rate` applies to each of them. A
+// channel that is named twice is joined twice. The body ends when the first of the channels ends. Does not block.
 // 
 // Either joins all channels or fails and joins none. Fails as `join` does, and with `invalid-name` if `channels`
 // is empty.
@@ -2172,25 +2184,26 @@ extern bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_
 // 
 // Each part consists of the pieces of `head`, the image of the frame, and `tail`.
 // 
-// Blocks until `feed.blocking-next` with this timeout would return no frame, for example because the camera is
-// lost. Returns the last frame that it has pushed, or `none` if there was none. The guest can then push that
-// frame again, or a placeholder, before it calls this function again.
+// Blocks until `feed.blocking-next` with this timeout would return no frame, for example because the camera
+// becomes `lost`, or until the camera is removed. With a timeout of 0, pushes at most the frame that is there.
+// Returns the last frame that it has pushed, or `none` if there was none. The guest can then push that frame
+// again, or a placeholder, before it calls this function again.
 // 
 // Fails with `part-too-large` if `head` and `tail` are too long, and with `other` if `head` has too many
-// pieces or the component holds the maximum number of images. It then pushes nothing.
+// pieces or the instance holds the maximum number of images. It then pushes nothing.
 extern bool hotshoe_server_channels_method_channel_push_frames(hotshoe_server_channels_borrow_channel_t self, hotshoe_server_channels_borrow_feed_t feed, hotshoe_server_channels_list_head_piece_t *head, world_list_u8_t *tail, hotshoe_server_channels_duration_t timeout, hotshoe_server_channels_option_frame_t *ret, hotshoe_server_channels_error_code_t *err);
 
 // Imported Functions from `hotshoe:server/events@0.2.0`
 // Returns the most recent events of all cameras, ordered by `id`. Does not block.
 extern void hotshoe_server_events_list_events(hotshoe_server_events_list_event_t *ret);
-// Returns the picture of the event with this number: the image that was attached with the results of its best frame
-// (see `results.attach`), or else the frame itself. Returns `none` if there is no such event, or if the host
-// does not have the image. Does not block.
+// Returns the picture of the event with this number: the image that was passed in the call of `results.attach`
+// that made its best frame the best, or else the frame itself. Returns `none` if there is no such event, or if the
+// host does not have the image. Does not block.
 // 
 // Fails with `too-many-images`.
 extern bool hotshoe_server_events_get_image(uint64_t id, hotshoe_server_events_option_own_image_t *ret, hotshoe_server_events_error_code_t *err);
-// Returns a `pollable` that becomes ready, and stays ready, when an event begins or ends after this call. Does not
-// block.
+// Returns a `pollable` that becomes ready, and stays ready, when an event begins or ends after this call. Call it
+// before `list-events`, so that no change is missed. Does not block.
 extern hotshoe_server_events_own_pollable_t hotshoe_server_events_subscribe(void);
 
 // Imported Functions from `hotshoe:server/generations@0.2.0`
@@ -2203,8 +2216,8 @@ extern hotshoe_server_generations_own_pollable_t hotshoe_server_generations_subs
 // Imported Functions from `hotshoe:server/instances@0.2.0`
 // Allows the host to reuse this instance for another request once the current one is complete. Does not block.
 // 
-// The permission applies to the current request only: call it again in the next one. It has no effect in publishers
-// and workers.
+// The permission applies to the current request only: call it again in the next one. It has no effect in
+// publishers and workers, nor if the host has composed the guest with middleware.
 // 
 // Requests never overlap in an instance: the next one begins after `handle` has returned. The host may decline to
 // reuse an instance for any reason, and always does if the response is incomplete or if the instance still holds
@@ -2215,18 +2228,19 @@ extern void hotshoe_server_instances_allow_reuse(void);
 // Attaches results to the frame with this number of the camera with this name. Does not block.
 // 
 // A frame can get results several times, for example from two detectors. Boxes are then added to those it has;
-// numbers and texts replace those of the same name. Readers receive its entry again, with all results. Results from
-// an older generation are replaced. If a newer generation has attached results to the camera, the call succeeds but
-// the host keeps nothing of it.
+// numbers and texts replace those of the same name, and of several with the same name in one call, the last one
+// counts. Readers receive its entry again, with all results. Results from an older generation are replaced. If a
+// newer generation has attached results to the camera or set its zones, the call succeeds, but the host keeps
+// nothing of it.
 // 
 // `image` is the picture to keep if this frame becomes the best one of an event (see `events`). It is not copied.
 // With `none`, the host keeps the frame itself if it still has it (see `cameras.get-frame`).
 // 
 // Fails with `unknown-camera`, `unknown-frame`, `too-many` or `invalid-value`, and then changes nothing.
 extern bool hotshoe_server_results_attach(world_string_t *camera, uint64_t sequence, hotshoe_server_results_findings_t *findings, hotshoe_server_results_borrow_image_t *maybe_image, hotshoe_server_results_error_code_t *err);
-// Tells people in which parts of the picture a component looks for boxes with this label. `zones` has the corners of
-// each, and replaces the zones with this label. If it is empty, there are none with this label: the component looks
-// at the whole picture, or has stopped looking. Does not block.
+// Tells people in which parts of the picture a component looks for boxes with this label. `zones` lists the
+// corners of each zone and replaces all zones with this label. An empty list removes them: the component looks at
+// the whole picture, or has stopped looking. Does not block.
 // 
 // Zones change neither results nor events. They stay until they are replaced, or until a newer generation sets
 // zones of this camera or attaches results to it. After that, the call succeeds for an older generation, but the
@@ -2249,7 +2263,8 @@ extern bool hotshoe_server_results_get_entry(world_string_t *camera, uint64_t se
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_server_results_get_newest_entry(world_string_t *camera, hotshoe_server_results_option_entry_t *ret, hotshoe_server_results_error_code_t *err);
-// Starts to read the results of the camera with this name that are attached from now on. Does not block.
+// Starts to read the results of the camera with this name that are attached from now on. To have the present
+// entry as well, call `get-newest-entry` afterwards; the reader may return that entry again. Does not block.
 // 
 // Fails with `unknown-camera`.
 extern bool hotshoe_server_results_static_reader_open(world_string_t *camera, hotshoe_server_results_own_reader_t *ret, hotshoe_server_results_error_code_t *err);
@@ -2296,7 +2311,7 @@ extern bool hotshoe_camera_history_list_entries(world_string_t *camera, uint64_t
 extern bool hotshoe_camera_pixels_static_picture_create(hotshoe_camera_pixels_dimensions_t *dimensions, hotshoe_camera_pixels_format_t format, hotshoe_camera_pixels_own_picture_t *ret, hotshoe_camera_pixels_error_code_t *err);
 // Returns the size and format. Does not block.
 extern void hotshoe_camera_pixels_method_picture_info(hotshoe_camera_pixels_borrow_picture_t self, hotshoe_camera_pixels_picture_info_t *ret);
-// Returns the pixels of an area, or all pixels if there is none: rows from top to bottom, each from left to
+// Returns the pixels of an area, or all pixels if `area` is `none`: rows from top to bottom, each from left to
 // right, without padding. Does not block.
 // 
 // Fails with `invalid-area`.
