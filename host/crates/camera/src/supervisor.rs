@@ -60,6 +60,8 @@ struct Supervisor {
     camera: Arc<Camera>,
     /// The outage that was last logged. `None` once the camera has delivered an image since.
     logged_outage: Option<Outage>,
+    /// Whether the camera has delivered an image since it was opened last.
+    has_delivered: bool,
     /// The last refused login, until the next attempt.
     refused_login: Option<RefusedLogin>,
     hotplug_events: Option<watch::Receiver<()>>,
@@ -77,7 +79,7 @@ struct RefusedLogin {
 impl Supervisor {
     fn new(camera: Arc<Camera>) -> Self {
         let hotplug_events = camera.source.hotplug_events();
-        Self { camera, logged_outage: None, refused_login: None, hotplug_events }
+        Self { camera, logged_outage: None, has_delivered: false, refused_login: None, hotplug_events }
     }
 
     async fn run_once(&mut self) {
@@ -101,7 +103,7 @@ impl Supervisor {
         if self.refused_login.is_none() {
             camera.update_status(|status| status.state = State::Starting);
         }
-        let mut retry_delay = MIN_RETRY_DELAY;
+        let mut retry_delay = RetryDelay::new(camera.source.max_retry_delay());
         // Reopen after each failure until the camera is idle.
         let was_open = loop {
             if let Some(RefusedLogin { outage, not_before }) = self.refused_login.clone() {
@@ -115,8 +117,8 @@ impl Supervisor {
             match self.run_until_failure(idle.as_mut()).await {
                 Ok(was_open) => break was_open,
                 Err(error) => {
-                    if camera.status.borrow().state == State::Live {
-                        retry_delay = MIN_RETRY_DELAY;
+                    if self.has_delivered {
+                        retry_delay.reset();
                     }
                     self.note_refused_login(&error);
                     if self.refused_login.is_some() {
@@ -127,8 +129,8 @@ impl Supervisor {
             }
             tokio::select! {
                 () = &mut idle => break false,
-                () = sleep(retry_delay) => retry_delay = (retry_delay * 2).min(camera.source.max_retry_delay()),
-                () = hotplug(&mut self.hotplug_events) => retry_delay = MIN_RETRY_DELAY,
+                () = sleep(retry_delay.next) => retry_delay.double(),
+                () = hotplug(&mut self.hotplug_events) => retry_delay.reset(),
             }
         };
         self.set_closed();
@@ -142,6 +144,7 @@ impl Supervisor {
     /// Opens the camera and publishes its frames until `idle` completes or the camera fails. Once idle, closes the
     /// camera and returns whether it had been open.
     async fn run_until_failure(&mut self, mut idle: Pin<&mut impl Future<Output = ()>>) -> Result<bool, CaptureError> {
+        self.has_delivered = false;
         let camera = &*self.camera;
         let (source, filters, tracker) = (camera.source.clone(), camera.filters.clone(), camera.tracker.clone());
         let readers = camera.readers.subscribe();
@@ -180,6 +183,7 @@ impl Supervisor {
                         }
                         if has_image {
                             self.logged_outage = None;
+                            self.has_delivered = true;
                         }
                         self.publish(progress).await;
                     }
@@ -297,6 +301,28 @@ impl Supervisor {
     }
 }
 
+/// The delay before a failed camera is opened again.
+struct RetryDelay {
+    next: Duration,
+    max: Duration,
+}
+
+impl RetryDelay {
+    fn new(max: Duration) -> Self {
+        Self { next: MIN_RETRY_DELAY, max }
+    }
+
+    /// After another failure of the same outage.
+    fn double(&mut self) {
+        self.next = (self.next * 2).min(self.max);
+    }
+
+    /// After the camera has worked, or when it may work again.
+    fn reset(&mut self) {
+        self.next = MIN_RETRY_DELAY;
+    }
+}
+
 /// Waits until the camera has had no readers for its linger time.
 async fn idle(mut readers: watch::Receiver<usize>, linger: Linger) {
     let Linger::For(linger) = linger else { return std::future::pending().await };
@@ -360,6 +386,19 @@ mod tests {
                 let _ = closing.recv();
             }
         }
+    }
+
+    #[test]
+    fn the_delay_grows_up_to_its_limit_until_the_camera_has_worked() {
+        let mut delay = RetryDelay::new(Duration::from_secs(10));
+        let mut delays = Vec::new();
+        for _ in 0..6 {
+            delays.push(delay.next.as_secs());
+            delay.double();
+        }
+        assert_eq!(delays, [1, 2, 4, 8, 10, 10]);
+        delay.reset();
+        assert_eq!(delay.next, MIN_RETRY_DELAY);
     }
 
     #[tokio::test]
