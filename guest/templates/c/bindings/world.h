@@ -2185,9 +2185,9 @@ extern bool hotshoe_server_channels_method_channel_push(hotshoe_server_channels_
 // Each part consists of the pieces of `head`, the image of the frame, and `tail`.
 // 
 // Blocks until `feed.blocking-next` with this timeout would return no frame, for example because the camera
-// becomes `lost`, or until the camera is removed. With a timeout of 0, pushes at most the frame that is there.
-// Returns the last frame that it has pushed, or `none` if there was none. The guest can then push that frame
-// again, or a placeholder, before it calls this function again.
+// becomes `lost`, or until the camera is removed. With a timeout of 0, pushes the frame that is there, and
+// does not wait for more. Returns the last frame that it has pushed, or `none` if there was none. The guest
+// can then push that frame again, or a placeholder, before it calls this function again.
 // 
 // Fails with `part-too-large` if `head` and `tail` are too long, and with `other` if `head` has too many
 // pieces or the instance holds the maximum number of images. It then pushes nothing.

@@ -165,7 +165,7 @@ impl GuestState {
         timeout: Duration,
     ) -> wasmtime::Result<FramePump> {
         let (publisher, feed) = (self.table.get(channel)?.clone(), self.table.get(feed)?.clone());
-        Ok(FramePump { publisher, feed, parts, timeout })
+        Ok(FramePump { publisher, feed, parts, timeout, usage: self.limits.usage().clone() })
     }
 }
 

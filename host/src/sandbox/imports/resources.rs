@@ -16,7 +16,7 @@ use crate::sandbox::lifecycle::Lifecycle;
 
 /// How long a guest waits for a camera that was removed before it learns that: a guest that ignores errors and tries
 /// again does not compute all the time.
-pub(super) const REMOVED_DELAY: Duration = Duration::from_millis(500);
+const REMOVED_DELAY: Duration = Duration::from_millis(500);
 
 /// A watcher held by a guest.
 pub struct HeldWatcher {
