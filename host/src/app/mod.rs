@@ -201,11 +201,11 @@ async fn run(args: &ServeArgs, parts: Parts, runtimes: &Runtimes) -> Result<(), 
     if let Some(listener) = metrics_listener {
         metrics_listener::spawn(&mut tasks, requests, listener, collector, health.clone(), guard.clone());
     }
-    let urls: Vec<_> = listeners.urls().collect();
+    let (urls, for_others) = (listeners.urls().collect::<Vec<_>>(), listeners.urls_for_others());
     for url in &urls {
         info!("open {url}");
     }
-    for url in listeners.urls_for_others() {
+    for url in for_others {
         info!("other machines open {url}");
     }
     let self_connector = Arc::new(listeners.self_connector());

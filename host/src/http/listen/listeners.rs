@@ -1,5 +1,6 @@
 //! The listeners of a server, which accept connections as one.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -78,8 +79,9 @@ impl Listeners {
 
     /// Returns a URL for other machines for each listener at all addresses of this one, if this machine has a network.
     pub fn urls_for_others(&self) -> Vec<String> {
-        let own = own_address();
-        self.listeners.iter().filter_map(|listener| listener.url_for_others(own?)).collect()
+        // Not needed by most servers.
+        let own = LazyCell::new(own_address);
+        self.listeners.iter().filter_map(|listener| listener.url_for_others(|| *own)).collect()
     }
 
     /// Waits for the next connection. Cancel safe: dropping the future loses no connection.
@@ -105,14 +107,14 @@ impl Listener {
     }
 
     /// Returns the URL of this listener with another address, if it accepts connections to all addresses.
-    fn url_for_others(&self, own: IpAddr) -> Option<String> {
-        match &self.source {
-            // An IPv6 socket also accepts connections to IPv4 addresses.
-            Source::Tcp(_, address) if address.ip().is_unspecified() && (address.is_ipv6() || own.is_ipv4()) => {
-                Some(self.url(SocketAddr::new(own, address.port())))
-            }
-            Source::Tcp(..) | Source::Unix(_) | Source::Internal(_) => None,
+    fn url_for_others(&self, own_address: impl FnOnce() -> Option<IpAddr>) -> Option<String> {
+        let Source::Tcp(_, address) = &self.source else { return None };
+        if !address.ip().is_unspecified() {
+            return None;
         }
+        // An IPv6 socket also accepts connections to IPv4 addresses.
+        let own = own_address().filter(|own| address.is_ipv6() || own.is_ipv4())?;
+        Some(self.url(SocketAddr::new(own, address.port())))
     }
 
     fn url(&self, address: SocketAddr) -> String {
