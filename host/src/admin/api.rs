@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::WWW_AUTHENTICATE;
+use http::header::{CONNECTION, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tracing::{info, warn};
 
@@ -90,6 +91,10 @@ impl AdminApi {
         };
         audit(&head, response.status());
         SecurityHeaders::new().insert(response.headers_mut());
+        if !body.is_end_stream() {
+            // hyper may close the connection, and the client must know (RFC 9112, section 9.6).
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(response)
     }
 

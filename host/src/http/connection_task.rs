@@ -19,6 +19,7 @@ use hyper::service::{HttpService as HyperService, Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _};
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -128,7 +129,7 @@ impl<S: HttpService> ConnectionTask<S> {
             Box::pin(async move {
                 let mut response = response.await?;
                 if has_large_body && (response.status().is_client_error() || response.status().is_server_error()) {
-                    // Most of such requests are refused before their body is read, and then hyper closes the connection.
+                    // Most such requests are refused before their body is read, and then hyper closes the connection.
                     // The client must know (RFC 9112, section 9.6).
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -201,7 +202,8 @@ async fn close(mut io: Http1Io<Connection>, shutdown: &watch::Receiver<bool>) ->
         // First, so that what has arrived is read in any case.
         biased;
         () = linger(|context, buffer| Pin::new(&mut io).poll_read(context, buffer)) => {}
-        () = shutdown_started(shutdown) => {}
+        // However much the client sends, which uses up what the task may do at a time.
+        () = unconstrained(shutdown_started(shutdown)) => {}
     }
     Ok(())
 }

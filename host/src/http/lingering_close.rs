@@ -9,8 +9,9 @@ use tokio::io::ReadBuf;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
-/// How long a client may take to finish its request and to close the connection. Enough for a component that is too large,
-/// also on a slow machine. The connection counts against the limits until then, unless it must make room for others.
+/// How long a client may take to finish its request and to close the connection. Enough for a component that is too
+/// large, also on a slow machine. The connection counts against the limits until then, unless it must make room for
+/// others.
 const LINGER_TIME: Duration = Duration::from_secs(10);
 
 /// How many bytes are discarded at a time.
@@ -34,6 +35,6 @@ pub(super) async fn linger(mut poll_read: impl FnMut(&mut Context<'_>, &mut Read
             consume_budget().await;
         }
     };
-    // The client had its time.
+    // The client has had its time.
     let _ = timeout(LINGER_TIME, discard).await;
 }

@@ -191,7 +191,7 @@ impl SharedWriter {
         state.is_flushed = false;
         match &state.write_half {
             Some(write_half) => write(write_half),
-            None => Poll::Ready(Err(is_lent_error())),
+            None => Poll::Ready(Err(lent_error())),
         }
     }
 
@@ -199,7 +199,7 @@ impl SharedWriter {
     /// and stays so: the connection can be closed while the client still sends.
     fn shut_down(&self) -> io::Result<()> {
         let mut state = self.lock();
-        let Some(write_half) = &state.write_half else { return Err(is_lent_error()) };
+        let Some(write_half) = &state.write_half else { return Err(lent_error()) };
         if !state.is_shut_down {
             write_half.shut_down()?;
             state.is_shut_down = true;
@@ -217,8 +217,8 @@ impl SharedWriter {
     }
 }
 
-fn is_lent_error() -> io::Error {
-    io::Error::other("hyper wrote while the write half was lent")
+fn lent_error() -> io::Error {
+    io::Error::other("the write half is lent")
 }
 
 impl Exchanges for Connection {

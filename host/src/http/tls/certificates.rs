@@ -100,10 +100,10 @@ impl CertificateFiles {
             return Err(TlsError::NoCertificate(self.certificate.clone()));
         }
         let text = read_private_file("TLS key", &self.key, FILE_LIMIT)?;
-        if ENCRYPTED_KEY.iter().any(|mark| text.contains(mark)) {
-            return Err(TlsError::EncryptedKey(self.key.clone()));
-        }
-        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| TlsError::NoKey(self.key.clone()))?;
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| {
+            let is_encrypted = ENCRYPTED_KEY.iter().any(|mark| text.contains(mark));
+            if is_encrypted { TlsError::EncryptedKey(self.key.clone()) } else { TlsError::NoKey(self.key.clone()) }
+        })?;
         let key = ring::default_provider()
             .key_provider
             .load_private_key(key)
