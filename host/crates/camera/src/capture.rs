@@ -135,8 +135,8 @@ pub(super) enum Progress {
     Unread(Option<StreamMode>),
     /// The source works but has no pictures.
     Outage(Option<StreamMode>, Outage),
-    /// The source has failed, and is about to be closed.
-    Failing(Outage),
+    /// The source has failed, with the text for the log, and is about to be closed.
+    Failing(Outage, String),
     /// A filter has failed, so the newest frame is not for readers.
     FilterFailed(Option<StreamMode>, Outage),
     /// The newest frame. It replaces the previous one, whether or not that was read.
@@ -147,7 +147,7 @@ impl Progress {
     /// Returns the mode, or `None` while it is not known.
     pub(super) fn mode(&self) -> Option<StreamMode> {
         match self {
-            Self::Failing(_) => None,
+            Self::Failing(..) => None,
             Self::Open(mode)
             | Self::Unread(mode)
             | Self::Outage(mode, _)
@@ -283,7 +283,7 @@ impl Worker {
         let result = self.read(&mut *capture);
         if let Err(error) = &result {
             // Readers must not wait until the device is closed, which may take long.
-            self.progress.put_last(Progress::Failing(error.into()));
+            self.progress.put_last(Progress::Failing(error.into(), error.to_string()));
         }
         result
     }

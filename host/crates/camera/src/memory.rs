@@ -29,13 +29,13 @@ struct State {
     frames: VecDeque<Arc<Frame>>,
     /// The length of all images together, in bytes.
     bytes: usize,
-    /// How long after its capture the newest frame has arrived. The clock of a server that is a camera may be slow, and then
+    /// How long after its capture the newest frame has arrived, which stands for all. The clock of a server that is a camera may be slow, and then
     /// all its frames seem old.
     delay: Duration,
 }
 
 impl Memory {
-    /// Creates a memory that keeps each frame for this long after its capture.
+    /// Creates a memory that keeps each frame for this long after its arrival.
     pub(super) fn new(duration: Duration) -> Self {
         Self { duration, state: Mutex::default() }
     }

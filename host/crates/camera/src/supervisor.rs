@@ -246,10 +246,7 @@ impl Supervisor {
                 status.mode = mode.or(status.mode);
                 status.frame = None;
             }),
-            Progress::Failing(outage) => {
-                let text = format!("{} (retrying)", outage.message);
-                self.publish_outage(outage, &text).await;
-            }
+            Progress::Failing(outage, text) => self.publish_outage(outage, &format!("{text} (retrying)")).await,
             Progress::FilterFailed(mode, outage) => {
                 self.camera.update_status(|status| status.mode = mode.or(status.mode));
                 let text = format!("viewers get no picture: {}", outage.message);
@@ -409,11 +406,9 @@ mod tests {
         let supervisor = tokio::spawn(camera.clone().supervise());
         let feed = camera.feed();
         let mut status = camera.status.subscribe();
-        // For ever, before failures were reported when they happen.
-        status
-            .wait_for(|status| matches!(&status.state, State::Lost(outage) if *outage.message == *"broken"))
-            .await
-            .unwrap();
+        let is_lost = |status: &Status| matches!(&status.state, State::Lost(outage) if *outage.message == *"broken");
+        // Never, before failures were reported when they happen.
+        timeout(Duration::from_secs(60), status.wait_for(is_lost)).await.unwrap().unwrap();
         drop((closed, feed));
         supervisor.abort();
     }

@@ -28,7 +28,7 @@ const MAX_NAMES: usize = 100_000;
 /// How often a folder that was just changed is listed again, and unusable files are read again.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The most unusable files read again at a time. A folder of a time lapse may have far more than fit into the memory, and
+/// The most unusable files read again before a picture, at most every [`RECHECK_INTERVAL`]. A folder of a time lapse may have far more than fit into the memory, and
 /// looking at each takes microseconds, or milliseconds in a network.
 const MAX_RECHECKED: usize = 200;
 
@@ -143,6 +143,9 @@ impl Folder {
         }
         if self.rechecked.is_none_or(|rechecked| rechecked.elapsed() >= RECHECK_INTERVAL) {
             self.rechecked = Some(Instant::now());
+            for name in self.being_written() {
+                self.check(&name);
+            }
             for name in self.next_unusable() {
                 self.check(&name);
                 self.last_rechecked = Some(name);
@@ -173,6 +176,16 @@ impl Folder {
                 return Ok(image);
             }
         }
+    }
+
+    /// Returns the names of the unusable files that were written a moment ago.
+    fn being_written(&self) -> Vec<NaturalName> {
+        let recent = self.files.iter().filter(|(_, file)| {
+            file.image.is_none()
+                && matches!(file.reread, Reread::Always)
+                && file.state.is_some_and(|state| state.is_recent())
+        });
+        recent.map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns the names of the unusable files to read again, at most [`MAX_RECHECKED`] of them, in turn.

@@ -34,7 +34,8 @@ const MAX_REPORT: usize = 64;
 /// processes that the program has left behind.
 const MAX_DRAINS: u32 = 64;
 
-/// How long the supervisor may take to end the program. It gives the program two seconds.
+/// How long the supervisor may take to end the program. It gives the program two
+/// seconds, and one more to those that it kills.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Variables with which systemd gives the server, and no other process, what it needs (systemd.exec(5), sd_notify(3),
