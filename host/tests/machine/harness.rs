@@ -11,6 +11,9 @@ use libtest_mimic::Trial;
 /// How many tests run at the same time for each processor. Most of them wait: for a camera, a client or a timeout.
 const TESTS_PER_PROCESSOR: usize = 2;
 
+/// How many tests of lanes run at the same time if there are processors without a test. Each may keep several busy.
+const MOST_IN_LANES: usize = 2;
+
 /// Tests that keep all processors busy. Those of the same lane run one after the other, beside other tests. So the load
 /// of the machine has a limit, and everything else meets its deadlines. Only when too few others are left for all
 /// processors do they run at the same time.
@@ -47,7 +50,12 @@ impl Started {
         let (most, processors) = (most_running(), processors());
         let must_wait = |running: &mut Running| {
             let is_lane_busy = lane.is_some_and(|lane| running.in_lane[lane as usize] > 0);
-            if is_lane_busy { running.all >= processors || !running.has_one_ended } else { running.all >= most }
+            if is_lane_busy {
+                let in_lanes: usize = running.in_lane.iter().sum();
+                in_lanes >= MOST_IN_LANES || running.all >= processors || !running.has_one_ended
+            } else {
+                running.all >= most
+            }
         };
         let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut running = ENDED.wait_while(running, must_wait).unwrap_or_else(PoisonError::into_inner);

@@ -1,13 +1,13 @@
 //! Clients that do not send the request body they announced. This does not count as a failure of the guest.
 
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{connect, get, raw_request, read_head};
 use hotshoe_test_support::server::Server;
-use hotshoe_test_support::{guests, wait_until};
+use hotshoe_test_support::{DEADLINE, guests, wait_until};
 
 /// Starts a server whose guest is on probation, because it was just replaced.
 fn with_guest_on_probation(more: &[&str]) -> Server {
@@ -131,5 +131,12 @@ fn a_client_that_sends_its_whole_request_first_gets_the_response_that_refuses_it
 fn a_refused_client_that_sends_for_ever_is_dropped() {
     let server = Server::start(&["--camera", "emulated", "--allow-control"]);
     let mut client = post(&server, usize::MAX >> 1);
-    while client.write_all(&[b'x'; 8 << 10]).is_ok() {}
+    let deadline = Instant::now() + DEADLINE;
+    let error = loop {
+        assert!(Instant::now() < deadline, "it is still read");
+        if let Err(error) = client.write_all(&[b'x'; 8 << 10]) {
+            break error;
+        }
+    };
+    assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
 }
