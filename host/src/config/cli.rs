@@ -58,7 +58,7 @@ Examples:
     hotshoe --camera /dev/video0,size=1280x720,fps=30 --listen :5000
 
   Serve two cameras, one of them a directory of JPEG files:
-    hotshoe --camera front=/dev/video0 --camera yard=emulated:/srv/pictures,fps=5
+    hotshoe --camera front=/dev/video0 --camera yard=emulated:/srv/photos,fps=5
 
   Develop a guest:
     RUST_LOG=debug hotshoe --guest my-guest.wasm --watch";
