@@ -28,8 +28,8 @@ const MAX_NAMES: usize = 100_000;
 /// How often a folder that was just changed is listed again, and unusable files are read again.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The most unusable files read again before a picture, at most every [`RECHECK_INTERVAL`]. A folder of a time lapse may have far more than fit into the memory, and
-/// looking at each takes microseconds, or milliseconds in a network.
+/// The most unusable files read again before a picture, at most every [`RECHECK_INTERVAL`]. A folder of a time lapse may
+/// have far more than fit into the memory, and looking at each takes microseconds, or milliseconds in a network.
 const MAX_RECHECKED: usize = 200;
 
 /// The most unusable files logged at once by name.
@@ -98,6 +98,12 @@ impl FolderFile {
                 Reread::Always => true,
                 Reread::OnceItFits => state.length() <= room,
             }
+    }
+
+    /// Whether it has no picture yet because it was written a moment ago.
+    fn is_being_written(&self) -> bool {
+        let is_recent = self.state.is_some_and(|state| state.is_recent());
+        self.image.is_none() && matches!(self.reread, Reread::Always) && is_recent
     }
 
     /// The bytes of the picture.
@@ -180,20 +186,16 @@ impl Folder {
 
     /// Returns the names of the unusable files that were written a moment ago.
     fn being_written(&self) -> Vec<NaturalName> {
-        let recent = self.files.iter().filter(|(_, file)| {
-            file.image.is_none()
-                && matches!(file.reread, Reread::Always)
-                && file.state.is_some_and(|state| state.is_recent())
-        });
-        recent.map(|(name, _)| name.clone()).collect()
+        let written = self.files.iter().filter(|(_, file)| file.is_being_written());
+        written.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Returns the names of the unusable files to read again, at most [`MAX_RECHECKED`] of them, in turn.
+    /// Returns the names of the other unusable files to read again, at most [`MAX_RECHECKED`] of them, in turn.
     fn next_unusable(&self) -> Vec<NaturalName> {
         let start = self.last_rechecked.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         let end = self.last_rechecked.as_ref().map(|last| self.files.range(..=last));
         let in_turn = self.files.range((start, Bound::Unbounded)).chain(end.into_iter().flatten());
-        let unusable = in_turn.filter(|(_, file)| file.image.is_none());
+        let unusable = in_turn.filter(|(_, file)| file.image.is_none() && !file.is_being_written());
         unusable.take(MAX_RECHECKED).map(|(name, _)| name.clone()).collect()
     }
 
