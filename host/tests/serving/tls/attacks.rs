@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use hotshoe_test_support::client::{connect, reset};
@@ -13,6 +12,7 @@ use hotshoe_test_support::tls::{TlsStream, command_with_tls, connect_tls, start,
 use hotshoe_test_support::{guests, pictures, wait_until, wait_until_within};
 
 use super::{CAMERA, get, watch};
+use crate::limits::viewers_leave_nothing_behind;
 
 /// The time within which a client must be dropped that reads nothing, see `slow_readers.rs`.
 const DROPPED_WITHIN: Duration = Duration::from_secs(150);
@@ -206,40 +206,7 @@ fn clients_over_tls_that_read_nothing_are_dropped() {
 
 #[test]
 fn two_thousand_viewers_over_tls_leave_no_memory_or_descriptors_behind() {
-    const WARM_UP: usize = 300;
-    const CYCLES: usize = 2000;
-    /// They wait for frames most of the time.
-    const AT_A_TIME: usize = 16;
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &CAMERA);
-    let cycle = |number: usize| {
-        let mut viewer = watch(&server, "/video_feed");
-        viewer.part();
-        if number.is_multiple_of(3) {
-            // Leaves in the middle of a part.
-            viewer.begin_part();
-        }
-    };
-    let run = |cycles: usize| {
-        thread::scope(|scope| {
-            for first in 0..AT_A_TIME {
-                scope.spawn(move || (first..cycles).step_by(AT_A_TIME).for_each(cycle));
-            }
-        });
-    };
-    // Opens what stays open.
-    cycle(0);
-    let mut files = server.open_files();
-    wait_until("the connection is closed", || {
-        let before = std::mem::replace(&mut files, server.open_files());
-        before == files
-    });
-    run(WARM_UP);
-    wait_until("all connections are closed", || server.open_files() <= files + 1);
-    let memory = server.memory_kib();
-    run(CYCLES);
-    wait_until("all connections are closed", || server.open_files() <= files + 1);
-    let growth = server.memory_kib().saturating_sub(memory);
-    // A leak of 2 kB per viewer would be 4,000 KiB.
-    assert!(growth < 4000, "{growth} KiB more after {CYCLES} viewers");
+    viewers_leave_nothing_behind(&server, || watch(&server, "/video_feed"));
 }
