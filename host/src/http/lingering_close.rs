@@ -21,8 +21,8 @@ const BUFFER_SIZE: usize = 8 * 1024;
 /// discards what has arrived.
 ///
 /// The response must have been sent and the sending side shut down. The client may not have sent all of its request yet,
-/// for example because the response refuses an upload. If a socket is closed with bytes that nobody has read, or while
-/// more arrive, the kernel resets the connection, and the client may lose the response (RFC 9112, section 9.6).
+/// for example because the response refuses an upload. If the server closes a socket that has unread bytes, or that
+/// receives more, the kernel resets the connection, and the client may lose the response (RFC 9112, section 9.6).
 pub(super) async fn linger(mut poll_read: impl FnMut(&mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>) {
     let mut bytes = vec![0; BUFFER_SIZE];
     let discard = async {

@@ -112,7 +112,8 @@ fn clients_that_do_not_read_do_not_delay_the_shutdown() {
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or_default(), 0);
 }
 
-/// The kernel reset the connection, because nobody had read what the client sent, and the client lost the end.
+/// The server closed the connection without reading what the client had sent. So the kernel reset it, and the client lost
+/// the end of the stream.
 #[test]
 fn viewers_that_send_something_during_the_stream_get_its_end() {
     let folder = tempfile::tempdir().unwrap();

@@ -52,7 +52,7 @@ pub enum TlsError {
     /// The key's file contains no usable key. The reason contains nothing of the content.
     #[error("the TLS key {} contains no private key in PEM format", .0.display())]
     NoKey(PathBuf),
-    /// The key is encrypted with a passphrase. Nobody could enter it when the server starts at night.
+    /// The key is encrypted with a passphrase, which a server that starts unattended cannot ask for.
     #[error("the TLS key {} has a passphrase; write a copy without it (`openssl pkey -in KEY -out COPY`)", .0.display())]
     EncryptedKey(PathBuf),
     /// The library does not support the key.

@@ -51,7 +51,7 @@ impl FramePump {
     }
 
     async fn pump(self) -> Option<Arc<Frame>> {
-        let mut changes = self.feed.changes();
+        let mut changes = self.feed.lock().changes();
         let mut waiting_since = Instant::now();
         // Not set again for each frame: that costs more than to look again once it has elapsed.
         let mut timeout = pin!(sleep(self.timeout));

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi_io::async_trait;
 
-use crate::camera::{Feed, FeedChanges, Frame};
+use crate::camera::{Feed, Frame};
 use crate::results::{Entry, EventChanges, Reader};
 use crate::sandbox::lifecycle::Lifecycle;
 
@@ -56,7 +56,7 @@ impl HeldFeed {
         Self { feed: Arc::new(Mutex::new(feed)), lifecycle, camera_removed }
     }
 
-    /// Locks the feed, which nobody keeps locked while they wait.
+    /// Locks the feed. Release the lock before you wait.
     pub(super) fn lock(&self) -> MutexGuard<'_, Feed> {
         // No code that runs under the lock can leave the data inconsistent.
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -96,11 +96,6 @@ impl HeldFeed {
             // There are no more frames to wait for.
             sleep(limit).await;
         }
-    }
-
-    /// Returns what waits for frames, again and again.
-    pub(super) fn changes(&self) -> FeedChanges {
-        self.lock().changes()
     }
 
     /// Waits until the camera is removed, and notes that.
